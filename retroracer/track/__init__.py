@@ -1,0 +1,1 @@
+"""Tracks: geometry, files and their errors, import and export, random tracks."""

@@ -1,0 +1,103 @@
+"""Many tracks packed into a few contiguous arrays, as the kernel reads them.
+
+Owns: the packed layout (column names below) and ``TrackBank``. A row of ``main`` is one
+cache line; ``side`` is read only near or beyond the edge of the road.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+# Columns of ``main``: float64, one row a sample.
+X, Y, TX, TY, HEADING, LEFT, RIGHT, GRIP = range(8)
+# Columns of ``side``: float32.
+(
+    KERB_L,
+    KERB_R,
+    KERB_GRIP,
+    KERB_DRAG,
+    RUNOFF_L_GRIP,
+    RUNOFF_L_DRAG,
+    RUNOFF_R_GRIP,
+    RUNOFF_R_DRAG,
+    WALL_L,
+    WALL_R,
+    ROAD_DRAG,
+) = range(11)
+# Columns of ``facts``: float64, one row a track.
+LENGTH, SPACING, CLOSING_TURN, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(7)
+MAX_SECTORS = 8
+
+
+class TrackBank(NamedTuple):
+    """Packed tracks; a NamedTuple of arrays so that compiled code takes it as it is.
+
+    Attributes:
+        main: (M, 8) float64 samples of all tracks, end to end.
+        side: (M, 11) float32 surfaces and walls of the same samples.
+        start: (T,) first row of each track.
+        count: (T,) number of rows of each track.
+        facts: (T, 6 + 7) float64: length, spacing, turn of a lap, grid gap, start side,
+            number of sectors, then the stations where sectors 2... begin.
+    """
+
+    main: Array
+    side: npt.NDArray[np.float32]
+    start: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+    facts: Array
+
+    @property
+    def n_tracks(self) -> int:
+        """How many tracks are packed."""
+        return len(self.start)
+
+
+def pack(tracks: Sequence[Track]) -> TrackBank:
+    """Pack tracks of any lengths side by side.
+
+    Raises:
+        ValueError: if there is no track, or one has more than 8 sectors.
+    """
+    if not tracks:
+        raise ValueError("a bank needs at least one track")
+    count = np.array([t.n for t in tracks], np.int64)
+    start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
+    main = np.empty((int(count.sum()), 8))
+    side = np.empty((len(main), 11), np.float32)
+    facts = np.full((len(tracks), SECTORS + MAX_SECTORS - 1), np.inf)
+    for k, t in enumerate(tracks):
+        if len(t.sectors) >= MAX_SECTORS:
+            raise ValueError(f"track {t.name!r} has more than {MAX_SECTORS} sectors")
+        rows = slice(start[k], start[k] + count[k])
+        grip = np.array([s.grip for s in t.surfaces])
+        drag = np.array([s.drag for s in t.surfaces])
+        kerb = next((s for s in t.surfaces if s.name == "kerb"), t.surfaces[0])
+        main[rows, X:TX] = t.xy
+        main[rows, TX:HEADING] = t.tangent
+        main[rows, HEADING] = t.heading
+        main[rows, LEFT] = t.half_width_left
+        main[rows, RIGHT] = t.half_width_right
+        main[rows, GRIP] = grip[t.road]
+        side[rows, KERB_L] = t.kerb_left
+        side[rows, KERB_R] = t.kerb_right
+        side[rows, KERB_GRIP] = kerb.grip
+        side[rows, KERB_DRAG] = kerb.drag
+        side[rows, RUNOFF_L_GRIP] = grip[t.runoff_left]
+        side[rows, RUNOFF_L_DRAG] = drag[t.runoff_left]
+        side[rows, RUNOFF_R_GRIP] = grip[t.runoff_right]
+        side[rows, RUNOFF_R_DRAG] = drag[t.runoff_right]
+        side[rows, WALL_L] = t.wall_left
+        side[rows, WALL_R] = t.wall_right
+        side[rows, ROAD_DRAG] = drag[t.road]
+        facts[k, :N_SECTORS] = t.length, t.spacing, t.closing_turn, t.grid_gap, t.start_side
+        facts[k, N_SECTORS] = len(t.sectors) + 1
+        facts[k, SECTORS : SECTORS + len(t.sectors)] = t.sectors
+    return TrackBank(main, side, start, count, facts)

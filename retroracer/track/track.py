@@ -1,0 +1,296 @@
+"""The built track: evenly spaced arrays every other room reads.
+
+Owns: ``Track`` and ``Surface``. Does not own: reading files (``files``), building a
+centreline from a page of YAML (``build``), random tracks (``generate``), the packed
+form the simulator steps over (``bank``). SI units; curvature and lateral offsets are
+positive to the left; station 0 is the start line and s grows in racing direction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.track.geometry import Array, arc_length, tangents, unwrapped_heading
+
+SPACING = 2.0
+"""Target distance between samples of a built centreline [m]."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What lies under a car.
+
+    Attributes:
+        name: for people and pictures.
+        grip: factor on the tyre's friction coefficient (1 = dry asphalt).
+        drag: extra deceleration against the motion [m/s^2].
+    """
+
+    name: str
+    grip: float
+    drag: float = 0.0
+
+
+ASPHALT = Surface("asphalt", 1.0)
+KERB = Surface("kerb", 0.95)
+GRASS = Surface("grass", 0.55, 0.8)
+GRAVEL = Surface("gravel", 0.45, 2.5)
+SURFACES = {s.name: s for s in (ASPHALT, KERB, GRASS, GRAVEL)}
+
+
+@dataclass(frozen=True)
+class Label:
+    """A named stretch of track (a corner, a straight) for maps and messages, stations in m."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A closed circuit sampled at n even stations ``i * spacing``, i = 0..n-1.
+
+    Attributes:
+        name: identifier, also its file's stem.
+        xy: (n, 2) centreline [m].
+        heading: (n,) direction of travel [rad], unwrapped.
+        closing_turn: heading gained over a whole lap [rad] (+-2 pi, or 0 for a figure of eight).
+        length: lap length [m]; spacing = length / n.
+        half_width_left: (n,) [m] > 0. ``half_width_right`` likewise.
+        surfaces: the surfaces the index arrays below point into.
+        road: (n,) index of the surface of the road.
+        runoff_left: (n,) index of the surface beyond the left edge; ``runoff_right`` likewise.
+        kerb_left: (n,) width of the kerb outside the left edge [m], 0 = none; ``kerb_right``.
+        wall_left: (n,) distance of the wall from the centreline [m], inf = none; ``wall_right``.
+        sectors: stations [m] where sectors 2, 3, ... begin, ascending, inside (0, length).
+        grid_gap: how far behind the line a standing start stands [m].
+        start_side: +1 if the grid's first place is left of the centreline, -1 right, 0 centre.
+        crossing: True if the track passes over itself on a bridge.
+        labels: named stretches in driving order.
+        title: what a person calls it.
+        laps: race distance suggested by its author.
+        theme: colours by role, empty for the defaults.
+        medals: lap times [s] by medal, empty for "from the limit".
+        meta: what the author says of it (author, country, source, length_m ...).
+    """
+
+    name: str
+    xy: Array
+    heading: Array
+    closing_turn: float
+    length: float
+    half_width_left: Array
+    half_width_right: Array
+    surfaces: tuple[Surface, ...]
+    road: npt.NDArray[np.int64]
+    runoff_left: npt.NDArray[np.int64]
+    runoff_right: npt.NDArray[np.int64]
+    kerb_left: Array
+    kerb_right: Array
+    wall_left: Array
+    wall_right: Array
+    sectors: tuple[float, ...]
+    grid_gap: float = 8.0
+    start_side: int = 0
+    crossing: bool = False
+    labels: tuple[Label, ...] = ()
+    title: str = ""
+    laps: int = 3
+    theme: Mapping[str, str] = field(default_factory=dict)
+    medals: Mapping[str, float] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.xy)
+
+    @property
+    def spacing(self) -> float:
+        """Distance between samples [m]."""
+        return self.length / self.n
+
+    @property
+    def s(self) -> Array:
+        """(n,) stations of the samples [m]."""
+        return np.arange(self.n) * self.spacing
+
+    @property
+    def tangent(self) -> Array:
+        """(n, 2) unit vectors along the direction of travel."""
+        return np.stack([np.cos(self.heading), np.sin(self.heading)], axis=1)
+
+    @property
+    def normal(self) -> Array:
+        """(n, 2) unit vectors to the left of travel."""
+        return np.stack([-np.sin(self.heading), np.cos(self.heading)], axis=1)
+
+    @property
+    def curvature(self) -> Array:
+        """(n,) curvature [1/m], positive to the left, by central difference of the heading."""
+        ahead = np.append(self.heading[1:], self.heading[0] + self.closing_turn)
+        behind = np.append(self.heading[-1] - self.closing_turn, self.heading[:-1])
+        return np.asarray((ahead - behind) / (2.0 * self.spacing))
+
+    @property
+    def left_edge(self) -> Array:
+        """(n, 2) left edge of the road [m]."""
+        return np.asarray(self.xy + self.normal * self.half_width_left[:, None])
+
+    @property
+    def right_edge(self) -> Array:
+        """(n, 2) right edge of the road [m]."""
+        return np.asarray(self.xy - self.normal * self.half_width_right[:, None])
+
+    @property
+    def digest(self) -> str:
+        """Hash of what driving depends on: geometry, surfaces, walls, lines; not names or colours.
+
+        Rounded to 0.1 mm, so that it is the same on every machine.
+        """
+        h = hashlib.sha256()
+        for a in (
+            self.xy,
+            self.half_width_left,
+            self.half_width_right,
+            self.kerb_left,
+            self.kerb_right,
+            np.minimum(self.wall_left, 1e6),
+            np.minimum(self.wall_right, 1e6),
+            np.array([self.length, self.grid_gap, self.start_side, *self.sectors]),
+            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.road]),
+            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.runoff_left]),
+            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.runoff_right]),
+        ):
+            h.update(np.round(np.asarray(a) * 1e4).astype(np.int64).tobytes())
+        return h.hexdigest()[:16]
+
+    def pose_at(self, s: Array, lateral_offset: Array) -> tuple[Array, Array]:
+        """Place points given in track coordinates in the world.
+
+        Args:
+            s: (N,) stations [m], any real number (taken modulo the lap).
+            lateral_offset: (N,) [m], positive left of travel.
+
+        Returns:
+            xy (N, 2) [m] and the heading of the track there (N,) [rad].
+        """
+        u = np.mod(np.asarray(s, float), self.length) / self.spacing
+        i = np.minimum(u.astype(np.int64), self.n - 1)
+        f = u - i
+        j = (i + 1) % self.n
+        base = self.xy[i] + f[:, None] * (self.xy[j] - self.xy[i])
+        t = self.tangent
+        tangent = t[i] + f[:, None] * (t[j] - t[i])
+        tangent /= np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
+        normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+        xy = base + np.asarray(lateral_offset, float)[:, None] * normal
+        return xy, np.arctan2(tangent[:, 1], tangent[:, 0])
+
+    def reversed(self) -> Track:
+        """The same road driven the other way; the start line stays where it is."""
+
+        def flip(a: Array) -> Array:
+            return np.ascontiguousarray(np.roll(a[::-1], 1, axis=0))
+
+        def flip_index(a: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            return np.ascontiguousarray(np.roll(a[::-1], 1))
+
+        return replace(
+            self,
+            xy=flip(self.xy),
+            heading=np.unwrap(flip(self.heading) + np.pi),
+            closing_turn=-self.closing_turn,
+            half_width_left=flip(self.half_width_right),
+            half_width_right=flip(self.half_width_left),
+            road=flip_index(self.road),
+            runoff_left=flip_index(self.runoff_right),
+            runoff_right=flip_index(self.runoff_left),
+            kerb_left=flip(self.kerb_right),
+            kerb_right=flip(self.kerb_left),
+            wall_left=flip(self.wall_right),
+            wall_right=flip(self.wall_left),
+            sectors=tuple(self.length - s for s in reversed(self.sectors)),
+            start_side=-self.start_side,
+            labels=tuple(
+                Label(x.name, self.length - x.end, self.length - x.start)
+                for x in reversed(self.labels)
+            ),
+        )
+
+    def mirrored(self) -> Track:
+        """The track seen in a mirror (y -> -y): every left turn becomes a right turn."""
+        return replace(
+            self,
+            xy=self.xy * np.array([1.0, -1.0]),
+            heading=-self.heading,
+            closing_turn=-self.closing_turn,
+            half_width_left=self.half_width_right,
+            half_width_right=self.half_width_left,
+            runoff_left=self.runoff_right,
+            runoff_right=self.runoff_left,
+            kerb_left=self.kerb_right,
+            kerb_right=self.kerb_left,
+            wall_left=self.wall_right,
+            wall_right=self.wall_left,
+            start_side=-self.start_side,
+        )
+
+
+def even_track(
+    name: str,
+    xy: Array,
+    half_width_left: Array,
+    half_width_right: Array,
+    *,
+    heading: Array | None = None,
+    length: float | None = None,
+    **fields: Any,
+) -> Track:
+    """Make a Track from a closed centreline that is already evenly spaced.
+
+    Args:
+        name: identifier.
+        xy: (n, 2) evenly spaced centreline [m]; the last point joins the first.
+        half_width_left: (n,) [m]; ``half_width_right`` likewise.
+        heading: (n,) [rad] if known exactly; else by central difference.
+        length: lap length [m] if known exactly; else the length of the polyline.
+        **fields: any other field of ``Track``; those left out take plain defaults
+            (asphalt road, grass beside it, no kerbs, no walls, sectors in thirds).
+    """
+    n = len(xy)
+    if heading is None:
+        heading = unwrapped_heading(tangents(xy))
+    heading = np.unwrap(np.asarray(heading, float))
+    turn = heading[-1] - heading[0]
+    last = np.angle(np.exp(1j * (heading[0] - heading[-1])))
+    total = float(length if length is not None else arc_length(xy)[-1])
+    defaults: dict[str, Any] = {
+        "surfaces": (ASPHALT, KERB, GRASS, GRAVEL),
+        "road": np.zeros(n, np.int64),
+        "runoff_left": np.full(n, 2, np.int64),
+        "runoff_right": np.full(n, 2, np.int64),
+        "kerb_left": np.zeros(n),
+        "kerb_right": np.zeros(n),
+        "wall_left": np.full(n, np.inf),
+        "wall_right": np.full(n, np.inf),
+        "sectors": (total / 3.0, total * 2.0 / 3.0),
+        "title": name,
+    }
+    return Track(
+        name=name,
+        xy=np.asarray(xy, float),
+        heading=heading,
+        closing_turn=float(2.0 * np.pi * np.round((turn + last) / (2.0 * np.pi))),
+        length=total,
+        half_width_left=np.asarray(half_width_left, float),
+        half_width_right=np.asarray(half_width_right, float),
+        **(defaults | fields),
+    )
