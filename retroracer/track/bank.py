@@ -43,7 +43,7 @@ class TrackBank(NamedTuple):
         main: (M, 8) float64 samples of all tracks, end to end.
         side: (M, 11) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
-        count: (T,) number of rows of each track.
+        size: (T,) number of rows of each track.
         facts: (T, 6 + 7) float64: length, spacing, turn of a lap, grid gap, start side,
             number of sectors, then the stations where sectors 2... begin.
     """
@@ -51,7 +51,7 @@ class TrackBank(NamedTuple):
     main: Array
     side: npt.NDArray[np.float32]
     start: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
     facts: Array
 
     @property

@@ -56,7 +56,7 @@ class Corner:
 
 
 def default_ease(radius: float, angle: float) -> float:
-    """Clothoid length [m] a corner gets when its author names none: a quarter of the arc, 4-30 m."""
+    """Clothoid length [m] a corner gets by default: a quarter of its arc, 4 to 30 m."""
     return float(np.clip(0.25 * radius * angle, min(4.0, 0.5 * radius * angle), 30.0))
 
 

@@ -120,7 +120,7 @@ class Track:
     @property
     def s(self) -> Array:
         """(n,) stations of the samples [m]."""
-        return np.arange(self.n) * self.spacing
+        return np.arange(self.n, dtype=np.float64) * self.spacing
 
     @property
     def tangent(self) -> Array:
@@ -259,7 +259,8 @@ def even_track(
     Args:
         name: identifier.
         xy: (n, 2) evenly spaced centreline [m]; the last point joins the first.
-        half_width_left: (n,) [m]; ``half_width_right`` likewise.
+        half_width_left: (n,) [m].
+        half_width_right: (n,) [m].
         heading: (n,) [rad] if known exactly; else by central difference.
         length: lap length [m] if known exactly; else the length of the polyline.
         **fields: any other field of ``Track``; those left out take plain defaults
