@@ -1,0 +1,227 @@
+"""From a checked page and its centreline to the sampled ``Track``.
+
+Owns: sampling, the start line, sectors, surfaces, patches, kerbs and walls. Does not own:
+laying out the centreline (``segments``, ``points``), judging the road (``validity``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.track.centreline import Centreline, Span
+from retroracer.track.geometry import Array
+from retroracer.track.problems import Report
+from retroracer.track.schema import TrackPage
+from retroracer.track.track import (
+    ASPHALT,
+    GRASS,
+    GRAVEL,
+    KERB,
+    SPACING,
+    Label,
+    Surface,
+    Track,
+    even_track,
+)
+
+KERB_LEAD = 4.0
+"""Kerbs reach this far beyond the stretch they belong to [m], and rise over the same length."""
+
+Index = npt.NDArray[np.int64]
+
+
+def build_track(page: TrackPage, line: Centreline, name: str, report: Report) -> Track | None:
+    """Sample the centreline from the start line on and dress it.
+
+    Args:
+        page: the whole page.
+        line: its centreline.
+        name: identifier of the track (its file's stem).
+        report: takes what does not fit (T30, T31).
+
+    Returns:
+        The track, or None if something is wrong.
+    """
+    n = max(8, round(line.length / SPACING))
+    if page.start.at >= line.length:
+        report.add(
+            "T31",
+            ("start", "at"),
+            f"start.at {page.start.at:g} is beyond the lap ({line.length:.0f} m)",
+        )
+        return None
+    s = np.mod(page.start.at + np.arange(n) * (line.length / n), line.length)
+    first = int(np.argmin(s))
+    ordered = np.roll(s, -first)
+    xy, heading = line.pose(ordered)
+    left, right = line.half_widths(ordered)
+    xy, heading, left, right = (np.roll(a, first, axis=0) for a in (xy, heading, left, right))
+    track = even_track(name, xy, left, right, heading=heading, length=line.length)
+    spans = _from_line(line, page.start.at)
+    kerb_left, kerb_right = _kerbs(page, track, spans)
+    track = replace(
+        track, kerb_left=kerb_left, kerb_right=kerb_right, labels=_labels(spans, line.length)
+    )
+    if page.race.direction == "reverse":
+        track = track.reversed()
+        track = replace(track, labels=tuple(_wrapped(x, track.length) for x in track.labels))
+    return _dressed(page, track, report)
+
+
+def _from_line(line: Centreline, at: float) -> list[Span]:
+    """Spans with stations counted from the start line; ``end`` may pass the lap's length."""
+    moved = []
+    for span in line.spans:
+        start = (span.start - at) % line.length
+        moved.append(replace(span, start=start, end=start + span.end - span.start))
+    return sorted(moved, key=lambda span: span.start)
+
+
+def _labels(spans: list[Span], length: float) -> tuple[Label, ...]:
+    return tuple(Label(x.name, x.start, x.end) for x in spans if x.name)
+
+
+def _wrapped(label: Label, length: float) -> Label:
+    start = label.start % length
+    return replace(label, start=start, end=start + label.end - label.start)
+
+
+def _within(track: Track, start: float, end: float) -> npt.NDArray[np.bool_]:
+    """Which samples lie in [start, end], going round the lap."""
+    return np.asarray(np.mod(track.s - start, track.length) <= end - start)
+
+
+def _kerbs(page: TrackPage, track: Track, spans: list[Span]) -> tuple[Array, Array]:
+    """Kerb widths left and right: by curvature where automatic, else as their author says."""
+    left, right = np.zeros(track.n, bool), np.zeros(track.n, bool)
+    free = np.full(track.n, page.kerbs.auto)
+    for span in spans:
+        if span.kerb == "auto":
+            continue
+        here = _within(track, span.start, span.end)
+        free &= ~here
+        inside = span.turn or (1 if track.curvature[here].sum() >= 0 else -1)
+        sides = {"left": (1,), "right": (-1,), "both": (1, -1), "none": ()} | {
+            "inside": (inside,),
+            "outside": (-inside,),
+        }
+        for side in sides[span.kerb]:
+            (left if side > 0 else right)[here] = True
+    tight = np.abs(track.curvature) > 1.0 / page.kerbs.below_radius
+    left |= free & tight & (track.curvature > 0)
+    right |= free & tight & (track.curvature < 0)
+    return _risen(left, track, page.kerbs.width), _risen(right, track, page.kerbs.width)
+
+
+def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
+    """Widths that rise and fall over ``KERB_LEAD`` at either end."""
+    reach = max(1, round(KERB_LEAD / track.spacing))
+    out = np.where(on, width, 0.0)
+    for k in range(1, reach + 1):
+        near = np.roll(on, k) | np.roll(on, -k)
+        out = np.maximum(out, np.where(near, width * (1.0 - k / (reach + 1)), 0.0))
+    return out
+
+
+def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
+    """Add surfaces, patches, walls, sectors and what people read."""
+    known = {s.name: s for s in (ASPHALT, KERB, GRASS, GRAVEL)}
+    known |= {k: Surface(k, v.grip, v.drag) for k, v in page.surfaces.items()}
+    names = list(known)
+
+    def index(name: str, *loc: str | int) -> int:
+        if name not in names:
+            report.add("T30", loc, f"'{name}' is no surface; surfaces are: {', '.join(names)}")
+            return 0
+        return names.index(name)
+
+    ground = page.surface
+    road = np.full(track.n, index(ground.road, "surface", "road"), np.int64)
+    runoff_left = np.full(track.n, index(ground.runoff, "surface", "runoff"), np.int64)
+    runoff_right = runoff_left.copy()
+    for i, patch in enumerate(page.patches):
+        surface = index(patch.surface, "patches", i, "surface")
+        start = _station(patch.start, track, ("patches", i, "from"), report)
+        if start is None:
+            continue
+        here = _within(track, start, start + min(patch.length, track.length))
+        for side, target in (("left", runoff_left), ("right", runoff_right), ("road", road)):
+            if patch.side == side or (patch.side == "both" and side != "road"):
+                target[here] = surface
+    sectors = _sectors(page, track, report)
+    wall = {"left": np.inf, "right": np.inf}
+    for side in wall:
+        if ground.walls in (side, "both"):
+            wall[side] = ground.runoff_width
+    if report.errors:
+        return None
+    return replace(
+        track,
+        surfaces=tuple(known.values()),
+        road=road,
+        runoff_left=runoff_left,
+        runoff_right=runoff_right,
+        wall_left=track.half_width_left + wall["left"],
+        wall_right=track.half_width_right + wall["right"],
+        sectors=sectors,
+        grid_gap=page.start.grid_gap,
+        start_side={"left": 1, "right": -1, "centre": 0}[page.start.side],
+        crossing=page.layout.crossings == "bridge",
+        title=page.name,
+        laps=page.race.laps,
+        theme=_theme(page),
+        medals={}
+        if page.medals == "auto"
+        else {k: v for k, v in page.medals.model_dump().items() if v is not None},
+        meta={k: v for k, v in page.meta.model_dump().items() if v is not None},
+    )
+
+
+def _station(
+    start: float | str, track: Track, loc: tuple[str | int, ...], report: Report
+) -> float | None:
+    """Station [m] of ``patches.from``: a number, or the name of a segment."""
+    if isinstance(start, float):
+        if 0.0 <= start < track.length:
+            return start
+        report.add("T31", loc, f"'from: {start:g}' must lie on the lap, 0 to {track.length:.0f} m")
+        return None
+    for label in track.labels:
+        if label.name == start:
+            return label.start
+    names = ", ".join(label.name for label in track.labels) or "none; name a segment first"
+    report.add("T30", loc, f"'from: {start}' matches no segment; names are: {names}")
+    return None
+
+
+def _sectors(page: TrackPage, track: Track, report: Report) -> tuple[float, ...]:
+    if page.sectors is None:
+        return track.length / 3.0, track.length * 2.0 / 3.0
+    before = 0.0
+    for i, station in enumerate(page.sectors):
+        if station >= track.length:
+            report.add(
+                "T31",
+                ("sectors", i),
+                f"sector {station:g} is beyond the lap ({track.length:.0f} m)",
+            )
+        elif station <= before:
+            report.add(
+                "T31",
+                ("sectors", i),
+                f"sector {station:g} comes after {before:g}; list stations in driving order",
+            )
+        before = max(before, station)
+    return tuple(page.sectors)
+
+
+def _theme(page: TrackPage) -> dict[str, str]:
+    """Colours by role; two kerb colours become ``kerb`` and ``kerb_alt``."""
+    theme = page.theme
+    out = {k: v for k in ("preset", "road", "grass", "gravel", "line") if (v := getattr(theme, k))}
+    for role, colour in zip(("kerb", "kerb_alt"), theme.kerb or (), strict=False):
+        out[role] = colour
+    return out

@@ -1,0 +1,54 @@
+"""A closed centreline before it is sampled, whatever page it came from.
+
+Owns: ``Centreline`` and ``Span``, what ``segments`` and ``points`` hand to ``build``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retroracer.track.geometry import Array
+from retroracer.track.problems import Loc
+
+MAX_LENGTH = 30_000.0
+"""Longest lap we build [m]; the Nordschleife is 20.8 km."""
+MIN_LENGTH = 100.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """One item of the layout on the ground.
+
+    Attributes:
+        start: where it begins along the layout [m].
+        end: where it ends [m], >= start.
+        loc: where it stands in the page.
+        name: what its author called it, or "".
+        kerb: what its author wants there: auto, none, inside, outside, left, right or both.
+        turn: +1 left corner, -1 right corner, 0 straight or unknown.
+    """
+
+    start: float
+    end: float
+    loc: Loc
+    name: str = ""
+    kerb: str = "auto"
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Centreline:
+    """A closed smooth curve with widths.
+
+    Attributes:
+        length: lap length [m].
+        pose: increasing stations (N,) in [0, length) -> xy (N, 2) [m], heading (N,) [rad].
+        half_widths: stations (N,) -> left (N,), right (N,) [m].
+        spans: the items of the layout, in its order.
+    """
+
+    length: float
+    pose: Callable[[Array], tuple[Array, Array]]
+    half_widths: Callable[[Array], tuple[Array, Array]]
+    spans: tuple[Span, ...]

@@ -1,0 +1,117 @@
+"""Mistakes and warnings of a track file, gathered and told together.
+
+Owns: ``Problem``, the ``Report`` every later step writes into, and how a problem looks
+on a terminal. Does not know what is right or wrong (``schema``, ``build``, ``validity``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from retroracer.errors import UserError
+
+Loc = tuple[str | int, ...]
+"""Where in the page: keys and indices from the top, such as ("layout", "segments", 3, "angle")."""
+
+MAX_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in the file, counted from 1; line 0 = the file as a whole."""
+
+    line: int = 0
+    column: int = 0
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake (code T..) or warning (W..): what is wrong and what to do."""
+
+    code: str
+    place: Place
+    text: str
+
+
+@dataclass
+class Report:
+    """All problems of one file.
+
+    Attributes:
+        file: the name shown in messages.
+        lines: the source, to quote from.
+        where: finds the place of a ``Loc``; replaced once the file is parsed.
+        problems: what was found so far.
+    """
+
+    file: str
+    lines: list[str] = field(default_factory=list)
+    where: Callable[[Loc], Place] = lambda loc: Place()
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, code: str, loc: Loc, text: str, *, place: Place | None = None) -> None:
+        """Note a problem at ``loc``, or at ``place`` where that is known; drop repeats."""
+        problem = Problem(code, place or self.where(loc), text)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def line_of(self, loc: Loc) -> int:
+        """Line of ``loc``, for messages that point at a second place."""
+        return self.where(loc).line
+
+    @property
+    def errors(self) -> list[Problem]:
+        """What keeps the track from being built, in file order."""
+        return sorted(
+            (p for p in self.problems if p.code.startswith("T")),
+            key=lambda p: (p.place.line, p.place.column, p.code),
+        )
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What is odd but possible, in file order."""
+        return sorted(
+            (p for p in self.problems if p.code.startswith("W")),
+            key=lambda p: (p.place.line, p.place.column, p.code),
+        )
+
+    def show(self, problem: Problem) -> str:
+        """``file:line: code what``, then the source line with a caret under the spot."""
+        at = f"{self.file}:{problem.place.line}" if problem.place.line else self.file
+        kind = "warning " if problem.code.startswith("W") else ""
+        head = f"{at}: {kind}{problem.code}: {problem.text}"
+        if not 0 < problem.place.line <= len(self.lines):
+            return head
+        source, column, width = _window(
+            self.lines[problem.place.line - 1], problem.place.column, problem.place.width
+        )
+        return f"{head}\n    {source}\n    {' ' * (column - 1)}{'^' * width}"
+
+    def text(self) -> str:
+        """All errors, at most 20 of them, as one message."""
+        errors = self.errors
+        shown = [self.show(p) for p in errors[:MAX_SHOWN]]
+        if len(errors) > MAX_SHOWN:
+            shown.append(f"{self.file}: and {len(errors) - MAX_SHOWN} more")
+        return "\n".join(shown)
+
+    def raise_errors(self) -> None:
+        """Stop here if there are errors.
+
+        Raises:
+            UserError: with all of them.
+        """
+        if self.errors:
+            raise UserError(self.text())
+
+
+def _window(line: str, column: int, width: int, room: int = 96) -> tuple[str, int, int]:
+    """Cut a long line to the part round the caret; unprintable characters become '?'."""
+    clean = "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line.rstrip())
+    column = max(1, min(column, len(clean) + 1))
+    start = max(0, column - 1 - room // 2) if len(clean) > room else 0
+    cut = clean[start : start + room]
+    column -= start
+    return cut, column, max(1, min(width, len(cut) - column + 1))
