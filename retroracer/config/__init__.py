@@ -1,0 +1,84 @@
+"""Frozen dataclasses <-> YAML and ``--set a.b=v``. Knows no domain.
+
+Owns: turning text into typed settings, strictly, and writing them back. Precedence is
+defaults < YAML file < ``--set``. The type of a setting decides how its text is read, so
+YAML 1.1's surprises (``1e-4`` a string, ``NO`` false, ``12:30`` sexagesimal) cannot happen.
+Every mistake is reported at once, with file:line, key path and what to do.
+
+Settings may be bool, int, float, str, Path, ``Literal``, ``X | None``, ``tuple``, ``list``,
+``dict[str, X]`` and nested dataclasses. ``Annotated[float, Range(...)]`` bounds a number; a
+``ValueError`` from a dataclass's ``__post_init__`` is told with its key path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from retroracer.atomic import write_text
+from retroracer.config import tree
+from retroracer.config.typed import Range, Reader
+from retroracer.errors import UserError
+
+__all__ = ["Range", "from_dict", "load", "save", "to_dict", "to_yaml"]
+
+T = TypeVar("T")
+
+
+def load(cls: type[T], path: Path | str | None = None, overrides: Sequence[str] = ()) -> T:
+    """Read settings: defaults, then the YAML file ``path``, then ``a.b=v`` overrides.
+
+    Raises:
+        UserError: listing every mistake found.
+    """
+    root = tree.empty() if path is None else tree.read_file(path)
+    for text in overrides:
+        tree.lay_over(root, text)
+    return _settings(cls, root)
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any], source: str) -> T:
+    """Read settings from plain values (of JSON, say), as strictly as from a file.
+
+    Args:
+        cls: the dataclass to make.
+        values: plain Python values.
+        source: where they come from, for messages.
+
+    Raises:
+        UserError: listing every mistake found.
+    """
+    return _settings(cls, tree.from_plain(dict(values), source))
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Plain dict of a settings dataclass, tuples as lists: fit for JSON and YAML."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: plain(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(v) for v in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {k: plain(v) for k, v in dataclasses.asdict(settings).items()}
+
+
+def to_yaml(settings: Any) -> str:
+    """YAML page of a settings dataclass; ``load`` gives back an equal one."""
+    return tree.to_text(to_dict(settings))
+
+
+def save(settings: Any, path: Path | str) -> None:
+    """Write ``to_yaml(settings)`` to ``path``, whole or not at all."""
+    write_text(path, to_yaml(settings))
+
+
+def _settings(cls: type[T], root: Any) -> T:
+    reader = Reader()
+    settings: T = reader.read(cls, root, "")
+    if reader.problems:
+        raise UserError("\n".join(reader.problems))
+    return settings
