@@ -1,0 +1,191 @@
+"""Endless random circuits: one valid track for every seed.
+
+Owns: turning a seed into a built ``Track``: the lap drawn from ``recipe``, closed by
+``lap_search``, given widths, kerbs, run-offs and a start line here. Does not own: the
+figures that compare these tracks with real circuits (``character``, docs/tracks-random.md),
+nor writing files. A track is a pure function of its seed (and ranges): no global state,
+the same in any process. Lengths in m, angles in rad.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retroracer.errors import UserError
+from retroracer.track.geometry import Corner, Straight, profile_of
+from retroracer.track.lap_search import find_order, is_clear
+from retroracer.track.recipe import TrackRanges, draw_recipe
+from retroracer.track.roadside import draw_half_widths, draw_roadside
+from retroracer.track.track import SPACING, Track, even_track
+
+DEFAULT_RANGES = TrackRanges()
+_ORDERS = 300  # orders tried of one recipe before its corners are drawn anew
+_RECIPES = 1000  # never reached with sensible ranges; turns impossible ones into an error
+_SEED_RANGE = 2**53
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A closed lap before it is built: what a segments page of YAML would say.
+
+    Attributes:
+        pieces: straights and corners from the start line round to it, in driving order.
+        widest: largest half-width of the road [m].
+        recipes: recipes drawn for it, the last one included.
+        orders: orders of corners tried, the last one included.
+        crossed: of those, how many closed but came too near themselves.
+    """
+
+    pieces: tuple[Straight | Corner, ...]
+    widest: float
+    recipes: int
+    orders: int
+    crossed: int
+
+
+def random_track(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
+    """Draw a random track; takes one number from ``rng``.
+
+    The track's name tells its seed, so ``track_from_seed`` makes it again.
+    """
+    return track_from_seed(int(rng.random() * _SEED_RANGE), ranges)
+
+
+def random_tracks(seed: int, count: int, ranges: TrackRanges = DEFAULT_RANGES) -> list[Track]:
+    """Draw ``count`` random tracks; the i-th depends only on ``seed`` and i.
+
+    Args:
+        seed: >= 0; each track's own seed, told by its name, is mixed from it and i.
+        count: how many, >= 0.
+        ranges: what to draw from.
+
+    Raises:
+        UserError: if the seed or the count is negative.
+    """
+    if count < 0:
+        raise UserError(f"cannot generate {count} tracks: give a count of 0 or more")
+    _check_seed(seed)
+    return [track_from_seed(_mix(seed, i), ranges) for i in range(count)]
+
+
+def track_from_seed(seed: int, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
+    """The random track of a seed, named ``random-<seed>``.
+
+    Args:
+        seed: any integer >= 0.
+        ranges: what to draw from; other ranges give another track.
+
+    Returns:
+        A closed track that never comes nearer to itself than ``ranges.clearance`` and
+        turns left or right in all with equal chance, starting on its longest straight.
+
+    Raises:
+        UserError: if the seed is negative, or no track can be made of the ranges.
+    """
+    _check_seed(seed)
+    rng = np.random.default_rng(seed)
+    for _ in range(_RECIPES):
+        track = _built(rng, draw_layout(rng, ranges), ranges, seed)
+        wider = np.maximum(track.half_width_left, track.half_width_right)
+        if is_clear(track.xy, wider, track.spacing, ranges.clearance):
+            return track
+    raise _impossible(ranges)
+
+
+def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) -> Layout:
+    """Draw straights and corners that close into a lap clear of itself.
+
+    Raises:
+        UserError: if a thousand recipes give none, so the ranges contradict each other.
+    """
+    widest = ranges.half_width[0] + (ranges.half_width[1] - ranges.half_width[0]) * rng.random()
+    orders = crossed = 0
+    for drawn in range(1, _RECIPES + 1):
+        recipe = draw_recipe(rng, ranges, widest)
+        if recipe is None:
+            continue
+        found = find_order(
+            recipe.features,
+            recipe.straights,
+            straight_range=ranges.straight,
+            widest=widest,
+            clearance=ranges.clearance,
+            tries=_ORDERS,
+            seed=int(rng.random() * _SEED_RANGE),
+        )
+        orders += found.tried
+        crossed += found.crossed
+        if not found.ok:
+            continue
+        features = [recipe.features[i] for i in found.order]
+        pieces = _from_start_line(rng, features, [float(x) for x in found.straights])
+        length = sum(p.length or 0.0 for p in pieces)
+        if not ranges.length[0] <= length <= ranges.length[1]:
+            continue
+        if rng.random() < 0.5:
+            pieces = [_mirrored(p) for p in pieces]
+        return Layout(tuple(pieces), widest, drawn, orders, crossed)
+    raise _impossible(ranges)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative: give an integer of 0 or more")
+
+
+def _impossible(ranges: TrackRanges) -> UserError:
+    return UserError(
+        f"no random track can be made of lengths {ranges.length} m and straights "
+        f"{ranges.straight} m with these corners: widen the ranges"
+    )
+
+
+def _mix(seed: int, index: int) -> int:
+    """A seed in [0, 2^53) that depends on both numbers and nothing else."""
+    return int(np.random.default_rng([seed, index]).random() * _SEED_RANGE)
+
+
+def _mirrored(piece: Straight | Corner) -> Straight | Corner:
+    return piece if isinstance(piece, Straight) else replace(piece, sign=-piece.sign)
+
+
+def _from_start_line(
+    rng: np.random.Generator,
+    features: list[tuple[Straight | Corner, ...]],
+    straights: list[float],
+) -> list[Straight | Corner]:
+    """Pieces in driving order, starting within the longest of the straights before features."""
+    main = int(np.argmax(straights))
+    before = straights[main] * (0.35 + 0.4 * rng.random())
+    pieces: list[Straight | Corner] = [Straight(straights[main] - before)]
+    for i in range(len(features)):
+        k = (main + i) % len(features)
+        if i:
+            pieces.append(Straight(straights[k]))
+        pieces.extend(features[k])
+    return [*pieces, Straight(before)]
+
+
+def _built(rng: np.random.Generator, layout: Layout, ranges: TrackRanges, seed: int) -> Track:
+    """Sample a layout evenly, turn it to face anywhere, and furnish it."""
+    profile = profile_of(layout.pieces)
+    n = round(profile.length / SPACING)
+    s = np.arange(n) * (profile.length / n)
+    facing = 2.0 * math.pi * rng.random()
+    c, d = math.cos(facing), math.sin(facing)
+    curvature = profile.curvature_at(s)
+    left, right = draw_half_widths(rng, n, layout.widest, ranges)
+    return even_track(
+        f"random-{seed}",
+        profile.xy_at(s) @ np.array([[c, d], [-d, c]]),
+        left,
+        right,
+        heading=profile.heading_at(s) + facing,
+        length=profile.length,
+        title=f"Random {seed}",
+        meta={"source": "random", "seed": seed},
+        **draw_roadside(rng, curvature, profile.length / n),
+    )

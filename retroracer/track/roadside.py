@@ -1,0 +1,85 @@
+"""How wide a random track is, and what lies beside its road.
+
+Owns: drawing half-widths, kerbs and run-offs along a lap of known curvature. Does not
+own: the lap itself (``recipe``, ``lap_search``), nor kerbs asked for in a track file.
+Lengths in m; curvature in 1/m, positive to the left.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.track.geometry import Array
+from retroracer.track.recipe import TrackRanges
+
+_ASPHALT, _GRASS, _GRAVEL = 0, 2, 3  # places in the surfaces every even_track has
+_KERB_BELOW_RADIUS = 150.0
+_RUNOFF_BELOW_RADIUS = 200.0
+
+
+def draw_half_widths(
+    rng: np.random.Generator, n: int, widest: float, ranges: TrackRanges
+) -> tuple[Array, Array]:
+    """Draw half-widths, constant on some tracks and gently waving on others.
+
+    Args:
+        rng: source of randomness.
+        n: number of samples of the lap.
+        widest: no half-width is larger [m].
+        ranges: their smallest half-width is kept, and ``width_waves`` bounds the change.
+
+    Returns:
+        Half-widths to the left and to the right (n,) [m].
+    """
+    left, right = np.full(n, widest), np.full(n, widest)
+    phase = 2.0 * np.pi * np.arange(n) / n
+    depth = widest * ranges.width_waves * rng.random()
+    for side in (left, right) if rng.random() < 0.3 else (None,):
+        # One wave for both sides keeps the centreline in the middle; two let it wander.
+        order, offset = 1 + int(4 * rng.random()), 2.0 * np.pi * rng.random(2)
+        wave = np.cos(order * phase + offset[0]) + 0.6 * np.cos((order + 1) * phase + offset[1])
+        narrowing = depth * (0.5 - wave / 3.2)
+        if side is not None:
+            side -= narrowing
+        elif rng.random() < 0.7:
+            left -= narrowing
+            right -= narrowing
+    lowest = ranges.half_width[0]
+    return np.maximum(left, lowest), np.maximum(right, lowest)
+
+
+def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) -> dict[str, Any]:
+    """Draw kerbs and run-offs as fields of a Track.
+
+    Kerbs lie inside corners and outside their exits on most tracks. The run-off is grass,
+    on some tracks with gravel or asphalt outside the corners.
+
+    Args:
+        rng: source of randomness.
+        curvature: (n,) of the centreline [1/m].
+        spacing: of the samples [m].
+    """
+    kerb = 0.8 + 0.7 * rng.random() if rng.random() < 0.85 else 0.0
+    outside = (_GRASS, _GRAVEL, _ASPHALT)[int(np.searchsorted([0.5, 0.85], rng.random()))]
+    ahead = int((20.0 + 40.0 * rng.random()) / spacing)
+    fields: dict[str, Any] = {}
+    for name, k in (("left", curvature), ("right", -curvature)):
+        inside = k > 1.0 / _KERB_BELOW_RADIUS
+        exits = _followed(k < -1.0 / _KERB_BELOW_RADIUS, int(18.0 / spacing))
+        fields[f"kerb_{name}"] = np.where(inside | exits, kerb, 0.0)
+        corner = k < -1.0 / _RUNOFF_BELOW_RADIUS
+        fields[f"runoff_{name}"] = np.where(
+            corner | _followed(corner, ahead), outside, _GRASS
+        ).astype(np.int64)
+    return fields
+
+
+def _followed(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
+    """Samples of a closed lap that come up to ``count`` after the end of a run of ``where``."""
+    ends = np.flatnonzero(where & ~np.roll(where, -1))
+    out = np.zeros(len(where), np.bool_)
+    out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
+    return out
