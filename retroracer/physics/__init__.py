@@ -1,1 +1,1 @@
-"""physics."""
+"""Cars, the kernel (the only equations of motion), and races of N cars on tracks."""

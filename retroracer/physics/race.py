@@ -1,0 +1,258 @@
+"""Race: N cars, each on its own track of one packed bank, advanced together.
+
+Owns the state arrays and their names; all motion happens in ``kernel``. Knows nothing of
+observations, rewards or pictures. The game drives this directly; ``envs.batch`` adds the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.physics import kernel, state
+from retroracer.physics.car import Car
+from retroracer.track.bank import LENGTH, MAX_SECTORS, N_SECTORS, TrackBank, pack
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+PHYSICS_DT = 0.01
+"""Physics step [s]."""
+
+CONTROL_DT = 0.05
+"""Time between two decisions of a driver trained here [s]."""
+
+N_SUBSTEPS = 5
+"""Physics steps per control step: CONTROL_DT / PHYSICS_DT."""
+
+PARALLEL_FROM = 2048
+"""Batches of at least this many cars are advanced over threads (measured, see benchmarks)."""
+
+
+class Race:
+    """N cars on tracks.
+
+    Args:
+        tracks: the tracks, or a bank of them.
+        cars: one Car for all, or one per row.
+        n: number of cars; default one per Car given.
+
+    Attributes:
+        floats: (N, N_FLOATS) float64, columns named in ``state``.
+        ints: (N, N_INTS) int64 likewise.
+        params: (N, N_PARAMS) float64 parameter rows of the cars, columns named in ``car``.
+        splits: (N, MAX_SECTORS) race times at which sectors of the current lap ended [s].
+        last_sectors: (N, MAX_SECTORS) sector times of the last timed lap [s], nan where none.
+    """
+
+    def __init__(
+        self, tracks: Sequence[Track] | TrackBank, cars: Car | Sequence[Car], n: int | None = None
+    ) -> None:
+        self.bank = tracks if isinstance(tracks, TrackBank) else pack(tracks)
+        listed = [cars] * (n or 1) if isinstance(cars, Car) else list(cars)
+        if n is not None and len(listed) != n:
+            raise ValueError(f"{len(listed)} cars given for {n} rows")
+        self.n = len(listed)
+        self.params = np.array([c.row() for c in listed])
+        self.floats = np.zeros((self.n, state.N_FLOATS))
+        self.ints = np.zeros((self.n, state.N_INTS), np.int64)
+        self.splits = np.full((self.n, MAX_SECTORS), np.nan)
+        self.last_sectors = np.full((self.n, MAX_SECTORS), np.nan)
+        self.start_on_grid()
+
+    def start_on_grid(self, track: npt.ArrayLike = 0, rows: npt.ArrayLike | None = None) -> None:
+        """Stand cars on the grid of a track, behind the line, for a timed first lap.
+
+        Args:
+            track: index into the bank, one or one per row.
+            rows: which cars; default all.
+        """
+        index = self._rows(rows)
+        which = np.broadcast_to(np.asarray(track, np.int64), index.shape)
+        facts = self.bank.facts[which]
+        self.place(
+            rows=index,
+            track=which,
+            s=-facts[:, 3],
+            lateral_offset=0.0,
+            heading_error=0.0,
+            speed=0.0,
+            grid=True,
+        )
+
+    def place(
+        self,
+        *,
+        s: npt.ArrayLike,
+        lateral_offset: npt.ArrayLike = 0.0,
+        heading_error: npt.ArrayLike = 0.0,
+        speed: npt.ArrayLike = 0.0,
+        track: npt.ArrayLike = 0,
+        grid: npt.ArrayLike = False,
+        rows: npt.ArrayLike | None = None,
+    ) -> None:
+        """Put cars anywhere, clocks at zero; every argument is one value or one per row.
+
+        Args:
+            s: station [m].
+            lateral_offset: [m], left positive.
+            heading_error: car minus track [rad].
+            speed: forward [m/s].
+            track: index into the bank.
+            grid: True if the first lap is timed from here, False if it is partial.
+            rows: which cars; default all.
+        """
+        index = self._rows(rows)
+
+        def each(value: npt.ArrayLike, kind: Any = np.float64) -> npt.NDArray[Any]:
+            return np.ascontiguousarray(np.broadcast_to(np.asarray(value, kind), index.shape))
+
+        which = each(track, np.int64)
+        if which.size and (which.min() < 0 or which.max() >= self.bank.n_tracks):
+            raise ValueError(f"track index out of range 0..{self.bank.n_tracks - 1}")
+        kernel.place_cars(
+            self.floats,
+            self.ints,
+            self.splits,
+            self.last_sectors,
+            self.bank,
+            index,
+            which,
+            each(s),
+            each(lateral_offset),
+            each(heading_error),
+            each(speed),
+            each(grid, np.bool_),
+        )
+
+    def _rows(self, rows: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+        return np.arange(self.n) if rows is None else np.atleast_1d(np.asarray(rows, np.int64))
+
+    def advance(self, actions: Array, n_substeps: int = N_SUBSTEPS) -> None:
+        """Let every car drive for ``n_substeps`` physics steps of 10 ms under its action.
+
+        Args:
+            actions: (N, 2) steer and throttle in [-1, 1] (clipped); left positive.
+            n_substeps: 5 for one control step; the game calls 1 at a time. The result is the
+                same to the last bit however the steps are divided into calls.
+        """
+        actions = np.ascontiguousarray(actions, np.float64)
+        if actions.shape != (self.n, 2):
+            raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
+        run = kernel.advance_parallel if self.n >= PARALLEL_FROM else kernel.advance_serial
+        run(
+            self.floats,
+            self.ints,
+            self.params,
+            self.splits,
+            self.last_sectors,
+            self.bank,
+            actions,
+            n_substeps,
+            PHYSICS_DT,
+        )
+
+    def length(self) -> Array:
+        """(N,) lap length of the track each car is on [m]."""
+        return self.bank.facts[self.ints[:, state.TRACK], LENGTH]
+
+    def sector_times(self, row: int) -> tuple[float, ...]:
+        """Sector times of the last timed lap of one car [s]; nan before there is one."""
+        count = int(self.bank.facts[self.ints[row, state.TRACK], N_SECTORS])
+        return tuple(float(t) for t in self.last_sectors[row, :count])
+
+    # Readable columns: views of the state, (N,) each; units and signs in ``state``.
+    @property
+    def x(self) -> Array:
+        """Position [m]."""
+        return self.floats[:, state.X]
+
+    @property
+    def y(self) -> Array:
+        """Position [m]."""
+        return self.floats[:, state.Y]
+
+    @property
+    def heading(self) -> Array:
+        """[rad], unwrapped."""
+        return self.floats[:, state.HEADING]
+
+    @property
+    def vx(self) -> Array:
+        """Forward speed [m/s]."""
+        return self.floats[:, state.VX]
+
+    @property
+    def vy(self) -> Array:
+        """Sideways speed [m/s], left positive."""
+        return self.floats[:, state.VY]
+
+    @property
+    def speed(self) -> Array:
+        """Magnitude of the velocity [m/s]."""
+        return np.hypot(self.vx, self.vy)
+
+    @property
+    def yaw_rate(self) -> Array:
+        """[rad/s]."""
+        return self.floats[:, state.YAW_RATE]
+
+    @property
+    def steer_angle(self) -> Array:
+        """Angle of the front wheels [rad]."""
+        return self.floats[:, state.STEER_ANGLE]
+
+    @property
+    def s(self) -> Array:
+        """Station in [0, length) [m]."""
+        return self.floats[:, state.S]
+
+    @property
+    def lateral_offset(self) -> Array:
+        """[m], left positive."""
+        return self.floats[:, state.OFFSET]
+
+    @property
+    def heading_error(self) -> Array:
+        """Car minus track, in (-pi, pi] [rad]."""
+        d = self.floats[:, state.HEADING] - self.floats[:, state.TRACK_HEADING]
+        return np.asarray(np.pi - np.mod(np.pi - d, 2.0 * np.pi))
+
+    @property
+    def progress(self) -> Array:
+        """[m] since the start."""
+        return self.floats[:, state.PROGRESS]
+
+    @property
+    def time(self) -> Array:
+        """[s] since the start."""
+        return self.floats[:, state.TIME]
+
+    @property
+    def lap(self) -> npt.NDArray[np.int64]:
+        """Laps completed."""
+        return self.ints[:, state.LAP]
+
+    @property
+    def lap_time(self) -> Array:
+        """Time into the current lap [s]."""
+        return self.floats[:, state.TIME] - self.floats[:, state.LAP_START]
+
+    @property
+    def last_lap_time(self) -> Array:
+        """Time of the last timed lap [s], nan before there is one."""
+        return self.floats[:, state.LAST_LAP]
+
+    @property
+    def off_track(self) -> npt.NDArray[np.bool_]:
+        """True while the centre of gravity is beyond the edge of the road."""
+        offset = self.floats[:, state.OFFSET]
+        left, right = self.floats[:, state.HALF_LEFT], self.floats[:, state.HALF_RIGHT]
+        return np.asarray((offset > left) | (-offset > right))
+
+    @property
+    def off_track_time(self) -> Array:
+        """Time spent beyond track limits since the start [s]."""
+        return self.floats[:, state.OFF_TIME]
