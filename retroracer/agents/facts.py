@@ -1,0 +1,132 @@
+"""What a model says about itself: the record in ``retroracer.json`` of its zip.
+
+Owns the record, its JSON and the checking of a stranger's JSON. Does not own zips
+(``model_file``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retroracer import __version__
+from retroracer.errors import UserError
+
+FORMAT = 1
+"""Version of the record; raised when an older reader could misread it."""
+
+MAX_LAYERS = 16
+MAX_WIDTH = 4096
+
+_TEXTS = ("observation_layout", "algorithm", "activation", "package_version")
+_COUNTS = ("steps", "updates", "format")
+_RECORDS = ("car", "settings", "evaluation", "notes")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model.
+
+    Attributes:
+        observation_layout: id of the observations it was trained on.
+        steps: control steps experienced.
+        seed: seed of the run.
+        algorithm: "SAC", "PPO" or "DQN".
+        activation: of the hidden layers, a key of ``policy.ACTIVATIONS``.
+        layers: widths of the actor's hidden layers.
+        car: name and every parameter (SI) of the car driven.
+        tracks: names of the tracks, or of the generator, trained on.
+        parent: name of the model this one continued from, or None.
+        updates: gradient updates done.
+        settings: plain hyperparameters needed to continue (gamma, tau, ...).
+        evaluation: summary of the last evaluation, empty if never evaluated.
+        notes: anything else, plain data.
+        package_version: of RetroRacer when it was saved.
+        format: version of this record.
+    """
+
+    observation_layout: str
+    steps: int
+    seed: int | None = None
+    algorithm: str = "SAC"
+    activation: str = "relu"
+    layers: tuple[int, ...] = ()
+    car: Mapping[str, Any] = field(default_factory=dict)
+    tracks: tuple[str, ...] = ()
+    parent: str | None = None
+    updates: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    package_version: str = __version__
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        """Make sure of the types.
+
+        Raises:
+            ValueError: naming the field that is not what it must be.
+        """
+        _demand(all(isinstance(getattr(self, n), str) for n in _TEXTS), f"{_TEXTS} must be text")
+        for name in _COUNTS:
+            value = getattr(self, name)
+            _demand(type(value) is int and 0 <= value < 2**63, f"{name} must be a whole number")
+        for name in _RECORDS:
+            _demand(isinstance(getattr(self, name), Mapping), f"{name} must be a record")
+        _demand(self.seed is None or type(self.seed) is int, "seed must be a whole number")
+        _demand(self.parent is None or isinstance(self.parent, str), "parent must be text")
+        lists = isinstance(self.tracks, (list, tuple)) and isinstance(self.layers, (list, tuple))
+        _demand(lists, "tracks and layers must be lists")
+        _demand(all(isinstance(t, str) for t in self.tracks), "tracks must be names")
+        widths = all(type(w) is int and 0 < w <= MAX_WIDTH for w in self.layers)
+        _demand(widths and len(self.layers) < MAX_LAYERS, "layers must be a few widths")
+        object.__setattr__(self, "tracks", tuple(self.tracks))
+        object.__setattr__(self, "layers", tuple(self.layers))
+
+    def to_json(self) -> str:
+        """JSON text, readable by a person.
+
+        Raises:
+            ValueError: if a value is not plain data or not finite.
+        """
+        try:
+            return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False)
+        except TypeError as error:
+            raise ValueError(f"facts must be plain data: {error}") from None
+
+
+def from_json(raw: bytes, source: str) -> Facts:
+    """Read a record; fields a newer RetroRacer added are left out.
+
+    Args:
+        raw: UTF-8 JSON.
+        source: the file it comes from, for the message.
+
+    Raises:
+        UserError: if it was saved in a newer format.
+        ValueError: if it is no such record.
+    """
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(data, dict) or type(data.get("format")) is not int:
+        raise ValueError("no record with a format")
+    if data["format"] > FORMAT:
+        raise UserError(
+            f"{source} was saved in format {data['format']} and this RetroRacer reads up to "
+            f"{FORMAT}; upgrade RetroRacer"
+        )
+    known = {f.name for f in dataclasses.fields(Facts)}
+    try:
+        return Facts(**{k: v for k, v in data.items() if k in known})
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _demand(holds: bool, complaint: str) -> None:
+    if not holds:
+        raise ValueError(complaint)

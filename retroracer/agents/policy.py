@@ -1,0 +1,133 @@
+"""Drivers at work: a trained actor as plain numpy, deterministic, without torch.
+
+Owns inference. Does not own files (``model_file``), observations (``envs.task``) or
+training. The game, evaluation and ghosts all drive through ``Policy.act``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from retroracer.agents.facts import Facts
+from retroracer.agents.model_file import FloatArray, Layers, find_model, read_actor, read_facts
+from retroracer.errors import UserError
+
+
+def _relu(x: FloatArray) -> None:
+    np.maximum(x, 0.0, out=x)
+
+
+def _tanh(x: FloatArray) -> None:
+    np.tanh(x, out=x)
+
+
+def _elu(x: FloatArray) -> None:
+    np.copyto(x, np.expm1(np.minimum(x, 0.0)), where=x < 0.0)
+
+
+ACTIVATIONS: dict[str, Callable[[FloatArray], None]] = {"relu": _relu, "tanh": _tanh, "elu": _elu}
+"""Activations of hidden layers by the name recorded with the model; each works in place."""
+
+_CHUNK = 256  # rows whose activations stay in cache together
+
+
+class Policy:
+    """A deterministic driver: the squashed mean of a trained Gaussian actor.
+
+    Attributes:
+        facts: what is known of the model.
+        name: what to call it: the file's stem.
+        n_observations: length of an observation.
+        n_actions: length of an action.
+    """
+
+    def __init__(self, layers: Layers, facts: Facts, name: str) -> None:
+        self.facts = facts
+        self.name = name
+        self.n_observations = len(layers[0][0])
+        self.n_actions = len(layers[-1][1])
+        self._layers = [(np.ascontiguousarray(w), b) for w, b in layers]
+        self._activate = ACTIVATIONS[facts.activation]
+
+    def act(self, obs: FloatArray) -> FloatArray:
+        """Choose actions.
+
+        A row's result is the same to the last bit for any N and any place in the batch: each
+        row is multiplied as a block of one, so that BLAS always sees the same shape. (One
+        larger padded block would not do: some BLAS kernels sum differently by row position.)
+
+        Args:
+            obs: (N, n_observations) float32.
+
+        Returns:
+            (N, n_actions) float32 in [-1, 1].
+
+        Raises:
+            ValueError: if ``obs`` has another shape.
+        """
+        x = np.ascontiguousarray(obs, np.float32)
+        if x.ndim != 2 or x.shape[1] != self.n_observations:
+            raise ValueError(f"observations must be (N, {self.n_observations}), got {x.shape}")
+        actions = np.empty((len(x), self.n_actions), np.float32)
+        for start in range(0, len(x), _CHUNK):
+            actions[start : start + _CHUNK] = self._act(x[start : start + _CHUNK])
+        return actions
+
+    def _act(self, x: FloatArray) -> FloatArray:
+        rows = x[:, None, :]
+        for weight, bias in self._layers[:-1]:
+            rows = np.matmul(rows, weight)
+            rows += bias
+            self._activate(rows)
+        weight, bias = self._layers[-1]
+        means: FloatArray = np.matmul(rows, weight)
+        means += bias
+        np.tanh(means, out=means)
+        return means[:, 0]
+
+
+def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
+    """Load a driver from a path, or by the name of a shipped model.
+
+    Args:
+        name_or_path: ``models/base.zip``, or ``base``.
+        layout: id of the observations it will be given; None means today's
+            (``envs.task``).
+
+    Raises:
+        UserError: if it is missing, damaged, not one of ours, or reads other observations.
+    """
+    path = find_model(name_or_path)
+    facts = read_facts(path)
+    demand_layout(facts, path, layout)
+    if facts.activation not in ACTIVATIONS:
+        raise UserError(
+            f"{path} uses activation {facts.activation!r}; this RetroRacer knows "
+            f"{', '.join(ACTIVATIONS)}; upgrade it"
+        )
+    return Policy(read_actor(path), facts, path.stem)
+
+
+def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
+    """Make sure that a model reads the observations it will be given.
+
+    Args:
+        facts: of the model.
+        path: its file, for the message.
+        layout: id of the observations; None means today's (``envs.task``).
+
+    Raises:
+        UserError: if it reads others.
+    """
+    if layout is None:
+        from retroracer.envs.task import LAYOUT
+
+        layout = LAYOUT
+    if facts.observation_layout != layout:
+        raise UserError(
+            f"{path} reads observations {facts.observation_layout!r} and this RetroRacer makes "
+            f"{layout!r}; retrain it with train_base.py, or use RetroRacer {facts.package_version}"
+        )

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retroracer.agents import model_file
+from retroracer.agents.facts import Facts
+from retroracer.agents.policy import ACTIVATIONS, Policy, load_policy
+from retroracer.errors import UserError
+
+LAYOUT = "chase-22"
+
+
+def layers_of(rng, *widths):
+    return [
+        (
+            rng.normal(0, a**-0.5, (a, b)).astype(np.float32),
+            rng.normal(0, 0.1, b).astype(np.float32),
+        )
+        for a, b in itertools.pairwise(widths)
+    ]
+
+
+def policy_of(activation="relu", widths=(22, 256, 256, 2)):
+    facts = Facts(LAYOUT, 0, activation=activation)
+    return Policy(layers_of(np.random.default_rng(1), *widths), facts, "test")
+
+
+def model_zip(path, layers=None, facts=None, **entries):
+    """A model file as far as inference reads it; ``entries`` replace or add raw bytes."""
+    layers = layers or layers_of(np.random.default_rng(1), 22, 8, 2)
+    parts = {
+        model_file.FACTS_ENTRY: (facts or Facts(LAYOUT, 5)).to_json().encode(),
+        model_file.ACTOR_ENTRY: model_file.actor_bytes(layers),
+        **entries,
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, raw in parts.items():
+            if raw is not None:
+                archive.writestr(name, raw)
+    return path
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_rows_action_is_bit_identical_for_any_batch_and_place(activation):
+    policy = policy_of(activation)
+    obs = np.random.default_rng(2).normal(size=(600, 22)).astype(np.float32)
+    alone = np.concatenate([policy.act(row[None]) for row in obs])
+    for n in (1, 2, 3, 7, 16, 63, 64, 200, 256, 257, 600):
+        assert policy.act(obs[:n]).tobytes() == alone[:n].tobytes()
+        assert policy.act(obs[-n:]).tobytes() == alone[-n:].tobytes()
+    assert policy.act(obs[::2]).tobytes() == alone[::2].tobytes()
+    assert policy.act(np.asfortranarray(obs)).tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("core", ["Haswell", "Zen", "SkylakeX", "Sandybridge"])
+def test_rows_are_bit_identical_under_other_cpus_kernels(core, tmp_path):
+    """OpenBLAS can be told to use another CPU's kernels; elsewhere the setting does nothing."""
+    code = (
+        "import numpy as np; from test_policy import policy_of; p = policy_of();"
+        "x = np.random.default_rng(0).normal(size=(70, 22)).astype('f4');"
+        "a = p.act(x); print(all(p.act(x[i:i+1]).tobytes() == a[i].tobytes() for i in range(70)))"
+    )
+    features = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
+    if core == "SkylakeX" and "avx512f" not in features:
+        pytest.skip("this CPU has no AVX-512")
+    if core in ("Haswell", "Zen") and "avx2" not in features:
+        pytest.skip("this CPU has no AVX2")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(__file__).parent), "OPENBLAS_CORETYPE": core},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_actions_stay_in_their_box_for_any_finite_observation():
+    policy = policy_of()
+    obs = np.random.default_rng(3).normal(size=(50, 22)).astype(np.float32) * 1e6
+    actions = policy.act(obs)
+    assert actions.dtype == np.float32
+    assert actions.shape == (50, 2)
+    assert np.abs(actions).max() <= 1.0
+
+
+def test_activations_are_what_they_are_named_after():
+    x = np.linspace(-3, 3, 61, dtype=np.float32)
+    expected = {
+        "relu": np.where(x > 0, x, 0),
+        "tanh": np.tanh(x),
+        "elu": np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1),
+    }
+    for name, activate in ACTIVATIONS.items():
+        y = x.copy()
+        activate(y)
+        np.testing.assert_allclose(y, expected[name], atol=1e-6)
+
+
+def test_observations_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="must be \\(N, 22\\)"):
+        policy_of().act(np.zeros((3, 21), np.float32))
+
+
+def test_a_path_or_a_shipped_name_finds_the_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_file, "models_dir", lambda: tmp_path)
+    path = model_zip(tmp_path / "base.zip")
+    assert load_policy("base", LAYOUT).name == "base"
+    assert load_policy(path, LAYOUT).facts.steps == 5
+    with pytest.raises(UserError, match="no model 'bsae'; did you mean 'base'"):
+        load_policy("bsae", LAYOUT)
+    with pytest.raises(UserError, match="there are: base"):
+        load_policy("other/zzz", LAYOUT)
+    with pytest.raises(UserError, match="is a folder"):
+        load_policy(tmp_path, LAYOUT)
+
+
+def test_a_model_of_another_observation_layout_says_how_to_mend_it(tmp_path):
+    path = model_zip(tmp_path / "m.zip")
+    with pytest.raises(UserError, match=r"'chase-22'.*'racing-1'; retrain it"):
+        load_policy(path, "racing-1")
+
+
+def damaged_npz(tmp_path, **arrays):
+    path = tmp_path / "x.npz"
+    np.savez(path, **arrays)
+    return path.read_bytes()
+
+
+def test_what_is_not_a_model_is_refused_in_one_line(tmp_path):
+    def refusal(**entries):
+        with pytest.raises(UserError) as caught:
+            load_policy(model_zip(tmp_path / "m.zip", **entries), LAYOUT)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    w, b = np.ones((22, 2), np.float32), np.ones(2, np.float32)
+    facts = json.loads(Facts(LAYOUT, 5).to_json())
+    npz, record = "actor.npz", "retroracer.json"
+    assert "not saved by RetroRacer" in refusal(**{record: None})
+    assert "not saved by RetroRacer" in refusal(**{npz: None})
+    assert "cannot be read" in refusal(**{record: b"[1]"})
+    assert "cannot be read" in refusal(**{record: b"[" * 100_000})
+    assert "upgrade RetroRacer" in refusal(**{record: json.dumps(facts | {"format": 9}).encode()})
+    assert "whole number" in refusal(**{record: json.dumps(facts | {"steps": "x"}).encode()})
+    assert "activation 'gelu'" in refusal(facts=Facts(LAYOUT, 5, activation="gelu"))
+    assert "claims 2,000,000 bytes" in refusal(**{record: b" " * 2_000_000})
+    assert "not finite" in refusal(**{npz: damaged_npz(tmp_path, weight0=w * np.nan, bias0=b)})
+    assert "do not fit" in refusal(**{npz: damaged_npz(tmp_path, weight0=w[:, :1].copy(), bias0=b)})
+    assert "plain float32" in refusal(**{npz: damaged_npz(tmp_path, weight0=w.astype("f8"))})
+    pickled = damaged_npz(tmp_path, weight0=np.array([{}], dtype=object), bias0=b)
+    assert "plain float32" in refusal(**{npz: pickled})
+    (tmp_path / "text.zip").write_text("hello")
+    with pytest.raises(UserError, match="not a zip file"):
+        load_policy(tmp_path / "text.zip", LAYOUT)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_inflated(tmp_path):
+    inner = tmp_path / "inner.npz"
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weight0.npy", bytes(model_file.MAX_ACTOR_BYTES + 1))
+    assert inner.stat().st_size < 100_000
+    path = model_zip(tmp_path / "m.zip", **{"actor.npz": inner.read_bytes()})
+    with pytest.raises(UserError, match="too large"):
+        load_policy(path, LAYOUT)
+
+
+def test_any_single_damage_is_a_users_error_or_harmless(tmp_path):
+    """Every byte matters to somebody: flip one at a time all over a model file."""
+    whole = bytearray(model_zip(tmp_path / "m.zip").read_bytes())
+    sample = np.random.default_rng(4).choice(len(whole), 400, replace=False)
+    for i in [*sample, *range(len(whole) - 300, len(whole))]:
+        broken = bytearray(whole)
+        broken[i] ^= 0xFF
+        (tmp_path / "b.zip").write_bytes(broken)
+        try:
+            assert np.isfinite(load_policy(tmp_path / "b.zip", LAYOUT).act(np.zeros((1, 22)))).all()
+        except UserError:
+            continue
+    for cut in range(0, len(whole), 97):
+        (tmp_path / "b.zip").write_bytes(whole[:cut])
+        with pytest.raises(UserError):
+            load_policy(tmp_path / "b.zip", LAYOUT)
+
+
+def test_facts_survive_json():
+    from retroracer.agents.facts import from_json
+
+    facts = Facts("l", 7, 1, layers=(8, 8), tracks=("monza",), car={"name": "gt", "mass": 1300.0})
+    assert from_json(facts.to_json().encode(), "x") == facts
+    newer = json.loads(facts.to_json()) | {"weather": "rain"}
+    assert from_json(json.dumps(newer).encode(), "x") == facts
+    with pytest.raises(ValueError, match="plain data"):
+        Facts("l", 7, notes={"a": object()}).to_json()
