@@ -221,7 +221,7 @@ def _sectors(page: TrackPage, track: Track, report: Report) -> tuple[float, ...]
 def _theme(page: TrackPage) -> dict[str, str]:
     """Colours by role; two kerb colours become ``kerb`` and ``kerb_alt``."""
     theme = page.theme
-    out = {k: v for k in ("preset", "road", "grass", "gravel", "line") if (v := getattr(theme, k))}
+    out = {k: v for k, v in theme.model_dump(exclude={"kerb"}).items() if v is not None}
     for role, colour in zip(("kerb", "kerb_alt"), theme.kerb or (), strict=False):
         out[role] = colour
     return out

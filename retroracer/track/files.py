@@ -2,24 +2,54 @@
 
 Owns: names and paths of tracks, and the order of the steps from bytes to ``Track``.
 Does not own: the steps themselves (``yaml_nodes``, ``schema``, ``segments``, ``points``,
-``build``, ``validity``).
+``build``, ``judging``).
 """
 
 from __future__ import annotations
 
 import difflib
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from retroracer.errors import UserError
 from retroracer.resources import tracks_dir
 from retroracer.track.build import build_track
-from retroracer.track.problems import Report
-from retroracer.track.schema import TrackPage
+from retroracer.track.centreline import Centreline
+from retroracer.track.csv_io import decoded, read_bytes, read_points
+from retroracer.track.geometry import Array
+from retroracer.track.judging import judge
+from retroracer.track.points import Knots, lay_points
+from retroracer.track.problems import Loc, Report
+from retroracer.track.schema import Layout, TrackPage
 from retroracer.track.segments import lay_segments
 from retroracer.track.track import Track
-from retroracer.track.yaml_nodes import YamlError, parse
+from retroracer.track.wording import tell
+from retroracer.track.yaml_nodes import MAX_BYTES, YamlError, parse
+
+_FORMS = ("segments", "points", "points_file")
+
+
+@dataclass(frozen=True)
+class TrackFile:
+    """A track and the page it came from.
+
+    Attributes:
+        path: of the page.
+        page: what it says.
+        track: what was built.
+        knots: the points of a ``points`` or ``points_file`` layout, else None.
+        warnings: what is odd but possible, ready to print.
+    """
+
+    path: Path
+    page: TrackPage
+    track: Track
+    knots: Knots | None
+    warnings: tuple[str, ...]
 
 
 def shipped_tracks() -> list[str]:
@@ -35,23 +65,23 @@ def find_track(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     path = Path(text)
-    shipped = tracks_dir() / f"{text}.yaml"
     try:
         if path.suffix.lower() in (".yaml", ".yml") and path.exists():
             return path
-        if path.name == text and shipped.is_file():
+        # `tracks/monza.yaml` or `monza.yaml` may be typed away from the checkout.
+        stem = text if path.name == text else ""
+        if path.suffix == ".yaml" and str(path.parent) in (".", "tracks"):
+            stem = path.stem
+        if stem and (shipped := tracks_dir() / f"{stem}.yaml").is_file():
             return shipped
-        # `tracks/monza.yaml` or `monza.yaml` typed away from the checkout.
-        shipped = tracks_dir() / path.name
-        if str(path.parent) in (".", "tracks") and path.suffix == ".yaml" and shipped.is_file():
-            return shipped
-        if path.is_file():
+        if path.exists():
             return path
     except (OSError, ValueError):
         pass
+    shown = "".join(c if c.isprintable() else "?" for c in text[:200])
     near = difflib.get_close_matches(path.stem.lower()[:80], shipped_tracks(), 1)
-    hint = f"did you mean '{near[0]}'?" if near else "see: python -m retroracer tracks list"
-    raise UserError(f"no track '{text[:200]}': neither a shipped track nor a file; {hint}")
+    hint = f"did you mean '{near[0]}'?" if near else "see: retroracer tracks list"
+    raise UserError(f"no track '{shown}': neither a shipped track nor a file; {hint}")
 
 
 def load_track(name_or_path: str | Path) -> Track:
@@ -63,47 +93,130 @@ def load_track(name_or_path: str | Path) -> Track:
     Raises:
         UserError: listing every problem found, with file, line, and what to do.
     """
-    track, _ = load_with_warnings(name_or_path)
-    return track
+    return open_track(name_or_path).track
 
 
-def load_with_warnings(name_or_path: str | Path) -> tuple[Track, list[str]]:
-    """Like ``load_track``, and the warnings beside it, ready to print.
+def open_track(name_or_path: str | Path) -> TrackFile:
+    """Like ``load_track``, with the page, its points and the warnings beside it.
 
     Raises:
         UserError: listing every problem found.
     """
     path = find_track(name_or_path)
     report = Report(path.name)
-    track = _build(path, report)
+    made = _make(path, report)
     report.raise_errors()
-    assert track is not None
-    return track, [report.show(p) for p in report.warnings]
+    assert made is not None
+    page, track, knots = made
+    shown = tuple(report.show(p) for p in report.warnings)
+    return TrackFile(path, page, track, knots, shown)
 
 
-def _build(path: Path, report: Report) -> Track | None:
+def _make(path: Path, report: Report) -> tuple[TrackPage, Track, Knots | None] | None:
     page = read_page(path, report)
     if page is None:
         return None
-    line = lay_segments(page.layout, report)
+    knots = None
+    line: Centreline | None = None
+    if page.layout.segments is not None:
+        line = lay_segments(page.layout, report)
+    else:
+        knots = _knots(page.layout, path.parent, report)
+        if knots is not None:
+            closest = 0.05 if page.layout.points is None else 1.0
+            line = lay_points(knots, report, closest=closest)
     if line is None:
         return None
-    return build_track(page, line, path.stem, report)
+    track = build_track(page, line, path.stem, report)
+    if track is None or not judge(page, line, track, report):
+        return None
+    return page, track, knots
 
 
 def read_page(path: Path, report: Report) -> TrackPage | None:
-    """Read a file into a checked page; mistakes go into ``report``."""
-    text = path.read_text(encoding="utf-8")
-    report.lines = text.splitlines()
+    """Read a file into a checked page; mistakes go into ``report``.
+
+    Raises:
+        UserError: if the file itself cannot be read.
+    """
+    text = decoded(read_bytes(path, MAX_BYTES), path.name)
+    report.lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)  # what YAML counts as a line
     try:
         root = parse(text, report)
     except YamlError as error:
         report.add("T01", (), error.text, place=error.place)
         return None
     report.where = root.find
-    try:
-        return TrackPage.model_validate(root.plain())
-    except ValidationError as error:
-        for item in error.errors():
-            report.add("T04", item["loc"], item["msg"])
+    if not isinstance(root.data, dict):
+        have = "is empty" if root.data is None else "holds no 'key: value' lines"
+        report.add(
+            "T03",
+            (),
+            f"the page {have}; it needs at least schema, name and layout"
+            " (retroracer tracks new NAME writes one to start from)",
+        )
         return None
+    page = None
+    try:
+        page = TrackPage.model_validate(root.plain())
+    except ValidationError as error:
+        tell(error.errors(include_url=False), root, report)
+    layout = root.data["layout"][1].data if "layout" in root.data else None
+    if isinstance(layout, dict):
+        _check_form([form for form in _FORMS if form in layout], report)
+    return None if report.errors else page
+
+
+def _check_form(forms: list[str], report: Report) -> None:
+    """A layout has exactly one of its three forms."""
+    if len(forms) == 1:
+        return
+    have = f"here are {' and '.join(forms)}" if forms else "none is here"
+    report.add(
+        "T06",
+        ("layout", forms[1]) if forms else ("layout",),
+        f"choose exactly one of segments, points, points_file in layout; {have}",
+    )
+
+
+def _knots(layout: Layout, folder: Path, report: Report) -> Knots | None:
+    """The points of a page or of its CSV file, with half-widths."""
+    if layout.points is not None:
+        locs: list[Loc] = [("layout", "points", i) for i in range(len(layout.points))]
+        left, right = [], []
+        for loc, p in zip(locs, layout.points, strict=True):
+            width = p.width or layout.width
+            if width is None and (p.left is None or p.right is None):
+                _no_width(loc, report)
+                return None
+            half = (width or 0.0) / 2.0
+            left.append(half if p.left is None else p.left)
+            right.append(half if p.right is None else p.right)
+        xy = np.array([(p.x, p.y) for p in layout.points])
+        names = [p.name or "" for p in layout.points]
+        return Knots(xy, np.array(left), np.array(right), names, locs)
+    assert layout.points_file is not None
+    here: Loc = ("layout", "points_file")
+    try:
+        points = read_points(folder / layout.points_file)
+    except (UserError, ValueError) as error:
+        report.add("T24", here, f"{error}")
+        return None
+    if points.left is None or points.right is None:
+        if layout.width is None:
+            _no_width(here, report)
+            return None
+        edge = np.full(len(points.xy), layout.width / 2.0)
+        return _closed(points.xy, edge, edge, here)
+    return _closed(points.xy, points.left, points.right, here)
+
+
+def _no_width(loc: Loc, report: Report) -> None:
+    report.add("T03", loc, "layout has no 'width' and neither has this; add e.g. width: 12")
+
+
+def _closed(xy: Array, left: Array, right: Array, loc: Loc) -> Knots:
+    """Knots of a file; a last point that repeats the first is dropped."""
+    if np.hypot(*(xy[-1] - xy[0])) < 0.05:
+        xy, left, right = xy[:-1], left[:-1], right[:-1]
+    return Knots(xy, left, right, [""] * len(xy), [loc] * len(xy))

@@ -43,19 +43,17 @@ class Report:
         file: the name shown in messages.
         lines: the source, to quote from.
         where: finds the place of a ``Loc``; replaced once the file is parsed.
-        problems: what was found so far.
+        problems: what was found so far, each once, in order of discovery.
     """
 
     file: str
     lines: list[str] = field(default_factory=list)
     where: Callable[[Loc], Place] = lambda loc: Place()
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
 
     def add(self, code: str, loc: Loc, text: str, *, place: Place | None = None) -> None:
         """Note a problem at ``loc``, or at ``place`` where that is known; drop repeats."""
-        problem = Problem(code, place or self.where(loc), text)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.problems[Problem(code, place or self.where(loc), text)] = None
 
     def line_of(self, loc: Loc) -> int:
         """Line of ``loc``, for messages that point at a second place."""
@@ -83,6 +81,8 @@ class Report:
         kind = "warning " if problem.code.startswith("W") else ""
         head = f"{at}: {kind}{problem.code}: {problem.text}"
         if not 0 < problem.place.line <= len(self.lines):
+            return head
+        if not self.lines[problem.place.line - 1].strip():
             return head
         source, column, width = _window(
             self.lines[problem.place.line - 1], problem.place.column, problem.place.width

@@ -44,15 +44,25 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
+def _in_seconds(text: str) -> str:
+    """What a time such as 1:02.5 is in seconds, as a remedy."""
+    parts = text.lstrip("+-").split(":")
+    if len(parts) > 3 or max(map(len, parts)) > 8:
+        return ""
+    seconds = sum(float(p) * 60.0**k for k, p in enumerate(reversed(parts)))
+    return f"; as seconds write {seconds:g}"
+
+
 def as_number(value: Any) -> Any:
     """Read what an author wrote as a number, or say why it is none."""
     if isinstance(value, bool) or value is None or isinstance(value, list | dict):
         what = _KINDS.get(type(value).__name__, "nothing")
         raise _wrong(f"needs a number, not {what}")
+    written = value
     if isinstance(value, str):
         text = value.strip()
         if re.fullmatch(r"[+-]?\d+(:\d+)+(\.\d*)?", text):
-            raise _wrong(f"'{_shown(text)}' is not a number; write seconds or metres, e.g. 62.5")
+            raise _wrong(f"'{_shown(text)}' is not a number{_in_seconds(text)}")
         if re.fullmatch(r"[+-]?\d+,\d+", text):
             fixed = text.replace(",", ".")
             raise _wrong(f"'{_shown(text)}' has a decimal comma; write {_shown(fixed)}")
@@ -66,9 +76,9 @@ def as_number(value: Any) -> Any:
     try:
         finite = math.isfinite(value)
     except (TypeError, OverflowError):
-        raise _wrong(f"'{_shown(value)}' is not a number we can use") from None
+        finite = False
     if not finite:
-        raise _wrong(f"'{_shown(value)}' is not a number we can use; write a finite one")
+        raise _wrong(f"'{_shown(written)}' is not a finite number")
     return float(value)
 
 
@@ -107,15 +117,13 @@ def _as_colour(value: Any) -> Any:
         raise _wrong(
             "is empty: '#' begins a comment in YAML; put the colour in quotes: \"#46464b\""
         )
-    if not isinstance(value, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}|[a-z ]{3,20}", value):
+    if not isinstance(value, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", value):
         raise _wrong(f"'{_shown(value)}' is not a colour; write \"#rrggbb\" in quotes")
     return value
 
 
-def _auto_or_number(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().lower() == "auto":
-        return "auto"
-    return as_number(value)
+def _which_length(value: Any) -> str:
+    return "<auto>" if _as_word(value) == "auto" else "<metres>"
 
 
 def _as_word(value: Any) -> Any:
@@ -149,6 +157,8 @@ def _as_start(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(as_number)]
 Whole = Annotated[int, BeforeValidator(_as_whole)]
 Text = Annotated[str, BeforeValidator(_as_text)]
+Name = Annotated[str, Field(max_length=80), BeforeValidator(_as_text)]
+Preset = Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
 Switch = Annotated[bool, BeforeValidator(_as_switch)]
 Colour = Annotated[str, BeforeValidator(_as_colour)]
 Width = Annotated[Number, Field(ge=3.0, le=60.0)]
@@ -187,12 +197,13 @@ class StraightPart(Part):
     """A straight, in metres, or ``auto``: as long as closing the loop needs."""
 
     straight: Annotated[
-        Annotated[float, Field(gt=0.0, le=10_000.0)] | Literal["auto"],
-        BeforeValidator(_auto_or_number),
+        Annotated[Number, Field(gt=0.0, le=10_000.0), Tag("<metres>")]
+        | Annotated[Literal["auto"], BeforeValidator(_as_word), Tag("<auto>")],
+        Discriminator(_which_length),
     ]
     width: Width | None = None
     kerb: KerbSide | None = None
-    name: Text | None = None
+    name: Name | None = None
 
 
 class CornerPart(Part):
@@ -205,7 +216,7 @@ class CornerPart(Part):
     ease: Annotated[Number, Field(ge=0.0, le=500.0)] | None = None
     width: Width | None = None
     kerb: KerbSide | None = None
-    name: Text | None = None
+    name: Name | None = None
 
 
 def _which_segment(value: Any) -> str | None:
@@ -230,7 +241,7 @@ class PointPart(Part):
     width: Width | None = None
     left: HalfWidth | None = None
     right: HalfWidth | None = None
-    name: Text | None = None
+    name: Name | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -272,8 +283,8 @@ class Start(Part):
 class Ground(Part):
     """What the road and its surroundings are made of, and where walls stand."""
 
-    road: Text = ASPHALT.name
-    runoff: Text = GRASS.name
+    road: Name = ASPHALT.name
+    runoff: Name = GRASS.name
     runoff_width: Annotated[Number, Field(ge=0.0, le=200.0)] = 15.0
     walls: Annotated[Literal["none", "left", "right", "both"], BeforeValidator(_as_kerb)] = "none"
 
@@ -290,7 +301,7 @@ class Patch(Part):
 
     start: Annotated[float | str, BeforeValidator(_as_start)] = Field(alias="from")
     length: Annotated[Number, Field(gt=0.0, le=50_000.0)]
-    surface: Text
+    surface: Name
     side: Annotated[Literal["left", "right", "both", "road"], BeforeValidator(_as_word)] = "both"
 
 
@@ -303,12 +314,19 @@ class Kerbs(Part):
 
 
 class Theme(Part):
-    """Colours, all optional."""
+    """A look: a preset, and colours of single things over it."""
 
-    preset: Text | None = None
+    preset: Annotated[
+        Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
+        | None,
+        BeforeValidator(_as_word),
+    ] = None
     road: Colour | None = None
     grass: Colour | None = None
     gravel: Colour | None = None
+    sand: Colour | None = None
+    tree: Colour | None = None
+    wall: Colour | None = None
     line: Colour | None = None
     kerb: Annotated[list[Colour], Field(min_length=1, max_length=2)] | None = None
 
@@ -322,6 +340,12 @@ class Medals(Part):
     bronze: Annotated[Number, Field(gt=0.0, le=7200.0)] | None = None
 
 
+def _which_medals(value: Any) -> str | None:
+    if isinstance(value, Medals | dict):
+        return "<times>"
+    return "<auto>" if value == "auto" else None
+
+
 def _default_surfaces() -> dict[str, SurfacePart]:
     return {s.name: SurfacePart(grip=s.grip, drag=s.drag) for s in (ASPHALT, KERB, GRASS, GRAVEL)}
 
@@ -330,17 +354,20 @@ class TrackPage(Part):
     """A whole track file; only ``schema``, ``name`` and ``layout`` are needed."""
 
     version: Annotated[Whole, Field(ge=1, le=1)] = Field(alias="schema")
-    name: Text
+    name: Name
     meta: Meta = Meta()
     race: RaceFacts = RaceFacts()
     layout: Layout
     start: Start = Start()
     sectors: Annotated[list[Annotated[Number, Field(gt=0.0)]], Field(max_length=7)] | None = None
     surface: Ground = Ground()
-    surfaces: Annotated[dict[str, SurfacePart], Field(max_length=20)] = Field(
+    surfaces: Annotated[dict[Name, SurfacePart], Field(max_length=20)] = Field(
         default_factory=_default_surfaces
     )
     patches: Annotated[list[Patch], Field(max_length=200)] = []
     kerbs: Kerbs = Kerbs()
     theme: Theme = Theme()
-    medals: Medals | Literal["auto"] = "auto"
+    medals: Annotated[
+        Annotated[Medals, Tag("<times>")] | Annotated[Literal["auto"], Tag("<auto>")],
+        Discriminator(_which_medals),
+    ] = "auto"

@@ -59,6 +59,10 @@ def lay_segments(layout: Layout, report: Report) -> Centreline | None:
     parts = layout.segments or []
     pieces = [_piece(p) for p in parts]
     autos = [i for i, p in enumerate(pieces) if isinstance(p, Straight) and p.length is None]
+    known = sum(p.length or 0.0 for p in pieces)
+    if known > MAX_LENGTH:
+        _length_ok(known, report)
+        return None
     if layout.closing == "curve":
         return _closed_by_curve(layout, parts, pieces, autos, report)
     if not _turns_add_up(layout, pieces, report):
@@ -122,7 +126,7 @@ def _solve(
         report.add(
             "T12",
             where,
-            f"exactly 2 straights must be 'auto' to close the loop, {len(autos)} are{gap};"
+            f"exactly 2 straights must be 'auto' to close the loop, not {len(autos)}{gap};"
             " choose two that point in different directions, or set closing: curve",
         )
         return None
@@ -164,16 +168,16 @@ def _remedy(
     """The change to one given straight that would mend a negative automatic one."""
     if length > MAX_LENGTH:
         return "the two autos are almost parallel: choose two that point in different directions"
+    turns = [p.sign * p.angle if isinstance(p, Corner) else 0.0 for p in pieces]
+    psi = np.concatenate([[0.0], np.cumsum(turns)])[:-1]
+    along = np.stack([np.cos(psi), np.sin(psi)])
+    # Metres this automatic straight gains for each metre added to straight i.
+    gains = -np.linalg.solve(along[:, autos], along)[autos.index(short)]
     best: tuple[float, int] | None = None
     for i, piece in enumerate(pieces):
         if not isinstance(piece, Straight) or piece.length is None:
             continue
-        trial = list(pieces)
-        trial[i] = Straight(piece.length + 1.0)
-        answers = solve_auto_straights(trial)
-        change = answers[short]
-        assert isinstance(change, Straight) and change.length is not None
-        gain = change.length - length
+        gain = float(gains[i])
         if abs(gain) < 0.2:
             continue
         need = (2.0 * SHORTEST_AUTO - length) / gain

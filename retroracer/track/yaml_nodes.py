@@ -8,7 +8,6 @@ to be, so none of YAML 1.1's guesses happens. Does not know what a track is.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +39,7 @@ class Node:
     data: str | list[Node] | dict[str, tuple[Place, Node]] | None
     place: Place
     size: int = 1
+    depth: int = 0
 
     def plain(self) -> Any:
         """The value as None, str, list and dict."""
@@ -52,6 +52,8 @@ class Node:
     def find(self, loc: Loc) -> Place:
         """Place of the deepest part of ``loc`` that exists; steps that name no key are skipped."""
         node, place = self, self.place
+        if loc and not (isinstance(node.data, dict) and loc[0] in node.data):
+            return Place()
         for step in loc:
             if isinstance(node.data, dict) and step in node.data:
                 key_place, node = node.data[str(step)]
@@ -92,6 +94,12 @@ def _place(event: Any) -> Place:
     return Place(start.line + 1, start.column + 1, max(1, width))
 
 
+def _too_deep(event: Any) -> YamlError:
+    return YamlError(
+        f"nested deeper than {MAX_DEPTH} levels; a track needs about five", _place(event)
+    )
+
+
 class _Composer:
     """Builds nodes from events without recursion, so that depth is a limit and not a crash."""
 
@@ -99,6 +107,7 @@ class _Composer:
         self.report = report
         self.anchors: dict[str, Node | None] = {}
         self.count = 0
+        self.brackets: list[Place | None] = []  # where each open collection began, if bracketed
 
     def compose(self, text: str) -> Node:
         root: Node | None = None
@@ -115,13 +124,11 @@ class _Composer:
                 continue
             if isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
                 if len(stack) >= MAX_DEPTH:
-                    raise YamlError(
-                        f"nested deeper than {MAX_DEPTH} levels; a track needs about five",
-                        _place(event),
-                    )
+                    raise _too_deep(event)
                 is_map = isinstance(event, yaml.MappingStartEvent)
                 if event.anchor:
                     self.anchors[event.anchor] = None
+                self.brackets.append(_place(event) if event.flow_style else None)
                 stack.append((Node({} if is_map else [], _place(event)), [], event.anchor))
                 continue
             if isinstance(event, yaml.ScalarEvent):
@@ -132,11 +139,14 @@ class _Composer:
                 node = self._alias(event)
             elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
                 node, _, anchor = stack.pop()
+                self.brackets.pop()
                 if anchor:
                     self.anchors[anchor] = node
             else:
                 continue
             self._count(node, event)
+            if len(stack) + node.depth > MAX_DEPTH:
+                raise _too_deep(event)
             if stack:
                 self._attach(stack[-1][0], stack[-1][1], node)
             else:
@@ -157,7 +167,7 @@ class _Composer:
                 f"'*{event.anchor}' contains itself; write the values out", _place(event)
             )
         assert isinstance(known, Node)
-        return Node(known.data, _place(event), known.size)
+        return Node(known.data, _place(event), known.size, known.depth)
 
     def _count(self, node: Node, event: Any) -> None:
         # An alias counts as much as what it stands for: that is what defuses alias bombs.
@@ -171,6 +181,7 @@ class _Composer:
 
     def _attach(self, parent: Node, pending: list[Any], node: Node) -> None:
         parent.size += node.size
+        parent.depth = max(parent.depth, node.depth + 1)
         if isinstance(parent.data, list):
             parent.data.append(node)
             return
@@ -201,41 +212,45 @@ def _short(text: str, room: int = 40) -> str:
 
 _ENGLISH = (
     (
-        r"mapping values are not allowed",
-        "a ':' stands where no key can be; check the indentation,"
-        " and put text that holds ': ' in quotes",
+        "mapping values are not allowed",
+        "a ':' stands where no key can be; check the indentation, and put text that holds ': '"
+        " in quotes",
     ),
-    (
-        r"found character '\\t'|found a tab character|cannot start any token",
-        "a character that cannot begin a value (a tab, '@', '`' or '%'?);"
-        " indent with spaces and put such text in quotes",
-    ),
-    (
-        r"did not find expected ',' or [\]}]",
-        "a list or mapping in brackets is not closed, or a ',' is missing",
-    ),
-    (
-        r"did not find expected key|expected <block end>",
-        "the indentation does not fit the lines above; align keys of one group",
-    ),
-    (r"did not find expected '-'", "the indentation does not fit the list above; align the dashes"),
-    (r"could not find expected ':'", "a key without ':'; write key: value"),
-    (r"unexpected end of stream", "a quote is opened and never closed"),
-    (r"unknown escape|escape", "an unknown '\\' escape in double quotes; use single quotes"),
-    (
-        r"control characters|special characters|not allowed",
-        "a control character; this is no text file, or it was damaged",
-    ),
+    ("did not find expected key", "the indentation does not fit the lines above; align keys"),
+    ("expected <block end>", "the indentation does not fit the lines above; align keys"),
+    ("did not find expected '-'", "the indentation does not fit the list above; align dashes"),
+    ("could not find expected ':'", "a key without ':'; write key: value"),
+    ("unexpected end of stream", "a quote is opened and never closed"),
+    ("escape", "an unknown '\\' escape in double quotes; use single quotes"),
+    ("not allowed", "a control character; this is no text file, or it was damaged"),
 )
 
 
-def _explain(error: yaml.YAMLError) -> YamlError:
+def _explain(error: yaml.YAMLError, text: str, bracket: Place | None) -> YamlError:
     """Say a syntax error of PyYAML in the words of someone mending the file."""
-    text = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    said = next((ours for pattern, ours in _ENGLISH if re.search(pattern, text)), None)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    context = str(getattr(error, "context", None) or "")
+    mark = getattr(error, "problem_mark", None)
     place = Place(mark.line + 1, mark.column + 1) if mark else Place()
-    return YamlError(f"not valid YAML: {said or _short(text, 120)}", place)
+    if "control characters" in said or isinstance(error, yaml.reader.ReaderError):
+        at = getattr(error, "position", 0) or 0
+        line = text.count("\n", 0, min(at, len(text))) + 1
+        return YamlError("not valid YAML: a control character; is this a text file?", Place(line))
+    if "flow" in context and bracket is not None:
+        return YamlError(
+            "not valid YAML: the bracket opened here is not closed, or a ',' is missing;"
+            " a '#' begins a comment, so colours need quotes",
+            bracket,
+        )
+    if "tab character" in said:
+        return YamlError("not valid YAML: a tab indents this line; use spaces", place)
+    if "cannot start any token" in said and mark is not None:
+        first = text[mark.index : mark.index + 1]
+        if first == "\t":
+            return YamlError("not valid YAML: a tab indents this line; use spaces", place)
+        return YamlError(f"not valid YAML: '{first}' cannot begin a value; use quotes", place)
+    ours = next((ours for pattern, ours in _ENGLISH if pattern in said), _short(said, 120))
+    return YamlError(f"not valid YAML: {ours}", place)
 
 
 def parse(text: str, report: Report) -> Node:
@@ -251,7 +266,9 @@ def parse(text: str, report: Report) -> Node:
     Raises:
         YamlError: if the text is not YAML, or passes a limit.
     """
+    composer = _Composer(report)
     try:
-        return _Composer(report).compose(text)
+        return composer.compose(text)
     except yaml.YAMLError as error:
-        raise _explain(error) from None
+        bracket = composer.brackets[-1] if composer.brackets else None
+        raise _explain(error, text, bracket) from None

@@ -1,0 +1,244 @@
+"""What pydantic found wrong with a page, said to its author.
+
+Owns: turning validation errors into problems with a code, a place and a remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from retroracer.track import schema
+from retroracer.track.problems import Loc, Place, Report
+from retroracer.track.yaml_nodes import Node
+
+_PARTS: dict[Loc, type[BaseModel]] = {
+    (): schema.TrackPage,
+    ("meta",): schema.Meta,
+    ("race",): schema.RaceFacts,
+    ("layout",): schema.Layout,
+    ("layout", "segments", "*", "<straight>"): schema.StraightPart,
+    ("layout", "segments", "*", "<corner>"): schema.CornerPart,
+    ("layout", "points", "*"): schema.PointPart,
+    ("start",): schema.Start,
+    ("surface",): schema.Ground,
+    ("surfaces", "*"): schema.SurfacePart,
+    ("patches", "*"): schema.Patch,
+    ("kerbs",): schema.Kerbs,
+    ("theme",): schema.Theme,
+    ("medals", "<times>"): schema.Medals,
+}
+
+MOST_TOLD = 100
+"""Mistakes worded at most; the suggestions for the rest would only cost time."""
+
+_EXAMPLES = {
+    "schema": "schema: 1",
+    "name": "name: My Track",
+    "layout": "layout: with width and segments",
+    "corner": "corner: left",
+    "radius": "radius: 60",
+    "angle": "angle: 90",
+    "straight": "straight: 200",
+    "x": "x: 0",
+    "y": "y: 0",
+    "grip": "grip: 0.6",
+    "from": "from: 350",
+    "length": "length: 40",
+    "surface": "surface: gravel",
+}
+
+_SECTIONS = ("meta", "race", "layout", "start", "surface", "kerbs", "theme")
+
+_RADIUS = "; give the direction with 'corner: left/right', not a sign"
+
+_UNITS = {
+    "radius": " m",
+    "to_radius": " m",
+    "straight": " m",
+    "width": " m",
+    "left": " m",
+    "right": " m",
+    "ease": " m",
+    "x": " m",
+    "y": " m",
+    "at": " m",
+    "grid_gap": " m",
+    "runoff_width": " m",
+    "below_radius": " m",
+    "length": " m",
+    "length_m": " m",
+    "angle": " deg",
+    "drag": " m/s^2",
+}
+
+
+def tell(errors: list[Any], root: Node, report: Report) -> None:
+    """Add every validation error of a page to the report.
+
+    Args:
+        errors: what ``ValidationError.errors()`` lists.
+        root: the page, to find places and names in.
+        report: takes the problems.
+    """
+    missed = _misspelt(errors[:MOST_TOLD])
+    for error in errors[:MOST_TOLD]:
+        if error["type"] == "missing" and tuple(error["loc"]) in missed:
+            continue
+        loc: Loc = tuple(error["loc"])
+        code, text, place = _told(error, loc, root)
+        report.add(code, loc, text, place=place)
+    if len(errors) > MOST_TOLD:
+        report.add("T04", (), f"and {len(errors) - MOST_TOLD} more mistakes", place=Place())
+
+
+def _misspelt(errors: list[Any]) -> set[Loc]:
+    """Keys that are missing only because an unknown key beside them is meant for them."""
+    out: set[Loc] = set()
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            loc = tuple(error["loc"])
+            near = _nearest(loc)
+            if near:
+                out.add((*loc[:-1], near))
+    return out
+
+
+def _told(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Place | None]:
+    kind, ctx = str(error["type"]), error.get("ctx") or {}
+    key = next((str(x) for x in reversed(loc) if isinstance(x, str) and x[:1] != "<"), "the page")
+    # A word such as 'auto' or 'at' says little alone; inside lists the line says the rest.
+    full = ".".join(map(str, loc)) if len(loc) == 2 and loc[0] in _SECTIONS else key
+    if kind == "extra_forbidden":
+        return "T02", _unknown(loc, root), root.key(loc)
+    if kind == "missing":
+        example = _EXAMPLES.get(key)
+        remedy = f"add e.g. {example}" if example else "add it"
+        return "T03", f"{_owner(loc[:-1], root)} has no '{key}'; {remedy}", root.find(loc[:-1])
+    if kind == "union_tag_not_found":
+        if loc and loc[-1] == "medals":
+            return "T04", "medals must be 'auto' or times such as {gold: 62.5}", None
+        return "T05", f"item {int(loc[-1]) + 1} needs 'straight:' or 'corner:'", None
+    if kind == "T04":
+        return "T04", f"{_subject(loc, full)} {ctx['text']}", None
+    if kind in _RANGE:
+        return "T04", _out_of_range(kind, ctx, error["input"], key, full), None
+    if kind == "literal_error":
+        return "T04", _no_such_word(ctx, error["input"], full), None
+    if kind in ("model_type", "model_attributes_type", "dict_type", "list_type"):
+        want = "a list" if kind == "list_type" else "a mapping (key: value lines)"
+        have = {"list": "a list", "dict": "a mapping", "NoneType": "nothing"}.get(
+            type(error["input"]).__name__, f"'{_cut(error['input'])}'"
+        )
+        return "T04", f"{key} must be {want}, not {have}", None
+    if kind in ("too_long", "too_short"):
+        limit = ctx.get("max_length", ctx.get("min_length"))
+        bound = "at most" if kind == "too_long" else "at least"
+        return "T04", f"{key} must have {bound} {limit} entries, not {ctx['actual_length']}", None
+    return "T04", f"{key}: {error['msg']}", None
+
+
+_RANGE = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def _cut(value: Any) -> str:
+    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _subject(loc: Loc, key: str) -> str:
+    if loc and isinstance(loc[-1], int):
+        return f"entry {loc[-1] + 1} of {key}"
+    return key
+
+
+def _out_of_range(kind: str, ctx: Mapping[str, Any], value: Any, key: str, full: str) -> str:
+    words, name = _RANGE[kind]
+    number = f"{value:g}" if isinstance(value, float) else _cut(value)
+    hint = ""
+    if key in ("radius", "to_radius") and kind.startswith("greater"):
+        hint = _RADIUS
+    elif key == "angle" and kind.startswith("greater"):
+        hint = "; degrees turned, the direction is given by 'corner: left/right'"
+    elif key == "schema":
+        return f"schema {number} is not known; write schema: 1"
+    return f"{full} {number} must be {words} {float(ctx[name]):g}{_UNITS.get(key, '')}{hint}"
+
+
+def _no_such_word(ctx: Mapping[str, Any], value: Any, key: str) -> str:
+    words = [w.strip("' ") for w in str(ctx["expected"]).replace(" or ", ", ").split(",")]
+    near = difflib.get_close_matches(_cut(value).lower(), words, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(words)}"
+    if near and len(words) > 2:
+        hint += f" (one of: {', '.join(words)})"
+    shown = "nothing" if value is None else f"'{_cut(value)}'"
+    return f"{key} cannot be {shown}; {hint}"
+
+
+def _keys(part: type[BaseModel]) -> list[str]:
+    return [f.alias or name for name, f in part.model_fields.items()]
+
+
+def _part_at(loc: Loc) -> type[BaseModel] | None:
+    shape = tuple("*" if isinstance(x, int) else x for x in loc)
+    if shape[:1] == ("surfaces",) and len(shape) == 2:
+        shape = ("surfaces", "*")
+    return _PARTS.get(shape)
+
+
+def _nearest(loc: Loc) -> str | None:
+    """The key that exists at ``loc`` and looks most like its last one."""
+    part = _part_at(loc[:-1])
+    known = _keys(part) if part else []
+    near = difflib.get_close_matches(_cut(loc[-1]).lower(), known, 1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def _unknown(loc: Loc, root: Node) -> str:
+    """A key nobody knows: the nearest one that exists here, or where it belongs."""
+    key = _cut(loc[-1])
+    owner = _owner(loc[:-1], root)
+    near = _nearest(loc)
+    if near:
+        return f"unknown key '{key}' in {owner}; did you mean '{near}'?"
+    part = _part_at(loc[:-1])
+    known = _keys(part) if part else []
+    homes = [where for where, other in _PARTS.items() if key in _keys(other)]
+    for where in homes:
+        named = [str(x) for x in where if x != "*" and str(x)[:1] != "<"]
+        if named:
+            return f"unknown key '{key}' in {owner}; it belongs under '{'.'.join(named)}'"
+        return f"unknown key '{key}' in {owner}; it belongs at the top of the page"
+    return f"unknown key '{key}' in {owner}; keys here are: {', '.join(known)}"
+
+
+def _owner(loc: Loc, root: Node) -> str:
+    """What a person calls the part at ``loc``: corner 2 ("Quay"), point 4, the page, start."""
+    named: list[str | int] = [x for x in loc if isinstance(x, int) or x[:1] != "<"]
+    if not named:
+        return "the page"
+    if not isinstance(named[-1], int):
+        return ".".join(map(str, named))
+    index = named[-1]
+    kind = {"points": "point", "patches": "patch"}.get(str(named[-2]), "item")
+    if kind == "item" and isinstance(loc[-1], str):
+        kind = loc[-1].strip("<>")
+    node = root
+    for step in named:
+        if isinstance(node.data, dict) and step in node.data:
+            node = node.data[str(step)][1]
+        elif isinstance(node.data, list) and isinstance(step, int):
+            node = node.data[step]
+    if isinstance(node.data, dict) and "name" in node.data:
+        name = node.data["name"][1].data
+        if isinstance(name, str):
+            return f'{kind} {index + 1} ("{_cut(name)}")'
+    return f"{kind} {index + 1}"
