@@ -66,11 +66,11 @@ WALL_FRICTION = 0.3
 SPIN_KEPT = 0.7
 """Share of the yaw rate a car keeps when it hits a wall."""
 
-_B_GRIP, _B_HEADING = b.GRIP, b.HEADING
+_B_HEADING = b.HEADING
 
 
 @njit(cache=True, error_model="numpy")
-def surface_at(main, side, row, offset, left, right):  # type: ignore[no-untyped-def]
+def surface_at(side, row, offset, left, right):  # type: ignore[no-untyped-def]
     """Grip factor and extra deceleration [m/s^2] at a lateral offset [m] beside sample ``row``."""
     if offset > left:
         if offset <= left + side[row, b.KERB_L]:
@@ -80,10 +80,7 @@ def surface_at(main, side, row, offset, left, right):  # type: ignore[no-untyped
         if -offset <= right + side[row, b.KERB_R]:
             return float(side[row, b.KERB_GRIP]), float(side[row, b.KERB_DRAG])
         return float(side[row, b.RUNOFF_R_GRIP]), float(side[row, b.RUNOFF_R_DRAG])
-    grip = main[row, _B_GRIP]
-    if grip == 1.0:
-        return 1.0, 0.0
-    return grip, float(side[row, b.ROAD_DRAG])
+    return float(side[row, b.ROAD_GRIP]), float(side[row, b.ROAD_DRAG])
 
 
 @njit(cache=True, error_model="numpy")
@@ -185,7 +182,7 @@ def advance_car(f, g, p, splits, last_splits, bank, steer, throttle, n_substeps,
                 ax = ay = ar = 0.0
                 if into > 0.0:
                     yaw_rate *= SPIN_KEPT
-        grip, drag = surface_at(main, side, here, offset, left, right)
+        grip, drag = surface_at(side, here, offset, left, right)
 
         before = f[PROGRESS]
         time = f[TIME]
@@ -197,6 +194,7 @@ def advance_car(f, g, p, splits, last_splits, bank, steer, throttle, n_substeps,
             f[OFF_FOR] += dt
             f[LAP_OFF] += dt
             f[STEP_OFF] += dt
+            f[STEP_LEGAL] += min(gain, 0.0)
         else:
             f[OFF_FOR] = 0.0
             f[STEP_LEGAL] += gain
@@ -397,7 +395,7 @@ def place_car(f, g, splits, last_splits, bank, track, s, offset, heading_error, 
     f[S] = s
     f[OFFSET] = offset
     f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, there, frac)
-    f[GRIP], f[DRAG] = surface_at(main, bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT])
+    f[GRIP], f[DRAG] = surface_at(bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT])
     f[LAST_LAP] = np.nan
     f[LAST_LAP_OFF] = np.nan
     g[TRACK] = track

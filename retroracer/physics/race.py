@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from retroracer.physics import kernel, state
 from retroracer.physics.car import Car
-from retroracer.track.bank import LENGTH, MAX_SECTORS, N_SECTORS, TrackBank, pack
+from retroracer.track.bank import GRID_GAP, LENGTH, MAX_SECTORS, N_SECTORS, TrackBank, pack
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -75,7 +75,7 @@ class Race:
         self.place(
             rows=index,
             track=which,
-            s=-facts[:, 3],
+            s=-facts[:, GRID_GAP],
             lateral_offset=0.0,
             heading_error=0.0,
             speed=0.0,
@@ -156,7 +156,7 @@ class Race:
 
     def length(self) -> Array:
         """(N,) lap length of the track each car is on [m]."""
-        return self.bank.facts[self.ints[:, state.TRACK], LENGTH]
+        return np.asarray(self.bank.facts[self.ints[:, state.TRACK], LENGTH])
 
     def sector_times(self, row: int) -> tuple[float, ...]:
         """Sector times of the last timed lap of one car [s]; nan before there is one."""

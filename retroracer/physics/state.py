@@ -32,7 +32,7 @@ from __future__ import annotations
     LAP_OFF,  # beyond track limits in the current lap
     LAST_LAP_OFF,  # beyond track limits in the last lap
     STEP_PROGRESS,  # progress made in the last advance
-    STEP_LEGAL,  # of that, made inside track limits
+    STEP_LEGAL,  # of that, made inside track limits; what is lost counts everywhere
     STEP_OFF,  # time beyond track limits in the last advance
     STEP_WALL,  # time against a wall in the last advance
     STEP_IMPACT,  # largest speed into a wall in the last advance

@@ -16,7 +16,8 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 # Columns of ``main``: float64, one row a sample.
-X, Y, TX, TY, HEADING, LEFT, RIGHT, GRIP = range(8)
+# BEND is the integral of curvature squared from the start line [1/m].
+X, Y, TX, TY, HEADING, LEFT, RIGHT, BEND = range(8)
 # Columns of ``side``: float32.
 (
     KERB_L,
@@ -29,10 +30,11 @@ X, Y, TX, TY, HEADING, LEFT, RIGHT, GRIP = range(8)
     RUNOFF_R_DRAG,
     WALL_L,
     WALL_R,
+    ROAD_GRIP,
     ROAD_DRAG,
-) = range(11)
+) = range(12)
 # Columns of ``facts``: float64, one row a track.
-LENGTH, SPACING, CLOSING_TURN, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(7)
+LENGTH, SPACING, CLOSING_TURN, TOTAL_BEND, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(8)
 MAX_SECTORS = 8
 
 
@@ -41,11 +43,11 @@ class TrackBank(NamedTuple):
 
     Attributes:
         main: (M, 8) float64 samples of all tracks, end to end.
-        side: (M, 11) float32 surfaces and walls of the same samples.
+        side: (M, 12) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
         size: (T,) number of rows of each track.
-        facts: (T, 6 + 7) float64: length, spacing, turn of a lap, grid gap, start side,
-            number of sectors, then the stations where sectors 2... begin.
+        facts: (T, 7 + 7) float64: length, spacing, turn and bend of a lap, grid gap, start
+            side, number of sectors, then the stations where sectors 2... begin.
     """
 
     main: Array
@@ -60,44 +62,77 @@ class TrackBank(NamedTuple):
         return len(self.start)
 
 
-def pack(tracks: Sequence[Track]) -> TrackBank:
+def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
     """Pack tracks of any lengths side by side.
+
+    Args:
+        tracks: at least one.
+        room: least number of rows kept for each, so that ``put`` can replace it later.
 
     Raises:
         ValueError: if there is no track, or one has more than 8 sectors.
     """
     if not tracks:
         raise ValueError("a bank needs at least one track")
-    count = np.array([t.n for t in tracks], np.int64)
-    start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
-    main = np.empty((int(count.sum()), 8))
-    side = np.empty((len(main), 11), np.float32)
-    facts = np.full((len(tracks), SECTORS + MAX_SECTORS - 1), np.inf)
-    for k, t in enumerate(tracks):
-        if len(t.sectors) >= MAX_SECTORS:
-            raise ValueError(f"track {t.name!r} has more than {MAX_SECTORS} sectors")
-        rows = slice(start[k], start[k] + count[k])
-        grip = np.array([s.grip for s in t.surfaces])
-        drag = np.array([s.drag for s in t.surfaces])
-        kerb = next((s for s in t.surfaces if s.name == "kerb"), t.surfaces[0])
-        main[rows, X:TX] = t.xy
-        main[rows, TX:HEADING] = t.tangent
-        main[rows, HEADING] = t.heading
-        main[rows, LEFT] = t.half_width_left
-        main[rows, RIGHT] = t.half_width_right
-        main[rows, GRIP] = grip[t.road]
-        side[rows, KERB_L] = t.kerb_left
-        side[rows, KERB_R] = t.kerb_right
-        side[rows, KERB_GRIP] = kerb.grip
-        side[rows, KERB_DRAG] = kerb.drag
-        side[rows, RUNOFF_L_GRIP] = grip[t.runoff_left]
-        side[rows, RUNOFF_L_DRAG] = drag[t.runoff_left]
-        side[rows, RUNOFF_R_GRIP] = grip[t.runoff_right]
-        side[rows, RUNOFF_R_DRAG] = drag[t.runoff_right]
-        side[rows, WALL_L] = t.wall_left
-        side[rows, WALL_R] = t.wall_right
-        side[rows, ROAD_DRAG] = drag[t.road]
-        facts[k, :N_SECTORS] = t.length, t.spacing, t.closing_turn, t.grid_gap, t.start_side
-        facts[k, N_SECTORS] = len(t.sectors) + 1
-        facts[k, SECTORS : SECTORS + len(t.sectors)] = t.sectors
-    return TrackBank(main, side, start, count, facts)
+    size = np.array([t.n for t in tracks], np.int64)
+    end = np.cumsum(np.maximum(size, room))
+    bank = TrackBank(
+        main=np.empty((int(end[-1]), 8)),
+        side=np.empty((int(end[-1]), 12), np.float32),
+        start=np.concatenate([[0], end[:-1]]).astype(np.int64),
+        size=size,
+        facts=np.full((len(tracks), SECTORS + MAX_SECTORS - 1), np.inf),
+    )
+    for k, track in enumerate(tracks):
+        put(bank, k, track)
+    return bank
+
+
+def put(bank: TrackBank, slot: int, t: Track) -> None:
+    """Write a track over the one in ``slot``, in place; no car may be driving there.
+
+    Raises:
+        ValueError: if it has more than 8 sectors, or more rows than there is room for.
+    """
+    if len(t.sectors) >= MAX_SECTORS:
+        raise ValueError(f"track {t.name!r} has more than {MAX_SECTORS} sectors")
+    start = int(bank.start[slot])
+    ends = bank.start[slot + 1] if slot + 1 < bank.n_tracks else len(bank.main)
+    if t.n > ends - start:
+        raise ValueError(f"track {t.name!r} has {t.n} samples, the slot {ends - start}")
+    rows = slice(start, start + t.n)
+    main, side, facts = bank.main, bank.side, bank.facts
+    bank.size[slot] = t.n
+    grip = np.array([s.grip for s in t.surfaces])
+    drag = np.array([s.drag for s in t.surfaces])
+    kerb = next((s for s in t.surfaces if s.name == "kerb"), t.surfaces[0])
+    bend = t.curvature**2 * t.spacing
+    main[rows, X:TX] = t.xy
+    main[rows, TX:HEADING] = t.tangent
+    main[rows, HEADING] = t.heading
+    main[rows, LEFT] = t.half_width_left
+    main[rows, RIGHT] = t.half_width_right
+    main[rows, BEND] = np.cumsum(bend) - bend
+    side[rows, KERB_L] = t.kerb_left
+    side[rows, KERB_R] = t.kerb_right
+    side[rows, KERB_GRIP] = kerb.grip
+    side[rows, KERB_DRAG] = kerb.drag
+    side[rows, RUNOFF_L_GRIP] = grip[t.runoff_left]
+    side[rows, RUNOFF_L_DRAG] = drag[t.runoff_left]
+    side[rows, RUNOFF_R_GRIP] = grip[t.runoff_right]
+    side[rows, RUNOFF_R_DRAG] = drag[t.runoff_right]
+    side[rows, WALL_L] = t.wall_left
+    side[rows, WALL_R] = t.wall_right
+    side[rows, ROAD_GRIP] = grip[t.road]
+    side[rows, ROAD_DRAG] = drag[t.road]
+    facts[slot, SECTORS:] = np.inf
+    facts[slot, :N_SECTORS] = (
+        t.length,
+        t.spacing,
+        t.closing_turn,
+        bend.sum(),
+        t.grid_gap,
+        t.start_side,
+    )
+    facts[slot, N_SECTORS] = len(t.sectors) + 1
+    facts[slot, SECTORS : SECTORS + len(t.sectors)] = t.sectors

@@ -1,0 +1,225 @@
+"""RacingBatch: N cars, the task, and automatic resets. The body of every RL loop, numpy only.
+
+Adapters (Gymnasium, SB3) only repackage what this returns. A row that ends is reset within
+the same step: ``step`` returns the next episode's first observation, and the last one of the
+finished episode in ``final_obs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.envs import task
+from retroracer.envs.tracks import TrackPool
+from retroracer.envs.variety import MAX_LATENCY, Variety
+from retroracer.physics import state
+from retroracer.physics.car import Car, load_car
+from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, PARALLEL_FROM, Race
+from retroracer.track import bank
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+class RacingBatch:
+    """N independent episodes side by side.
+
+    Args:
+        n: number of cars.
+        tracks: tracks to draw episodes from; None makes random ones without end.
+        car: the car, or a shipped car's name.
+        variety: what varies between episodes.
+        reward: weights of the reward's terms.
+        ending: when episodes end.
+        seed: of all randomness, tracks included.
+
+    Attributes:
+        race: the cars; read anything from it, change nothing.
+        pool: the tracks by slot; ``pool.tracks[race.ints[i, state.TRACK]]`` is row i's.
+        obs: (N, 22) float32, the current observations.
+        terms: (N, 5) the last step's reward terms, named task.REWARD_NAMES.
+        final_obs: (N, 22) float32; for rows that ended in the last step, the observation they
+            ended with.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        tracks: Sequence[Track] | None = None,
+        car: Car | str = "gt",
+        variety: Variety | None = None,
+        reward: task.Reward | None = None,
+        ending: task.Ending | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if n < 1:
+            raise ValueError(f"a batch needs at least one car, not {n}")
+        self.n = n
+        self.car = load_car(car) if isinstance(car, str) else car
+        self.variety = variety or Variety()
+        self.reward = reward or task.Reward()
+        self.ending = ending or task.Ending()
+        self._given = list(tracks) if tracks is not None else None
+        self._row = self.car.row()
+        self.obs: Floats = np.zeros((n, task.N_OBS), np.float32)
+        self.final_obs: Floats = np.zeros((n, task.N_OBS), np.float32)
+        self.terms: Array = np.zeros((n, len(task.REWARD_NAMES)))
+        self._marks = np.zeros((n, 2))
+        self._latency = np.zeros(n, np.int64)
+        self._asked = np.zeros((MAX_LATENCY + 1, n, 2))
+        self._clock = 0
+        self._rows = np.arange(n)
+        self._build(seed)
+
+    def _build(self, seed: int | None) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.pool = TrackPool(self._given, self.n, self.variety, self.rng)
+        self.race = Race(self.pool.bank, self.car, self.n)
+        self._fresh = True
+
+    def reset(self, seed: int | None = None) -> Floats:
+        """Begin new episodes everywhere.
+
+        Args:
+            seed: restarts all randomness, random tracks included; None goes on with it.
+
+        Returns:
+            obs (N, 22) float32, a copy.
+        """
+        if seed is not None:
+            self._build(seed)
+        self.pool.users[:] = 0
+        self._begin(self._rows)
+        self._observe()
+        return self.obs.copy()
+
+    def _begin(self, rows: npt.NDArray[np.int64]) -> None:
+        rng, variety, count = self.rng, self.variety, len(rows)
+        slots = self.pool.draw(count, rng)
+        self.race.params[rows] = variety.car_rows(self._row, count, rng)
+        if variety.start == "grid":
+            self.race.start_on_grid(slots, rows)
+        else:
+            facts = self.race.bank.facts[slots]
+            share = rng.uniform(-variety.offset, variety.offset, count)
+            s = rng.random(count) * facts[:, bank.LENGTH]
+            half = self._half_widths(slots, s, share)
+            self.race.place(
+                rows=rows,
+                track=slots,
+                s=s,
+                lateral_offset=share * half,
+                heading_error=rng.normal(0.0, variety.heading, count),
+                speed=rng.uniform(*variety.speed, count),
+            )
+        self._marks[rows] = 0.0
+        self._latency[rows] = variety.latencies(count, rng)
+        self._asked[:, rows] = 0.0
+
+    def _half_widths(self, slots: npt.NDArray[np.int64], s: Array, side: Array) -> Array:
+        packed = self.race.bank
+        spacing = packed.facts[slots, bank.SPACING]
+        row = np.minimum((s / spacing).astype(np.int64), packed.size[slots] - 1)
+        main = packed.main[row + packed.start[slots]]
+        return np.asarray(np.where(side > 0.0, main[:, bank.LEFT], main[:, bank.RIGHT]))
+
+    def _observe(self) -> None:
+        race = self.race
+        run = task.observe_parallel if self.n >= PARALLEL_FROM else task.observe_serial
+        last = self._asked[self._clock % len(self._asked)]
+        run(race.floats, race.ints, race.params, last, race.bank, self.obs)
+
+    def step(
+        self, actions: npt.NDArray[np.floating], autoreset: bool = True
+    ) -> tuple[Floats, Array, Bools, Bools]:
+        """Let every car act for one control step of 50 ms.
+
+        Args:
+            actions: (N, 2) steer and throttle in [-1, 1], clipped; left positive.
+            autoreset: begin the next episode of rows that ended.
+
+        Returns:
+            obs (N, 22) float32, reward (N,), terminated (N,) and truncated (N,); copies. Rows
+            that ended show their next episode's first observation.
+
+        Raises:
+            ValueError: if actions have the wrong shape or are not numbers.
+        """
+        actions = np.asarray(actions, np.float64)
+        if actions.shape != (self.n, 2):
+            raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
+        if not np.isfinite(actions).all():
+            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
+        self._clock += 1
+        depth = len(self._asked)
+        np.clip(actions, -1.0, 1.0, out=self._asked[self._clock % depth])
+        applied = self._asked[(self._clock - self._latency) % depth, self._rows]
+        race = self.race
+        race.advance(applied, N_SUBSTEPS)
+        reward = np.empty(self.n)
+        terminated = np.empty(self.n, np.bool_)
+        truncated = np.empty(self.n, np.bool_)
+        task.score(
+            race.floats,
+            race.ints,
+            self._marks,
+            self.ending,
+            self.reward,
+            CONTROL_DT,
+            self.terms,
+            reward,
+            terminated,
+            truncated,
+        )
+        self._observe()
+        done = np.flatnonzero(terminated | truncated)
+        if autoreset and done.size:
+            self._finish(done)
+        self.pool.age(self.n, self.rng)
+        return self.obs.copy(), reward, terminated, truncated
+
+    def _finish(self, done: npt.NDArray[np.int64]) -> None:
+        race = self.race
+        self.final_obs[done] = self.obs[done]
+        self.ended = self.snapshot(done)
+        self.pool.release(race.ints[done, state.TRACK])
+        self._begin(done)
+        last = self._asked[self._clock % len(self._asked)]
+        obs = np.empty((done.size, task.N_OBS), np.float32)
+        task.observe_serial(
+            race.floats[done], race.ints[done], race.params[done], last[done], race.bank, obs
+        )
+        self.obs[done] = obs
+
+    def snapshot(self, rows: npt.NDArray[np.int64] | slice) -> dict[str, Array]:
+        """What ``info`` tells of some cars: named arrays, one entry a row, copies.
+
+        Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
+        off_track, time, off_track_time; SI units.
+        """
+        f = self.race.floats[rows]
+        g = self.race.ints[rows]
+        off = (f[:, state.OFFSET] > f[:, state.HALF_LEFT]) | (
+            -f[:, state.OFFSET] > f[:, state.HALF_RIGHT]
+        )
+        return {
+            "x": f[:, state.X],
+            "y": f[:, state.Y],
+            "heading": f[:, state.HEADING],
+            "speed": np.hypot(f[:, state.VX], f[:, state.VY]),
+            "s": f[:, state.S],
+            "lateral_offset": f[:, state.OFFSET],
+            "progress": f[:, state.PROGRESS],
+            "lap": g[:, state.LAP],
+            "lap_time": f[:, state.TIME] - f[:, state.LAP_START],
+            "last_lap_time": f[:, state.LAST_LAP],
+            "off_track": off,
+            "time": f[:, state.TIME],
+            "off_track_time": f[:, state.OFF_TIME],
+        }

@@ -1,0 +1,252 @@
+"""Gymnasium's Env and VectorEnv over one RacingBatch. Adapters only: no physics, no task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from retroracer.envs import task
+from retroracer.envs.batch import Bools, Floats, RacingBatch
+from retroracer.envs.variety import Variety
+from retroracer.physics import state
+from retroracer.physics.car import Car
+from retroracer.physics.race import CONTROL_DT
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+OBSERVATION = spaces.Box(-task.LIMIT, task.LIMIT, (task.N_OBS,), np.float32)
+ACTION = spaces.Box(-1.0, 1.0, (2,), np.float32)
+METADATA: dict[str, Any] = {
+    "render_modes": ["human", "rgb_array"],
+    "render_fps": round(1.0 / CONTROL_DT),
+}
+
+Where = str | Path | Track
+
+
+def _tracks(track: Where | Sequence[Where] | None) -> list[Track] | None:
+    """The tracks a ``track=`` argument means: a name, a path, a Track, or several."""
+    if track is None:
+        return None
+    given = [track] if isinstance(track, str | Path | Track) else list(track)
+    from retroracer.track.files import load_track
+
+    return [t if isinstance(t, Track) else load_track(t) for t in given]
+
+
+class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
+    """One car. Action: steer (left positive) and throttle (negative brakes) in [-1, 1].
+
+    Args:
+        track: name (``"monza"``), path, Track, or a list of them to draw from; None makes a
+            new random track for every episode, from the seed.
+        car: a shipped car's name, or a Car.
+        variety: what varies between episodes.
+        reward: weights of the reward's terms.
+        laps: laps after which an episode is truncated; 0 = never.
+        time: seconds after which it is truncated.
+        render_mode: "human" (a window, in real time), "rgb_array" or None.
+
+    ``info`` holds x, y, heading, speed, s, lateral_offset, progress, lap, lap_time,
+    off_track (SI units), ``reward`` (a dict of named terms) and, on completing a timed lap,
+    ``last_lap_time`` and ``sector_times``.
+    """
+
+    metadata: dict[str, Any] = METADATA
+    observation_space = OBSERVATION
+    action_space = ACTION
+
+    def __init__(
+        self,
+        track: Where | Sequence[Where] | None = None,
+        *,
+        car: Car | str = "gt",
+        variety: Variety | None = None,
+        reward: task.Reward | None = None,
+        laps: int = 0,
+        time: float = 60.0,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *METADATA["render_modes"]):
+            raise ValueError(f"render_mode must be human, rgb_array or None, not {render_mode!r}")
+        self.render_mode = render_mode
+        self.batch = RacingBatch(
+            1,
+            tracks=_tracks(track),
+            car=car,
+            variety=variety,
+            reward=reward,
+            ending=task.Ending(laps=laps, time=time),
+        )
+        self._view: Any = None
+        self._ended = True
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Begin an episode; ``seed`` decides its track and start."""
+        super().reset(seed=seed)
+        obs = self.batch.reset(seed)[0]
+        self._ended = False
+        if self.render_mode == "human":
+            self.render()
+        return obs, self._info()
+
+    def step(
+        self, action: npt.NDArray[np.float32]
+    ) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Drive for 50 ms."""
+        if self._ended:
+            raise RuntimeError("the episode is over: call reset() before step()")
+        obs, reward, terminated, truncated = self.batch.step(
+            np.asarray(action, np.float64)[None], autoreset=False
+        )
+        self._ended = bool(terminated[0] or truncated[0])
+        if self.render_mode == "human":
+            self.render()
+        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info()
+
+    def _info(self) -> dict[str, Any]:
+        race = self.batch.race
+        f = race.floats[0].tolist()
+        offset = f[state.OFFSET]
+        info: dict[str, Any] = {
+            "x": f[state.X],
+            "y": f[state.Y],
+            "heading": f[state.HEADING],
+            "speed": (f[state.VX] ** 2 + f[state.VY] ** 2) ** 0.5,
+            "s": f[state.S],
+            "lateral_offset": offset,
+            "progress": f[state.PROGRESS],
+            "lap": int(race.ints[0, state.LAP]),
+            "lap_time": f[state.TIME] - f[state.LAP_START],
+            "off_track": offset > f[state.HALF_LEFT] or -offset > f[state.HALF_RIGHT],
+            "reward": dict(zip(task.REWARD_NAMES, self.batch.terms[0].tolist(), strict=True)),
+        }
+        if race.ints[0, state.STEP_LAP] and f[state.LAST_LAP] == f[state.LAST_LAP]:
+            info["last_lap_time"] = f[state.LAST_LAP]
+            info["sector_times"] = race.sector_times(0)
+        return info
+
+    @property
+    def track(self) -> Track:
+        """The track of the current episode."""
+        return self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
+
+    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+        """Draw now: an (H, W, 3) uint8 picture, or into the window (waiting for real time)."""
+        if self.render_mode is None:
+            return None
+        if self._view is None:
+            from retroracer.render.env_view import EnvView
+
+            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
+        picture: npt.NDArray[np.uint8] | None = self._view.draw(self.batch.race, self.track)
+        return picture
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+
+class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any]]):
+    """N cars in one batch; arguments as ``RacingEnv``. Rows reset within the step they end in.
+
+    ``info`` holds the same names as arrays of N; rows that ended have their last observation in
+    ``final_obs`` and their last facts in ``final_info``.
+    """
+
+    metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        track: Where | Sequence[Where] | None = None,
+        *,
+        car: Car | str = "gt",
+        variety: Variety | None = None,
+        reward: task.Reward | None = None,
+        laps: int = 0,
+        time: float = 60.0,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"a vector env draws only 'rgb_array', not {render_mode!r}")
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.single_observation_space = OBSERVATION
+        self.single_action_space = ACTION
+        self.observation_space = batch_space(OBSERVATION, num_envs)
+        self.action_space = batch_space(ACTION, num_envs)
+        self._view: Any = None
+        self.batch = RacingBatch(
+            num_envs,
+            tracks=_tracks(track),
+            car=car,
+            variety=variety,
+            reward=reward,
+            ending=task.Ending(laps=laps, time=time),
+        )
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Begin N episodes; one seed decides them all."""
+        super().reset(seed=seed)
+        return self.batch.reset(seed), dict(self.batch.snapshot(slice(None)))
+
+    def step(
+        self, actions: npt.NDArray[np.float32]
+    ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
+        """Drive every car for 50 ms."""
+        obs, reward, terminated, truncated = self.batch.step(actions)
+        info: dict[str, Any] = dict(self.batch.snapshot(slice(None)))
+        info["reward"] = dict(zip(task.REWARD_NAMES, self.batch.terms.T.copy(), strict=True))
+        done = terminated | truncated
+        if done.any():
+            rows = np.flatnonzero(done)
+            final = np.full(self.num_envs, None, dtype=object)
+            for i in rows:
+                final[i] = self.batch.final_obs[i].copy()
+            info["final_obs"] = final
+            info["_final_obs"] = done
+            info["final_info"] = {
+                key: self._spread(values, rows) for key, values in self.batch.ended.items()
+            }
+            info["_final_info"] = done
+        return obs, reward, terminated, truncated, info
+
+    def _spread(self, values: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        out = np.zeros(self.num_envs, values.dtype)
+        out[rows] = values
+        return out
+
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+        """One (H, W, 3) uint8 picture a car."""
+        if self.render_mode is None:
+            return None
+        if self._view is None:
+            from retroracer.render.env_view import EnvView
+
+            self._view = EnvView(window=False, fps=METADATA["render_fps"])
+        race, tracks = self.batch.race, self.batch.pool.tracks
+        return tuple(
+            self._view.draw(race, tracks[int(race.ints[i, state.TRACK])], i)
+            for i in range(self.num_envs)
+        )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing is kept open."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None

@@ -1,0 +1,109 @@
+"""Which tracks episodes are driven on: given ones, or endless random ones.
+
+Owns the bank a batch of cars drives in. Random tracks live in a pool of slots; a slot no car
+is using may be filled anew at a reset, so training never runs out of tracks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.envs.variety import Variety
+from retroracer.track.bank import TrackBank, pack, put
+from retroracer.track.generate import random_track
+from retroracer.track.track import Track
+
+MAX_POOL = 256
+"""Random tracks held at once; more variety comes from renewing them."""
+
+RENEWAL = 32768
+"""Steps of a car, all cars counted, after which one idle slot gets a new track."""
+
+
+ROOM = 2400
+"""Rows kept for a random track: 4.8 km at 2 m, more than the generator makes."""
+
+
+class TrackPool:
+    """Tracks by slot, and the bank that packs them.
+
+    Args:
+        tracks: the tracks to draw from; None makes random ones without end.
+        n_cars: how many cars will drive; one car gets a new random track every episode.
+        variety: chance of the other direction, range of widths.
+        rng: source of randomness.
+    """
+
+    def __init__(
+        self,
+        tracks: Sequence[Track] | None,
+        n_cars: int,
+        variety: Variety,
+        rng: np.random.Generator,
+    ) -> None:
+        self.endless = tracks is None
+        self._variety = variety
+        self._steps = 0
+        if tracks is None:
+            size = 1 if n_cars == 1 else min(MAX_POOL, n_cars)
+            self.tracks = [self._varied(random_track(rng), rng) for _ in range(size)]
+        else:
+            self.tracks = [self._widened(t, rng) for t in tracks]
+            if variety.reverse > 0.0:
+                self.tracks += [t.reversed() for t in self.tracks]
+        self._given = 0 if tracks is None else len(tracks)
+        self.users = np.zeros(len(self.tracks), np.int64)
+        self.bank: TrackBank = pack(self.tracks, room=ROOM if self.endless else 0)
+
+    def _widened(self, track: Track, rng: np.random.Generator) -> Track:
+        low, high = self._variety.width
+        if low == high == 1.0:
+            return track
+        factor = rng.uniform(low, high)
+        # Never wider than the tightest bend on that side allows.
+        inside = np.maximum(np.abs(track.curvature), 1e-6)
+        room = 0.9 / inside
+        return replace(
+            track,
+            half_width_left=np.minimum(track.half_width_left * factor, np.maximum(room, 3.0)),
+            half_width_right=np.minimum(track.half_width_right * factor, np.maximum(room, 3.0)),
+        )
+
+    def _varied(self, track: Track, rng: np.random.Generator) -> Track:
+        track = self._widened(track, rng)
+        return track.reversed() if rng.random() < self._variety.reverse else track
+
+    def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Choose the slots (count,) of the next episodes' tracks and count their users."""
+        if self.endless:
+            if len(self.tracks) == 1:
+                self._renew(0, rng)
+            slots = rng.integers(len(self.tracks), size=count)
+        else:
+            slots = rng.integers(self._given, size=count)
+            if len(self.tracks) > self._given:
+                slots += self._given * (rng.random(count) < self._variety.reverse)
+        np.add.at(self.users, slots, 1)
+        return slots
+
+    def release(self, slots: npt.NDArray[np.int64]) -> None:
+        """Count cars off their slots (M,)."""
+        np.subtract.at(self.users, slots, 1)
+
+    def age(self, steps: int, rng: np.random.Generator) -> None:
+        """Tell that cars took ``steps`` steps; now and then fills an idle slot anew."""
+        self._steps += steps
+        if not self.endless or len(self.tracks) == 1 or self._steps < RENEWAL:
+            return
+        self._steps = 0
+        idle = np.flatnonzero(self.users == 0)
+        if idle.size:
+            self._renew(int(idle[rng.integers(idle.size)]), rng)
+
+    def _renew(self, slot: int, rng: np.random.Generator) -> None:
+        self.tracks[slot] = self._varied(random_track(rng), rng)
+        put(self.bank, slot, self.tracks[slot])
