@@ -1,0 +1,278 @@
+"""``retroracer tracks``: list, check, draw, import, export, generate and begin tracks.
+
+Owns: the arguments and what is printed. The work is done in ``retroracer.track`` and
+``retroracer.render``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from retroracer.atomic import write_text
+from retroracer.errors import UserError
+from retroracer.track.files import TrackFile, open_track, shipped_tracks
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``tracks`` and its commands."""
+    parser = subparsers.add_parser(
+        "tracks",
+        help="list, check, draw, import, export or generate tracks",
+        description="Work with tracks. TRACK is a name (monza) or the path of a YAML file.",
+        epilog="example: retroracer tracks draw monza --out monza.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    one = _command(commands, "list", _list, "name every shipped track", "tracks list")
+    _json(one)
+    one = _command(
+        commands,
+        "validate",
+        _validate,
+        "tell every mistake in track files, with line and remedy",
+        "tracks validate my_track.yaml monza",
+    )
+    one.add_argument("tracks", nargs="*", metavar="TRACK", help="default: all shipped tracks")
+    _json(one)
+    one = _command(
+        commands, "draw", _draw, "make a picture of a track", "tracks draw monza --out monza.png"
+    )
+    one.add_argument("track", metavar="TRACK")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE.png")
+    one.add_argument(
+        "--size", type=_size, default=(1280, 960), metavar="WxH", help="pixels (1280x960)"
+    )
+    one = _command(
+        commands,
+        "import",
+        _import,
+        "make a track of a CSV centreline (x_m,y_m,w_tr_right_m,w_tr_left_m)",
+        "tracks import survey.csv --out my_track.yaml",
+    )
+    one.add_argument("csv", type=Path, metavar="FILE.csv")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE.yaml")
+    one.add_argument("--name", metavar="TEXT", help="what to call it (default: from FILE.yaml)")
+    one.add_argument(
+        "--width", type=_width, metavar="METRES", help="of the road, if the file has no widths"
+    )
+    _json(one)
+    one = _command(
+        commands,
+        "export",
+        _export,
+        "write a centreline as CSV (x_m,y_m,w_tr_right_m,w_tr_left_m)",
+        "tracks export monza --csv monza.csv",
+    )
+    one.add_argument("track", metavar="TRACK")
+    one.add_argument("--csv", type=Path, required=True, metavar="FILE.csv")
+    _json(one)
+    one = _command(
+        commands,
+        "generate",
+        _generate,
+        "write random tracks; the same seed gives the same tracks",
+        "tracks generate --seed 7 --count 5 --out my_tracks",
+    )
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--count", type=int, default=1)
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _json(one)
+    one = _command(
+        commands, "new", _new, "write a commented track page to start from", "tracks new my_track"
+    )
+    one.add_argument("name", metavar="NAME", help="my_track writes my_track.yaml here")
+
+
+def _command(commands: Any, name: str, run: Any, text: str, example: str) -> Any:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text.capitalize()}.",
+        epilog=f"example: retroracer {example}",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _json(parser: Any) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; write e.g. 1280x960")
+    return int(match[1]), int(match[2])
+
+
+def _width(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 3.0 <= value <= 60.0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no road width; give 3 to 60 metres")
+    return value
+
+
+def _facts(name: str, opened: TrackFile) -> dict[str, Any]:
+    """Figures of a track, for ``--json`` and tables."""
+    import numpy as np
+
+    track = opened.track
+    width = track.half_width_left + track.half_width_right
+    return {
+        "track": name,
+        "title": track.title,
+        "path": str(opened.path),
+        "length_m": round(track.length, 2),
+        "turns": "left"
+        if track.closing_turn > 1
+        else "right"
+        if track.closing_turn < -1
+        else "both",
+        "width_min_m": round(float(width.min()), 2),
+        "width_max_m": round(float(width.max()), 2),
+        "radius_min_m": round(float(1.0 / np.abs(track.curvature).max()), 2),
+        "bridge": track.crossing,
+        "digest": track.digest,
+    }
+
+
+def _write_json(args: argparse.Namespace, figures: Any) -> None:
+    if args.json is not None:
+        write_text(args.json, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+
+
+def _list(args: argparse.Namespace) -> int:
+    rows = [_facts(name, open_track(name)) for name in shipped_tracks()]
+    wide = max((len(row["track"]) for row in rows), default=5)
+    print(f"{'track':<{wide}}   length  width m    tightest  title")
+    for row in rows:
+        width = f"{row['width_min_m']:.0f}-{row['width_max_m']:.0f}"
+        print(
+            f"{row['track']:<{wide}}  {row['length_m']:5.0f} m  {width:<9}"
+            f"  {row['radius_min_m']:6.0f} m  {row['title']}"
+        )
+    _write_json(args, {"tracks": rows})
+    return 0
+
+
+def _validate(args: argparse.Namespace) -> int:
+    """Judge every file, the broken ones too, before the exit code is decided."""
+    rows, good = [], True
+    for name in args.tracks or shipped_tracks():
+        try:
+            opened = open_track(name)
+        except UserError as error:
+            good = False
+            print(error, file=sys.stderr)
+            rows.append({"track": name, "valid": False, "errors": str(error).split("\n")})
+            continue
+        for warning in opened.warnings:
+            print(warning, file=sys.stderr)
+        facts = _facts(name, opened)
+        rows.append({"valid": True, "errors": [], "warnings": list(opened.warnings)} | facts)
+        print(f"{name}: valid, {facts['length_m']:.0f} m")
+    _write_json(args, {"tracks": rows})
+    return 0 if good else 2
+
+
+def _draw(args: argparse.Namespace) -> int:
+    from retroracer.render.picture import save_track_picture
+
+    if args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UserError(f"cannot draw into {args.out}: name a .png file")
+    save_track_picture(open_track(args.track).track, args.out, size=args.size)
+    print(f"wrote {args.out}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from retroracer.track.importing import survey
+    from retroracer.track.page_writing import write_points_page
+
+    _must_be_yaml(args.out)
+    found = survey(args.csv, args.out.stem, args.width)
+    title = args.name or args.out.stem.replace("_", " ").strip().title() or "Imported"
+    points = args.out.with_name(f"{args.out.stem}_points.csv")
+    if points.exists() and args.csv.exists() and points.samefile(args.csv):
+        raise UserError(f"{points} would be overwritten by its own import; choose another --out")
+    write_points_page(
+        args.out,
+        title,
+        found.xy,
+        found.right,
+        found.left,
+        source=f"imported from {args.csv.name}",
+        bridge=found.track.crossing,
+    )
+    for note in found.notes:
+        print(f"{args.csv.name}: note: {note}", file=sys.stderr)
+    opened = open_track(args.out)
+    for warning in opened.warnings:
+        print(warning, file=sys.stderr)
+    print(f"wrote {args.out} and {points.name}: {opened.track.length:.0f} m")
+    _write_json(args, _facts(args.out.stem, opened) | {"notes": list(found.notes)})
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from retroracer.track.csv_io import write_points
+
+    opened = open_track(args.track)
+    track, knots = opened.track, opened.knots
+    as_drawn = opened.page.start.at == 0.0 and opened.page.race.direction == "forward"
+    if knots is not None and as_drawn:
+        # Points go out as they came in; resampling would only move them.
+        xy, right, left = knots.xy, knots.right, knots.left
+    else:
+        xy, right, left = track.xy, track.half_width_right, track.half_width_left
+    write_points(args.csv, xy, right, left)
+    print(f"wrote {args.csv}: {len(xy)} points, {track.length:.0f} m")
+    _write_json(args, _facts(args.track, opened) | {"points": len(xy)})
+    return 0
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from retroracer.track.generate import random_tracks
+    from retroracer.track.page_writing import write_track
+
+    if not 0 <= args.count <= 10_000:
+        raise UserError(f"--count {args.count} must be 0 to 10000")
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write into {args.out}: {error.strerror}") from None
+    rows = []
+    for i, track in enumerate(random_tracks(args.seed, args.count)):
+        path = args.out / f"seed{args.seed}_{i:03d}.yaml"
+        write_track(path, track, f"random track {i} of seed {args.seed}")
+        rows.append({"track": path.stem, "path": str(path), "length_m": round(track.length, 2)})
+        print(f"{path}: {track.length:.0f} m")
+    _write_json(args, {"seed": args.seed, "tracks": rows})
+    return 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from retroracer.track.page_writing import template
+
+    path = Path(args.name)
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        path = path.with_name(f"{path.name}.yaml") if path.name else Path("track.yaml")
+    if path.exists():
+        raise UserError(f"{path} is there already; choose another name or delete it")
+    title = path.stem.replace("_", " ").strip().title() or "Track"
+    write_text(path, template(path, title[:80]))
+    print(f"wrote {path}; check it with: retroracer tracks validate {path}")
+    return 0
+
+
+def _must_be_yaml(path: Path) -> None:
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise UserError(f"cannot write {path}: a track's file ends in .yaml")

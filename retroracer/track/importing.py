@@ -1,0 +1,316 @@
+"""Making a track of somebody's survey: points mended where no road would fit.
+
+Owns: what ``tracks import`` changes and tells. Points stay where they are (at most
+``MOST_MOVED`` when noise must be taken out); widths are cut where the road would fold or
+touch itself. Does not own: CSV columns (``csv_io``), pages (``page_writing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.errors import UserError
+from retroracer.track.csv_io import CsvPoints, read_points
+from retroracer.track.geometry import Array
+from retroracer.track.points import Knots, lay_points
+from retroracer.track.problems import Report
+from retroracer.track.track import SPACING, Track, even_track
+from retroracer.track.validity import CLEARANCE, MIN_CROSSING_DEG, Flaw, find_flaws
+
+MOST_MOVED = 0.15
+"""Smoothing moves no point further than this [m]."""
+MIN_HALF_WIDTH = 1.5
+STEEPEST_WIDTH = 0.5
+"""Widths change at most this much a metre; steeper jumps are narrowed into a ramp."""
+_ROUNDS = 40
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A centreline fit to be a track.
+
+    Attributes:
+        xy: (m, 2) [m]; ``left`` and ``right`` (m,) half-widths [m].
+        left: half-widths left of travel.
+        right: half-widths right of travel.
+        track: what they build.
+        notes: what was changed, in sentences.
+    """
+
+    xy: Array
+    left: Array
+    right: Array
+    track: Track
+    notes: tuple[str, ...]
+
+
+def survey(path: Path, name: str, width: float | None = None) -> Survey:
+    """Read a CSV centreline and mend it into a valid track.
+
+    Args:
+        path: of the CSV file.
+        name: identifier of the track.
+        width: full width [m] where the file has none.
+
+    Raises:
+        UserError: if the points are no circuit.
+    """
+    points = read_points(path)
+    notes: list[str] = []
+    if points.left is None or points.right is None:
+        if width is None:
+            raise UserError(f"{path.name} has no widths; give one for all with --width METRES")
+        half = np.full(len(points.xy), width / 2.0)
+        points = CsvPoints(points.xy, half, half, points.lines)
+    points = _without_repeats(points, notes)
+    _check_order(points, path.name)
+    assert points.left is not None and points.right is not None
+    xy = points.xy
+    left = _calmed(points.left, xy, "left", points.lines, notes)
+    right = _calmed(points.right, xy, "right", points.lines, notes)
+    return _mended(_Road(xy, left, right, points.lines, path.name, name), notes)
+
+
+def _without_repeats(points: CsvPoints, notes: list[str]) -> CsvPoints:
+    """Drop a last point that closes the loop, and points that stand on their neighbour."""
+    assert points.left is not None and points.right is not None
+    xy = points.xy
+    step = np.hypot(*(xy - np.roll(xy, 1, axis=0)).T)
+    keep = np.ones(len(xy), bool)
+    typical = float(np.median(step))
+    if step[0] < 0.25 * typical:
+        keep[-1] = False
+    twins = step < max(0.05, 0.02 * typical)
+    twins[0] = False
+    keep &= ~twins
+    if twins[:-1].any():
+        line = points.lines[int(np.flatnonzero(twins)[0])]
+        notes.append(
+            f"{int(twins.sum())} points that repeat the one before were dropped (line {line})"
+        )
+    if keep.sum() < 8:
+        raise UserError(f"only {int(keep.sum())} different points; a circuit needs at least 8")
+    return CsvPoints(
+        xy[keep],
+        points.right[keep],
+        points.left[keep],
+        tuple(line for line, k in zip(points.lines, keep.tolist(), strict=True) if k),
+    )
+
+
+def _check_order(points: CsvPoints, name: str) -> None:
+    """Points must follow each other round a closed lap."""
+    xy, lines = points.xy, points.lines
+    step = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
+    typical = float(np.median(step))
+    gap = int(step.argmax())
+    if step[gap] > max(60.0, 12.0 * typical):
+        if gap == len(xy) - 1:
+            raise UserError(
+                f"{name}:{lines[-1]}: the last point is {step[gap]:.0f} m from the first;"
+                " a circuit must come back to its start"
+            )
+        raise UserError(
+            f"{name}:{lines[gap + 1]}: this point is {step[gap]:.0f} m from the one before"
+            f" (others {typical:.1f} m); points must stand in driving order, without gaps"
+        )
+    chord = np.roll(xy, -1, axis=0) - xy
+    heading = np.arctan2(chord[:, 1], chord[:, 0])
+    turn = np.abs(np.angle(np.exp(1j * (heading - np.roll(heading, 1)))))
+    back = np.flatnonzero(turn > np.radians(120.0))
+    if len(back):
+        raise UserError(
+            f"{name}:{lines[back[0]]}: the line turns back on itself here"
+            f" ({np.degrees(turn[back[0]]):.0f} deg, {len(back)} such points);"
+            " points must stand in driving order"
+        )
+
+
+def _calmed(half: Array, xy: Array, side: str, lines: tuple[int, ...], notes: list[str]) -> Array:
+    """Half-widths of at least 1.5 m without jumps, only ever narrowed for that."""
+    out = np.maximum(half, MIN_HALF_WIDTH)
+    if (half < MIN_HALF_WIDTH).any():
+        line = lines[int(np.flatnonzero(half < MIN_HALF_WIDTH)[0])]
+        notes.append(f"widths to the {side} below {MIN_HALF_WIDTH:g} m were raised (line {line})")
+    ramped = _ramped(out, xy)
+    cut = out - ramped
+    if cut.max() > 0.01:
+        worst = int(cut.argmax())
+        notes.append(
+            f"widths to the {side} jump: narrowed by up to {cut[worst]:.1f} m at"
+            f" {int((cut > 0.01).sum())} points (line {lines[worst]})"
+        )
+    return ramped
+
+
+def _ramped(half: Array, xy: Array) -> Array:
+    """The widest half-widths below ``half`` that change no faster than ``STEEPEST_WIDTH``."""
+    rise = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
+    out, n = half.tolist(), len(half)
+    ahead = (STEEPEST_WIDTH * rise).tolist()
+    for _ in range(2):  # twice round, so that a ramp may pass the line
+        for i in range(n):
+            out[i] = min(out[i], out[i - 1] + ahead[i - 1])
+        for i in range(n - 1, -1, -1):
+            out[i] = min(out[i], out[(i + 1) % n] + ahead[i])
+    return np.array(out)
+
+
+@dataclass
+class _Road:
+    """A survey while it is being mended."""
+
+    xy: Array
+    left: Array
+    right: Array
+    lines: tuple[int, ...]
+    file: str
+    name: str
+    crossing: bool = False
+    stations: Array | None = None
+
+    def track(self) -> Track:
+        """Build it as it stands."""
+        report = Report(self.file)
+        n = len(self.xy)
+        knots = Knots(self.xy, self.left, self.right, [""] * n, [()] * n)
+        line = lay_points(knots, report)
+        if line is None:
+            report.raise_errors()
+        assert line is not None
+        self.stations = np.array([span.start for span in line.spans])
+        count = max(8, round(line.length / SPACING))
+        s = np.linspace(0.0, line.length, count, endpoint=False)
+        xy, heading = line.pose(s)
+        left, right = line.half_widths(s)
+        return even_track(
+            self.name, xy, left, right, heading=heading, length=line.length, crossing=self.crossing
+        )
+
+    def line_at(self, s: float) -> int:
+        """Line of the CSV file at a station."""
+        assert self.stations is not None
+        return self.lines[max(0, int(np.searchsorted(self.stations, s, side="right")) - 1)]
+
+    def narrow(
+        self, side: int, s: float, reach: float, limit: npt.ArrayLike, length: float
+    ) -> None:
+        """Cut the half-width of a side to ``limit`` within ``reach`` of a station, with ramps."""
+        assert self.stations is not None
+        away = np.abs(self.stations - s)
+        here = np.minimum(away, length - away) <= reach
+        # The two points that embrace the station count, however far apart points are.
+        at = int(np.searchsorted(self.stations, s, side="right")) - 1
+        here[[at, (at + 1) % len(here)]] = True
+        half = self.left if side > 0 else self.right
+        half = np.where(here, np.maximum(np.minimum(half, limit), MIN_HALF_WIDTH), half)
+        half = _ramped(half, self.xy)
+        if side > 0:
+            self.left = half
+        else:
+            self.right = half
+
+
+def _mended(road: _Road, notes: list[str]) -> Survey:
+    """Allow bridges, take noise out, and narrow the road until it is valid."""
+    track = road.track()
+    flaws = find_flaws(track)
+    crossings = [f for f in flaws if f.code == "T20"]
+    if crossings and all(f.distance >= MIN_CROSSING_DEG for f in crossings):
+        road.crossing = True
+        notes.append(
+            f"the track crosses itself (lines {road.line_at(crossings[0].s)} and"
+            f" {road.line_at(crossings[0].other)}); taken as a bridge"
+        )
+        track = road.track()
+        flaws = find_flaws(track)
+    if any(f.code == "T22" for f in flaws):
+        track = _smoothed(road, track, notes)
+        flaws = find_flaws(track)
+    before = road.left.copy(), road.right.copy()
+    for _ in range(_ROUNDS):
+        if not flaws:
+            break
+        for flaw in flaws:
+            _mend(flaw, road, track)
+        track = road.track()
+        flaws = find_flaws(track)
+    if flaws:
+        raise UserError(_hopeless(flaws[0], road))
+    for side, old, new in (("left", before[0], road.left), ("right", before[1], road.right)):
+        cut = old - new
+        if cut.max() > 0.01:
+            worst = int(cut.argmax())
+            notes.append(
+                f"the road was narrowed on the {side} by up to {cut[worst]:.1f} m at"
+                f" {int((cut > 0.01).sum())} points (line {road.lines[worst]}), where its edge"
+                " would fold or touch another stretch"
+            )
+    return Survey(road.xy, road.left, road.right, track, tuple(notes))
+
+
+def _mend(flaw: Flaw, road: _Road, track: Track) -> None:
+    """One step towards a road without this flaw."""
+    i = round(flaw.s / track.spacing) % track.n
+    if flaw.code == "T22":
+        half = (track.half_width_left if flaw.side > 0 else track.half_width_right)[i]
+        limit = min(0.8 * flaw.distance, 0.93 * float(half))
+        road.narrow(flaw.side, flaw.s, 4.0, limit, track.length)
+    elif flaw.code == "T21":
+        need = 0.5 * (CLEARANCE - flaw.distance) + 0.1
+        for s, side in ((flaw.s, flaw.side), (flaw.other, flaw.other_side)):
+            k = round(s / track.spacing) % track.n
+            half = (track.half_width_left if side > 0 else track.half_width_right)[k]
+            road.narrow(side, s, 12.0, float(half) - need, track.length)
+
+
+def _hopeless(flaw: Flaw, road: _Road) -> str:
+    here, there = road.line_at(flaw.s), road.line_at(flaw.other)
+    if flaw.code == "T20":
+        return (
+            f"{road.file}:{here}: the track crosses itself here and at line {there}, at only"
+            f" {flaw.distance:.0f} deg, too flat for a bridge; are the points in driving order?"
+        )
+    if flaw.code == "T22":
+        return (
+            f"{road.file}:{here}: the bend here has a radius of {flaw.distance:.1f} m; no road"
+            f" of {2.0 * MIN_HALF_WIDTH:g} m fits round it; smooth the points"
+        )
+    return (
+        f"{road.file}:{here}: the road lies too near to itself at line {there}, even when"
+        f" narrowed to {2.0 * MIN_HALF_WIDTH:g} m; {CLEARANCE:g} m must be between its edges"
+    )
+
+
+def _smoothed(road: _Road, track: Track, notes: list[str]) -> Track:
+    """Take out noise that would fold the edges, if at most ``MOST_MOVED`` does it.
+
+    A penalty on third differences, as strong as the limit allows; kept only where it at least
+    halves the sharpest curvature, so that honest tight corners stay untouched.
+    """
+    m = len(road.xy)
+    spectrum = np.fft.fft(road.xy[:, 0] + 1j * road.xy[:, 1])
+    rough = (2.0 - 2.0 * np.cos(2.0 * np.pi * np.arange(m) / m)) ** 3
+    low, high = -3.0, 8.0
+    best, moved = road.xy, 0.0
+    for _ in range(24):
+        strength = 0.5 * (low + high)
+        z = np.fft.ifft(spectrum / (1.0 + 10.0**strength * rough))
+        trial = np.stack([z.real, z.imag], axis=1)
+        most = float(np.hypot(*(trial - road.xy).T).max())
+        if most > MOST_MOVED:
+            high = strength
+        else:
+            low, best, moved = strength, trial, most
+    kept = road.xy
+    road.xy = best
+    smooth = road.track()
+    if np.abs(smooth.curvature).max() > 0.5 * np.abs(track.curvature).max():
+        road.xy = kept
+        return road.track()
+    notes.append(f"noise was smoothed out; no point moved by more than {moved:.2f} m")
+    return smooth

@@ -1,0 +1,172 @@
+"""Writing track pages: points as a CSV file beside a short page, and a page to start from.
+
+Owns: the text of pages that commands write. The points go into a CSV file because a page is
+for a person: a thousand rows of numbers would bury the dozen lines worth editing, and other
+tools read the CSV as it is. Does not own: what the points are (``importing``, ``generate``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from retroracer.atomic import write_text
+from retroracer.track.csv_io import write_points
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+EDITOR_LINE = "# yaml-language-server: $schema=../schemas/track.schema.json"
+
+
+def write_points_page(
+    path: Path,
+    title: str,
+    xy: Array,
+    right: Array,
+    left: Array,
+    *,
+    source: str = "",
+    bridge: bool = False,
+    extra: str = "",
+) -> Path:
+    """Write a page at ``path`` and its points beside it.
+
+    Args:
+        path: of the page; the points go to ``STEM_points.csv`` in the same folder.
+        title: what a person calls the track.
+        xy: (m, 2) centreline [m]; ``right`` and ``left`` (m,) half-widths [m].
+        right: half-widths right of travel.
+        left: half-widths left of travel.
+        source: where the points come from, for the page.
+        bridge: whether the track passes over itself.
+        extra: further lines of the page.
+
+    Returns:
+        The path of the CSV file.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    points = path.with_name(f"{path.stem}_points.csv")
+    write_points(points, xy, right, left)
+    lines = [
+        *_editor_line(path),
+        "schema: 1",
+        f"name: {quoted(title)}",
+        *([f"meta: {{source: {quoted(source)}}}"] if source else []),
+        "layout:",
+        f"  points_file: {quoted(points.name)}   # x_m,y_m,w_tr_right_m,w_tr_left_m",
+        *(["  crossings: bridge"] if bridge else []),
+    ]
+    write_text(path, "\n".join(lines) + "\n" + extra)
+    return points
+
+
+def write_track(path: Path, track: Track, source: str) -> Path:
+    """Write a built track as a page and its points: road, run-offs, lines; kerbs are laid anew.
+
+    Returns:
+        The path of the CSV file.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    sectors = ", ".join(f"{s:.1f}" for s in track.sectors)
+    extra = f"start: {{grid_gap: {track.grid_gap:g}, side: {_side(track)}}}\n"
+    extra += f"sectors: [{sectors}]\n" + _patches(track)
+    if track.kerb_left.any() or track.kerb_right.any():
+        width = max(track.kerb_left.max(), track.kerb_right.max())
+        extra += f"kerbs: {{width: {width:.2f}}}\n"
+    else:
+        extra += "kerbs: {auto: false}\n"
+    return write_points_page(
+        path,
+        track.title or track.name,
+        track.xy,
+        track.half_width_right,
+        track.half_width_left,
+        source=source,
+        bridge=track.crossing,
+        extra=extra,
+    )
+
+
+def _editor_line(path: Path) -> list[str]:
+    """The line editors find the schema by, where the schema lies at that place."""
+    schema = path.resolve().parent.parent / "schemas" / "track.schema.json"
+    return [EDITOR_LINE] if schema.is_file() else []
+
+
+def _side(track: Track) -> str:
+    return {1: "left", -1: "right"}.get(track.start_side, "centre")
+
+
+def _patches(track: Track) -> str:
+    """Run-offs that are not the commonest surface, as patches."""
+    common = int(track.runoff_left[0])
+    for candidate in range(len(track.surfaces)):
+        if (track.runoff_left == candidate).sum() > (track.runoff_left == common).sum():
+            common = candidate
+    out = [f"surface: {{runoff: {quoted(track.surfaces[common].name)}}}\n"]
+    rows = []
+    for side, index in (("left", track.runoff_left), ("right", track.runoff_right)):
+        starts = [i for i in range(track.n) if i == 0 or index[i] != index[i - 1]]
+        for start, end in zip(starts, [*starts[1:], track.n], strict=True):
+            if int(index[start]) == common:
+                continue
+            name = quoted(track.surfaces[int(index[start])].name)
+            # Half a cell short, so that rounding never adds the next sample.
+            length = max(0.5, end - start - 0.5) * track.spacing
+            rows.append(
+                f"  - {{from: {start * track.spacing:.3f}, length: {length:.3f},"
+                f" surface: {name}, side: {side}}}\n"
+            )
+    return "".join([*out, "patches:\n", *rows] if rows else out)
+
+
+def quoted(text: str) -> str:
+    """Text as a YAML scalar that means itself whatever it holds."""
+    plain = text.replace(" ", "").replace("-", "").replace("_", "").replace(".", "")
+    if plain.isascii() and plain.isalnum() and plain[0].isalpha() and text == text.strip():
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+TEMPLATE = """\
+# A track on one page: metres and degrees, x east, y north. Only schema, name and layout are
+# needed; the other keys stand here with their defaults or as examples. Check your work with:
+#   retroracer tracks validate {file}
+#   retroracer tracks draw {file} --out {stem}.png
+schema: 1
+name: {name}
+meta: {{license: CC0-1.0, notes: "author, country, source and length_m may stand here too"}}
+race: {{laps: 3, direction: forward}}      # or: reverse
+layout:
+  width: 12                              # of the whole road
+  segments:                              # corners must add up to 360 degrees one way
+    - {{straight: 420, name: Pit straight}}
+    - {{corner: right, radius: 60, angle: 90, name: First}}
+    - {{straight: 120, width: 10}}         # 10 m wide by its end, and from there on
+    - {{corner: left, radius: 35, angle: 60}}
+    - {{corner: right, radius: 35, angle: 60, name: Chicane, kerb: both}}
+    - {{straight: 80}}
+    - {{corner: right, radius: 90, to_radius: 60, angle: 90, name: Bowl}}   # tightens to 60 m
+    - {{straight: auto, name: Back straight}}   # two straights in different directions may
+    - {{corner: right, radius: 45, angle: 90}}  # say auto: they become as long as closing
+    - {{straight: auto, width: 12}}             # the loop needs
+    - {{corner: right, radius: 70, angle: 90, name: Last}}
+start: {{at: 120, side: left, grid_gap: 8}}  # metres from the first segment; the grid behind it
+surface: {{road: asphalt, runoff: grass, runoff_width: 15, walls: none}}   # left, right, both
+patches:
+  - {{from: First, length: 90, surface: gravel, side: left}}   # from: a name, or metres
+kerbs: {{auto: true, width: 1.2, below_radius: 120}}
+theme: {{preset: classic}}                 # colours need quotes: road: "#46464b"
+medals: auto                             # or seconds: {{author: 38.4, gold: 40, silver: 43}}
+# sectors: [500, 1000]                   # metres after the start line; thirds by default
+"""
+
+
+def template(path: Path, name: str) -> str:
+    """A commented page for ``path``, valid as it stands."""
+    text = TEMPLATE.format(name=quoted(name), file=path.name, stem=path.stem)
+    return "".join(f"{line}\n" for line in _editor_line(path)) + text
