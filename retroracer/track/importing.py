@@ -26,6 +26,10 @@ MOST_MOVED = 0.15
 MIN_HALF_WIDTH = 1.5
 STEEPEST_WIDTH = 0.5
 """Widths change at most this much a metre; steeper jumps are narrowed into a ramp."""
+SMALLEST_JUMP = 0.75
+"""Widths may differ by this much from point to point [m], however close the points."""
+SHORTEST_WAVE = 25.0
+"""Waves of the line shorter than this [m] are taken for noise where they fold the road."""
 _ROUNDS = 40
 
 
@@ -151,7 +155,7 @@ def _ramped(half: Array, xy: Array) -> Array:
     """The widest half-widths below ``half`` that change no faster than ``STEEPEST_WIDTH``."""
     rise = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
     out, n = half.tolist(), len(half)
-    ahead = (STEEPEST_WIDTH * rise).tolist()
+    ahead = np.maximum(SMALLEST_JUMP, STEEPEST_WIDTH * rise).tolist()
     for _ in range(2):  # twice round, so that a ramp may pass the line
         for i in range(n):
             out[i] = min(out[i], out[i - 1] + ahead[i - 1])
@@ -287,30 +291,31 @@ def _hopeless(flaw: Flaw, road: _Road) -> str:
 
 
 def _smoothed(road: _Road, track: Track, notes: list[str]) -> Track:
-    """Take out noise that would fold the edges, if at most ``MOST_MOVED`` does it.
+    """Take out noise that would fold the edges, as far as ``MOST_MOVED`` allows.
 
-    A penalty on third differences, as strong as the limit allows; kept only where it at least
-    halves the sharpest curvature, so that honest tight corners stay untouched.
+    Alternates between removing short waves and pulling every point back to within
+    ``MOST_MOVED`` of where it was surveyed, so that honest tight corners keep their shape. Kept
+    only where it at least halves the roughness of the curvature.
     """
     m = len(road.xy)
-    spectrum = np.fft.fft(road.xy[:, 0] + 1j * road.xy[:, 1])
-    rough = (2.0 - 2.0 * np.cos(2.0 * np.pi * np.arange(m) / m)) ** 3
-    low, high = -3.0, 8.0
-    best, moved = road.xy, 0.0
-    for _ in range(24):
-        strength = 0.5 * (low + high)
-        z = np.fft.ifft(spectrum / (1.0 + 10.0**strength * rough))
-        trial = np.stack([z.real, z.imag], axis=1)
-        most = float(np.hypot(*(trial - road.xy).T).max())
-        if most > MOST_MOVED:
-            high = strength
-        else:
-            low, best, moved = strength, trial, most
-    kept = road.xy
-    road.xy = best
+    surveyed = road.xy[:, 0] + 1j * road.xy[:, 1]
+    waves = np.abs(np.fft.fftfreq(m, track.length / m))
+    passed = 1.0 / (1.0 + (waves * SHORTEST_WAVE) ** 6)
+    z = surveyed
+    for _ in range(100):
+        move = np.fft.ifft(np.fft.fft(z) * passed) - surveyed
+        away = np.maximum(np.abs(move), 1e-12)
+        z = surveyed + move * np.minimum(1.0, MOST_MOVED / away)
+    kept, road.xy = road.xy, np.stack([z.real, z.imag], axis=1)
     smooth = road.track()
-    if np.abs(smooth.curvature).max() > 0.5 * np.abs(track.curvature).max():
+    if _roughness(smooth) > 0.5 * _roughness(track):
         road.xy = kept
         return road.track()
+    moved = float(np.abs(z - surveyed).max())
     notes.append(f"noise was smoothed out; no point moved by more than {moved:.2f} m")
     return smooth
+
+
+def _roughness(track: Track) -> float:
+    """Root mean square of the change of curvature from sample to sample."""
+    return float(np.sqrt(np.mean(np.diff(track.curvature) ** 2)))

@@ -9,8 +9,7 @@ on the layout).
 
 from __future__ import annotations
 
-import math
-import re
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,149 +23,33 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
+from retroracer.track.scalars import (
+    Colour,
+    Coordinate,
+    HalfWidth,
+    KerbSide,
+    Name,
+    Number,
+    Switch,
+    Text,
+    Whole,
+    Width,
+    as_place,
+    as_side,
+    as_side_or_none,
+    as_word,
+    wrong,
+)
 from retroracer.track.track import ASPHALT, GRASS, GRAVEL, KERB
 
 MAX_SEGMENTS = 500
 MAX_POINTS = 5_000
 
-_KINDS = {"bool": "yes/no", "list": "a list", "dict": "a mapping"}
-
-
-def _wrong(text: str) -> PydanticCustomError:
-    # The text goes in as a value: braces an author wrote must not be read as a template.
-    return PydanticCustomError("T04", "{text}", {"text": text})
-
-
-def _shown(value: Any) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _in_seconds(text: str) -> str:
-    """What a time such as 1:02.5 is in seconds, as a remedy."""
-    parts = text.lstrip("+-").split(":")
-    if len(parts) > 3 or max(map(len, parts)) > 8:
-        return ""
-    seconds = sum(float(p) * 60.0**k for k, p in enumerate(reversed(parts)))
-    return f"; as seconds write {seconds:g}"
-
-
-def as_number(value: Any) -> Any:
-    """Read what an author wrote as a number, or say why it is none."""
-    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
-        what = _KINDS.get(type(value).__name__, "nothing")
-        raise _wrong(f"needs a number, not {what}")
-    written = value
-    if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"[+-]?\d+(:\d+)+(\.\d*)?", text):
-            raise _wrong(f"'{_shown(text)}' is not a number{_in_seconds(text)}")
-        if re.fullmatch(r"[+-]?\d+,\d+", text):
-            fixed = text.replace(",", ".")
-            raise _wrong(f"'{_shown(text)}' has a decimal comma; write {_shown(fixed)}")
-        unit = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*(m|km|deg|°|ft|s|sec|%)", text)
-        if unit:
-            raise _wrong(f"'{_shown(text)}' has a unit; write the number alone ({unit[1]})")
-        try:
-            value = float(text) if len(text) < 400 else math.nan
-        except ValueError:
-            raise _wrong(f"'{_shown(text)}' is not a number") from None
-    try:
-        finite = math.isfinite(value)
-    except (TypeError, OverflowError):
-        finite = False
-    if not finite:
-        raise _wrong(f"'{_shown(written)}' is not a finite number")
-    return float(value)
-
-
-def _as_whole(value: Any) -> Any:
-    number = as_number(value)
-    if number != int(number):
-        raise _wrong(f"needs a whole number, not {_shown(value)}")
-    return int(number)
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bool | int | float):
-        value = str(value)
-    if not isinstance(value, str):
-        what = _KINDS.get(type(value).__name__, "nothing")
-        raise _wrong(f"needs text, not {what}")
-    text = value.strip()
-    if not text:
-        raise _wrong("needs some text")
-    if len(text) > 2000:
-        raise _wrong("is longer than 2000 characters; shorten it")
-    return text
-
-
-def _as_switch(value: Any) -> Any:
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if isinstance(value, str) and value.strip().lower() in words:
-        return words[value.strip().lower()]
-    if not isinstance(value, bool):
-        raise _wrong(f"needs true or false, not '{_shown(value)}'")
-    return value
-
-
-def _as_colour(value: Any) -> Any:
-    if value is None:
-        raise _wrong(
-            "is empty: '#' begins a comment in YAML; put the colour in quotes: \"#46464b\""
-        )
-    if not isinstance(value, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", value):
-        raise _wrong(f"'{_shown(value)}' is not a colour; write \"#rrggbb\" in quotes")
-    return value
-
 
 def _which_length(value: Any) -> str:
-    return "<auto>" if _as_word(value) == "auto" else "<metres>"
-
-
-def _as_word(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def _as_side(value: Any) -> Any:
-    word = {"center": "centre", "middle": "centre"}
-    value = _as_word(value)
-    return word.get(value, value) if isinstance(value, str) else value
-
-
-def _as_kerb(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "both" if value else "none"
-    word = {"no": "none", "off": "none", "false": "none", "yes": "both", "true": "both"}
-    value = _as_word(value)
-    return word.get(value, value) if isinstance(value, str) else value
-
-
-def _as_start(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and re.fullmatch(
-        r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", value.strip(), re.I
-    ):
-        return as_number(value)
-    return _as_text(value)
-
-
-Number = Annotated[float, BeforeValidator(as_number)]
-Whole = Annotated[int, BeforeValidator(_as_whole)]
-Text = Annotated[str, BeforeValidator(_as_text)]
-Name = Annotated[str, Field(max_length=80), BeforeValidator(_as_text)]
-Preset = Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
-Switch = Annotated[bool, BeforeValidator(_as_switch)]
-Colour = Annotated[str, BeforeValidator(_as_colour)]
-Width = Annotated[Number, Field(ge=3.0, le=60.0)]
-HalfWidth = Annotated[Number, Field(ge=1.5, le=40.0)]
-Coordinate = Annotated[Number, Field(ge=-50_000.0, le=50_000.0)]
-KerbSide = Annotated[
-    Literal["auto", "none", "inside", "outside", "left", "right", "both"], BeforeValidator(_as_kerb)
-]
+    return "<auto>" if as_word(value) == "auto" else "<metres>"
 
 
 class Part(BaseModel):
@@ -190,7 +73,7 @@ class RaceFacts(Part):
     """How the track is raced."""
 
     laps: Annotated[Whole, Field(ge=1, le=999)] = 3
-    direction: Annotated[Literal["forward", "reverse"], BeforeValidator(_as_word)] = "forward"
+    direction: Annotated[Literal["forward", "reverse"], BeforeValidator(as_word)] = "forward"
 
 
 class StraightPart(Part):
@@ -198,7 +81,7 @@ class StraightPart(Part):
 
     straight: Annotated[
         Annotated[Number, Field(gt=0.0, le=10_000.0), Tag("<metres>")]
-        | Annotated[Literal["auto"], BeforeValidator(_as_word), Tag("<auto>")],
+        | Annotated[Literal["auto"], BeforeValidator(as_word), Tag("<auto>")],
         Discriminator(_which_length),
     ]
     width: Width | None = None
@@ -209,7 +92,7 @@ class StraightPart(Part):
 class CornerPart(Part):
     """A corner: side, radius [m], angle turned [deg]; eased in and out by clothoids."""
 
-    corner: Annotated[Literal["left", "right"], BeforeValidator(_as_word)]
+    corner: Annotated[Literal["left", "right"], BeforeValidator(as_word)]
     radius: Annotated[Number, Field(ge=5.0, le=10_000.0)]
     angle: Annotated[Number, Field(gt=0.0, le=360.0)]
     to_radius: Annotated[Number, Field(ge=5.0, le=10_000.0)] | None = None
@@ -248,7 +131,7 @@ class PointPart(Part):
     def _from_list(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
-                raise _wrong(f"a point is [x, y] or [x, y, width], not {len(value)} values")
+                raise wrong(f"a point is [x, y] or [x, y, width], not {len(value)} values")
             return dict(zip(("x", "y", "width"), value, strict=False))
         return value
 
@@ -265,8 +148,14 @@ class Layout(Part):
     """The centreline and its width, as segments, as points, or as a CSV file of points."""
 
     width: Width | None = None
-    closing: Annotated[Literal["auto", "curve", "exact"], BeforeValidator(_as_word)] = "auto"
-    crossings: Annotated[Literal["forbid", "bridge"], BeforeValidator(_as_word)] = "forbid"
+    closing: Annotated[Literal["auto", "curve", "exact"], BeforeValidator(as_word)] = "auto"
+    crossings: Annotated[Literal["forbid", "bridge"], BeforeValidator(as_word)] = "forbid"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [form]} for form in ("segments", "points", "points_file")]
+        }
+    )
+
     segments: Annotated[list[Segment], Field(min_length=2, max_length=MAX_SEGMENTS)] | None = None
     points: Annotated[list[PointPart], Field(min_length=4, max_length=MAX_POINTS)] | None = None
     points_file: Text | None = None
@@ -276,7 +165,7 @@ class Start(Part):
     """Where the start line lies on the layout, and how the grid stands behind it."""
 
     at: Annotated[Number, Field(ge=0.0, le=50_000.0)] = 0.0
-    side: Annotated[Literal["left", "right", "centre"], BeforeValidator(_as_side)] = "centre"
+    side: Annotated[Literal["left", "right", "centre"], BeforeValidator(as_side)] = "centre"
     grid_gap: Annotated[Number, Field(ge=0.0, le=100.0)] = 8.0
 
 
@@ -286,7 +175,9 @@ class Ground(Part):
     road: Name = ASPHALT.name
     runoff: Name = GRASS.name
     runoff_width: Annotated[Number, Field(ge=0.0, le=200.0)] = 15.0
-    walls: Annotated[Literal["none", "left", "right", "both"], BeforeValidator(_as_kerb)] = "none"
+    walls: Annotated[Literal["none", "left", "right", "both"], BeforeValidator(as_side_or_none)] = (
+        "none"
+    )
 
 
 class SurfacePart(Part):
@@ -299,10 +190,10 @@ class SurfacePart(Part):
 class Patch(Part):
     """A stretch with another surface, beside the road or on it."""
 
-    start: Annotated[float | str, BeforeValidator(_as_start)] = Field(alias="from")
+    start: Annotated[float | str, BeforeValidator(as_place)] = Field(alias="from")
     length: Annotated[Number, Field(gt=0.0, le=50_000.0)]
     surface: Name
-    side: Annotated[Literal["left", "right", "both", "road"], BeforeValidator(_as_word)] = "both"
+    side: Annotated[Literal["left", "right", "both", "road"], BeforeValidator(as_word)] = "both"
 
 
 class Kerbs(Part):
@@ -319,7 +210,7 @@ class Theme(Part):
     preset: Annotated[
         Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
         | None,
-        BeforeValidator(_as_word),
+        BeforeValidator(as_word),
     ] = None
     road: Colour | None = None
     grass: Colour | None = None
@@ -371,3 +262,13 @@ class TrackPage(Part):
         Annotated[Medals, Tag("<times>")] | Annotated[Literal["auto"], Tag("<auto>")],
         Discriminator(_which_medals),
     ] = "auto"
+
+
+def editor_schema() -> str:
+    """The page as JSON Schema, for editors that complete and check while one types."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TrackPage.model_json_schema(),
+        "title": "RetroRacer track",
+    }
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"

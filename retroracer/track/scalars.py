@@ -1,0 +1,147 @@
+"""Single values of a track page: what an author may write, and what it is taken for.
+
+Owns: reading text as numbers, switches, colours and words, so that YAML 1.1's guesses (``NO``,
+``12:30``, ``1e3``, ``010``) never matter, with the reason where a value cannot be read.
+Does not own: which key takes which value (``schema``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+_KINDS = {"bool": "yes/no", "list": "a list", "dict": "a mapping"}
+
+
+def wrong(text: str) -> PydanticCustomError:
+    # The text goes in as a value: braces an author wrote must not be read as a template.
+    return PydanticCustomError("T04", "{text}", {"text": text})
+
+
+def _shown(value: Any) -> str:
+    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _in_seconds(text: str) -> str:
+    """What a time such as 1:02.5 is in seconds, as a remedy."""
+    parts = text.lstrip("+-").split(":")
+    if len(parts) > 3 or max(map(len, parts)) > 8:
+        return ""
+    seconds = sum(float(p) * 60.0**k for k, p in enumerate(reversed(parts)))
+    return f"; as seconds write {seconds:g}"
+
+
+def as_number(value: Any) -> Any:
+    """Read what an author wrote as a number, or say why it is none."""
+    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
+        what = _KINDS.get(type(value).__name__, "nothing")
+        raise wrong(f"needs a number, not {what}")
+    written = value
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"[+-]?\d+(:\d+)+(\.\d*)?", text):
+            raise wrong(f"'{_shown(text)}' is not a number{_in_seconds(text)}")
+        if re.fullmatch(r"[+-]?\d+,\d+", text):
+            fixed = text.replace(",", ".")
+            raise wrong(f"'{_shown(text)}' has a decimal comma; write {_shown(fixed)}")
+        unit = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*(m|km|deg|°|ft|s|sec|%)", text)
+        if unit:
+            raise wrong(f"'{_shown(text)}' has a unit; write the number alone ({unit[1]})")
+        try:
+            value = float(text) if len(text) < 400 else math.nan
+        except ValueError:
+            raise wrong(f"'{_shown(text)}' is not a number") from None
+    try:
+        finite = math.isfinite(value)
+    except (TypeError, OverflowError):
+        finite = False
+    if not finite:
+        raise wrong(f"'{_shown(written)}' is not a finite number")
+    return float(value)
+
+
+def _as_whole(value: Any) -> Any:
+    number = as_number(value)
+    if number != int(number):
+        raise wrong(f"needs a whole number, not {_shown(value)}")
+    return int(number)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        value = str(value)
+    if not isinstance(value, str):
+        what = _KINDS.get(type(value).__name__, "nothing")
+        raise wrong(f"needs text, not {what}")
+    text = value.strip()
+    if not text:
+        raise wrong("needs some text")
+    if len(text) > 2000:
+        raise wrong("is longer than 2000 characters; shorten it")
+    return text
+
+
+def _as_switch(value: Any) -> Any:
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise wrong(f"needs true or false, not '{_shown(value)}'")
+    return value
+
+
+def _as_colour(value: Any) -> Any:
+    if value is None:
+        raise wrong("is empty: '#' begins a comment in YAML; put the colour in quotes: \"#46464b\"")
+    if not isinstance(value, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", value):
+        raise wrong(f"'{_shown(value)}' is not a colour; write \"#rrggbb\" in quotes")
+    return value
+
+
+def as_word(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def as_side(value: Any) -> Any:
+    word = {"center": "centre", "middle": "centre"}
+    value = as_word(value)
+    return word.get(value, value) if isinstance(value, str) else value
+
+
+def as_side_or_none(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "both" if value else "none"
+    word = {"no": "none", "off": "none", "false": "none", "yes": "both", "true": "both"}
+    value = as_word(value)
+    return word.get(value, value) if isinstance(value, str) else value
+
+
+def as_place(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and re.fullmatch(
+        r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", value.strip(), re.I
+    ):
+        return as_number(value)
+    return _as_text(value)
+
+
+Number = Annotated[float, BeforeValidator(as_number)]
+Whole = Annotated[int, BeforeValidator(_as_whole)]
+Text = Annotated[str, BeforeValidator(_as_text)]
+Name = Annotated[str, Field(max_length=80), BeforeValidator(_as_text)]
+Preset = Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
+Switch = Annotated[bool, BeforeValidator(_as_switch)]
+Colour = Annotated[str, BeforeValidator(_as_colour)]
+Width = Annotated[Number, Field(ge=3.0, le=60.0)]
+HalfWidth = Annotated[Number, Field(ge=1.5, le=40.0)]
+Coordinate = Annotated[Number, Field(ge=-50_000.0, le=50_000.0)]
+KerbSide = Annotated[
+    Literal["auto", "none", "inside", "outside", "left", "right", "both"],
+    BeforeValidator(as_side_or_none),
+]
