@@ -226,7 +226,9 @@ def integrate(  # type: ignore[no-untyped-def]
         The first ten arguments after the step.
     """
     most = p[STEER_RATE] * dt
-    turn = min(max(steer * steer_lock(vx, p) - steer_angle, -most), most)
+    # The lock at the end of the step, as far as it can be known, or the wheels would lag behind.
+    lock = steer_lock(vx + dt * ax, p)
+    turn = min(max(steer * lock - steer_angle, -most), most)
     c, s = cos_sin(steer_angle + 0.5 * turn)
     h = 0.5 * dt
     mx = vx + h * ax
