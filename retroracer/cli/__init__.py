@@ -20,6 +20,8 @@ from retroracer import __version__
 from retroracer.errors import UserError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "train-base": ("retroracer.cli.train", "train a driver on endless random tracks"),
+    "fine-tune": ("retroracer.cli.train", "make a driver a specialist of one track"),
     "play": ("retroracer.cli.play", "race against a trained driver"),
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "tracks": ("retroracer.cli.tracks", "list, check, draw, import, export or generate tracks"),

@@ -27,13 +27,30 @@ __all__ = ["Range", "from_dict", "load", "save", "to_dict", "to_yaml"]
 T = TypeVar("T")
 
 
-def load(cls: type[T], path: Path | str | None = None, overrides: Sequence[str] = ()) -> T:
+def load(
+    cls: type[T],
+    path: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    start: T | None = None,
+) -> T:
     """Read settings: defaults, then the YAML file ``path``, then ``a.b=v`` overrides.
+
+    Args:
+        cls: the dataclass to make.
+        path: of a YAML file, or None.
+        overrides: texts like ``a.b=v``.
+        start: settings to take the defaults from; None = those of ``cls``.
 
     Raises:
         UserError: listing every mistake found.
     """
-    root = tree.empty() if path is None else tree.read_file(path)
+    root = tree.empty()
+    if start is not None:
+        base = tree.from_plain(to_dict(start), "defaults")
+        assert isinstance(base, type(root))
+        root = base
+    if path is not None:
+        tree.lay_tree_over(root, tree.read_file(path))
     for text in overrides:
         tree.lay_over(root, text)
     return _settings(cls, root)

@@ -118,6 +118,16 @@ def lay_over(root: yaml.MappingNode, text: str) -> None:
     _put(here, last, node)
 
 
+def lay_tree_over(root: yaml.MappingNode, other: yaml.MappingNode) -> None:
+    """Lay the keys of ``other`` over the tree, group by group, in place."""
+    for key, node in other.value:
+        below = next((v for k, v in root.value if k.value == key.value), None)
+        if isinstance(below, yaml.MappingNode) and isinstance(node, yaml.MappingNode):
+            lay_tree_over(below, node)
+        else:
+            _put(root, key.value, node)
+
+
 def where(node: yaml.Node) -> str:
     """``file:line`` of a node, or what it was given by."""
     mark = node.start_mark

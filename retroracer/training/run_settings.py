@@ -1,0 +1,69 @@
+"""What a training run is: a page of settings (``configs/*.yaml``), defaults for both kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from retroracer.config import Range
+from retroracer.envs.variety import TRAINING, Variety
+from retroracer.training.sac_settings import SacSettings
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything a run depends on.
+
+    Attributes:
+        track: name or path of the one track to train on; None = endless random tracks.
+        parent: name or path of the model to continue from; None = from nothing.
+        car: a shipped car's name or a path; None = the parent's, or the GT car.
+        minutes: of training, evaluations included; None = until ``steps``.
+        steps: control steps of all cars together; None = until ``minutes`` are over.
+        seed: of everything: tracks, starts, weights, exploration.
+        device: "auto", "cpu" or "cuda".
+        cars: cars driving side by side.
+        hidden: widths of the hidden layers of actor and critics (a parent's stand).
+        memory: transitions kept for replay.
+        warm_up: steps driven before the first update, at random or by the parent.
+        evaluate_every: seconds between evaluations.
+        evaluate_on: unseen random tracks to evaluate on (with ``track``, that track alone).
+        episode: seconds after which an episode is cut.
+        sac: the algorithm's settings.
+        variety: what varies between episodes.
+    """
+
+    track: str | None = None
+    parent: str | None = None
+    car: str | None = None
+    minutes: Annotated[float, Range(above=0)] | None = 10.0
+    steps: Annotated[int, Range(low=1)] | None = None
+    seed: Annotated[int, Range(low=0)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    cars: Annotated[int, Range(low=1, high=65536)] = 128
+    hidden: tuple[int, ...] = (256, 256)
+    memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
+    warm_up: Annotated[int, Range(low=0)] = 10_000
+    evaluate_every: Annotated[float, Range(above=0)] = 60.0
+    evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
+    episode: Annotated[float, Range(low=1)] = 60.0
+    sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16))
+    variety: Variety = TRAINING
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say."""
+        if self.minutes is None and self.steps is None:
+            raise ValueError("give minutes or steps, or the run never ends")
+        if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
+            raise ValueError(f"hidden must be widths from 1 to 4096: {self.hidden}")
+
+
+FINE_TUNING = RunSettings(
+    parent="base",
+    minutes=5.0,
+    cars=64,
+    memory=300_000,
+    sac=SacSettings(learning_rate=1e-4, gradient_steps=16),
+    variety=Variety(heading=0.05),
+)
+"""What makes a specialist of a generalist: its track only, a lower rate, its own experience."""
