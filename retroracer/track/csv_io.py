@@ -57,15 +57,16 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises:
         UserError: if it is missing, a folder, a device, unreadable or too big.
     """
+    name = path.name or str(path)
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
-            raise UserError(f"{path.name} is a folder; name a file")
+            raise UserError(f"{name} is a folder; name a file")
         if not stat.S_ISREG(info.st_mode):
-            raise UserError(f"{path.name} is no regular file")
+            raise UserError(f"{name} is no regular file")
         if info.st_size > limit:
             raise UserError(
-                f"{path.name} is {info.st_size / 1e6:.1f} MB; at most {limit / 1e6:g} MB are read"
+                f"{name} is {info.st_size / 1e6:.1f} MB; at most {limit / 1e6:g} MB are read"
             )
         with open(path, "rb") as file:
             data = file.read(limit + 1)
@@ -73,9 +74,9 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise UserError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot read {path.name}: {reason}") from None
+        raise UserError(f"cannot read {name}: {reason}") from None
     if len(data) > limit:
-        raise UserError(f"{path.name} is too big; at most {limit / 1e6:g} MB are read")
+        raise UserError(f"{name} is too big; at most {limit / 1e6:g} MB are read")
     return data
 
 

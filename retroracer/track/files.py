@@ -198,9 +198,11 @@ def _knots(layout: Layout, folder: Path, report: Report) -> Knots | None:
     assert layout.points_file is not None
     here: Loc = ("layout", "points_file")
     try:
+        if not (folder / layout.points_file).exists():
+            raise UserError(f"there is no file '{layout.points_file[:80]}' beside the page")
         points = read_points(folder / layout.points_file)
-    except (UserError, ValueError) as error:
-        report.add("T24", here, f"{error}")
+    except (UserError, ValueError, OSError) as error:
+        report.add("T24", here, getattr(error, "strerror", None) or str(error))
         return None
     if points.left is None or points.right is None:
         if layout.width is None:

@@ -18,6 +18,7 @@ _KINDS = {"bool": "yes/no", "list": "a list", "dict": "a mapping"}
 
 
 def wrong(text: str) -> PydanticCustomError:
+    """The error of a value that cannot be read, in the words its author will see."""
     # The text goes in as a value: braces an author wrote must not be read as a template.
     return PydanticCustomError("T04", "{text}", {"text": text})
 
@@ -104,16 +105,19 @@ def _as_colour(value: Any) -> Any:
 
 
 def as_word(value: Any) -> Any:
+    """A word in small letters; anything else unchanged, for the type to refuse."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
 def as_side(value: Any) -> Any:
+    """A side, its middle spelt either way."""
     word = {"center": "centre", "middle": "centre"}
     value = as_word(value)
     return word.get(value, value) if isinstance(value, str) else value
 
 
 def as_side_or_none(value: Any) -> Any:
+    """A side, or yes and no in any of YAML's spellings for both and none."""
     if isinstance(value, bool):
         return "both" if value else "none"
     word = {"no": "none", "off": "none", "false": "none", "yes": "both", "true": "both"}
@@ -122,6 +126,7 @@ def as_side_or_none(value: Any) -> Any:
 
 
 def as_place(value: Any) -> Any:
+    """A station in metres, or the name of a segment."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str) and re.fullmatch(
@@ -141,6 +146,7 @@ Colour = Annotated[str, BeforeValidator(_as_colour)]
 Width = Annotated[Number, Field(ge=3.0, le=60.0)]
 HalfWidth = Annotated[Number, Field(ge=1.5, le=40.0)]
 Coordinate = Annotated[Number, Field(ge=-50_000.0, le=50_000.0)]
+Walls = Annotated[Literal["none", "left", "right", "both"], BeforeValidator(as_side_or_none)]
 KerbSide = Annotated[
     Literal["auto", "none", "inside", "outside", "left", "right", "both"],
     BeforeValidator(as_side_or_none),

@@ -34,11 +34,11 @@ from retroracer.track.scalars import (
     Number,
     Switch,
     Text,
+    Walls,
     Whole,
     Width,
     as_place,
     as_side,
-    as_side_or_none,
     as_word,
     wrong,
 )
@@ -175,9 +175,7 @@ class Ground(Part):
     road: Name = ASPHALT.name
     runoff: Name = GRASS.name
     runoff_width: Annotated[Number, Field(ge=0.0, le=200.0)] = 15.0
-    walls: Annotated[Literal["none", "left", "right", "both"], BeforeValidator(as_side_or_none)] = (
-        "none"
-    )
+    walls: Walls = "none"
 
 
 class SurfacePart(Part):
@@ -264,11 +262,29 @@ class TrackPage(Part):
     ] = "auto"
 
 
+_STANDARD = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "max_length": "maxLength",
+}
+
+
+def _standard(schema: Any) -> Any:
+    """Name bounds as JSON Schema does; pydantic leaves them raw behind our readers of text."""
+    if isinstance(schema, list):
+        return [_standard(item) for item in schema]
+    if isinstance(schema, dict):
+        return {_STANDARD.get(key, key): _standard(value) for key, value in schema.items()}
+    return schema
+
+
 def editor_schema() -> str:
     """The page as JSON Schema, for editors that complete and check while one types."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **TrackPage.model_json_schema(),
+        **_standard(TrackPage.model_json_schema()),
         "title": "RetroRacer track",
     }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"

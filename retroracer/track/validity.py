@@ -28,7 +28,7 @@ _MOST = 6  # flaws of one kind worth telling
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _CHUNK = 256
-_ENOUGH = 200_000  # pairs that close make a scribble, whatever the rest is like
+_ENOUGH = 50_000  # pairs that close make a scribble, whatever the rest is like
 
 
 @dataclass(frozen=True)
