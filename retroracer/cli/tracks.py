@@ -184,11 +184,13 @@ def _validate(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace) -> int:
-    from retroracer.render.picture import save_track_picture
-
     if args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UserError(f"cannot draw into {args.out}: name a .png file")
-    save_track_picture(open_track(args.track).track, args.out, size=args.size)
+    track = open_track(args.track).track
+
+    from retroracer.render.picture import save_track_picture
+
+    save_track_picture(track, args.out, size=args.size)
     print(f"wrote {args.out}")
     return 0
 

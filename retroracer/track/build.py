@@ -111,9 +111,19 @@ def _kerbs(page: TrackPage, track: Track, spans: list[Span]) -> tuple[Array, Arr
         for side in sides[span.kerb]:
             (left if side > 0 else right)[here] = True
     tight = np.abs(track.curvature) > 1.0 / page.kerbs.below_radius
-    left |= free & tight & (track.curvature > 0)
-    right |= free & tight & (track.curvature < 0)
+    turns_left, turns_right = tight & (track.curvature > 0), tight & (track.curvature < 0)
+    reach = round(page.kerbs.exits / track.spacing)
+    left |= free & (turns_left | _after(turns_right, reach))
+    right |= free & (turns_right | _after(turns_left, reach))
     return _risen(left, track, page.kerbs.width), _risen(right, track, page.kerbs.width)
+
+
+def _after(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
+    """Samples up to ``count`` beyond the end of each run, round the lap."""
+    ends = np.flatnonzero(where & ~np.roll(where, -1))
+    out = np.zeros(len(where), bool)
+    out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
+    return out
 
 
 def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:

@@ -76,7 +76,7 @@ def write_track(path: Path, track: Track, source: str) -> Path:
     extra += f"sectors: [{sectors}]\n" + _patches(track)
     if track.kerb_left.any() or track.kerb_right.any():
         width = max(track.kerb_left.max(), track.kerb_right.max())
-        extra += f"kerbs: {{width: {width:.2f}}}\n"
+        extra += f"kerbs: {{width: {width:.2f}, below_radius: 150, exits: 18}}\n"
     else:
         extra += "kerbs: {auto: false}\n"
     return write_points_page(
@@ -115,11 +115,11 @@ def _patches(track: Track) -> str:
             if int(index[start]) == common:
                 continue
             name = quoted(track.surfaces[int(index[start])].name)
-            # Half a cell short, so that rounding never adds the next sample.
-            length = max(0.5, end - start - 0.5) * track.spacing
+            # Begin and end between samples, so that rounding never adds or drops one.
+            first = max(0.0, start - 0.5) * track.spacing
+            length = (end - 0.5) * track.spacing - first
             rows.append(
-                f"  - {{from: {start * track.spacing:.3f}, length: {length:.3f},"
-                f" surface: {name}, side: {side}}}\n"
+                f"  - {{from: {first:.3f}, length: {length:.3f}, surface: {name}, side: {side}}}\n"
             )
     return "".join([*out, "patches:\n", *rows] if rows else out)
 
@@ -159,7 +159,7 @@ start: {{at: 120, side: left, grid_gap: 8}}  # metres from the first segment; th
 surface: {{road: asphalt, runoff: grass, runoff_width: 15, walls: none}}   # left, right, both
 patches:
   - {{from: First, length: 90, surface: gravel, side: left}}   # from: a name, or metres
-kerbs: {{auto: true, width: 1.2, below_radius: 120}}
+kerbs: {{auto: true, width: 1.2, below_radius: 120, exits: 15}}
 theme: {{preset: classic}}                 # colours need quotes: road: "#46464b"
 medals: auto                             # or seconds: {{author: 38.4, gold: 40, silver: 43}}
 # sectors: [500, 1000]                   # metres after the start line; thirds by default

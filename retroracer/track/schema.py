@@ -195,11 +195,15 @@ class Patch(Part):
 
 
 class Kerbs(Part):
-    """Kerbs laid by themselves in corners tighter than ``below_radius``."""
+    """Kerbs laid by themselves inside corners tighter than ``below_radius``.
+
+    ``exits`` metres of kerb follow each such corner on its outside.
+    """
 
     auto: Switch = True
     width: Annotated[Number, Field(ge=0.0, le=5.0)] = 1.2
     below_radius: Annotated[Number, Field(ge=5.0, le=10_000.0)] = 120.0
+    exits: Annotated[Number, Field(ge=0.0, le=500.0)] = 15.0
 
 
 class Theme(Part):
