@@ -30,6 +30,9 @@ from retroracer.track.track import (
 KERB_LEAD = 4.0
 """Kerbs reach this far beyond the stretch they belong to [m], and rise over the same length."""
 
+WALL_LEAD = 6.0
+"""How far before a corner its inner wall already stands where the corner needs it [m]."""
+
 Index = npt.NDArray[np.int64]
 
 
@@ -174,8 +177,8 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
         road=road,
         runoff_left=runoff_left,
         runoff_right=runoff_right,
-        wall_left=track.half_width_left + wall["left"],
-        wall_right=track.half_width_right + wall["right"],
+        wall_left=_wall(track, wall["left"], 1),
+        wall_right=_wall(track, wall["right"], -1),
         sectors=sectors,
         grid_gap=page.start.grid_gap,
         start_side={"left": 1, "right": -1, "centre": 0}[page.start.side],
@@ -188,6 +191,22 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
         else {k: v for k, v in page.medals.model_dump().items() if v is not None},
         meta={k: v for k, v in page.meta.model_dump().items() if v is not None},
     )
+
+
+def _wall(track: Track, away: float, side: int) -> Array:
+    """Distance of a wall ``away`` metres beyond the edge, kept short of the corner's centre.
+
+    Beyond that centre "beside the road" means nothing: walls would cross each other.
+    """
+    half = track.half_width_left if side > 0 else track.half_width_right
+    if np.isinf(away):
+        return np.full(track.n, np.inf)
+    bend = np.maximum(side * track.curvature, 1e-9)
+    reach = round(WALL_LEAD / track.spacing)
+    sharpest = bend.copy()
+    for k in range(1, reach + 1):
+        sharpest = np.maximum(sharpest, np.maximum(np.roll(bend, k), np.roll(bend, -k)))
+    return np.minimum(half + away, np.maximum(half + 0.5, 0.85 / sharpest))
 
 
 def _station(

@@ -7,6 +7,7 @@ Does not know pages or lines (``files`` finds those). shapely is imported on fir
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +68,7 @@ def road_polygon(track: Track) -> Any:
 
 def is_valid(track: Track, clearance: float = CLEARANCE) -> bool:
     """True if the road has no flaw and, without a bridge, its polygon is valid."""
-    if find_flaws(track, clearance):
-        return False
-    return track.crossing or bool(road_polygon(track).is_valid)
+    return not find_flaws(track, clearance)
 
 
 def find_flaws(track: Track, clearance: float = CLEARANCE) -> list[Flaw]:
@@ -90,7 +89,22 @@ def find_flaws(track: Track, clearance: float = CLEARANCE) -> list[Flaw]:
     else:
         flaws += [f for f in crossings if f.distance < MIN_CROSSING_DEG][:_MOST]
     flaws += _too_close(track, clearance, crossings, folds)
+    if not flaws and not track.crossing:
+        flaws += _invalid(track)
     return flaws
+
+
+def _invalid(track: Track) -> list[Flaw]:
+    """What shapely says of the road polygon, should anything have slipped through."""
+    import shapely
+
+    polygon = road_polygon(track)
+    if polygon.is_valid:
+        return []
+    reason = re.search(r"\[(\S+) (\S+)\]", shapely.is_valid_reason(polygon))
+    at = np.array([float(reason[1]), float(reason[2])]) if reason else track.xy[0]
+    i = int(np.hypot(*(track.xy - at).T).argmin())
+    return [Flaw("T21", i * track.spacing, i * track.spacing, 1, -1, 0.0)]
 
 
 def _between(track: Track, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:

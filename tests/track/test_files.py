@@ -114,8 +114,17 @@ def test_patches_cover_their_stretch_on_their_side_only(build):
 
 def test_walls_stand_a_runoff_width_beyond_the_edge(build):
     track = build(HARBOUR).track
-    assert np.allclose(track.wall_left, track.half_width_left + 15.0)
+    gentle = track.curvature < 1.0 / 60.0
+    assert np.allclose(track.wall_left[gentle], track.half_width_left[gentle] + 15.0)
     assert np.isinf(track.wall_right).all()
+
+
+def test_inner_walls_stay_short_of_the_centre_of_their_corner(build):
+    track = build(SMALL + "surface: {walls: both, runoff_width: 90}\n").track
+    assert np.allclose(track.wall_right, track.half_width_right + 90.0)
+    tight = track.curvature > 1.0 / 55.0
+    assert (track.wall_left[tight] < 1.0 / track.curvature[tight]).all()
+    assert (track.wall_left > track.half_width_left).all()
 
 
 def test_automatic_kerbs_lie_inside_tight_corners_and_nowhere_else(build):
