@@ -7,6 +7,7 @@ laying out the centreline (``segments``, ``points``), judging the road (``validi
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -165,6 +166,7 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
             if patch.side == side or (patch.side == "both" and side != "road"):
                 target[here] = surface
     sectors = _sectors(page, track, report)
+    medals = _medals(page, report)
     wall = {"left": np.inf, "right": np.inf}
     for side in wall:
         if ground.walls in (side, "both"):
@@ -186,9 +188,7 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
         title=page.name,
         laps=page.race.laps,
         theme=_theme(page),
-        medals={}
-        if page.medals == "auto"
-        else {k: v for k, v in page.medals.model_dump().items() if v is not None},
+        medals=medals,
         meta={k: v for k, v in page.meta.model_dump().items() if v is not None},
     )
 
@@ -245,6 +245,20 @@ def _sectors(page: TrackPage, track: Track, report: Report) -> tuple[float, ...]
             )
         before = max(before, station)
     return tuple(page.sectors)
+
+
+def _medals(page: TrackPage, report: Report) -> dict[str, float]:
+    """Medal times from the hardest to the easiest, empty where they are automatic."""
+    if page.medals == "auto":
+        return {}
+    medals = {k: v for k, v in page.medals.model_dump().items() if v is not None}
+    for (harder, best), (easier, time) in pairwise(medals.items()):
+        if time <= best:
+            text = f"{easier} {time:g} s is no slower than {harder} {best:g} s; medals get easier"
+            report.add(
+                "T31", ("medals", easier), f"{text} from author over gold and silver to bronze"
+            )
+    return medals
 
 
 def _theme(page: TrackPage) -> dict[str, str]:

@@ -92,6 +92,11 @@ def test_the_smallest_page_takes_plain_defaults(build):
     assert track.medals == {} and not track.crossing and track.start_side == 0
 
 
+def test_medals_must_get_easier(build):
+    with pytest.raises(UserError, match=r"page\.yaml:14: T31: silver 40 s is no slower than gold"):
+        build(SMALL + "medals: {author: 38, gold: 40.5, silver: 40}\n")
+
+
 def test_surfaces_of_the_page_change_and_add_to_the_known_ones(build):
     track = build(HARBOUR).track
     known = {s.name: s for s in track.surfaces}
