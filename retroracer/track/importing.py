@@ -70,6 +70,12 @@ def survey(path: Path, name: str, width: float | None = None) -> Survey:
             raise UserError(f"{path.name} has no widths; give one for all with --width METRES")
         half = np.full(len(points.xy), width / 2.0)
         points = CsvPoints(points.xy, half, half, points.lines)
+    extent = float(np.ptp(points.xy, axis=0).max())
+    if extent < 20.0:
+        raise UserError(
+            f"{path.name}: all points lie within {extent:.2g} m; columns must be metres"
+            " (x_m,y_m), not degrees or kilometres"
+        )
     points = _without_repeats(points, notes)
     _check_order(points, path.name)
     assert points.left is not None and points.right is not None

@@ -149,7 +149,9 @@ def test_stretches_too_near_each_other_are_narrowed(tmp_path):
         (lambda xy: xy[np.random.default_rng(0).permutation(len(xy))], "driving order"),
         (lambda xy: xy[: len(xy) // 2], "must come back to its start"),
         (lambda xy: np.delete(xy, slice(100, 180), axis=0), "driving order, without gaps"),
-        (lambda xy: np.repeat(xy[:1], 20, axis=0), "different points"),
+        (lambda xy: np.repeat(xy[:1], 20, axis=0), "must be metres"),
+        (lambda xy: xy * 1e-5, "must be metres"),
+        (lambda xy: np.repeat(xy[::200], 5, axis=0), "different points"),
         (lambda xy: np.vstack([xy, xy[::-1]]), "turns back on itself"),
     ],
 )
