@@ -1,85 +1,43 @@
-"""The task: what a driver sees and what it is paid for. The one observation, the one reward.
+"""The task: what a driver sees, what it is paid for, and when an episode ends.
 
 Compiled, per car, over the arrays of a ``Race``; env, training, evaluation and game all call
-these. To change the reward, change ``reward_terms``; to change what a driver sees, change
-``observe_car`` and give the layout a new id.
-
-The observation, 22 numbers, each scaled to about one and clipped to +-LIMIT:
-
-==  ===================  =========================  =======================================
- i  name                 scaled by                  meaning, sign
-==  ===================  =========================  =======================================
- 0  speed                vx / 50 m/s                forward
- 1  lateral_velocity     vy / 10 m/s                left positive
- 2  yaw_rate             / 2 rad/s                  counter-clockwise positive
- 3  steer_angle          / 0.5 rad                  of the front wheels, left positive
- 4  lateral_offset       / 6 m                      left of the centreline positive
- 5  heading_error        / 1 rad                    car minus track, in (-pi, pi]
- 6  edge_left            / 6 m                      distance to the left edge, < 0 beyond it
- 7  edge_right           / 6 m                      distance to the right edge, < 0 beyond it
- 8  grip                 / 1.5                      friction coefficient under the car now
- 9  previous_steer       1                          last action
-10  previous_throttle    1                          last action
-11  curvature_1..6       root(10 m * |mean|)        mean curvature of six stretches ahead, left +
-17  bend_1..3            root(10 m * rms)           root mean square curvature of three further
-                                                    stretches: a chicane does not cancel out
-20  width_near           / 12 m                     width of the road a fifth of the way ahead
-21  width_far            / 12 m                     and three fifths of it
-==  ===================  =========================  =======================================
-
-The way ahead is AHEAD_BASE + AHEAD_TIME * speed metres long, divided at the shares AHEAD:
-it stretches with speed, so that a car always sees further than it needs to brake. Roots,
-because the speed a corner allows goes with the root of its radius.
+these. The observation lives in ``sight`` and is named here beside the rest; to change the
+reward, change ``reward_terms``.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit, prange
-
-from retroracer.physics import state as st
-from retroracer.physics.car import MU
-from retroracer.track import bank as b
-
-LAYOUT = "road-22.1"
-"""Id of this observation; a model remembers the one it was trained on."""
-
-N_OBS = 22
-LIMIT = 5.0
-"""Bound of every observation."""
-
-OBS_NAMES = (
-    "speed",
-    "lateral_velocity",
-    "yaw_rate",
-    "steer_angle",
-    "lateral_offset",
-    "heading_error",
-    "edge_left",
-    "edge_right",
-    "grip",
-    "previous_steer",
-    "previous_throttle",
-    *(f"curvature_{k}" for k in range(1, 7)),
-    *(f"bend_{k}" for k in range(1, 4)),
-    "width_near",
-    "width_far",
+from retroracer.compiled import compiled
+from retroracer.envs.sight import (
+    AHEAD,
+    AHEAD_BASE,
+    AHEAD_TIME,
+    LAYOUT,
+    LIMIT,
+    N_OBS,
+    OBS_NAMES,
+    observe_parallel,
+    observe_serial,
 )
+from retroracer.physics import state as st
 
-AHEAD_BASE = 30.0
-"""Length of the way ahead at rest [m]."""
-
-AHEAD_TIME = 3.0
-"""By how much it grows with speed [s]."""
-
-AHEAD = np.array([0.0, 0.03, 0.07, 0.12, 0.19, 0.28, 0.40, 0.56, 0.76, 1.0])
-"""Where the way ahead is divided: six near stretches, then three far ones."""
-
-N_NEAR = 6
-WIDTH_AT = np.array([0.2, 0.6])
+__all__ = [
+    "AHEAD",
+    "AHEAD_BASE",
+    "AHEAD_TIME",
+    "LAYOUT",
+    "LIMIT",
+    "N_OBS",
+    "OBS_NAMES",
+    "REWARD_NAMES",
+    "Ending",
+    "Reward",
+    "observe_parallel",
+    "observe_serial",
+    "score",
+]
 
 
 class Reward(NamedTuple):
@@ -123,92 +81,7 @@ class Ending(NamedTuple):
     time: float = 60.0
 
 
-@njit(cache=True, error_model="numpy")
-def clipped(value):  # type: ignore[no-untyped-def]
-    """A scaled observation within its bounds."""
-    return min(max(value, -LIMIT), LIMIT)
-
-
-@njit(cache=True, error_model="numpy")
-def ahead_of(main, facts, track, first, n, u):  # type: ignore[no-untyped-def]
-    """Heading [rad], bend [1/m] and width [m] at cell coordinate ``u``, any number of laps on."""
-    lap = math.floor(u / n)
-    u -= lap * n
-    row = min(int(u), n - 1)
-    f = u - row
-    here = first + row
-    if row + 1 < n:
-        there = here + 1
-        turn = 0.0
-        more = 0.0
-    else:
-        there = first
-        turn = facts[track, b.CLOSING_TURN]
-        more = facts[track, b.TOTAL_BEND]
-    heading = main[here, b.HEADING]
-    heading += f * (main[there, b.HEADING] + turn - heading) + lap * facts[track, b.CLOSING_TURN]
-    bend = main[here, b.BEND]
-    bend += f * (main[there, b.BEND] + more - bend) + lap * facts[track, b.TOTAL_BEND]
-    width = main[here, b.LEFT] + main[here, b.RIGHT]
-    return heading, bend, width
-
-
-@njit(cache=True, error_model="numpy")
-def observe_car(f, g, p, action, bank, out):  # type: ignore[no-untyped-def]
-    """Write one car's observation.
-
-    Args:
-        f: (N_FLOATS,) its float state.
-        g: (N_INTS,) its integer state.
-        p: (N_PARAMS,) its car's parameters.
-        action: (2,) the last action it chose.
-        bank: the packed tracks.
-        out: (22,) float32, overwritten; the table above.
-    """
-    error = f[st.HEADING] - f[st.TRACK_HEADING]
-    error -= 2.0 * math.pi * math.floor(error / (2.0 * math.pi) + 0.5)
-    offset = f[st.OFFSET]
-    out[0] = clipped(f[st.VX] / 50.0)
-    out[1] = clipped(f[st.VY] / 10.0)
-    out[2] = clipped(f[st.YAW_RATE] / 2.0)
-    out[3] = clipped(f[st.STEER_ANGLE] / 0.5)
-    out[4] = clipped(offset / 6.0)
-    out[5] = error
-    out[6] = clipped((f[st.HALF_LEFT] - offset) / 6.0)
-    out[7] = clipped((f[st.HALF_RIGHT] + offset) / 6.0)
-    out[8] = clipped(p[MU] * f[st.GRIP] / 1.5)
-    out[9] = action[0]
-    out[10] = action[1]
-    main = bank.main
-    facts = bank.facts
-    track = g[st.TRACK]
-    first = bank.start[track]
-    n = bank.size[track]
-    per_spacing = 1.0 / facts[track, b.SPACING]
-    u = f[st.S] * per_spacing
-    reach = AHEAD_BASE + AHEAD_TIME * max(f[st.VX], 0.0)
-    heading = f[st.TRACK_HEADING]
-    bend = 0.0
-    for k in range(9):
-        at = u + AHEAD[k + 1] * reach * per_spacing
-        next_heading, next_bend, _ = ahead_of(main, facts, track, first, n, at)
-        stretch = (AHEAD[k + 1] - AHEAD[k]) * reach
-        if k < N_NEAR:
-            mean = (next_heading - heading) / stretch
-            root = math.sqrt(10.0 * abs(mean))
-            out[11 + k] = clipped(root if mean >= 0.0 else -root)
-        else:
-            square = max(next_bend - bend, 0.0) / stretch
-            out[11 + k] = clipped(math.sqrt(10.0 * math.sqrt(square)))
-        heading = next_heading
-        bend = next_bend
-    for k in range(2):
-        at = u + WIDTH_AT[k] * reach * per_spacing
-        _, _, width = ahead_of(main, facts, track, first, n, at)
-        out[20 + k] = clipped(width / 12.0)
-
-
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def reward_terms(f, ended, dt, w, out):  # type: ignore[no-untyped-def]
     """Write one car's reward terms for the last control step.
 
@@ -226,7 +99,7 @@ def reward_terms(f, ended, dt, w, out):  # type: ignore[no-untyped-def]
     out[4] = w.crash if ended else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def judge(f, g, mark, ending):  # type: ignore[no-untyped-def]
     """Whether the episode is over: (terminated, truncated).
 
@@ -244,21 +117,7 @@ def judge(f, g, mark, ending):  # type: ignore[no-untyped-def]
     return lost, done and not lost
 
 
-@njit(cache=True, error_model="numpy")
-def observe_serial(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
-    """Observations of N cars into ``out`` (N, 22) float32."""
-    for i in range(len(floats)):
-        observe_car(floats[i], ints[i], params[i], actions[i], bank, out[i])
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def observe_parallel(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
-    """The same over threads."""
-    for i in prange(len(floats)):
-        observe_car(floats[i], ints[i], params[i], actions[i], bank, out[i])
-
-
-@njit(cache=True, error_model="numpy")
+@compiled()
 def score(floats, ints, marks, ending, weights, dt, terms, reward, terminated, truncated):  # type: ignore[no-untyped-def]
     """Judge and pay N cars for their last control step.
 

@@ -1,8 +1,9 @@
 """The equations of motion: the only ones in the project.
 
 A dynamic single-track (bicycle) model in body coordinates: x forward, y left, yaw
-counter-clockwise. Compiled, scalar, without fast-math, so that a car's motion is the same
-to the last bit alone or among thousands.
+counter-clockwise. Compiled without fast-math, so that a car's motion is the same to the last
+bit alone or among thousands. Written for one car and without branches: inlined into the
+kernel's loop over a block of cars, these lines become vector instructions.
 
 Sources: single-track equations, R. Rajamani, Vehicle Dynamics and Control, 2nd ed., ch. 2;
 brush tyre with a parabolic pressure distribution (Fiala), H. Pacejka, Tyre and Vehicle
@@ -14,8 +15,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from retroracer.compiled import compiled
 from retroracer.physics.car import (
     BRAKE_FORCE,
     BRAKE_FRONT,
@@ -55,7 +55,7 @@ _HALF_PI_HIGH = 1.5707963267341256
 _HALF_PI_LOW = 6.077100506506192e-11
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def cos_sin(angle):  # type: ignore[no-untyped-def]
     """Cosine and sine of an angle [rad] by Taylor's series about the nearest quarter turn.
 
@@ -84,17 +84,14 @@ def cos_sin(angle):  # type: ignore[no-untyped-def]
     c = c * q + 1.0 / 24.0
     c = c * q - 0.5
     c = c * q + 1.0
-    turn = int(quarter) & 3
-    if turn == 0:
-        return c, s
-    if turn == 1:
-        return -s, c
-    if turn == 2:
-        return -c, -s
-    return s, -c
+    turn = quarter - 4.0 * math.floor(0.25 * quarter)
+    odd = turn == 1.0 or turn == 3.0
+    cos = s if odd else c
+    sin = c if odd else s
+    return (-cos if turn == 1.0 or turn == 2.0 else cos), (-sin if turn >= 2.0 else sin)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def lateral_force(across, along, stiffness, limit):  # type: ignore[no-untyped-def]
     """Sideways force [N] of an axle's tyres (brush model), opposing the slip.
 
@@ -105,29 +102,29 @@ def lateral_force(across, along, stiffness, limit):  # type: ignore[no-untyped-d
         limit: grip left for cornering [N] > 0.
     """
     z = stiffness * across / (along * limit)
+    z = min(max(z, -3.0), 3.0)
     a = abs(z)
-    if a >= 3.0:
-        return -limit if z > 0.0 else limit
     return -limit * z * (1.0 - a * (1.0 / 3.0) + a * a * (1.0 / 27.0))
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def longitudinal_demand(vx, throttle, p):  # type: ignore[no-untyped-def]
     """Forces [N] the pedals ask of the axles: (front, rear), forward positive.
 
     Throttle above 0 drives; below 0 it brakes while the car rolls forward and engages
     reverse gear once it stands.
     """
-    if throttle >= 0.0:
-        drive = throttle * min(p[DRIVE_FORCE], p[POWER] / max(vx, 1.0))
-        return drive * p[DRIVE_FRONT], drive * (1.0 - p[DRIVE_FRONT])
+    drive = max(throttle, 0.0) * min(p[DRIVE_FORCE], p[POWER] / max(vx, 1.0))
+    pedal = min(throttle, 0.0)
     rolling = min(max(vx * (1.0 / STANDSTILL), 0.0), 1.0)
-    brake = throttle * p[BRAKE_FORCE] * rolling
-    back = throttle * p[REVERSE_FORCE] * (1.0 - rolling) * max(0.0, 1.0 + vx * p[PER_REVERSE])
-    return brake * p[BRAKE_FRONT], brake * (1.0 - p[BRAKE_FRONT]) + back
+    brake = pedal * p[BRAKE_FORCE] * rolling
+    back = pedal * p[REVERSE_FORCE] * (1.0 - rolling) * max(0.0, 1.0 + vx * p[PER_REVERSE])
+    front = drive * p[DRIVE_FRONT] + brake * p[BRAKE_FRONT]
+    rear = drive * (1.0 - p[DRIVE_FRONT]) + brake * (1.0 - p[BRAKE_FRONT]) + back
+    return front, rear
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def acceleration(vx, vy, yaw_rate, cos_steer, sin_steer, throttle, p, grip, drag):  # type: ignore[no-untyped-def]
     """Time derivatives of (vx, vy, yaw_rate) [m/s^2, m/s^2, rad/s^2].
 
@@ -138,7 +135,7 @@ def acceleration(vx, vy, yaw_rate, cos_steer, sin_steer, throttle, p, grip, drag
         cos_steer: cosine of the angle of the front wheels.
         sin_steer: sine of it, left positive.
         throttle: pedals, in [-1, 1].
-        p: a car's parameter row.
+        p: a car's parameter row, an array or a tuple.
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface [m/s^2].
     """
@@ -186,14 +183,14 @@ def acceleration(vx, vy, yaw_rate, cos_steer, sin_steer, throttle, p, grip, drag
     return ax, ay, ar
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def steer_lock(vx, p):  # type: ignore[no-untyped-def]
     """Largest angle of the front wheels [rad] at this speed: the rack's ratio grows with speed."""
     q = vx * p[PER_STEER_SPEED]
     return p[STEER_FAST] + (p[STEER_LOCK] - p[STEER_FAST]) / (1.0 + q * q)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def integrate(  # type: ignore[no-untyped-def]
     x, y, heading, vx, vy, yaw_rate, steer_angle, ax, ay, ar, steer, throttle, p, grip, drag, dt
 ):

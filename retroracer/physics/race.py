@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.physics import kernel, state
+from retroracer.physics import kernel, placing, state
 from retroracer.physics.car import Car
 from retroracer.track.bank import GRID_GAP, LENGTH, MAX_SECTORS, N_SECTORS, TrackBank, pack
 from retroracer.track.geometry import Array
@@ -112,7 +112,7 @@ class Race:
         which = each(track, np.int64)
         if which.size and (which.min() < 0 or which.max() >= self.bank.n_tracks):
             raise ValueError(f"track index out of range 0..{self.bank.n_tracks - 1}")
-        kernel.place_cars(
+        placing.place_cars(
             self.floats,
             self.ints,
             self.splits,

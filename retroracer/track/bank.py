@@ -1,7 +1,7 @@
 """Many tracks packed into a few contiguous arrays, as the kernel reads them.
 
 Owns: the packed layout (column names below) and ``TrackBank``. A row of ``main`` is one
-cache line; ``side`` is read only near or beyond the edge of the road.
+cache line; ``side`` is read only near or beyond the edge of the road, ``way`` to look ahead.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 # Columns of ``main``: float64, one row a sample.
-# BEND is the integral of curvature squared from the start line [1/m].
-X, Y, TX, TY, HEADING, LEFT, RIGHT, BEND = range(8)
+# CURVATURE is that of the cell up to the next sample; PLAIN is the distance from the centreline
+# [m] up to which there is nothing in that cell but asphalt, no wall within a car's reach either.
+X, Y, TX, TY, LEFT, RIGHT, CURVATURE, PLAIN = range(8)
+# Columns of ``way``: float64. BEND is the integral of curvature squared from the start [1/m].
+HEADING, BEND = range(2)
 # Columns of ``side``: float32.
 (
     KERB_L,
@@ -37,12 +40,16 @@ X, Y, TX, TY, HEADING, LEFT, RIGHT, BEND = range(8)
 LENGTH, SPACING, CLOSING_TURN, TOTAL_BEND, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(8)
 MAX_SECTORS = 8
 
+BODY_REACH = 6.0
+"""No car's body reaches further from its centre [m]; ``physics.race`` holds cars to it."""
+
 
 class TrackBank(NamedTuple):
     """Packed tracks; a NamedTuple of arrays so that compiled code takes it as it is.
 
     Attributes:
         main: (M, 8) float64 samples of all tracks, end to end.
+        way: (M, 2) float64 direction of the same samples.
         side: (M, 12) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
         size: (T,) number of rows of each track.
@@ -51,6 +58,7 @@ class TrackBank(NamedTuple):
     """
 
     main: Array
+    way: Array
     side: npt.NDArray[np.float32]
     start: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
@@ -78,6 +86,7 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
     end = np.cumsum(np.maximum(size, room))
     bank = TrackBank(
         main=np.empty((int(end[-1]), 8)),
+        way=np.empty((int(end[-1]), 2)),
         side=np.empty((int(end[-1]), 12), np.float32),
         start=np.concatenate([[0], end[:-1]]).astype(np.int64),
         size=size,
@@ -101,18 +110,22 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     if t.n > ends - start:
         raise ValueError(f"track {t.name!r} has {t.n} samples, the slot {ends - start}")
     rows = slice(start, start + t.n)
-    main, side, facts = bank.main, bank.side, bank.facts
+    main, way, side, facts = bank.main, bank.way, bank.side, bank.facts
     bank.size[slot] = t.n
     grip = np.array([s.grip for s in t.surfaces])
     drag = np.array([s.drag for s in t.surfaces])
     kerb = next((s for s in t.surfaces if s.name == "kerb"), t.surfaces[0])
     bend = t.curvature**2 * t.spacing
     main[rows, X:TX] = t.xy
-    main[rows, TX:HEADING] = t.tangent
-    main[rows, HEADING] = t.heading
+    main[rows, TX:LEFT] = tangent = t.tangent
     main[rows, LEFT] = t.half_width_left
     main[rows, RIGHT] = t.half_width_right
-    main[rows, BEND] = np.cumsum(bend) - bend
+    ahead = np.roll(tangent, -1, axis=0)
+    cross = tangent[:, 0] * ahead[:, 1] - tangent[:, 1] * ahead[:, 0]
+    main[rows, CURVATURE] = cross / t.spacing
+    main[rows, PLAIN] = _plain(t, grip, drag)
+    way[rows, HEADING] = t.heading
+    way[rows, BEND] = np.cumsum(bend) - bend
     side[rows, KERB_L] = t.kerb_left
     side[rows, KERB_R] = t.kerb_right
     side[rows, KERB_GRIP] = kerb.grip
@@ -136,3 +149,11 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     )
     facts[slot, N_SECTORS] = len(t.sectors) + 1
     facts[slot, SECTORS : SECTORS + len(t.sectors)] = t.sectors
+
+
+def _plain(t: Track, grip: Array, drag: Array) -> Array:
+    edge = np.minimum(t.half_width_left, t.half_width_right)
+    edge = np.minimum(edge, np.roll(edge, -1))
+    wall = np.minimum(t.wall_left, t.wall_right) - BODY_REACH
+    asphalt = (grip[t.road] == 1.0) & (drag[t.road] == 0.0)
+    return np.where(asphalt, np.minimum(edge, wall), -1.0)

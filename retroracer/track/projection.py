@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from retroracer.compiled import compiled
 from retroracer.track.bank import LEFT, RIGHT, TX, TY, X, Y, pack
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
@@ -20,43 +20,77 @@ MOST_CELLS = 8
 """How many cells a point is followed per call; at 110 m/s a car crosses one in two steps."""
 
 
-@njit(cache=True, error_model="numpy")
-def foot_in_cell(main, row, after, px, py):  # type: ignore[no-untyped-def]
-    """Fraction f of the cell where the normal through the centreline meets the point.
+@compiled(inline=True)
+def foot(qx, qy, dx, dy, tx, ty, ux, uy):  # type: ignore[no-untyped-def]
+    """Fraction f of a cell where the normal through the centreline meets a point.
 
-    Solves (p - c(f)) . t(f) = 0, a quadratic in f. Unclamped: below 0 or above 1 means a
+    Solves (q - f d) . (t + f u) = 0, a quadratic in f. Unclamped: below 0 or above 1 means a
     neighbouring cell. Beyond the centre of curvature, where normals of the cell cross before
     they reach the point, a linear estimate keeps the walk calm.
+
+    Args:
+        qx: the point, seen from the cell's first sample [m].
+        qy: [m].
+        dx: from the first sample to the next [m].
+        dy: [m].
+        tx: unit tangent at the first sample.
+        ty: unit tangent.
+        ux: change of the tangent from the first sample to the next.
+        uy: likewise.
     """
-    qx = px - main[row, X]
-    qy = py - main[row, Y]
-    dx = main[after, X] - main[row, X]
-    dy = main[after, Y] - main[row, Y]
-    tx = main[row, TX]
-    ty = main[row, TY]
-    ux = main[after, TX] - tx
-    uy = main[after, TY] - ty
     step = dx * tx + dy * ty
     c0 = qx * tx + qy * ty
     c1 = step - (qx * ux + qy * uy)
     c2 = dx * ux + dy * uy
     root = c1 * c1 + 4.0 * c2 * c0
-    if c1 > 0.1 * step and root > 0.0:
-        return 2.0 * c0 / (c1 + math.sqrt(root))
-    return c0 / (0.1 * step)
+    near = 2.0 * c0 / (c1 + math.sqrt(max(root, 0.0)))
+    return near if c1 > 0.1 * step and root > 0.0 else c0 / (0.1 * step)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
+def offset_at(qx, qy, dx, dy, tx, ty, ux, uy, f):  # type: ignore[no-untyped-def]
+    """Lateral offset [m] of a point at fraction ``f`` of a cell; arguments as ``foot``."""
+    nx = tx + f * ux
+    ny = ty + f * uy
+    return (nx * (qy - f * dy) - ny * (qx - f * dx)) / math.sqrt(nx * nx + ny * ny)
+
+
+@compiled(inline=True)
+def foot_in_cell(main, row, after, px, py):  # type: ignore[no-untyped-def]
+    """``foot`` of a world position in the cell between two samples."""
+    tx = main[row, TX]
+    ty = main[row, TY]
+    return foot(
+        px - main[row, X],
+        py - main[row, Y],
+        main[after, X] - main[row, X],
+        main[after, Y] - main[row, Y],
+        tx,
+        ty,
+        main[after, TX] - tx,
+        main[after, TY] - ty,
+    )
+
+
+@compiled(inline=True)
 def offset_in_cell(main, row, after, px, py, f):  # type: ignore[no-untyped-def]
-    """Lateral offset [m] of a point from the centreline at fraction ``f``, left positive."""
-    tx = main[row, TX] + f * (main[after, TX] - main[row, TX])
-    ty = main[row, TY] + f * (main[after, TY] - main[row, TY])
-    qx = px - main[row, X] - f * (main[after, X] - main[row, X])
-    qy = py - main[row, Y] - f * (main[after, Y] - main[row, Y])
-    return (tx * qy - ty * qx) / math.sqrt(tx * tx + ty * ty)
+    """``offset_at`` of a world position in the cell between two samples."""
+    tx = main[row, TX]
+    ty = main[row, TY]
+    return offset_at(
+        px - main[row, X],
+        py - main[row, Y],
+        main[after, X] - main[row, X],
+        main[after, Y] - main[row, Y],
+        tx,
+        ty,
+        main[after, TX] - tx,
+        main[after, TY] - ty,
+        f,
+    )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def walk(main, first, n, u, px, py):  # type: ignore[no-untyped-def]
     """Follow the foot of a point along the track, from cell coordinate ``u``.
 
@@ -92,7 +126,7 @@ def walk(main, first, n, u, px, py):  # type: ignore[no-untyped-def]
     return moved + min(max(f, 0.0), 1.0) - start
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _locate_many(main, n, spacing, xy, u):  # type: ignore[no-untyped-def]
     out_s = np.empty(len(xy))
     out_e = np.empty(len(xy))
@@ -141,7 +175,7 @@ def project(track: Track, xy: Array, s_guess: Array | None = None) -> tuple[Arra
     return s, e
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(inline=True)
 def half_widths(main, row, after, f):  # type: ignore[no-untyped-def]
     """Half-widths (left, right) [m] of the road at fraction ``f`` of a cell."""
     left = main[row, LEFT] + f * (main[after, LEFT] - main[row, LEFT])

@@ -1,0 +1,70 @@
+"""How the simulator's functions are compiled: one decorator, and a cache that notices changes.
+
+Owns: numba's options and the stamp of cached machine code. No physics, no geometry.
+
+numba keeps compiled functions on disk and recompiles one when its own file changes, but not
+when a file changes whose functions or constants were compiled into it: after an update, the
+kernel would go on with last week's tyres. Here every cached function carries a digest of all
+sources that are compiled together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+SOURCES = (
+    "compiled.py",
+    "envs/sight.py",
+    "envs/task.py",
+    "physics/block.py",
+    "physics/car.py",
+    "physics/dynamics.py",
+    "physics/kernel.py",
+    "physics/lines.py",
+    "physics/placing.py",
+    "physics/roadside.py",
+    "physics/state.py",
+    "track/bank.py",
+    "track/projection.py",
+)
+"""The files whose code or constants end up in compiled functions."""
+
+
+@cache
+def sources_digest() -> str:
+    """Hash of everything that is compiled; empty where the sources cannot be read."""
+    h = hashlib.sha256()
+    try:
+        for name in SOURCES:
+            h.update((Path(__file__).parent / name).read_bytes())
+    except OSError:
+        return ""
+    return h.hexdigest()
+
+
+def compiled(*, inline: bool = False, parallel: bool = False) -> Callable[[Any], Any]:
+    """Compile a function without fast-math, so that the same inputs give the same bits.
+
+    Args:
+        inline: melt it into its callers, so that their loops over cars become vector code.
+        parallel: ``prange`` loops run over threads.
+    """
+
+    def decorate(function: Any) -> Any:
+        made = njit(cache=True, error_model="numpy", forceinline=inline, parallel=parallel)(
+            function
+        )
+        # The stamp is numba's own, of the function's file; without this attribute (another
+        # numba) it stays, and the cache is only as careful as numba is.
+        index = getattr(getattr(made, "_cache", None), "_cache_file", None)
+        if index is not None:
+            index._source_stamp = (index._source_stamp, sources_digest())
+        return made
+
+    return decorate

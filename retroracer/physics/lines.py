@@ -1,0 +1,73 @@
+"""Lap and sector timing: lines crossed within a physics step, interpolated inside it.
+
+Owns no motion: the kernel says where the car was and how far it came.
+"""
+
+from __future__ import annotations
+
+from retroracer.compiled import compiled
+from retroracer.physics.state import (
+    LAP,
+    LAP_FINISH,
+    LAP_OFF,
+    LAP_START,
+    LAST_LAP,
+    LAST_LAP_OFF,
+    NEXT_LINE,
+    PROGRESS,
+    SECTOR,
+    STEP_LAP,
+    TIME,
+    TIMED,
+    TRACK,
+)
+from retroracer.track import bank as b
+
+
+@compiled()
+def set_next_line(f, g, facts):  # type: ignore[no-untyped-def]
+    """Aim at the end of the current sector."""
+    track = g[TRACK]
+    if g[SECTOR] + 1 < int(facts[track, b.N_SECTORS]):
+        line = facts[track, b.SECTORS + g[SECTOR]] - facts[track, b.LENGTH]
+        f[NEXT_LINE] = f[LAP_FINISH] + line
+    else:
+        f[NEXT_LINE] = f[LAP_FINISH]
+
+
+@compiled()
+def cross_lines(f, g, splits, last_splits, facts, gain, dt):  # type: ignore[no-untyped-def]
+    """Record the sector and finish lines crossed in this physics step, by linear interpolation.
+
+    Args:
+        f: float state with PROGRESS and TIME already advanced.
+        g: integer state.
+        splits: times of the current lap's sector ends, in place.
+        last_splits: last lap's sector times, in place.
+        facts: the bank's table of tracks.
+        gain: progress made in the step [m] > 0.
+        dt: the step [s].
+    """
+    track = g[TRACK]
+    length = facts[track, b.LENGTH]
+    n_sectors = int(facts[track, b.N_SECTORS])
+    while f[PROGRESS] >= f[NEXT_LINE]:
+        crossed = f[TIME] - (f[PROGRESS] - f[NEXT_LINE]) / gain * dt
+        splits[g[SECTOR]] = crossed
+        g[SECTOR] += 1
+        if g[SECTOR] == n_sectors:
+            if g[TIMED] == 1:
+                f[LAST_LAP] = crossed - f[LAP_START]
+                f[LAST_LAP_OFF] = f[LAP_OFF]
+                begun = f[LAP_START]
+                for k in range(n_sectors):
+                    last_splits[k] = splits[k] - begun
+                    begun = splits[k]
+            g[LAP] += 1
+            g[STEP_LAP] = 1
+            g[TIMED] = 1
+            g[SECTOR] = 0
+            f[LAP_START] = crossed
+            f[LAP_FINISH] += length
+            f[LAP_OFF] = 0.0
+        set_next_line(f, g, facts)

@@ -1,0 +1,45 @@
+"""Cached machine code never outlives the sources it was made of."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from retroracer import compiled
+from retroracer.physics import kernel
+from retroracer.physics.dynamics import acceleration
+
+PACKAGE = Path(compiled.__file__).parent
+NEVER_COMPILED = {"track/geometry.py", "track/track.py"}  # imported for types only
+
+
+def uses_compiled(path):
+    return "@compiled(" in path.read_text(encoding="utf-8")
+
+
+def imports(path):
+    """The package's own modules a file imports from, as paths inside the package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("retroracer"):
+            whole = Path(*node.module.split(".")[1:])
+            parts = [whole.with_suffix(".py")] if whole.parts else []
+            parts += [whole / f"{name.name}.py" for name in node.names]
+            yield from (p.as_posix() for p in parts if (PACKAGE / p).is_file())
+
+
+def test_the_digest_covers_all_that_is_compiled_together():
+    files = [p for p in PACKAGE.rglob("*.py") if uses_compiled(p)]
+    needed = {p.relative_to(PACKAGE).as_posix() for p in files}
+    for path in files:
+        needed.update(imports(path))
+    assert needed - NEVER_COMPILED <= set(compiled.SOURCES)
+
+
+def test_every_source_listed_exists():
+    assert all((PACKAGE / name).is_file() for name in compiled.SOURCES)
+    assert len(compiled.sources_digest()) == 64
+
+
+def test_cached_code_carries_the_digest():
+    for function in (kernel.advance_serial, kernel.advance_parallel, acceleration):
+        assert function._cache._cache_file._source_stamp[-1] == compiled.sources_digest()
