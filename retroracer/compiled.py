@@ -20,8 +20,10 @@ from numba import njit
 
 SOURCES = (
     "compiled.py",
+    "envs/episodes.py",
     "envs/sight.py",
     "envs/task.py",
+    "envs/variety.py",
     "physics/block.py",
     "physics/car.py",
     "physics/dynamics.py",

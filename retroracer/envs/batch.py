@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer.envs import task
+from retroracer.envs.episodes import begin_episodes, take_actions
 from retroracer.envs.tracks import TrackPool
-from retroracer.envs.variety import MAX_LATENCY, Variety
+from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, PARALLEL_FROM, Race
-from retroracer.track import bank
+from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, Race, threads_pay
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -43,8 +43,9 @@ class RacingBatch:
         pool: the tracks by slot; ``pool.tracks[race.ints[i, state.TRACK]]`` is row i's.
         obs: (N, 22) float32, the current observations.
         terms: (N, 5) the last step's reward terms, named task.REWARD_NAMES.
-        final_obs: (N, 22) float32; for rows that ended in the last step, the observation they
-            ended with.
+        final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
+            observations they ended with.
+        ended: of the same rows, what ``snapshot`` said of them at their end.
     """
 
     def __init__(
@@ -67,21 +68,22 @@ class RacingBatch:
         self.ending = ending or task.Ending()
         self._given = list(tracks) if tracks is not None else None
         self._row = self.car.row()
+        self._ranges = self.variety.ranges()
         self.obs: Floats = np.zeros((n, task.N_OBS), np.float32)
-        self.final_obs: Floats = np.zeros((n, task.N_OBS), np.float32)
+        self.final_obs: Floats = np.zeros((0, task.N_OBS), np.float32)
+        self.ended: dict[str, Array] = {}
         self.terms: Array = np.zeros((n, len(task.REWARD_NAMES)))
         self._marks = np.zeros((n, 2))
         self._latency = np.zeros(n, np.int64)
         self._asked = np.zeros((MAX_LATENCY + 1, n, 2))
+        self._applied = np.zeros((n, 2))
         self._clock = 0
-        self._rows = np.arange(n)
         self._build(seed)
 
     def _build(self, seed: int | None) -> None:
         self.rng = np.random.default_rng(seed)
         self.pool = TrackPool(self._given, self.n, self.variety, self.rng)
         self.race = Race(self.pool.bank, self.car, self.n)
-        self._fresh = True
 
     def reset(self, seed: int | None = None) -> Floats:
         """Begin new episodes everywhere.
@@ -90,48 +92,41 @@ class RacingBatch:
             seed: restarts all randomness, random tracks included; None goes on with it.
 
         Returns:
-            obs (N, 22) float32, a copy.
+            obs (N, 22) float32, never changed later.
         """
         if seed is not None:
             self._build(seed)
         self.pool.users[:] = 0
-        self._begin(self._rows)
-        self._observe()
-        return self.obs.copy()
+        self.obs = np.empty_like(self.obs)
+        self.terms[:] = 0.0
+        self._begin(np.arange(self.n))
+        return self.obs
 
     def _begin(self, rows: npt.NDArray[np.int64]) -> None:
-        rng, variety, count = self.rng, self.variety, len(rows)
-        slots = self.pool.draw(count, rng)
-        self.race.params[rows] = variety.car_rows(self._row, count, rng)
-        if variety.start == "grid":
-            self.race.start_on_grid(slots, rows)
-        else:
-            facts = self.race.bank.facts[slots]
-            share = rng.uniform(-variety.offset, variety.offset, count)
-            s = rng.random(count) * facts[:, bank.LENGTH]
-            half = self._half_widths(slots, s, share)
-            self.race.place(
-                rows=rows,
-                track=slots,
-                s=s,
-                lateral_offset=share * half,
-                heading_error=rng.normal(0.0, variety.heading, count),
-                speed=rng.uniform(*variety.speed, count),
-            )
-        self._marks[rows] = 0.0
-        self._latency[rows] = variety.latencies(count, rng)
-        self._asked[:, rows] = 0.0
-
-    def _half_widths(self, slots: npt.NDArray[np.int64], s: Array, side: Array) -> Array:
-        packed = self.race.bank
-        spacing = packed.facts[slots, bank.SPACING]
-        row = np.minimum((s / spacing).astype(np.int64), packed.size[slots] - 1)
-        main = packed.main[row + packed.start[slots]]
-        return np.asarray(np.where(side > 0.0, main[:, bank.LEFT], main[:, bank.RIGHT]))
+        race, rng, count = self.race, self.rng, len(rows)
+        begin_episodes(
+            race.floats,
+            race.ints,
+            race.params,
+            race.splits,
+            race.last_sectors,
+            race.bank,
+            self._row,
+            self._ranges,
+            rows,
+            self.pool.draw(count, rng),
+            rng.random((count, N_DRAWS)),
+            rng.standard_normal(count),
+            self._marks,
+            self._latency,
+            self._asked,
+        )
+        last = self._asked[self._clock % len(self._asked)]
+        task.observe_rows(race.floats, race.ints, race.params, last, race.bank, rows, self.obs)
 
     def _observe(self) -> None:
         race = self.race
-        run = task.observe_parallel if self.n >= PARALLEL_FROM else task.observe_serial
+        run = task.observe_parallel if threads_pay(self.n) else task.observe_serial
         last = self._asked[self._clock % len(self._asked)]
         run(race.floats, race.ints, race.params, last, race.bank, self.obs)
 
@@ -145,8 +140,8 @@ class RacingBatch:
             autoreset: begin the next episode of rows that ended.
 
         Returns:
-            obs (N, 22) float32, reward (N,), terminated (N,) and truncated (N,); copies. Rows
-            that ended show their next episode's first observation.
+            obs (N, 22) float32, reward (N,), terminated (N,) and truncated (N,), never changed
+            later. Rows that ended show their next episode's first observation.
 
         Raises:
             ValueError: if actions have the wrong shape or are not numbers.
@@ -154,14 +149,12 @@ class RacingBatch:
         actions = np.asarray(actions, np.float64)
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        if not np.isfinite(actions).all():
+        clock = self._clock + 1
+        if not take_actions(actions, self._asked, clock, self._latency, self._applied):
             raise ValueError("actions must be finite numbers: the policy returned nan or inf")
-        self._clock += 1
-        depth = len(self._asked)
-        np.clip(actions, -1.0, 1.0, out=self._asked[self._clock % depth])
-        applied = self._asked[(self._clock - self._latency) % depth, self._rows]
+        self._clock = clock
         race = self.race
-        race.advance(applied, N_SUBSTEPS)
+        race.advance(self._applied, N_SUBSTEPS)
         reward = np.empty(self.n)
         terminated = np.empty(self.n, np.bool_)
         truncated = np.empty(self.n, np.bool_)
@@ -177,25 +170,17 @@ class RacingBatch:
             terminated,
             truncated,
         )
+        # A new array every step, so that nobody's observations change behind their back.
+        self.obs = np.empty_like(self.obs)
         self._observe()
         done = np.flatnonzero(terminated | truncated)
         if autoreset and done.size:
-            self._finish(done)
+            self.final_obs = self.obs[done]
+            self.ended = self.snapshot(done)
+            self.pool.release(race.ints[done, state.TRACK])
+            self._begin(done)
         self.pool.age(self.n, self.rng)
-        return self.obs.copy(), reward, terminated, truncated
-
-    def _finish(self, done: npt.NDArray[np.int64]) -> None:
-        race = self.race
-        self.final_obs[done] = self.obs[done]
-        self.ended = self.snapshot(done)
-        self.pool.release(race.ints[done, state.TRACK])
-        self._begin(done)
-        last = self._asked[self._clock % len(self._asked)]
-        obs = np.empty((done.size, task.N_OBS), np.float32)
-        task.observe_serial(
-            race.floats[done], race.ints[done], race.params[done], last[done], race.bank, obs
-        )
-        self.obs[done] = obs
+        return self.obs, reward, terminated, truncated
 
     def snapshot(self, rows: npt.NDArray[np.int64] | slice) -> dict[str, Array]:
         """What ``info`` tells of some cars: named arrays, one entry a row, copies.

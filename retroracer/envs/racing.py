@@ -216,8 +216,8 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         if done.any():
             rows = np.flatnonzero(done)
             final = np.full(self.num_envs, None, dtype=object)
-            for i in rows:
-                final[i] = self.batch.final_obs[i].copy()
+            for k, i in enumerate(rows):
+                final[i] = self.batch.final_obs[k]
             info["final_obs"] = final
             info["_final_obs"] = done
             info["final_info"] = {

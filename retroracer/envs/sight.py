@@ -198,20 +198,27 @@ def see(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def observe_rows(floats, ints, params, actions, bank, out, begin, end):  # type: ignore[no-untyped-def]
-    """Observations of the cars of rows ``begin`` to ``end``."""
+def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  # type: ignore[no-untyped-def]
+    """Observations of the cars ``rows[begin:end]``."""
     w = np.zeros(N_COLUMNS * LANES)
     while begin < end:
         lanes = min(LANES, end - begin)
         for j in range(lanes):
-            i = begin + j
+            i = rows[begin + j]
             load(w, j, floats[i], ints[i], params[i], actions[i], bank)
         for j in range(lanes):
             see(w, j)
         for j in range(lanes):
+            i = rows[begin + j]
             for k in range(N_OBS):
-                out[begin + j, k] = w[k * LANES + j]
+                out[i, k] = w[k * LANES + j]
         begin += LANES
+
+
+@compiled()
+def observe_rows(floats, ints, params, actions, bank, rows, out):  # type: ignore[no-untyped-def]
+    """The same as ``observe_serial`` of the cars ``rows`` (M,) only."""
+    observe_some(floats, ints, params, actions, bank, rows, out, 0, len(rows))
 
 
 @compiled()
@@ -226,13 +233,14 @@ def observe_serial(floats, ints, params, actions, bank, out):  # type: ignore[no
         bank: the packed tracks.
         out: (N, 22) float32, overwritten; the table above.
     """
-    observe_rows(floats, ints, params, actions, bank, out, 0, len(floats))
+    observe_rows(floats, ints, params, actions, bank, np.arange(len(floats)), out)
 
 
 @compiled(parallel=True)
 def observe_parallel(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
     """The same over threads."""
     n = len(floats)
+    rows = np.arange(n)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
-        observe_rows(floats, ints, params, actions, bank, out, k * CHUNK, end)
+        observe_some(floats, ints, params, actions, bank, rows, out, k * CHUNK, end)

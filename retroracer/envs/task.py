@@ -19,6 +19,7 @@ from retroracer.envs.sight import (
     N_OBS,
     OBS_NAMES,
     observe_parallel,
+    observe_rows,
     observe_serial,
 )
 from retroracer.physics import state as st
@@ -35,6 +36,7 @@ __all__ = [
     "Ending",
     "Reward",
     "observe_parallel",
+    "observe_rows",
     "observe_serial",
     "score",
 ]

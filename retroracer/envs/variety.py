@@ -1,17 +1,42 @@
-"""What varies between episodes: start, car, latency. Drawn here, from a passed generator only."""
+"""What varies between episodes: start, car, latency. Drawing is done by ``batch``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
-from retroracer.physics import car as c
-from retroracer.track.geometry import Array
+from typing import NamedTuple
 
 MAX_LATENCY = 3
 """Longest latency of an action [control steps]."""
+
+# Numbers in [0, 1) that are drawn for every episode.
+(
+    DRAW_GRIP,
+    DRAW_MASS,
+    DRAW_POWER,
+    DRAW_LATENCY,
+    DRAW_STATION,
+    DRAW_OFFSET,
+    DRAW_SPEED,
+    N_DRAWS,
+) = range(8)
+
+
+class Ranges(NamedTuple):
+    """A ``Variety`` as compiled code takes it; meanings and units are its."""
+
+    grid: bool
+    speed_low: float
+    speed_high: float
+    offset: float
+    heading: float
+    grip_low: float
+    grip_high: float
+    mass_low: float
+    mass_high: float
+    power_low: float
+    power_high: float
+    latency_low: int
+    latency_high: int
 
 
 @dataclass(frozen=True)
@@ -55,28 +80,23 @@ class Variety:
         if not 0.0 <= self.reverse <= 1.0:
             raise ValueError(f"reverse is a chance, 0 to 1: {self.reverse}")
 
-    def car_rows(self, base: Array, count: int, rng: np.random.Generator) -> Array:
-        """Parameter rows (count, N_PARAMS) of varied cars.
-
-        Args:
-            base: (N_PARAMS,) row of the car that is varied.
-            count: how many.
-            rng: source of randomness.
-        """
-        rows = np.tile(base, (count, 1))
-        rows[:, c.MU] *= rng.uniform(*self.grip, count)
-        mass = rng.uniform(*self.mass, count)
-        rows[:, c.MASS] *= mass
-        rows[:, c.PER_MASS] /= mass
-        rows[:, c.PER_INERTIA] /= mass
-        power = rng.uniform(*self.power, count)
-        rows[:, c.POWER] *= power
-        rows[:, c.DRIVE_FORCE] *= power
-        return rows
-
-    def latencies(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Delays (count,) of actions [control steps]."""
-        return rng.integers(self.latency[0], self.latency[1], count, endpoint=True)
+    def ranges(self) -> Ranges:
+        """What compiled code needs of it."""
+        return Ranges(
+            grid=self.start == "grid",
+            speed_low=float(self.speed[0]),
+            speed_high=float(self.speed[1]),
+            offset=float(self.offset),
+            heading=float(self.heading),
+            grip_low=float(self.grip[0]),
+            grip_high=float(self.grip[1]),
+            mass_low=float(self.mass[0]),
+            mass_high=float(self.mass[1]),
+            power_low=float(self.power[0]),
+            power_high=float(self.power[1]),
+            latency_low=int(self.latency[0]),
+            latency_high=int(self.latency[1]),
+        )
 
 
 TRAINING = Variety(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +30,11 @@ N_SUBSTEPS = 5
 
 PARALLEL_FROM = 2048
 """Batches of at least this many cars are advanced over threads (measured, see benchmarks)."""
+
+
+def threads_pay(n: int) -> bool:
+    """Whether a batch of n cars is large enough to be shared out over numba's threads."""
+    return n >= PARALLEL_FROM and numba.get_num_threads() > 1
 
 
 class Race:
@@ -141,7 +147,7 @@ class Race:
         actions = np.ascontiguousarray(actions, np.float64)
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        run = kernel.advance_parallel if self.n >= PARALLEL_FROM else kernel.advance_serial
+        run = kernel.advance_parallel if threads_pay(self.n) else kernel.advance_serial
         run(
             self.floats,
             self.ints,

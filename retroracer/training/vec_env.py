@@ -65,7 +65,7 @@ class RacingVecEnv(VecEnv):
         for k, i in enumerate(rows):
             ended = batch.ended
             infos[i] = {
-                "terminal_observation": batch.final_obs[i].copy(),
+                "terminal_observation": batch.final_obs[k].copy(),
                 "TimeLimit.truncated": bool(truncated[i]),
                 "episode": {
                     "r": float(self._returns[i]),
