@@ -6,6 +6,7 @@ laying out the centreline (``segments``, ``points``), judging the road (``validi
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -61,6 +62,10 @@ def build_track(page: TrackPage, line: Centreline, name: str, report: Report) ->
     first = int(np.argmin(s))
     ordered = np.roll(s, -first)
     xy, heading = line.pose(ordered)
+    angle = math.radians(page.layout.rotate)
+    if angle:
+        c, d = math.cos(angle), math.sin(angle)
+        xy, heading = xy @ np.array([[c, d], [-d, c]]), heading + angle
     left, right = line.half_widths(ordered)
     xy, heading, left, right = (np.roll(a, first, axis=0) for a in (xy, heading, left, right))
     track = even_track(name, xy, left, right, heading=heading, length=line.length)

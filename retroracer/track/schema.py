@@ -150,6 +150,7 @@ class Layout(Part):
     width: Width | None = None
     closing: Annotated[Literal["auto", "curve", "exact"], BeforeValidator(as_word)] = "auto"
     crossings: Annotated[Literal["forbid", "bridge"], BeforeValidator(as_word)] = "forbid"
+    rotate: Annotated[Number, Field(ge=-360.0, le=360.0)] = 0.0
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [{"required": [form]} for form in ("segments", "points", "points_file")]
