@@ -1,0 +1,129 @@
+"""``retroracer evaluate``: drivers measured side by side. Owns options, table and file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.track.track import Track
+    from retroracer.training.evaluate import Report, Result
+
+TABLE_ROWS = 40
+"""Longer lists show only the tracks on which somebody failed."""
+
+EXAMPLES = """examples:
+  retroracer evaluate base --tracks monza spa
+  retroracer evaluate models/base.zip models/monza.zip --tracks monza --json monza.json
+  retroracer evaluate base --random 200 --seed 1"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure drivers",
+        description="Let drivers drive two laps from a standing start, deterministically, and "
+        "report the second. All drivers and tracks run as one batch.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="name or path of a model")
+    parser.add_argument(
+        "--tracks", nargs="+", metavar="TRACK", help="names or paths; default: every shipped one"
+    )
+    parser.add_argument("--random", type=int, metavar="N", help="N random tracks instead")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the random tracks (default 0)"
+    )
+    parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="draw the second lap of the first model on the first track",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print a table, write what was asked for."""
+    from rich.console import Console
+
+    from retroracer.agents.policy import load_policy
+    from retroracer.atomic import write_text
+    from retroracer.physics.car import load_car
+    from retroracer.training.evaluate import Entry, LapTrace, evaluate
+
+    policies = [load_policy(name) for name in args.models]
+    entries = [
+        Entry(p.name, p.act, load_car(args.car or p.facts.car.get("name", "gt"))) for p in policies
+    ]
+    tracks = _tracks(args)
+    trace = LapTrace(row=0) if args.picture else None
+    with Console(stderr=True).status(f"evaluating on {len(tracks)} tracks ..."):
+        reports = evaluate(entries, tracks, watch=trace)
+    _print(reports, tracks)
+    if args.json:
+        whole = [r.to_dict() for r in reports]
+        page = whole[0] if len(whole) == 1 else {"models": whole}
+        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
+    if trace is not None:
+        from retroracer.training.lap_picture import draw_lap
+
+        draw_lap(args.picture, tracks[0], trace, reports[0])
+        print(f"picture: {args.picture}")
+    return 0
+
+
+def _tracks(args: argparse.Namespace) -> list[Track]:
+    from retroracer.track.files import load_track, shipped_tracks
+    from retroracer.track.generate import random_tracks
+
+    if args.random is not None:
+        if args.tracks:
+            raise UserError("give --tracks or --random, not both")
+        if args.random < 1:
+            raise UserError(f"--random {args.random}: give 1 or more tracks")
+        return random_tracks(args.seed, args.random)
+    return [load_track(name) for name in args.tracks or shipped_tracks()]
+
+
+def _print(reports: list[Report], tracks: list[Track]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption="second lap of two from a standing start")
+    table.add_column("track")
+    table.add_column("length", justify="right")
+    for report in reports:
+        table.add_column(report.model, justify="right")
+    table.columns[-1].footer = ""
+    shown = 0
+    for t, track in enumerate(tracks):
+        results = [report.results[t] for report in reports]
+        if len(tracks) <= TABLE_ROWS or not all(r.completed for r in results):
+            table.add_row(track.name, f"{track.length:.0f} m", *map(_cell, results))
+            shown += 1
+    if shown < len(tracks):
+        table.add_row(f"{len(tracks) - shown} more", "", *(["completed"] * len(reports)))
+    table.add_section()
+    totals = []
+    for report in reports:
+        s = report.summary()
+        totals.append(f"{s['completed']}/{s['tracks']} completed, {s['clean']} clean")
+    table.add_row("all", "", *totals)
+    Console().print(table)
+
+
+def _cell(result: Result) -> str:
+    if result.lap_time_s is None:
+        return f"{result.ended} in lap {result.laps + 1}"
+    minutes, seconds = divmod(result.lap_time_s, 60.0)
+    time = f"{minutes:.0f}:{seconds:06.3f}"
+    return time if result.clean else f"{time}, {result.off_track_s:.1f} s off"

@@ -1,0 +1,210 @@
+"""Measuring drivers: a standing start and two laps, deterministic, all in one batch.
+
+Owns the protocol of an evaluation and its report. Every driver drives every track; all run
+as rows of one ``Race`` (no env, no reward, no randomness), so a row's result does not depend
+on what else is measured with it. Knows no torch: the training callback and the command line
+both call ``evaluate`` with plain callables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.envs.task import N_OBS, observe_serial
+from retroracer.physics import state
+from retroracer.physics.car import Car
+from retroracer.physics.race import Race
+from retroracer.track.track import Track
+
+LAPS = 2
+"""Laps of an evaluation: one from the grid, one flying."""
+
+SLOWEST = 8.0
+"""Mean speed [m/s] a lap must exceed, beside GRACE seconds, before the driver is stopped."""
+
+GRACE = 30.0
+
+STALL_TIME = 10.0
+"""A driver that gains less than STALL_DISTANCE [m] in this many seconds is stopped."""
+
+STALL_DISTANCE = 10.0
+
+Act = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
+"""A driver: observations (N, 22) float32 -> actions (N, 2) in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A driver and the car it drives.
+
+    Attributes:
+        name: of the model, for the report.
+        act: the driver, row by row independent.
+        car: its car.
+    """
+
+    name: str
+    act: Act
+    car: Car
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one driver fared on one track.
+
+    Attributes:
+        track: name.
+        laps: completed, 0 to LAPS.
+        lap_time_s: the second lap [s], interpolated inside the step; None if not completed.
+        off_track_s: time beyond track limits [s] in all laps, or until stopped.
+        ended: "finished", "stalled" or "too slow".
+        limit_s: the minimum lap time of this track and car [s], None while not known.
+    """
+
+    track: str
+    laps: int
+    lap_time_s: float | None
+    off_track_s: float
+    ended: str
+    limit_s: float | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Both laps done."""
+        return self.laps >= LAPS
+
+    @property
+    def clean(self) -> bool:
+        """Completed and never beyond track limits."""
+        return self.completed and self.off_track_s == 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """Lap time over the limit, >= 1."""
+        if self.lap_time_s is None or self.limit_s is None:
+            return None
+        return self.lap_time_s / self.limit_s
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one driver fared on all tracks.
+
+    Attributes:
+        model: name of the driver.
+        results: one a track, in the order given.
+    """
+
+    model: str
+    results: tuple[Result, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Counts of ``tracks``, of those ``completed`` and ``clean``, and ratios to the limit."""
+        ratios = [r.ratio for r in self.results if r.ratio is not None]
+        return {
+            "tracks": len(self.results),
+            "completed": sum(r.completed for r in self.results),
+            "clean": sum(r.clean for r in self.results),
+            "median_ratio": statistics.median(ratios) if ratios else None,
+            "worst_ratio": max(ratios, default=None),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as ``evaluate --json`` writes it."""
+        rows = []
+        for r in self.results:
+            derived = {"completed": r.completed, "clean": r.clean, "ratio": r.ratio}
+            rows.append(dataclasses.asdict(r) | derived)
+        return {"model": self.model, "tracks": rows, "summary": self.summary()}
+
+
+class LapTrace:
+    """Records where one row drove in its last lap, for a picture: pass it as ``watch``.
+
+    Attributes:
+        points: (x [m], y [m], speed [m/s]) at every control step of that lap.
+    """
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+        self.points: list[tuple[float, float, float]] = []
+
+    def __call__(self, race: Race) -> None:
+        """Record one step."""
+        if race.lap[self.row] >= LAPS:
+            return
+        if race.ints[self.row, state.STEP_LAP]:
+            self.points.clear()
+        x, y, speed = race.x[self.row], race.y[self.row], race.speed[self.row]
+        self.points.append((float(x), float(y), float(speed)))
+
+
+def evaluate(
+    entries: Sequence[Entry],
+    tracks: Sequence[Track],
+    watch: Callable[[Race], None] | None = None,
+) -> list[Report]:
+    """Let every driver drive every track.
+
+    Args:
+        entries: the drivers; at least one.
+        tracks: at least one.
+        watch: called with the race at the start and after every control step, to record it;
+            row ``e * len(tracks) + t`` is entry e on track t.
+
+    Returns:
+        One report a driver, in order.
+    """
+    m = len(tracks)
+    race = Race(tracks, [e.car for e in entries for _ in tracks])
+    race.start_on_grid(np.tile(np.arange(m), len(entries)))
+    obs = np.zeros((race.n, N_OBS), np.float32)
+    actions = np.zeros((race.n, 2))
+    running = np.ones(race.n, bool)
+    off_track = np.zeros(race.n)
+    cap = race.length() / SLOWEST + GRACE
+    got_to = race.progress.copy()  # where a driver was last seen getting on, and when
+    got_there = np.zeros(race.n)
+    results: dict[int, Result] = {}
+    if watch:
+        watch(race)
+    while running.any():
+        observe_serial(race.floats, race.ints, race.params, actions, race.bank, obs)
+        actions[:] = 0.0  # who is done coasts
+        for k, entry in enumerate(entries):
+            rows = k * m + np.flatnonzero(running[k * m : (k + 1) * m])
+            if len(rows):
+                actions[rows] = np.clip(entry.act(obs[rows]), -1.0, 1.0)
+        race.advance(actions)
+        if watch:
+            watch(race)
+        lapped = race.ints[:, state.STEP_LAP] == 1
+        off_track[lapped] += race.floats[lapped, state.LAST_LAP_OFF]
+        gained = race.progress > got_to + STALL_DISTANCE
+        got_to[gained] = race.progress[gained]
+        got_there[gained] = race.time[gained]
+        finished = race.lap >= LAPS
+        stalled = race.time - got_there > STALL_TIME
+        over = running & (finished | stalled | (race.lap_time > cap))
+        for row in np.flatnonzero(over).tolist():
+            how = "finished" if finished[row] else "stalled" if stalled[row] else "too slow"
+            lost = 0.0 if finished[row] else race.floats[row, state.LAP_OFF]
+            results[row] = Result(
+                track=tracks[row % m].name,
+                laps=int(race.lap[row]),
+                lap_time_s=float(race.last_lap_time[row]) if finished[row] else None,
+                off_track_s=float(off_track[row] + lost),
+                ended=how,
+            )
+        running &= ~over
+    return [
+        Report(entry.name, tuple(results[k * m + t] for t in range(m)))
+        for k, entry in enumerate(entries)
+    ]
