@@ -120,6 +120,7 @@ def lay_over(root: yaml.MappingNode, text: str) -> None:
 
 def lay_tree_over(root: yaml.MappingNode, other: yaml.MappingNode) -> None:
     """Lay the keys of ``other`` over the tree, group by group, in place."""
+    root.start_mark = other.start_mark
     for key, node in other.value:
         below = next((v for k, v in root.value if k.value == key.value), None)
         if isinstance(below, yaml.MappingNode) and isinstance(node, yaml.MappingNode):
