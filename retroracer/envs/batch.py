@@ -13,12 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer.envs import task
-from retroracer.envs.episodes import begin_episodes, take_actions
+from retroracer.envs.episodes import (
+    Outcome,
+    begin_episodes,
+    step_parallel,
+    step_serial,
+    take_actions,
+)
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, Race, threads_pay
+from retroracer.physics.race import Race, threads_pay
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -78,6 +84,7 @@ class RacingBatch:
         self._asked = np.zeros((MAX_LATENCY + 1, n, 2))
         self._applied = np.zeros((n, 2))
         self._clock = 0
+        self._rows = np.arange(n)
         self._build(seed)
 
     def _build(self, seed: int | None) -> None:
@@ -99,7 +106,7 @@ class RacingBatch:
         self.pool.users[:] = 0
         self.obs = np.empty_like(self.obs)
         self.terms[:] = 0.0
-        self._begin(np.arange(self.n))
+        self._begin(self._rows)
         return self.obs
 
     def _begin(self, rows: npt.NDArray[np.int64]) -> None:
@@ -124,12 +131,6 @@ class RacingBatch:
         last = self._asked[self._clock % len(self._asked)]
         task.observe_rows(race.floats, race.ints, race.params, last, race.bank, rows, self.obs)
 
-    def _observe(self) -> None:
-        race = self.race
-        run = task.observe_parallel if threads_pay(self.n) else task.observe_serial
-        last = self._asked[self._clock % len(self._asked)]
-        run(race.floats, race.ints, race.params, last, race.bank, self.obs)
-
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
     ) -> tuple[Floats, Array, Bools, Bools]:
@@ -153,34 +154,36 @@ class RacingBatch:
         if not take_actions(actions, self._asked, clock, self._latency, self._applied):
             raise ValueError("actions must be finite numbers: the policy returned nan or inf")
         self._clock = clock
+        # New arrays every step, so that nobody's observations change behind their back.
+        out = Outcome(
+            np.empty(self.n),
+            np.empty(self.n, np.bool_),
+            np.empty(self.n, np.bool_),
+            np.empty((self.n, task.N_OBS), np.float32),
+        )
         race = self.race
-        race.advance(self._applied, N_SUBSTEPS)
-        reward = np.empty(self.n)
-        terminated = np.empty(self.n, np.bool_)
-        truncated = np.empty(self.n, np.bool_)
-        task.score(
-            race.floats,
-            race.ints,
+        run = step_parallel if threads_pay(self.n) else step_serial
+        run(
+            (race.floats, race.ints, race.params, race.splits, race.last_sectors),
+            race.bank,
+            self._applied,
+            self._asked[clock % len(self._asked)],
+            self._rows,
             self._marks,
             self.ending,
             self.reward,
-            CONTROL_DT,
             self.terms,
-            reward,
-            terminated,
-            truncated,
+            out,
         )
-        # A new array every step, so that nobody's observations change behind their back.
-        self.obs = np.empty_like(self.obs)
-        self._observe()
-        done = np.flatnonzero(terminated | truncated)
+        self.obs = out.obs
+        done = np.flatnonzero(out.terminated | out.truncated)
         if autoreset and done.size:
             self.final_obs = self.obs[done]
             self.ended = self.snapshot(done)
             self.pool.release(race.ints[done, state.TRACK])
             self._begin(done)
         self.pool.age(self.n, self.rng)
-        return self.obs, reward, terminated, truncated
+        return out.obs, out.reward, out.terminated, out.truncated
 
     def snapshot(self, rows: npt.NDArray[np.int64] | slice) -> dict[str, Array]:
         """What ``info`` tells of some cars: named arrays, one entry a row, copies.
@@ -188,23 +191,21 @@ class RacingBatch:
         Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
         off_track, time, off_track_time; SI units.
         """
-        f = self.race.floats[rows]
-        g = self.race.ints[rows]
-        off = (f[:, state.OFFSET] > f[:, state.HALF_LEFT]) | (
-            -f[:, state.OFFSET] > f[:, state.HALF_RIGHT]
-        )
+        f = self.race.floats[rows].T.copy()  # a slice alone would be a view of the live state
+        lap = self.race.ints[rows, state.LAP].copy()
+        off = (f[state.OFFSET] > f[state.HALF_LEFT]) | (-f[state.OFFSET] > f[state.HALF_RIGHT])
         return {
-            "x": f[:, state.X],
-            "y": f[:, state.Y],
-            "heading": f[:, state.HEADING],
-            "speed": np.hypot(f[:, state.VX], f[:, state.VY]),
-            "s": f[:, state.S],
-            "lateral_offset": f[:, state.OFFSET],
-            "progress": f[:, state.PROGRESS],
-            "lap": g[:, state.LAP],
-            "lap_time": f[:, state.TIME] - f[:, state.LAP_START],
-            "last_lap_time": f[:, state.LAST_LAP],
+            "x": f[state.X],
+            "y": f[state.Y],
+            "heading": f[state.HEADING],
+            "speed": np.hypot(f[state.VX], f[state.VY]),
+            "s": f[state.S],
+            "lateral_offset": f[state.OFFSET],
+            "progress": f[state.PROGRESS],
+            "lap": lap,
+            "lap_time": f[state.TIME] - f[state.LAP_START],
+            "last_lap_time": f[state.LAST_LAP],
             "off_track": off,
-            "time": f[:, state.TIME],
-            "off_track_time": f[:, state.OFF_TIME],
+            "time": f[state.TIME],
+            "off_track_time": f[state.OFF_TIME],
         }

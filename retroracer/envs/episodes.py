@@ -1,12 +1,20 @@
-"""Compiled parts of ``RacingBatch``: which action reaches a car, and how an episode begins.
+"""Compiled parts of ``RacingBatch``: a step of all cars, and how their episodes begin.
 
-Owns no task and no physics: cars are placed by ``physics.placing``; what varies is said by
-``variety``.
+Owns no task and no physics: cars are placed and advanced by ``physics``, judged by ``task``,
+see by ``sight``; what varies is said by ``variety``.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import prange
+
 from retroracer.compiled import compiled
+from retroracer.envs.sight import observe_some
+from retroracer.envs.task import score_rows
 from retroracer.envs.variety import (
     DRAW_GRIP,
     DRAW_LATENCY,
@@ -17,8 +25,30 @@ from retroracer.envs.variety import (
     DRAW_STATION,
 )
 from retroracer.physics import car as c
+from retroracer.physics.kernel import advance_rows
 from retroracer.physics.placing import place_car
+from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, PHYSICS_DT
 from retroracer.track import bank as b
+from retroracer.track.geometry import Array
+
+CHUNK = 64
+"""Cars that are advanced, judged and observed before the next ones: their rows fit a cache."""
+
+
+class Outcome(NamedTuple):
+    """What a step of N cars results in, in fresh arrays.
+
+    Attributes:
+        reward: (N,) sum of the reward's terms.
+        terminated: (N,) bool.
+        truncated: (N,) bool.
+        obs: (N, 22) float32.
+    """
+
+    reward: Array
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
+    obs: npt.NDArray[np.float32]
 
 
 @compiled()
@@ -45,6 +75,81 @@ def take_actions(actions, asked, clock, latency, applied):  # type: ignore[no-un
             applied[i, k] = asked[then, i, k]
             sound &= abs(actions[i, k]) < 1e300
     return sound
+
+
+@compiled()
+def step_rows(  # type: ignore[no-untyped-def]
+    cars, bank, applied, last, rows, marks, ending, weights, terms, out, begin, end
+):
+    """Advance, judge and observe the cars of rows ``begin`` to ``end``; see ``step_serial``."""
+    floats, ints, params, splits, last_splits = cars
+    advance_rows(
+        floats,
+        ints,
+        params,
+        splits,
+        last_splits,
+        bank,
+        applied,
+        N_SUBSTEPS,
+        PHYSICS_DT,
+        begin,
+        end,
+    )
+    score_rows(
+        floats,
+        ints,
+        marks,
+        ending,
+        weights,
+        CONTROL_DT,
+        terms,
+        out.reward,
+        out.terminated,
+        out.truncated,
+        begin,
+        end,
+    )
+    observe_some(floats, ints, params, last, bank, rows, out.obs, begin, end)
+
+
+@compiled()
+def step_serial(  # type: ignore[no-untyped-def]
+    cars, bank, applied, last, rows, marks, ending, weights, terms, out
+):
+    """Let every car drive for one control step, judge it and look through its eyes.
+
+    Args:
+        cars: the arrays of a ``Race``: floats, ints, params, splits, last_sectors.
+        bank: the packed tracks.
+        applied: (N, 2) actions that reach the cars.
+        last: (N, 2) actions last asked for, for the observation.
+        rows: (N,) 0..N-1.
+        marks: (N, 2) of ``task.judge``.
+        ending: ``task.Ending``.
+        weights: ``task.Reward``.
+        terms: (N, 5) reward terms, overwritten.
+        out: ``Outcome``, overwritten.
+    """
+    n = len(rows)
+    for k in range((n + CHUNK - 1) // CHUNK):
+        end = min(n, (k + 1) * CHUNK)
+        step_rows(
+            cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
+        )
+
+
+@compiled(parallel=True)
+def step_parallel(  # type: ignore[no-untyped-def]
+    cars, bank, applied, last, rows, marks, ending, weights, terms, out
+):
+    """The same over threads."""
+    n = len(rows)
+    for k in prange((n + CHUNK - 1) // CHUNK):
+        end = min(n, (k + 1) * CHUNK)
+        step_rows(
+            cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
+        )
 
 
 @compiled(inline=True)

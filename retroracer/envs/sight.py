@@ -1,7 +1,7 @@
 """What a driver sees: the one observation of the task, for N cars of a ``Race``.
 
-Compiled over blocks of cars like the kernel. To change what a driver sees, change ``see`` (and
-what ``look_ahead`` fetches for it) and give the layout a new id.
+Compiled over blocks of cars like the kernel. To change what a driver sees, change the ``see_...``
+functions (and what ``load`` and ``fetch_way`` fetch for them) and give the layout a new id.
 
 The observation, 22 numbers, each scaled to about one and clipped to +-LIMIT:
 
@@ -86,11 +86,29 @@ WIDTH_AT = np.array([0.2, 0.6])
 CHUNK = 256
 """Cars a thread takes at a time."""
 
-# Columns of the scratch memory of a block: first the observation itself, then what it is made
-# of: stretch lengths, and headings, bends and widths at the points that divide the way ahead.
-ERROR = N_OBS
-REACH = N_OBS + 1
-HEADINGS = N_OBS + 2
+CURVATURES = 11
+"""Where the stretches begin in the observation, and the widths."""
+WIDTHS = 20
+
+# Columns of the scratch memory of a block: the observation itself, then what it is made of.
+(
+    STATION,  # in cells
+    REACH,  # length of the way ahead [m] and in cells
+    CELLS,
+    SAMPLES,  # of the track
+    LAP_TURN,  # turn and bend of a lap
+    LAP_BEND,
+) = range(N_OBS, N_OBS + 6)
+# At each of the points that divide the way ahead: row and fraction of its cell, then what
+# ``way`` says at the cell's ends, then heading and bend there.
+ROWS = N_OBS + 6
+FRACS = ROWS + len(AHEAD)
+LAPS = FRACS + len(AHEAD)
+HEADING_FROM = LAPS + len(AHEAD)
+HEADING_TO = HEADING_FROM + len(AHEAD)
+BEND_FROM = HEADING_TO + len(AHEAD)
+BEND_TO = BEND_FROM + len(AHEAD)
+HEADINGS = BEND_TO + len(AHEAD)
 BENDS = HEADINGS + len(AHEAD)
 N_COLUMNS = BENDS + len(AHEAD)
 
@@ -102,58 +120,8 @@ def clipped(value):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def look_ahead(w, j, f, g, bank):  # type: ignore[no-untyped-def]
-    """Fetch the way ahead of a car into lane ``j``.
-
-    Args:
-        w: scratch memory; headings and bends are written, and widths to their place in the
-            observation, unscaled.
-        j: lane.
-        f: (N_FLOATS,) the car's float state.
-        g: (N_INTS,) its integer state.
-        bank: the packed tracks.
-    """
-    way = bank.way
-    facts = bank.facts
-    track = g[st.TRACK]
-    first = bank.start[track]
-    n = bank.size[track]
-    reach = AHEAD_BASE + AHEAD_TIME * max(f[st.VX], 0.0)
-    per_spacing = 1.0 / facts[track, b.SPACING]
-    u = f[st.S] * per_spacing
-    cells = reach * per_spacing
-    w[REACH * LANES + j] = reach
-    w[HEADINGS * LANES + j] = f[st.TRACK_HEADING]
-    for k in range(1, len(AHEAD)):
-        at = u + AHEAD[k] * cells
-        turn = 0.0
-        bend = 0.0
-        while at >= n:
-            at -= n
-            turn += facts[track, b.CLOSING_TURN]
-            bend += facts[track, b.TOTAL_BEND]
-        row = int(at)
-        frac = at - row
-        here = first + row
-        heading_here, bend_here = way[here, b.HEADING], way[here, b.BEND]
-        if row + 1 < n:
-            heading_there, bend_there = way[here + 1, b.HEADING], way[here + 1, b.BEND]
-        else:
-            heading_there = way[first, b.HEADING] + facts[track, b.CLOSING_TURN]
-            bend_there = way[first, b.BEND] + facts[track, b.TOTAL_BEND]
-        w[(HEADINGS + k) * LANES + j] = heading_here + frac * (heading_there - heading_here) + turn
-        w[(BENDS + k) * LANES + j] = bend_here + frac * (bend_there - bend_here) + bend
-    for k in range(len(WIDTH_AT)):
-        at = u + WIDTH_AT[k] * cells
-        while at >= n:
-            at -= n
-        here = first + int(at)
-        w[(20 + k) * LANES + j] = bank.main[here, b.LEFT] + bank.main[here, b.RIGHT]
-
-
-@compiled(inline=True)
 def load(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
-    """Fetch what a car feels and what it last did into lane ``j``, unscaled."""
+    """Fetch what a car feels, what it last did and where it is into lane ``j``, unscaled."""
     w[0 * LANES + j] = f[st.VX]
     w[1 * LANES + j] = f[st.VY]
     w[2 * LANES + j] = f[st.YAW_RATE]
@@ -165,12 +133,75 @@ def load(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
     w[8 * LANES + j] = p[MU] * f[st.GRIP]
     w[9 * LANES + j] = action[0]
     w[10 * LANES + j] = action[1]
-    look_ahead(w, j, f, g, bank)
+    track = g[st.TRACK]
+    facts = bank.facts
+    per_spacing = 1.0 / facts[track, b.SPACING]
+    reach = AHEAD_BASE + AHEAD_TIME * max(f[st.VX], 0.0)
+    w[STATION * LANES + j] = f[st.S] * per_spacing
+    w[REACH * LANES + j] = reach
+    w[CELLS * LANES + j] = reach * per_spacing
+    w[SAMPLES * LANES + j] = bank.size[track]
+    w[LAP_TURN * LANES + j] = facts[track, b.CLOSING_TURN]
+    w[LAP_BEND * LANES + j] = facts[track, b.TOTAL_BEND]
+    w[HEADINGS * LANES + j] = f[st.TRACK_HEADING]
 
 
 @compiled(inline=True)
-def see(w, j):  # type: ignore[no-untyped-def]
-    """Turn what was fetched into lane ``j`` into the observation."""
+def find_cell(w, j, k):  # type: ignore[no-untyped-def]
+    """Find the cell of point ``k`` of the way ahead."""
+    n = w[SAMPLES * LANES + j]
+    at = w[STATION * LANES + j] + AHEAD[k] * w[CELLS * LANES + j]
+    laps = math.floor(at / n)
+    at = min(max(at - laps * n, 0.0), n)
+    row = min(math.floor(at), n - 1.0)
+    w[(LAPS + k) * LANES + j] = laps
+    w[(ROWS + k) * LANES + j] = row
+    w[(FRACS + k) * LANES + j] = at - row
+
+
+@compiled(inline=True)
+def find_width(w, j, k):  # type: ignore[no-untyped-def]
+    """Find the sample where width ``k`` is taken."""
+    n = w[SAMPLES * LANES + j]
+    at = w[STATION * LANES + j] + WIDTH_AT[k] * w[CELLS * LANES + j]
+    w[(WIDTHS + k) * LANES + j] = math.floor(min(max(at - math.floor(at / n) * n, 0.0), n))
+
+
+@compiled(inline=True)
+def find_cells(w, j):  # type: ignore[no-untyped-def]
+    """Find all cells that will be read. Spelled out: a loop here would not become vector code."""
+    find_cell(w, j, 1)
+    find_cell(w, j, 2)
+    find_cell(w, j, 3)
+    find_cell(w, j, 4)
+    find_cell(w, j, 5)
+    find_cell(w, j, 6)
+    find_cell(w, j, 7)
+    find_cell(w, j, 8)
+    find_cell(w, j, 9)
+    find_width(w, j, 0)
+    find_width(w, j, 1)
+
+
+@compiled(inline=True)
+def fetch_way(w, j, bank, first):  # type: ignore[no-untyped-def]
+    """Read the bank at the cells found; nothing else, so that many reads are under way at once."""
+    way = bank.way
+    for k in range(1, N_NEAR + 1):
+        here = first + int(w[(ROWS + k) * LANES + j])
+        w[(HEADING_FROM + k) * LANES + j] = way[here, b.HEADING]
+        w[(HEADING_TO + k) * LANES + j] = way[here + 1, b.HEADING]
+    for k in range(N_NEAR, len(AHEAD)):
+        here = first + int(w[(ROWS + k) * LANES + j])
+        w[(BEND_FROM + k) * LANES + j] = way[here, b.BEND]
+        w[(BEND_TO + k) * LANES + j] = way[here + 1, b.BEND]
+    for k in range(len(WIDTH_AT)):
+        w[(WIDTHS + k) * LANES + j] = bank.width[first + int(w[(WIDTHS + k) * LANES + j])]
+
+
+@compiled(inline=True)
+def see_self(w, j):  # type: ignore[no-untyped-def]
+    """Observations of the car itself and of the road beside it."""
     offset = w[4 * LANES + j]
     error = w[5 * LANES + j]
     error -= 2.0 * math.pi * math.floor(error * (0.5 / math.pi) + 0.5)
@@ -183,18 +214,57 @@ def see(w, j):  # type: ignore[no-untyped-def]
     w[6 * LANES + j] = clipped((w[6 * LANES + j] - offset) * (1.0 / 6.0))
     w[7 * LANES + j] = clipped((w[7 * LANES + j] + offset) * (1.0 / 6.0))
     w[8 * LANES + j] = clipped(w[8 * LANES + j] * (1.0 / 1.5))
-    per_reach = 1.0 / w[REACH * LANES + j]
-    for k in range(N_NEAR):
-        turn = w[(HEADINGS + k + 1) * LANES + j] - w[(HEADINGS + k) * LANES + j]
-        mean = turn * (PER_SHARE[k] * per_reach)
-        root = math.sqrt(10.0 * abs(mean))
-        w[(11 + k) * LANES + j] = clipped(root if mean >= 0.0 else -root)
-    for k in range(N_NEAR, N_STRETCHES):
-        bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
-        square = max(bend, 0.0) * (PER_SHARE[k] * per_reach)
-        w[(11 + k) * LANES + j] = clipped(math.sqrt(10.0 * math.sqrt(square)))
     w[20 * LANES + j] = clipped(w[20 * LANES + j] * (1.0 / 12.0))
     w[21 * LANES + j] = clipped(w[21 * LANES + j] * (1.0 / 12.0))
+    w[REACH * LANES + j] = 1.0 / w[REACH * LANES + j]
+
+
+@compiled(inline=True)
+def see_near(w, j, k):  # type: ignore[no-untyped-def]
+    """Mean curvature of near stretch ``k``, which ends at point k + 1."""
+    heading = w[(HEADING_FROM + k + 1) * LANES + j]
+    more = w[(HEADING_TO + k + 1) * LANES + j] - heading
+    heading += w[(FRACS + k + 1) * LANES + j] * more
+    heading += w[(LAPS + k + 1) * LANES + j] * w[LAP_TURN * LANES + j]
+    w[(HEADINGS + k + 1) * LANES + j] = heading
+    turn = heading - w[(HEADINGS + k) * LANES + j]
+    mean = turn * (PER_SHARE[k] * w[REACH * LANES + j])
+    root = math.sqrt(10.0 * abs(mean))
+    w[(CURVATURES + k) * LANES + j] = clipped(root if mean >= 0.0 else -root)
+
+
+@compiled(inline=True)
+def see_bend(w, j, k):  # type: ignore[no-untyped-def]
+    """Integral of curvature squared up to point ``k``."""
+    bend = w[(BEND_FROM + k) * LANES + j]
+    bend += w[(FRACS + k) * LANES + j] * (w[(BEND_TO + k) * LANES + j] - bend)
+    w[(BENDS + k) * LANES + j] = bend + w[(LAPS + k) * LANES + j] * w[LAP_BEND * LANES + j]
+
+
+@compiled(inline=True)
+def see_far(w, j, k):  # type: ignore[no-untyped-def]
+    """Root mean square curvature of far stretch ``k``."""
+    bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
+    square = max(bend, 0.0) * (PER_SHARE[k] * w[REACH * LANES + j])
+    w[(CURVATURES + k) * LANES + j] = clipped(math.sqrt(10.0 * math.sqrt(square)))
+
+
+@compiled(inline=True)
+def see_ahead(w, j):  # type: ignore[no-untyped-def]
+    """Observations of the way ahead; spelled out like ``find_cells``."""
+    see_near(w, j, 0)
+    see_near(w, j, 1)
+    see_near(w, j, 2)
+    see_near(w, j, 3)
+    see_near(w, j, 4)
+    see_near(w, j, 5)
+    see_bend(w, j, 6)
+    see_bend(w, j, 7)
+    see_bend(w, j, 8)
+    see_bend(w, j, 9)
+    see_far(w, j, 6)
+    see_far(w, j, 7)
+    see_far(w, j, 8)
 
 
 @compiled()
@@ -207,7 +277,13 @@ def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  #
             i = rows[begin + j]
             load(w, j, floats[i], ints[i], params[i], actions[i], bank)
         for j in range(lanes):
-            see(w, j)
+            find_cells(w, j)
+        for j in range(lanes):
+            fetch_way(w, j, bank, bank.start[ints[rows[begin + j], st.TRACK]])
+        for j in range(lanes):
+            see_self(w, j)
+        for j in range(lanes):
+            see_ahead(w, j)
         for j in range(lanes):
             i = rows[begin + j]
             for k in range(N_OBS):

@@ -38,7 +38,7 @@ __all__ = [
     "observe_parallel",
     "observe_rows",
     "observe_serial",
-    "score",
+    "score_rows",
 ]
 
 
@@ -120,8 +120,10 @@ def judge(f, g, mark, ending):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def score(floats, ints, marks, ending, weights, dt, terms, reward, terminated, truncated):  # type: ignore[no-untyped-def]
-    """Judge and pay N cars for their last control step.
+def score_rows(  # type: ignore[no-untyped-def]
+    floats, ints, marks, ending, weights, dt, terms, reward, terminated, truncated, begin, end
+):
+    """Judge and pay the cars of rows ``begin`` to ``end`` for their last control step.
 
     Args:
         floats: (N, N_FLOATS) after the step.
@@ -134,8 +136,10 @@ def score(floats, ints, marks, ending, weights, dt, terms, reward, terminated, t
         reward: (N,) overwritten with their sum.
         terminated: (N,) bool, overwritten.
         truncated: (N,) bool, overwritten.
+        begin: first row.
+        end: row after the last.
     """
-    for i in range(len(floats)):
+    for i in range(begin, end):
         lost, done = judge(floats[i], ints[i], marks[i], ending)
         terminated[i] = lost
         truncated[i] = done

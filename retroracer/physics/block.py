@@ -59,11 +59,11 @@ def scratch():  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def load_cell(w, j, bank, first, row, n):  # type: ignore[no-untyped-def]
+def load_cell(w, j, bank, first, row):  # type: ignore[no-untyped-def]
     """Fetch the cell that begins with sample ``row`` of a track into lane ``j``."""
     main = bank.main
     here = first + row
-    there = here + 1 if row + 1 < n else first
+    there = here + 1
     x, y = main[here, b.X], main[here, b.Y]
     tx, ty = main[here, b.TX], main[here, b.TY]
     left, right = main[here, b.LEFT], main[here, b.RIGHT]
@@ -105,7 +105,7 @@ def load_car(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
     u = f[S] * per_spacing
     row = min(math.floor(u), n - 1.0)
     w[FRAC * LANES + j] = u - row
-    load_cell(w, j, bank, bank.start[track], int(row), n)
+    load_cell(w, j, bank, bank.start[track], int(row))
 
 
 @compiled(inline=True)

@@ -268,17 +268,17 @@ def advance_block(  # type: ignore[no-untyped-def]
             f = w[FOOT * LANES + j]
             if not 0.0 <= f <= 1.0:
                 track = ints[begin + j, TRACK]
-                u = w[ROW * LANES + j] + w[FRAC * LANES + j]
+                row = int(w[ROW * LANES + j])
                 x, y = w[X * LANES + j], w[Y * LANES + j]
-                cells = walk(bank.main, bank.start[track], bank.size[track], u, x, y)
-                w[GAIN * LANES + j] = cells * w[SPACING * LANES + j]
+                f = walk(bank.main, bank.start[track], bank.size[track], row, f, x, y)
+                w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
         for j in range(lanes):
             gain_station(w, j)
         for j in range(lanes):
             if w[FOOT * LANES + j] != w[ROW * LANES + j]:
                 track = ints[begin + j, TRACK]
                 row = int(w[FOOT * LANES + j])
-                load_cell(w, j, bank, bank.start[track], row, bank.size[track])
+                load_cell(w, j, bank, bank.start[track], row)
         for j in range(lanes):
             look_aside(w, j)
         for j in range(lanes):
@@ -313,11 +313,8 @@ def advance_block(  # type: ignore[no-untyped-def]
     for j in range(lanes):
         i = begin + j
         save_car(w, j, floats[i])
-        track = ints[i, TRACK]
-        u = w[ROW * LANES + j] + w[FRAC * LANES + j]
-        floats[i, TRACK_HEADING] = track_heading(
-            bank.way, bank.facts, track, bank.start[track], bank.size[track], u
-        )
+        here = bank.start[ints[i, TRACK]] + int(w[ROW * LANES + j])
+        floats[i, TRACK_HEADING] = track_heading(bank.way, here, w[FRAC * LANES + j])
 
 
 @compiled()

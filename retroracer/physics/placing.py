@@ -33,15 +33,10 @@ from retroracer.track.projection import half_widths
 
 
 @compiled(inline=True)
-def track_heading(way, facts, track, first, n, u):  # type: ignore[no-untyped-def]
-    """Direction of the track [rad] at cell coordinate ``u``, continuous within a lap."""
-    row = min(int(u), n - 1)
-    a = way[first + row, b.HEADING]
-    if row + 1 < n:
-        z = way[first + row + 1, b.HEADING]
-    else:
-        z = way[first, b.HEADING] + facts[track, b.CLOSING_TURN]
-    return a + (u - row) * (z - a)
+def track_heading(way, here, frac):  # type: ignore[no-untyped-def]
+    """Direction of the track [rad] a fraction into the cell of row ``here``."""
+    a = way[here, b.HEADING]
+    return a + frac * (way[here + 1, b.HEADING] - a)
 
 
 @compiled()
@@ -76,21 +71,20 @@ def place_car(f, g, splits, last_splits, bank, track, s, offset, heading_error, 
         s = 0.0
     u = s / facts[b.SPACING]
     row = min(int(u), n - 1)
-    after = row + 1 if row + 1 < n else 0
     frac = u - row
     here = first + row
-    there = first + after
+    there = here + 1
     tx = main[here, b.TX] + frac * (main[there, b.TX] - main[here, b.TX])
     ty = main[here, b.TY] + frac * (main[there, b.TY] - main[here, b.TY])
     norm = math.sqrt(tx * tx + ty * ty)
     f[X] = main[here, b.X] + frac * (main[there, b.X] - main[here, b.X]) - offset * ty / norm
     f[Y] = main[here, b.Y] + frac * (main[there, b.Y] - main[here, b.Y]) + offset * tx / norm
-    f[TRACK_HEADING] = track_heading(bank.way, bank.facts, track, first, n, u)
+    f[TRACK_HEADING] = track_heading(bank.way, here, frac)
     f[HEADING] = f[TRACK_HEADING] + heading_error
     f[VX] = speed
     f[S] = s
     f[OFFSET] = offset
-    f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, there, frac)
+    f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, frac)
     f[GRIP], f[DRAG] = surface_at(bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT])
     f[LAST_LAP] = np.nan
     f[LAST_LAP_OFF] = np.nan

@@ -49,16 +49,19 @@ class TrackBank(NamedTuple):
 
     Attributes:
         main: (M, 8) float64 samples of all tracks, end to end.
-        way: (M, 2) float64 direction of the same samples.
+        way: (M, 2) float64 direction and bend of the same samples.
+        width: (M,) float32 width of the road there [m].
         side: (M, 12) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
-        size: (T,) number of rows of each track.
+        size: (T,) number of samples of each track. One more row follows them, the first sample
+            again a lap later, so that every cell ends in the row after the one it begins in.
         facts: (T, 7 + 7) float64: length, spacing, turn and bend of a lap, grid gap, start
             side, number of sectors, then the stations where sectors 2... begin.
     """
 
     main: Array
     way: Array
+    width: npt.NDArray[np.float32]
     side: npt.NDArray[np.float32]
     start: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
@@ -83,10 +86,11 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
     if not tracks:
         raise ValueError("a bank needs at least one track")
     size = np.array([t.n for t in tracks], np.int64)
-    end = np.cumsum(np.maximum(size, room))
+    end = np.cumsum(np.maximum(size, room) + 1)
     bank = TrackBank(
         main=np.empty((int(end[-1]), 8)),
         way=np.empty((int(end[-1]), 2)),
+        width=np.empty(int(end[-1]), np.float32),
         side=np.empty((int(end[-1]), 12), np.float32),
         start=np.concatenate([[0], end[:-1]]).astype(np.int64),
         size=size,
@@ -107,9 +111,10 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
         raise ValueError(f"track {t.name!r} has more than {MAX_SECTORS} sectors")
     start = int(bank.start[slot])
     ends = bank.start[slot + 1] if slot + 1 < bank.n_tracks else len(bank.main)
-    if t.n > ends - start:
-        raise ValueError(f"track {t.name!r} has {t.n} samples, the slot {ends - start}")
+    if t.n >= ends - start:
+        raise ValueError(f"track {t.name!r} has {t.n} samples, the slot {ends - start - 1}")
     rows = slice(start, start + t.n)
+    last = start + t.n
     main, way, side, facts = bank.main, bank.way, bank.side, bank.facts
     bank.size[slot] = t.n
     grip = np.array([s.grip for s in t.surfaces])
@@ -124,8 +129,13 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     cross = tangent[:, 0] * ahead[:, 1] - tangent[:, 1] * ahead[:, 0]
     main[rows, CURVATURE] = cross / t.spacing
     main[rows, PLAIN] = _plain(t, grip, drag)
+    main[last] = main[start]
     way[rows, HEADING] = t.heading
-    way[rows, BEND] = np.cumsum(bend) - bend
+    way[last, HEADING] = t.heading[0] + t.closing_turn
+    way[start, BEND] = 0.0
+    way[start + 1 : last + 1, BEND] = np.cumsum(bend)
+    bank.width[rows] = t.half_width_left + t.half_width_right
+    bank.width[last] = bank.width[start]
     side[rows, KERB_L] = t.kerb_left
     side[rows, KERB_R] = t.kerb_right
     side[rows, KERB_GRIP] = kerb.grip
@@ -138,12 +148,13 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     side[rows, WALL_R] = t.wall_right
     side[rows, ROAD_GRIP] = grip[t.road]
     side[rows, ROAD_DRAG] = drag[t.road]
+    side[last] = side[start]
     facts[slot, SECTORS:] = np.inf
     facts[slot, :N_SECTORS] = (
         t.length,
         t.spacing,
         t.closing_turn,
-        bend.sum(),
+        way[last, BEND],
         t.grid_gap,
         t.start_side,
     )

@@ -56,74 +56,71 @@ def offset_at(qx, qy, dx, dy, tx, ty, ux, uy, f):  # type: ignore[no-untyped-def
 
 
 @compiled(inline=True)
-def foot_in_cell(main, row, after, px, py):  # type: ignore[no-untyped-def]
-    """``foot`` of a world position in the cell between two samples."""
+def foot_in_cell(main, row, px, py):  # type: ignore[no-untyped-def]
+    """``foot`` of a world position in the cell that begins with a row."""
     tx = main[row, TX]
     ty = main[row, TY]
     return foot(
         px - main[row, X],
         py - main[row, Y],
-        main[after, X] - main[row, X],
-        main[after, Y] - main[row, Y],
+        main[row + 1, X] - main[row, X],
+        main[row + 1, Y] - main[row, Y],
         tx,
         ty,
-        main[after, TX] - tx,
-        main[after, TY] - ty,
+        main[row + 1, TX] - tx,
+        main[row + 1, TY] - ty,
     )
 
 
 @compiled(inline=True)
-def offset_in_cell(main, row, after, px, py, f):  # type: ignore[no-untyped-def]
-    """``offset_at`` of a world position in the cell between two samples."""
+def offset_in_cell(main, row, px, py, f):  # type: ignore[no-untyped-def]
+    """``offset_at`` of a world position in the cell that begins with a row."""
     tx = main[row, TX]
     ty = main[row, TY]
     return offset_at(
         px - main[row, X],
         py - main[row, Y],
-        main[after, X] - main[row, X],
-        main[after, Y] - main[row, Y],
+        main[row + 1, X] - main[row, X],
+        main[row + 1, Y] - main[row, Y],
         tx,
         ty,
-        main[after, TX] - tx,
-        main[after, TY] - ty,
+        main[row + 1, TX] - tx,
+        main[row + 1, TY] - ty,
         f,
     )
 
 
 @compiled()
-def walk(main, first, n, u, px, py):  # type: ignore[no-untyped-def]
-    """Follow the foot of a point along the track, from cell coordinate ``u``.
+def walk(main, first, n, cell, f, px, py):  # type: ignore[no-untyped-def]
+    """Follow the foot of a point along the track, from a cell where it is known.
 
     Args:
         main: a bank's samples.
         first: the track's first row.
-        n: its number of rows.
-        u: last cell coordinate, station / spacing, in [0, n).
+        n: its number of samples.
+        cell: the cell to start from, in 0..n-1.
+        f: where the foot is, measured in that cell (``foot``).
         px: world position [m].
         py: world position [m].
 
     Returns:
-        The change of the coordinate, at most a few cells.
+        How many cells the foot is from the beginning of that cell; a few at most.
     """
-    cell = int(u)
-    start = u - cell
     moved = 0  # whole cells walked
-    f = start
     for _ in range(MOST_CELLS):
-        row = cell + moved
-        if row >= n:
-            row -= n
-        elif row < 0:
-            row += n
-        after = row + 1 if row + 1 < n else 0
-        f = foot_in_cell(main, first + row, first + after, px, py)
         if f > 1.0:
             moved += 1
         elif f < 0.0:
             moved -= 1
         else:
-            return moved + f - start
-    return moved + min(max(f, 0.0), 1.0) - start
+            break
+        row = cell + moved
+        if row >= n:
+            row -= n
+        elif row < 0:
+            row += n
+        f = foot_in_cell(main, first + row, px, py)
+    return moved + min(max(f, 0.0), 1.0)
 
 
 @compiled()
@@ -133,12 +130,11 @@ def _locate_many(main, n, spacing, xy, u):  # type: ignore[no-untyped-def]
     for k in range(len(xy)):
         px = xy[k, 0]
         py = xy[k, 1]
-        v = u[k] + walk(main, 0, n, u[k], px, py)
-        v = v % n
+        cell = int(u[k])
+        v = (cell + walk(main, 0, n, cell, foot_in_cell(main, cell, px, py), px, py)) % n
         row = min(int(v), n - 1)
-        after = row + 1 if row + 1 < n else 0
         out_s[k] = v * spacing
-        out_e[k] = offset_in_cell(main, row, after, px, py, v - row)
+        out_e[k] = offset_in_cell(main, row, px, py, v - row)
     return out_s, out_e
 
 
@@ -176,8 +172,8 @@ def project(track: Track, xy: Array, s_guess: Array | None = None) -> tuple[Arra
 
 
 @compiled(inline=True)
-def half_widths(main, row, after, f):  # type: ignore[no-untyped-def]
+def half_widths(main, row, f):  # type: ignore[no-untyped-def]
     """Half-widths (left, right) [m] of the road at fraction ``f`` of a cell."""
-    left = main[row, LEFT] + f * (main[after, LEFT] - main[row, LEFT])
-    right = main[row, RIGHT] + f * (main[after, RIGHT] - main[row, RIGHT])
+    left = main[row, LEFT] + f * (main[row + 1, LEFT] - main[row, LEFT])
+    right = main[row, RIGHT] + f * (main[row + 1, RIGHT] - main[row, RIGHT])
     return left, right
