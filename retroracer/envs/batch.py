@@ -18,7 +18,6 @@ from retroracer.envs.episodes import (
     begin_episodes,
     step_parallel,
     step_serial,
-    take_actions,
 )
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
@@ -147,13 +146,10 @@ class RacingBatch:
         Raises:
             ValueError: if actions have the wrong shape or are not numbers.
         """
-        actions = np.asarray(actions, np.float64)
+        # A plain array of our own: compiled code would be compiled anew for any other kind.
+        actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        clock = self._clock + 1
-        if not take_actions(actions, self._asked, clock, self._latency, self._applied):
-            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
-        self._clock = clock
         # New arrays every step, so that nobody's observations change behind their back.
         out = Outcome(
             np.empty(self.n),
@@ -163,11 +159,14 @@ class RacingBatch:
         )
         race = self.race
         run = step_parallel if threads_pay(self.n) else step_serial
-        run(
+        sound = run(
             (race.floats, race.ints, race.params, race.splits, race.last_sectors),
             race.bank,
+            actions,
+            self._asked,
+            self._clock + 1,
+            self._latency,
             self._applied,
-            self._asked[clock % len(self._asked)],
             self._rows,
             self._marks,
             self.ending,
@@ -175,9 +174,12 @@ class RacingBatch:
             self.terms,
             out,
         )
+        if not sound:
+            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
+        self._clock += 1
         self.obs = out.obs
-        done = np.flatnonzero(out.terminated | out.truncated)
-        if autoreset and done.size:
+        if autoreset and (out.terminated.any() or out.truncated.any()):
+            done = np.flatnonzero(out.terminated | out.truncated)
             self.final_obs = self.obs[done]
             self.ended = self.snapshot(done)
             self.pool.release(race.ints[done, state.TRACK])

@@ -51,7 +51,7 @@ class Outcome(NamedTuple):
     obs: npt.NDArray[np.float32]
 
 
-@compiled()
+@compiled(inline=True)
 def take_actions(actions, asked, clock, latency, applied):  # type: ignore[no-untyped-def]
     """Remember what every driver asks for, and find what reaches its car now.
 
@@ -115,41 +115,55 @@ def step_rows(  # type: ignore[no-untyped-def]
 
 @compiled()
 def step_serial(  # type: ignore[no-untyped-def]
-    cars, bank, applied, last, rows, marks, ending, weights, terms, out
+    cars, bank, actions, asked, clock, latency, applied, rows, marks, ending, weights, terms, out
 ):
     """Let every car drive for one control step, judge it and look through its eyes.
 
     Args:
         cars: the arrays of a ``Race``: floats, ints, params, splits, last_sectors.
         bank: the packed tracks.
-        applied: (N, 2) actions that reach the cars.
-        last: (N, 2) actions last asked for, for the observation.
+        actions: (N, 2) asked for now.
+        asked: (depth, N, 2) past actions, see ``take_actions``.
+        clock: number of this step.
+        latency: (N,) delays [steps].
+        applied: (N, 2) scratch: the actions that reach the cars.
         rows: (N,) 0..N-1.
         marks: (N, 2) of ``task.judge``.
         ending: ``task.Ending``.
         weights: ``task.Reward``.
         terms: (N, 5) reward terms, overwritten.
         out: ``Outcome``, overwritten.
+
+    Returns:
+        False, and nothing done, if an action is not a finite number.
     """
+    if not take_actions(actions, asked, clock, latency, applied):
+        return False
+    last = asked[clock % len(asked)]
     n = len(rows)
     for k in range((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
         step_rows(
             cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
         )
+    return True
 
 
 @compiled(parallel=True)
 def step_parallel(  # type: ignore[no-untyped-def]
-    cars, bank, applied, last, rows, marks, ending, weights, terms, out
+    cars, bank, actions, asked, clock, latency, applied, rows, marks, ending, weights, terms, out
 ):
     """The same over threads."""
+    if not take_actions(actions, asked, clock, latency, applied):
+        return False
+    last = asked[clock % len(asked)]
     n = len(rows)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
         step_rows(
             cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
         )
+    return True
 
 
 @compiled(inline=True)

@@ -144,7 +144,8 @@ class Race:
             n_substeps: 5 for one control step; the game calls 1 at a time. The result is the
                 same to the last bit however the steps are divided into calls.
         """
-        actions = np.ascontiguousarray(actions, np.float64)
+        # A plain array of our own: compiled code would be compiled anew for any other kind.
+        actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
         run = kernel.advance_parallel if threads_pay(self.n) else kernel.advance_serial
