@@ -237,7 +237,8 @@ def begin_episodes(  # type: ignore[no-untyped-def]
             share = between(-ranges.offset, ranges.offset, draw[DRAW_OFFSET])
             offset = share * bank.main[here, b.LEFT if share > 0.0 else b.RIGHT]
             error = ranges.heading * bells[k]
-            speed = between(ranges.speed_low, ranges.speed_high, draw[DRAW_SPEED])
+            rolling = (draw[DRAW_SPEED] - ranges.standing) / max(1.0 - ranges.standing, 1e-9)
+            speed = between(ranges.speed_low, ranges.speed_high, rolling) if rolling >= 0.0 else 0.0
         place_car(
             floats[i],
             ints[i],

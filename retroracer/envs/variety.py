@@ -27,6 +27,7 @@ class Ranges(NamedTuple):
     grid: bool
     speed_low: float
     speed_high: float
+    standing: float
     offset: float
     heading: float
     grip_low: float
@@ -46,6 +47,7 @@ class Variety:
     Attributes:
         start: "grid" (standing behind the line) or "random" (anywhere, rolling).
         speed: range of a random start's speed [m/s].
+        standing: share of random starts that stand still instead.
         offset: a random start's lateral offset, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].
         grip: range of the factor on the car's friction coefficient.
@@ -58,6 +60,7 @@ class Variety:
 
     start: str = "random"
     speed: tuple[float, float] = (0.0, 30.0)
+    standing: float = 0.0
     offset: float = 0.7
     heading: float = 0.1
     grip: tuple[float, float] = (1.0, 1.0)
@@ -77,8 +80,9 @@ class Variety:
                 raise ValueError(f"{name} must be a range (low, high) from {least}: {low}, {high}")
         if self.latency[1] > MAX_LATENCY:
             raise ValueError(f"latency is at most {MAX_LATENCY} control steps: {self.latency}")
-        if not 0.0 <= self.reverse <= 1.0:
-            raise ValueError(f"reverse is a chance, 0 to 1: {self.reverse}")
+        for name in ("reverse", "standing"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
 
     def ranges(self) -> Ranges:
         """What compiled code needs of it."""
@@ -86,6 +90,7 @@ class Variety:
             grid=self.start == "grid",
             speed_low=float(self.speed[0]),
             speed_high=float(self.speed[1]),
+            standing=float(self.standing),
             offset=float(self.offset),
             heading=float(self.heading),
             grip_low=float(self.grip[0]),
@@ -100,6 +105,7 @@ class Variety:
 
 
 TRAINING = Variety(
+    standing=0.2,
     grip=(0.85, 1.1),
     mass=(0.92, 1.08),
     power=(0.85, 1.15),
