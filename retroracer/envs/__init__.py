@@ -8,5 +8,5 @@ if ENV_ID not in gymnasium.registry:
     gymnasium.register(
         id=ENV_ID,
         entry_point="retroracer.envs.racing:RacingEnv",
-        vector_entry_point="retroracer.envs.racing:RacingVectorEnv",
+        vector_entry_point="retroracer.envs.vector:RacingVectorEnv",
     )

@@ -50,7 +50,8 @@ class RacingBatch:
         terms: (N, 5) the last step's reward terms, named task.REWARD_NAMES.
         final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
             observations they ended with.
-        ended: of the same rows, what ``snapshot`` said of them at their end.
+        ended: of the same rows, what ``snapshot`` said of them at their end, and ``terms`` and
+            ``sector_times`` (M, MAX_SECTORS).
     """
 
     def __init__(
@@ -182,6 +183,8 @@ class RacingBatch:
             done = np.flatnonzero(out.terminated | out.truncated)
             self.final_obs = self.obs[done]
             self.ended = self.snapshot(done)
+            self.ended["terms"] = self.terms[done]
+            self.ended["sector_times"] = race.last_sectors[done]
             self.pool.release(race.ints[done, state.TRACK])
             self._begin(done)
         self.pool.age(self.n, self.rng)
@@ -191,23 +194,29 @@ class RacingBatch:
         """What ``info`` tells of some cars: named arrays, one entry a row, copies.
 
         Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
-        off_track, time, off_track_time; SI units.
+        off_track, time, off_track_time; SI units. ``lapped`` is True where the last step
+        completed a timed lap.
         """
-        f = self.race.floats[rows].T.copy()  # a slice alone would be a view of the live state
-        lap = self.race.ints[rows, state.LAP].copy()
-        off = (f[state.OFFSET] > f[state.HALF_LEFT]) | (-f[state.OFFSET] > f[state.HALF_RIGHT])
+        f = self.race.floats[rows]
+        g = self.race.ints[rows]
+
+        def column(index: int) -> Array:
+            return np.array(f[:, index])  # a slice's column is a view of the live state
+
+        offset, last = column(state.OFFSET), column(state.LAST_LAP)
         return {
-            "x": f[state.X],
-            "y": f[state.Y],
-            "heading": f[state.HEADING],
-            "speed": np.hypot(f[state.VX], f[state.VY]),
-            "s": f[state.S],
-            "lateral_offset": f[state.OFFSET],
-            "progress": f[state.PROGRESS],
-            "lap": lap,
-            "lap_time": f[state.TIME] - f[state.LAP_START],
-            "last_lap_time": f[state.LAST_LAP],
-            "off_track": off,
-            "time": f[state.TIME],
-            "off_track_time": f[state.OFF_TIME],
+            "x": column(state.X),
+            "y": column(state.Y),
+            "heading": column(state.HEADING),
+            "speed": np.hypot(f[:, state.VX], f[:, state.VY]),
+            "s": column(state.S),
+            "lateral_offset": offset,
+            "progress": column(state.PROGRESS),
+            "lap": np.array(g[:, state.LAP]),
+            "lap_time": f[:, state.TIME] - f[:, state.LAP_START],
+            "last_lap_time": last,
+            "lapped": (g[:, state.STEP_LAP] == 1) & ~np.isnan(last),
+            "off_track": (offset > f[:, state.HALF_LEFT]) | (-offset > f[:, state.HALF_RIGHT]),
+            "time": column(state.TIME),
+            "off_track_time": column(state.OFF_TIME),
         }

@@ -1,4 +1,4 @@
-"""Gymnasium's Env and VectorEnv over one RacingBatch. Adapters only: no physics, no task."""
+"""Gymnasium's Env over a RacingBatch of one. Adapter only: no physics, no task."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 from retroracer.envs import task
-from retroracer.envs.batch import Bools, Floats, RacingBatch
+from retroracer.envs.batch import Floats, RacingBatch
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
 from retroracer.physics.race import CONTROL_DT
-from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 OBSERVATION = spaces.Box(-task.LIMIT, task.LIMIT, (task.N_OBS,), np.float32)
@@ -29,10 +26,24 @@ METADATA: dict[str, Any] = {
     "render_fps": round(1.0 / CONTROL_DT),
 }
 
+INFO_KEYS = (
+    "x",
+    "y",
+    "heading",
+    "speed",
+    "s",
+    "lateral_offset",
+    "progress",
+    "lap",
+    "lap_time",
+    "off_track",
+)
+"""What ``info`` tells of every car after every step, SI units."""
+
 Where = str | Path | Track
 
 
-def _tracks(track: Where | Sequence[Where] | None) -> list[Track] | None:
+def tracks_of(track: Where | Sequence[Where] | None) -> list[Track] | None:
     """The tracks a ``track=`` argument means: a name, a path, a Track, or several."""
     if track is None:
         return None
@@ -80,7 +91,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         self.render_mode = render_mode
         self.batch = RacingBatch(
             1,
-            tracks=_tracks(track),
+            tracks=tracks_of(track),
             car=car,
             variety=variety,
             reward=reward,
@@ -154,99 +165,6 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
 
     def close(self) -> None:
         """Close the window, if there is one."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None
-
-
-class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any]]):
-    """N cars in one batch; arguments as ``RacingEnv``. Rows reset within the step they end in.
-
-    ``info`` holds the same names as arrays of N; rows that ended have their last observation in
-    ``final_obs`` and their last facts in ``final_info``.
-    """
-
-    metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        track: Where | Sequence[Where] | None = None,
-        *,
-        car: Car | str = "gt",
-        variety: Variety | None = None,
-        reward: task.Reward | None = None,
-        laps: int = 0,
-        time: float = 60.0,
-        render_mode: str | None = None,
-    ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"a vector env draws only 'rgb_array', not {render_mode!r}")
-        self.num_envs = num_envs
-        self.render_mode = render_mode
-        self.single_observation_space = OBSERVATION
-        self.single_action_space = ACTION
-        self.observation_space = batch_space(OBSERVATION, num_envs)
-        self.action_space = batch_space(ACTION, num_envs)
-        self._view: Any = None
-        self.batch = RacingBatch(
-            num_envs,
-            tracks=_tracks(track),
-            car=car,
-            variety=variety,
-            reward=reward,
-            ending=task.Ending(laps=laps, time=time),
-        )
-
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Begin N episodes; one seed decides them all."""
-        super().reset(seed=seed)
-        return self.batch.reset(seed), dict(self.batch.snapshot(slice(None)))
-
-    def step(
-        self, actions: npt.NDArray[np.float32]
-    ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
-        """Drive every car for 50 ms."""
-        obs, reward, terminated, truncated = self.batch.step(actions)
-        info: dict[str, Any] = dict(self.batch.snapshot(slice(None)))
-        info["reward"] = dict(zip(task.REWARD_NAMES, self.batch.terms.T.copy(), strict=True))
-        done = terminated | truncated
-        if done.any():
-            rows = np.flatnonzero(done)
-            final = np.full(self.num_envs, None, dtype=object)
-            for k, i in enumerate(rows):
-                final[i] = self.batch.final_obs[k]
-            info["final_obs"] = final
-            info["_final_obs"] = done
-            info["final_info"] = {
-                key: self._spread(values, rows) for key, values in self.batch.ended.items()
-            }
-            info["_final_info"] = done
-        return obs, reward, terminated, truncated, info
-
-    def _spread(self, values: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        out = np.zeros(self.num_envs, values.dtype)
-        out[rows] = values
-        return out
-
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
-        """One (H, W, 3) uint8 picture a car."""
-        if self.render_mode is None:
-            return None
-        if self._view is None:
-            from retroracer.render.env_view import EnvView
-
-            self._view = EnvView(window=False, fps=METADATA["render_fps"])
-        race, tracks = self.batch.race, self.batch.pool.tracks
-        return tuple(
-            self._view.draw(race, tracks[int(race.ints[i, state.TRACK])], i)
-            for i in range(self.num_envs)
-        )
-
-    def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is kept open."""
         if self._view is not None:
             self._view.close()
             self._view = None
