@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "play": ("retroracer.cli.play", "race against a trained driver"),
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "tracks": ("retroracer.cli.tracks", "list, check, draw, import, export or generate tracks"),
+    "bench": ("retroracer.cli.bench", "measure environment steps per second"),
 }
 """Command -> (module, one line of help), in the order a newcomer meets them."""
 

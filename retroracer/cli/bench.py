@@ -1,0 +1,48 @@
+"""``retroracer bench``: environment steps per second, beside stock peers in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from retroracer.errors import UserError
+
+EXAMPLES = """examples:
+  python -m retroracer bench
+  python -m retroracer bench --quick --json bench.json"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure environment steps per second",
+        description="Measure environment steps per second of the batched and the single env, "
+        "beside Gymnasium's CartPole and highway-env's racetrack, in the same run.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default 5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark of the checkout this package lies in."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / "benchmarks" / "bench_env.py").is_file():
+        raise UserError(
+            "bench: the benchmarks are not part of an installed package; "
+            "run the command in a checkout of the project"
+        )
+    if args.repeats < 1:
+        raise UserError(f"bench: --repeats must be at least 1, not {args.repeats}")
+    sys.path.insert(0, str(folder))
+    from benchmarks.bench_env import main
+
+    asked = ["--repeats", str(args.repeats)]
+    asked += ["--quick"] if args.quick else []
+    asked += ["--json", str(args.json)] if args.json else []
+    return main(asked)
