@@ -56,10 +56,10 @@ class Reward(NamedTuple):
 
     progress: float = 0.2
     time: float = -1.0
-    off_track: float = -10.0
+    off_track: float = -20.0
     wall: float = -10.0
     impact: float = -0.5
-    crash: float = -5.0
+    crash: float = -10.0
 
 
 REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash")
