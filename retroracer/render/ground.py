@@ -1,0 +1,177 @@
+"""The country round a track: mown grass, tufts and trees, fixed to the world.
+
+Owns: what makes speed visible off the road. Its scatter is a hash of lattice
+coordinates, so it is the same in every process and uses no random state.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pygame
+
+from retroracer.render.camera import Camera
+from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+MOWN = 26.0
+"""Side of a square of mown grass [m]."""
+
+_TUFT_TILE = 60.0
+_TUFTS_PER_TILE = 48
+_MOST_TUFTS = 420
+
+
+def hash01(*lattice: npt.NDArray[np.int64]) -> Array:
+    """Evenly spread numbers in [0, 1), fixed for each point of an integer lattice."""
+    h = np.zeros(np.broadcast_shapes(*(a.shape for a in lattice)), np.uint64)
+    for a in lattice:
+        h = (h ^ np.asarray(a).astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        h ^= h >> np.uint64(29)
+        h = h * np.uint64(0xBF58476D1CE4E5B9)
+        h ^= h >> np.uint64(32)
+    return np.asarray((h >> np.uint64(11)).astype(np.float64) / 2.0**53)
+
+
+def draw_grass(surface: pygame.Surface, camera: Camera, palette: Palette) -> None:
+    """Fill the surface with mown squares and, close up, tufts."""
+    surface.fill(palette.grass)
+    corners = camera.corners()
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    side = MOWN
+    while side * camera.pixels_per_metre < 34.0:
+        side *= 4.0
+    _draw_squares(surface, camera, palette.grass_alt, low, high, side)
+    if camera.pixels_per_metre > 1.8:
+        _draw_tufts(surface, camera, palette, low, high)
+
+
+def _draw_squares(
+    surface: pygame.Surface, camera: Camera, colour: Colour, low: Array, high: Array, side: float
+) -> None:
+    ix = np.arange(np.floor(low[0] / side), np.floor(high[0] / side) + 1)
+    iy = np.arange(np.floor(low[1] / side), np.floor(high[1] / side) + 1)
+    gx, gy = np.meshgrid(ix, iy)
+    odd = (gx + gy) % 2 == 0
+    at = np.stack([gx[odd], gy[odd]], axis=-1)
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    px = camera.to_screen((at[:, None, :] + square) * side)
+    w, h = camera.size
+    outside = (px.max(axis=1) < 0).any(axis=1) | (px.min(axis=1) > [w, h]).any(axis=1)
+    for points in px[~outside].tolist():
+        pygame.draw.polygon(surface, colour, points)
+
+
+@lru_cache(maxsize=1)
+def _tuft_lattice() -> Array:
+    i = np.arange(_TUFTS_PER_TILE)
+    return np.stack([hash01(i, np.full_like(i, 7)), hash01(i, np.full_like(i, 11))], axis=1)
+
+
+@lru_cache(maxsize=32)
+def _tuft_sprite(colour: Colour, size: int) -> pygame.Surface:
+    sprite = pygame.Surface((2 * size + 1, 2 * size + 1), pygame.SRCALPHA, 32)
+    pygame.draw.line(sprite, colour, (size, 2 * size), (size, size // 2))
+    pygame.draw.line(sprite, colour, (size, 2 * size), (0, size))
+    pygame.draw.line(sprite, colour, (size, 2 * size), (2 * size, size))
+    return sprite
+
+
+def _draw_tufts(
+    surface: pygame.Surface, camera: Camera, palette: Palette, low: Array, high: Array
+) -> None:
+    tile = _TUFT_TILE
+    ix = np.arange(np.floor(low[0] / tile), np.floor(high[0] / tile) + 1)
+    iy = np.arange(np.floor(low[1] / tile), np.floor(high[1] / tile) + 1)
+    # Fewer a tile when many tiles are in view: the number drawn stays bounded.
+    each = int(np.clip(_MOST_TUFTS * 2 // (len(ix) * len(iy)), 4, _TUFTS_PER_TILE))
+    origin = np.stack(np.meshgrid(ix, iy), axis=-1).reshape(-1, 1, 2)
+    px = camera.to_screen(((origin + _tuft_lattice()[:each]) * tile).reshape(-1, 2))
+    w, h = camera.size
+    size = int(np.clip(round(camera.pixels_per_metre * 0.5), 1, 5))
+    inside = (px[:, 0] > -size) & (px[:, 0] < w) & (px[:, 1] > -size) & (px[:, 1] < h)
+    sprite = _tuft_sprite(palette.tuft, size)
+    surface.fblits([(sprite, p) for p in px[inside].astype(np.int64).tolist()])
+
+
+class Trees:
+    """Trees round a track, in clumps, well clear of the road and its run-off.
+
+    Args:
+        track: the track to keep clear of.
+        palette: colours of the leaves and of their shadow.
+    """
+
+    def __init__(self, track: Track, palette: Palette) -> None:
+        self._palette = palette
+        cell = 19.0
+        low, high = track.xy.min(axis=0) - 260.0, track.xy.max(axis=0) + 260.0
+        columns, rows = np.meshgrid(
+            np.arange(low[0] // cell, high[0] // cell).astype(np.int64),
+            np.arange(low[1] // cell, high[1] // cell).astype(np.int64),
+        )
+        i, j = columns.ravel(), rows.ravel()
+        # Woods are where a coarse lattice says so; a few trees stand alone.
+        wood = hash01(i // 6, j // 6) * 0.7 + hash01(i // 3, j // 3, np.full_like(i, 3)) * 0.3
+        keep = hash01(i, j, np.full_like(i, 5)) < np.where(wood > 0.6, 0.85, 0.05)
+        i, j = i[keep], j[keep]
+        xy = np.stack(
+            [
+                (i + 0.15 + 0.7 * hash01(i, j, np.full_like(i, 17))) * cell,
+                (j + 0.15 + 0.7 * hash01(i, j, np.full_like(i, 23))) * cell,
+            ],
+            axis=1,
+        )
+        clear = _distance_to(track.xy[::4], xy) > 40.0
+        self._xy = xy[clear]
+        self._radius = 3.2 + 3.4 * hash01(i, j, np.full_like(i, 29))[clear]
+
+    @property
+    def xy(self) -> Array:
+        """(N, 2) trunks [m]."""
+        return self._xy
+
+    def draw(self, surface: pygame.Surface, camera: Camera) -> None:
+        """Draw the trees in view."""
+        px = camera.to_screen(self._xy)
+        r = self._radius * camera.pixels_per_metre
+        w, h = camera.size
+        reach = 2.0 * r
+        inside = (px[:, 0] > -reach) & (px[:, 0] < w + reach)
+        inside &= (px[:, 1] > -reach) & (px[:, 1] < h + reach)
+        sprites = []
+        for (x, y), radius in zip(px[inside].tolist(), r[inside].tolist(), strict=True):
+            sprite = _tree_sprite(self._palette.tree, self._palette.shadow, max(1, round(radius)))
+            half = sprite.get_width() // 2
+            sprites.append((sprite, (round(x) - half, round(y) - half)))
+        surface.fblits(sprites)
+
+
+def _distance_to(line: Array, points: Array) -> Array:
+    """Distance (N,) [m] of points (N, 2) to the nearest of the line's points (M, 2)."""
+    out = np.empty(len(points))
+    for a in range(0, len(points), 512):
+        d = points[a : a + 512, None, :] - line[None]
+        out[a : a + 512] = np.sqrt((d * d).sum(axis=2).min(axis=1))
+    return out
+
+
+@lru_cache(maxsize=256)
+def _tree_sprite(leaf: Colour, shadow: Colour, radius: int) -> pygame.Surface:
+    """A round tree from above, lit from the north-west, with its shadow."""
+    fine = 4
+    half = radius * 2 + 2
+    big = pygame.Surface((2 * half * fine, 2 * half * fine), pygame.SRCALPHA, 32)
+    big.fill((*shadow, 0))
+    c, r = half * fine, radius * fine
+    pygame.draw.circle(big, (*shadow, 130), (c + r * 0.45, c + r * 0.5), r)
+    pygame.draw.circle(big, (*shade(leaf, 0.78), 255), (c, c), r)
+    pygame.draw.circle(big, (*leaf, 255), (c - r * 0.12, c - r * 0.14), r * 0.84)
+    pygame.draw.circle(big, (*shade(leaf, 1.22), 255), (c - r * 0.28, c - r * 0.32), r * 0.5)
+    pygame.draw.circle(
+        big, (*mix(leaf, (255, 255, 220), 0.28), 255), (c - r * 0.38, c - r * 0.44), r * 0.2
+    )
+    return pygame.transform.smoothscale(big, (2 * half, 2 * half))

@@ -1,0 +1,50 @@
+"""Text on surfaces: the one font, kept by size; and times as racers write them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pygame
+
+from retroracer.render.palette import Colour
+
+
+@lru_cache(maxsize=32)
+def font(size: int) -> pygame.font.Font:
+    """The bundled font at a height in px."""
+    if not pygame.font.get_init():
+        pygame.font.init()
+    return pygame.font.Font(None, size)
+
+
+@lru_cache(maxsize=512)
+def label(text: str, size: int, colour: Colour) -> pygame.Surface:
+    """A line of text on a transparent surface."""
+    return font(size).render(text, True, colour)
+
+
+def write(
+    surface: pygame.Surface,
+    text: str,
+    at: tuple[float, float],
+    size: int,
+    colour: Colour,
+    anchor: tuple[float, float] = (0.0, 0.0),
+) -> pygame.Rect:
+    """Write a line; ``anchor`` (0..1, 0..1) is the point of the text that lies at ``at``."""
+    drawn = label(text, size, colour)
+    w, h = drawn.get_size()
+    return surface.blit(drawn, (round(at[0] - anchor[0] * w), round(at[1] - anchor[1] * h)))
+
+
+def lap_text(seconds: float | None) -> str:
+    """A lap time as m:ss.mmm; dashes for none."""
+    if seconds is None or seconds != seconds:
+        return "-:--.---"
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def gap_text(seconds: float | None) -> str:
+    """A gap with its sign, to a hundredth; empty for none."""
+    return "" if seconds is None else f"{seconds:+.2f}"
