@@ -38,7 +38,7 @@ import math
 import numpy as np
 from numba import prange
 
-from retroracer.compiled import compiled
+from retroracer.compiled import compiled, prefetch_row
 from retroracer.physics import state as st
 from retroracer.physics.block import LANES
 from retroracer.physics.car import MU
@@ -267,17 +267,33 @@ def see_ahead(w, j):  # type: ignore[no-untyped-def]
     see_far(w, j, 8)
 
 
+@compiled(inline=True)
+def prepare(w, floats, ints, params, actions, bank, rows, begin, end):  # type: ignore[no-untyped-def]
+    """Load the block of cars ``rows[begin:end]``, find what it will see and ask for it."""
+    lanes = min(LANES, end - begin)
+    for j in range(lanes):
+        i = rows[begin + j]
+        load(w, j, floats[i], ints[i], params[i], actions[i], bank)
+    for j in range(lanes):
+        find_cells(w, j)
+    for j in range(lanes):
+        first = bank.start[ints[rows[begin + j], st.TRACK]]
+        for k in range(1, len(AHEAD)):
+            prefetch_row(bank.way, first + int(w[(ROWS + k) * LANES + j]))
+        for k in range(len(WIDTH_AT)):
+            prefetch_row(bank.width, first + int(w[(WIDTHS + k) * LANES + j]))
+
+
 @compiled()
 def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  # type: ignore[no-untyped-def]
-    """Observations of the cars ``rows[begin:end]``."""
+    """Observations of the cars ``rows[begin:end]``; each block is prepared a block early."""
     w = np.zeros(N_COLUMNS * LANES)
+    upcoming = np.zeros(N_COLUMNS * LANES)
+    prepare(w, floats, ints, params, actions, bank, rows, begin, end)
     while begin < end:
         lanes = min(LANES, end - begin)
-        for j in range(lanes):
-            i = rows[begin + j]
-            load(w, j, floats[i], ints[i], params[i], actions[i], bank)
-        for j in range(lanes):
-            find_cells(w, j)
+        if begin + LANES < end:
+            prepare(upcoming, floats, ints, params, actions, bank, rows, begin + LANES, end)
         for j in range(lanes):
             fetch_way(w, j, bank, bank.start[ints[rows[begin + j], st.TRACK]])
         for j in range(lanes):
@@ -288,6 +304,7 @@ def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  #
             i = rows[begin + j]
             for k in range(N_OBS):
                 out[i, k] = w[k * LANES + j]
+        w, upcoming = upcoming, w
         begin += LANES
 
 

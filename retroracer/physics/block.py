@@ -12,9 +12,18 @@ import math
 
 import numpy as np
 
-from retroracer.compiled import compiled
+from retroracer.compiled import compiled, prefetch_row
 from retroracer.physics import car as c
-from retroracer.physics.state import N_FLOATS, STEP_LAP, STEP_PROGRESS, TRACK, S
+from retroracer.physics.state import (
+    HALF_LEFT,
+    HALF_RIGHT,
+    N_FLOATS,
+    OFFSET,
+    STEP_LAP,
+    STEP_PROGRESS,
+    TRACK,
+    S,
+)
 from retroracer.track import bank as b
 
 LANES = 8
@@ -106,6 +115,18 @@ def load_car(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
     row = min(math.floor(u), n - 1.0)
     w[FRAC * LANES + j] = u - row
     load_cell(w, j, bank, bank.start[track], int(row))
+
+
+@compiled(inline=True)
+def announce_cars(floats, ints, bank, begin, end):  # type: ignore[no-untyped-def]
+    """Ask for the samples under the cars of rows ``begin`` to ``end``, which come next."""
+    for i in range(begin, end):
+        track = ints[i, TRACK]
+        here = bank.start[track] + int(floats[i, S] / bank.facts[track, b.SPACING])
+        prefetch_row(bank.main, here)
+        prefetch_row(bank.main, here + 1)
+        if abs(floats[i, OFFSET]) > min(floats[i, HALF_LEFT], floats[i, HALF_RIGHT]) - 1.0:
+            prefetch_row(bank.side, here)
 
 
 @compiled(inline=True)

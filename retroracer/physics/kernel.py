@@ -41,6 +41,7 @@ from retroracer.physics.block import (
     SPACING,
     STEER,
     THROTTLE,
+    announce_cars,
     car_in,
     load_car,
     load_cell,
@@ -325,6 +326,7 @@ def advance_rows(  # type: ignore[no-untyped-def]
     w = scratch()
     while begin < end:
         lanes = min(LANES, end - begin)
+        announce_cars(floats, ints, bank, begin + lanes, min(begin + 2 * LANES, end))
         advance_block(
             w,
             floats,
