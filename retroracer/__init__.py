@@ -13,3 +13,7 @@ left; actions ``steer`` (left positive) and ``throttle`` (negative brakes) in
 """
 
 __version__ = "0.1.0"
+
+import os as _os
+
+_os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # what we print is ours

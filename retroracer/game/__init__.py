@@ -1,1 +1,1 @@
-"""game."""
+"""The game: a race on a fixed step, its drivers, the window."""

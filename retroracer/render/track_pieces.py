@@ -7,6 +7,7 @@ Owns: where each painted thing lies and the order of painting. Does not own: col
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt

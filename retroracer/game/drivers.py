@@ -1,0 +1,158 @@
+"""Who drives: a person at keys, a trained policy, a script of recorded inputs.
+
+Every driver gives a steer and a throttle; the car's own limits (steering rate, lock) are the
+kernel's and the same for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from retroracer.errors import UserError
+
+MAX_SCRIPT_BYTES = 1_000_000
+PRESSES = ("restart", "pause", "quit")
+
+
+@dataclass
+class Keys:
+    """What is held down."""
+
+    left: bool = False
+    right: bool = False
+    up: bool = False
+    down: bool = False
+
+
+class Human:
+    """Keys to pedals and wheel: the wheel is turned and let go at a human rate.
+
+    Attributes:
+        steer: in [-1, 1], left positive.
+        throttle: in [-1, 1].
+    """
+
+    TURN = 2.6
+    """Full lock a second while a key is held."""
+
+    BACK = 5.0
+    """The same when let go, or turned back through the middle."""
+
+    PEDAL = 6.0
+    """Pedal travel a second."""
+
+    def __init__(self) -> None:
+        self.steer = 0.0
+        self.throttle = 0.0
+
+    def reset(self) -> None:
+        """Hands in the middle, feet up."""
+        self.steer = self.throttle = 0.0
+
+    def act(self, keys: Keys, speed: float, dt: float) -> tuple[float, float]:
+        """Inputs after ``dt`` more seconds with these keys held.
+
+        At speed the wheel turns more slowly, so that a tap at 250 km/h moves the car over
+        instead of around.
+        """
+        wish = float(keys.left) - float(keys.right)
+        calm = 1.0 / (1.0 + (max(speed, 0.0) / 45.0) ** 2)
+        back = wish == 0.0 or wish * self.steer < 0.0
+        rate = self.BACK if back else self.TURN * (0.35 + 0.65 * calm)
+        self.steer = _toward(self.steer, wish, rate * dt)
+        self.throttle = _toward(self.throttle, float(keys.up) - float(keys.down), self.PEDAL * dt)
+        return self.steer, self.throttle
+
+
+def _toward(value: float, goal: float, step: float) -> float:
+    return min(value + step, goal) if value < goal else max(value - step, goal)
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One line of a script: from ``at`` on, these inputs; or a press at that moment."""
+
+    at: float
+    steer: float | None = None
+    throttle: float | None = None
+    press: str | None = None
+
+
+class Script:
+    """Recorded inputs: each holds until the next line that names it.
+
+    Args:
+        cues: in order of time.
+    """
+
+    def __init__(self, cues: list[Cue]) -> None:
+        self._cues = cues
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Back to the first line, without pressing anything twice."""
+        self._next = 0
+        self.steer = 0.0
+        self.throttle = 0.0
+
+    def play(self, time: float) -> list[str]:
+        """Take the inputs of this moment [s]; returns what was pressed since the last call."""
+        pressed = []
+        while self._next < len(self._cues) and self._cues[self._next].at <= time + 1e-9:
+            cue = self._cues[self._next]
+            self._next += 1
+            if cue.steer is not None:
+                self.steer = cue.steer
+            if cue.throttle is not None:
+                self.throttle = cue.throttle
+            if cue.press is not None:
+                pressed.append(cue.press)
+        return pressed
+
+
+def read_script(path: Path) -> Script:
+    """Read a script: a YAML (or JSON) list of ``{at: seconds, steer:, throttle:, press:}``.
+
+    Raises:
+        UserError: naming the file and the line that is wrong.
+    """
+    try:
+        raw = path.read_bytes()[: MAX_SCRIPT_BYTES + 1]
+    except OSError as error:
+        raise UserError(f"cannot read script {path}: {error.strerror}") from None
+    if len(raw) > MAX_SCRIPT_BYTES:
+        raise UserError(f"script {path} is longer than {MAX_SCRIPT_BYTES:,} bytes")
+    try:
+        page = yaml.safe_load(raw.decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        first = str(error).splitlines()[0] if str(error) else "unreadable"
+        raise UserError(f"script {path}: not YAML or JSON: {first}") from None
+    if not isinstance(page, list):
+        raise UserError(f"script {path}: expected a list of lines like '- {{at: 0, throttle: 1}}'")
+    cues = [_cue(item, f"script {path}, line {k + 1} of its list") for k, item in enumerate(page)]
+    return Script(sorted(cues, key=lambda cue: cue.at))
+
+
+def _cue(item: object, where: str) -> Cue:
+    if not isinstance(item, dict) or not set(item) <= {"at", "steer", "throttle", "press"}:
+        raise UserError(f"{where}: it takes at, steer, throttle and press, not {item!r:.80}")
+    numbers: dict[str, float] = {}
+    for key in ("at", "steer", "throttle"):
+        value = item.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise UserError(f"{where}: {key} must be a number, not {value!r:.40}")
+        numbers[key] = float(value)
+    if "at" not in numbers or numbers["at"] < 0.0:
+        raise UserError(f"{where}: say at which second, e.g. at: 2.5")
+    for key in ("steer", "throttle"):
+        if abs(numbers.get(key, 0.0)) > 1.0:
+            raise UserError(f"{where}: {key} is between -1 and 1, not {numbers[key]:g}")
+    press = item.get("press")
+    if press is not None and press not in PRESSES:
+        raise UserError(f"{where}: press one of {', '.join(PRESSES)}, not {press!r:.40}")
+    return Cue(numbers["at"], numbers.get("steer"), numbers.get("throttle"), press)

@@ -1,0 +1,39 @@
+"""Real time to physics steps. Knows no pygame, no cars: physics never sees wall time."""
+
+from __future__ import annotations
+
+LONGEST = 0.25
+"""Real time a frame may catch up on at most [s]; after a longer pause the race just waits."""
+
+
+class FixedStep:
+    """Accumulates real time and gives out whole physics steps.
+
+    Args:
+        dt: physics step [s].
+
+    Attributes:
+        share: how far the present lies between the last two steps, in [0, 1): what drawing
+            interpolates by.
+    """
+
+    def __init__(self, dt: float) -> None:
+        self.dt = dt
+        self._left = 0.0
+
+    def steps(self, elapsed: float) -> int:
+        """How many steps are due after ``elapsed`` more seconds."""
+        self._left += min(max(elapsed, 0.0), LONGEST)
+        # A hair of tolerance, or ten frames of 10 ms would give nine steps.
+        due = int(self._left / self.dt + 1e-9)
+        self._left = max(self._left - due * self.dt, 0.0)
+        return due
+
+    @property
+    def share(self) -> float:
+        """Fraction of a step that is left over."""
+        return min(self._left / self.dt, 1.0)
+
+    def forget(self) -> None:
+        """Drop what is left: after a pause or a restart."""
+        self._left = 0.0
