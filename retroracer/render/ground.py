@@ -103,12 +103,13 @@ class Trees:
     Args:
         track: the track to keep clear of.
         palette: colours of the leaves and of their shadow.
+        reach: how far beyond the track's bounding box they grow [m].
     """
 
-    def __init__(self, track: Track, palette: Palette) -> None:
+    def __init__(self, track: Track, palette: Palette, reach: float = 260.0) -> None:
         self._palette = palette
         cell = 19.0
-        low, high = track.xy.min(axis=0) - 260.0, track.xy.max(axis=0) + 260.0
+        low, high = track.xy.min(axis=0) - reach, track.xy.max(axis=0) + reach
         columns, rows = np.meshgrid(
             np.arange(low[0] // cell, high[0] // cell).astype(np.int64),
             np.arange(low[1] // cell, high[1] // cell).astype(np.int64),

@@ -1,8 +1,11 @@
-"""Pictures of whole circuits, for pages and people. Owns their layout, not how roads look."""
+"""Pictures of tracks in files: one map a page, and a sheet of many.
+
+Owns: the layout of those pages. Does not own the road's look (``road_map``) or colours
+(``palette``). Everything is drawn larger and scaled down, which smooths its edges.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,286 +13,260 @@ import numpy as np
 import pygame
 
 from retroracer.atomic import replacing
+from retroracer.errors import UserError
 from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette, mix
-from retroracer.render.scene import TrackScene
-from retroracer.render.text import label, write
+from retroracer.render.ground import Trees, draw_grass
+from retroracer.render.lettering import fitting_size, font, write
+from retroracer.render.naming import Placed, Places
+from retroracer.render.palette import Palette, mix, palette_for, shade
+from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark, road_radius
+from retroracer.render.track_pieces import TrackPainter
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-FINE = 2
-"""Pictures are drawn this much larger and scaled down, which smooths every edge."""
+_FINE = 2
+_MOST_PIXELS = 40_000_000
 
 
-def _corner_count(track: Track) -> int:
-    k = track.curvature
-    side = np.where(np.abs(k) > 1.0 / 350.0, np.sign(k), 0.0)
-    return int(((side != 0.0) & (side != np.roll(side, 1))).sum())
+def save_track_picture(track: Track, path: str | Path, size: tuple[int, int] = (1280, 960)) -> None:
+    """Write a map of a track, with its names and its length, to a PNG or JPEG file.
 
-
-def _save(surface: pygame.Surface, path: Path) -> None:
-    with replacing(path) as part, open(part, "wb") as file:
-        pygame.image.save(surface, file, "shot.png")
-
-
-def track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.Surface:
-    """A circuit from above with its title, corners' names, start, direction and scale."""
-    w, h = size[0] * FINE, size[1] * FINE
-    unit = h / 960.0
-    scene = TrackScene(track)
-    palette = scene.palette
-    surface = pygame.Surface((w, h), 0, 32)
-    top = 120.0 * unit
-    margin = 110.0 * unit
-    edges = np.concatenate([track.left_edge, track.right_edge])
-    camera = Camera.fit(
-        edges, (w, h), (margin, top + 40 * unit, w - 2 * margin, h - top - margin - 40 * unit)
-    )
-    surface.fill(palette.grass)
-    _band(surface, track, camera, palette, unit)
-    _marks(surface, track, camera, palette, unit)
-    _names(surface, track, camera, palette, unit, top)
-    _title(surface, track, palette, unit, top)
-    _scale(surface, camera, palette, unit)
-    return pygame.transform.smoothscale(surface, size)
-
-
-def _closed(a: Array, b: Array) -> list[tuple[Array, Array]]:
-    """Quads between two closed lines in long strips, each overlapping the next."""
-    n = len(a)
-    out = []
-    for first in range(0, n, 24):
-        i = np.arange(first, first + 26) % n
-        out.append((a[i], b[i]))
-    return out
-
-
-def _band(
-    surface: pygame.Surface, track: Track, camera: Camera, palette: Palette, unit: float
-) -> None:
-    """The road as a map shows it: never thinner than eye and print need."""
-    least = 9.0 * unit / camera.pixels_per_metre
-    grow = np.maximum(1.0, least / (track.half_width_left + track.half_width_right))
-    left, right = track.half_width_left * grow, track.half_width_right * grow
-    normal = track.normal
-    rim = 2.6 * unit / camera.pixels_per_metre
-
-    def edges(extra: float) -> tuple[Array, Array]:
-        return (
-            camera.to_screen(track.xy + normal * (left + extra)[:, None]),
-            camera.to_screen(track.xy - normal * (right + extra)[:, None]),
-        )
-
-    layers = (
-        (6.0 * rim, mix(palette.grass, palette.grass_alt, 1.6)),
-        (rim, palette.line),
-        (0.0, palette.road),
-    )
-    spans = [np.arange(track.n)]
-    if track.crossing:
-        from retroracer.render.track_pieces import BRIDGE_REACH, crossings
-
-        for _, upper in crossings(track):
-            reach = max(BRIDGE_REACH, 3.0 * least)
-            spans.append(
-                np.arange(
-                    round((upper - reach) / track.spacing), round((upper + reach) / track.spacing)
-                )
-                % track.n
-            )
-    for number, span in enumerate(spans):
-        for extra, colour in layers if number == 0 else layers[1:]:
-            a, b = edges(extra)
-            if number == 0:
-                for p, q in _closed(a, b):
-                    pygame.draw.polygon(surface, colour, np.concatenate([p, q[::-1]]).tolist())
-            else:
-                pygame.draw.polygon(
-                    surface, colour, np.concatenate([a[span], b[span][::-1]]).tolist()
-                )
-    for kerb, sign, half in ((track.kerb_left, 1.0, left), (track.kerb_right, -1.0, right)):
-        edge = camera.to_screen(track.xy + sign * normal * (half + 0.5 * rim)[:, None])
-        there = (kerb > 0.05) & (np.roll(kerb, -1) > 0.05)
-        for i in np.flatnonzero(there):
-            tone = palette.kerb if (i // 3) % 2 else palette.kerb_alt
-            pygame.draw.line(surface, tone, edge[i], edge[(i + 1) % track.n], round(3.2 * unit))
-
-
-def _marks(
-    surface: pygame.Surface, track: Track, camera: Camera, palette: Palette, unit: float
-) -> None:
-    """Start line, arrow of direction, sector lines."""
-    for k, s in enumerate((0.0, *track.sectors)):
-        (at,), (heading,) = track.pose_at(np.array([s]), np.array([0.0]))
-        x, y = camera.to_screen(at)
-        a = camera.angle_on_screen(float(heading))
-        across = np.array([-math.sin(a), math.cos(a)])
-        half = (17.0 if k == 0 else 12.0) * unit
-        ends = [np.array([x, y]) - across * half, np.array([x, y]) + across * half]
-        colour = palette.accent if k else palette.text
-        pygame.draw.line(surface, palette.panel, ends[0], ends[1], round(8 * unit))
-        pygame.draw.line(surface, colour, ends[0], ends[1], round(4 * unit))
-        if k == 0:
-            along = np.array([math.cos(a), math.sin(a)])
-            foot = np.array([x, y]) + across * 34.0 * unit
-            tip = foot + along * 46.0 * unit
-            pygame.draw.line(surface, palette.text, foot, tip, round(5 * unit))
-            wing = 13.0 * unit
-            head = [tip + along * wing, tip + across * wing * 0.8, tip - across * wing * 0.8]
-            pygame.draw.polygon(surface, palette.text, [p.tolist() for p in head])
-
-
-def _names(
-    surface: pygame.Surface,
-    track: Track,
-    camera: Camera,
-    palette: Palette,
-    unit: float,
-    top: float,
-) -> None:
-    """Names beside their stretches, where they cover neither road nor one another."""
-    road = camera.to_screen(track.xy)
-    w, h = surface.get_size()
-    middle = road.mean(axis=0)
-    taken: list[pygame.Rect] = []
-    seen: set[str] = set()
-    for item in track.labels:
-        if not item.name or item.name in seen:
-            continue
-        seen.add(item.name)
-        s = np.array([(item.start + item.end) / 2.0])
-        (at,), (heading,) = track.pose_at(s, np.array([0.0]))
-        x, y = camera.to_screen(at)
-        a = camera.angle_on_screen(float(heading))
-        drawn = label(item.name, round(25 * unit), palette.text)
-        tw, th = drawn.get_size()
-        best: tuple[float, pygame.Rect] | None = None
-        for side in (1.0, -1.0):
-            for distance in (24.0, 38.0, 58.0, 84.0):
-                ox, oy = -math.sin(a) * side, math.cos(a) * side
-                cx = x + ox * (distance * unit + abs(ox) * tw / 2)
-                cy = y + oy * (distance * unit + abs(oy) * th / 2)
-                rect = pygame.Rect(round(cx - tw / 2), round(cy - th / 2), tw, th)
-                grown = rect.inflate(round(14 * unit), round(12 * unit))
-                hits = (
-                    (road[:, 0] > grown.left)
-                    & (road[:, 0] < grown.right)
-                    & (road[:, 1] > grown.top)
-                    & (road[:, 1] < grown.bottom)
-                ).sum()
-                clash = sum(grown.colliderect(t) for t in taken)
-                outside = not pygame.Rect(0, round(top), w, h - round(top)).contains(grown)
-                inward = float(np.hypot(cx - middle[0], cy - middle[1])) < float(
-                    np.hypot(x - middle[0], y - middle[1])
-                )
-                cost = 4.0 * hits + 60.0 * clash + 200.0 * outside + distance / 8.0 + 3.0 * inward
-                if best is None or cost < best[0]:
-                    best = (cost, rect)
-        assert best is not None
-        if best[0] > 55.0:
-            continue
-        taken.append(best[1])
-        shadow = label(item.name, round(25 * unit), palette.shadow)
-        surface.blit(shadow, best[1].move(round(1.5 * unit), round(1.5 * unit)))
-        surface.blit(drawn, best[1])
-
-
-def _title(
-    surface: pygame.Surface, track: Track, palette: Palette, unit: float, top: float
-) -> None:
-    w = surface.get_width()
-    pygame.draw.rect(surface, palette.panel, (0, 0, w, top))
-    pygame.draw.rect(surface, palette.accent, (0, top - 5 * unit, w, 5 * unit))
-    title = track.title or track.name
-    write(surface, title, (44 * unit, 56 * unit), round(74 * unit), palette.text, (0, 0.5))
-    turns = _corner_count(track)
-    left = track.closing_turn > 1.0
-    way = "anticlockwise" if left else "clockwise" if track.closing_turn < -1.0 else "over a bridge"
-    widths = track.half_width_left + track.half_width_right
-    facts = f"{track.length:,.0f} m    {turns} corners    {widths.mean():.0f} m wide    {way}"
-    write(
-        surface, facts, (w - 44 * unit, 58 * unit), round(36 * unit), palette.text_dim, (1.0, 0.5)
-    )
-
-
-def _scale(surface: pygame.Surface, camera: Camera, palette: Palette, unit: float) -> None:
-    h = surface.get_height()
-    wanted = 170.0 * unit / camera.pixels_per_metre
-    metres = min((50, 100, 200, 250, 500, 1000), key=lambda m: abs(m - wanted))
-    x, y, length = 44 * unit, h - 44 * unit, metres * camera.pixels_per_metre
-    pygame.draw.line(surface, palette.text, (x, y), (x + length, y), round(4 * unit))
-    for end in (x, x + length):
-        pygame.draw.line(
-            surface, palette.text, (end, y - 8 * unit), (end, y + 8 * unit), round(4 * unit)
-        )
-    write(
-        surface,
-        f"{metres} m",
-        (x + length / 2, y - 12 * unit),
-        round(26 * unit),
-        palette.text,
-        (0.5, 1.0),
-    )
-
-
-def save_track_picture(track: Track, path: Path, size: tuple[int, int] = (1280, 960)) -> None:
-    """Write ``track_picture`` as a PNG.
+    Args:
+        track: what to draw.
+        path: of the file; replaced whole or not at all.
+        size: (width, height) [px].
 
     Raises:
-        UserError: if the place cannot be written.
+        UserError: if the file cannot be written or the size is not one.
     """
-    _save(track_picture(track, size), path)
+    _save(draw_track_picture(track, size), path)
+
+
+def draw_track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.Surface:
+    """The picture that ``save_track_picture`` writes.
+
+    Raises:
+        UserError: if the size cannot be drawn.
+    """
+    width, height = size
+    if width < 64 or height < 64 or width * height > _MOST_PIXELS:
+        raise UserError(f"cannot draw a picture of {width}x{height}; try 1280x960")
+    big = pygame.Surface((width * _FINE, height * _FINE), 0, 32)
+    _Page(big, track).draw()
+    return pygame.transform.smoothscale(big, size)
+
+
+def _save(surface: pygame.Surface, path: str | Path) -> None:
+    kind = Path(path).suffix.lower() or ".png"
+    with replacing(path) as part, open(part, "wb") as file:
+        pygame.image.save(surface, file, f"picture{kind}")
+
+
+class _Page:
+    """One map being drawn; ``u`` is the unit of its layout, 1/960 of the smaller side."""
+
+    def __init__(self, surface: pygame.Surface, track: Track) -> None:
+        self.surface = surface
+        self.track = track
+        self.palette = palette_for(track.theme)
+        w, h = surface.get_size()
+        self.u = min(w / 1280.0, h / 960.0)
+        top = 118.0 * self.u
+        side = 118.0 * self.u
+        bottom = 96.0 * self.u
+        self.camera = Camera.fit(
+            track.xy,
+            (w, h),
+            (side, top + 24 * self.u, w - 2 * side, h - top - bottom - 24 * self.u),
+        )
+
+    def draw(self) -> None:
+        u, p, track = self.u, self.palette, self.track
+        draw_grass(self.surface, self.camera, p)
+        beyond = np.abs(self.camera.corners() - track.xy.mean(axis=0)).max()
+        Trees(track, p, float(beyond)).draw(self.surface, self.camera)
+        TrackPainter(track, p).ground_far().paint(self.surface, self.camera)
+        radius = draw_road_map(self.surface, track, self.camera, p, 6.0 * u)
+        w, h = self.surface.get_size()
+        places = Places((w, h), 10.0 * u)
+        places.take_dots(self.camera.to_screen(track.xy), radius * 1.9)
+        places.take_box(0, 0, w, 106 * u)
+        places.take_box(0, h - 70 * u, 430 * u, 70 * u)
+        arrow = draw_arrow(self.surface, track, self.camera, p, radius)
+        places.take_dots(arrow, radius * 1.5)
+        self._sectors(places, radius)
+        self._names(places, radius)
+        self._title()
+        self._scale()
+        self._north()
+
+    def _panel(self, box: tuple[float, float, float, float], corner: float) -> None:
+        rect = pygame.Rect(*(round(v) for v in box))
+        pygame.draw.rect(self.surface, self.palette.panel, rect, border_radius=round(corner))
+
+    def _sectors(self, places: Places, radius: float) -> None:
+        u, p = self.u, self.palette
+        for k, s in enumerate(self.track.sectors, start=2):
+            at = draw_sector_mark(self.surface, self.track, self.camera, p, s, radius)
+            middle = self.camera.to_screen(self.track.xy[int(s / self.track.spacing)])
+            size = round(27 * u)
+            tw, th = font(size).size(f"S{k}")
+            box = (tw + 14 * u, th + 8 * u)
+            way = (at - middle) / max(float(np.hypot(*(at - middle))), 1e-9)
+            spot = places.place(k, at, way, box, 4 * u)
+            self._panel((spot.left, spot.top, *box), 5 * u)
+            centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
+            write(self.surface, f"S{k}", size, p.accent, centre, (0.5, 0.5))
+
+    def _names(self, places: Places, radius: float) -> None:
+        u, p, track = self.u, self.palette, self.track
+        size = round(26 * u)
+        found: list[tuple[Placed, str, tuple[float, float]]] = []
+        for k, label in enumerate(track.labels):
+            at, outward = self._spot(label.start, label.end, radius)
+            tw, th = font(size).size(label.name)
+            box = (tw + 16 * u, th + 9 * u)
+            found.append((places.place(k, at, outward, box, radius * 1.6 + 6 * u), label.name, box))
+        for spot, _, _ in found:
+            pygame.draw.line(self.surface, p.panel, *spot.line, max(1, round(2.4 * u)))
+            pygame.draw.circle(self.surface, p.panel, spot.line[0], 5.2 * u)
+            pygame.draw.circle(self.surface, p.text, spot.line[0], 3.0 * u)
+        for spot, name, box in found:
+            self._panel((spot.left, spot.top, *box), 5 * u)
+            centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
+            write(self.surface, name, size, p.text, centre, (0.5, 0.5))
+
+    def _spot(self, start: float, end: float, radius: float) -> tuple[Array, Array]:
+        """Where a named stretch is marked, and the way its name should go [px]."""
+        t = self.track
+        span = (end - start) % t.length or t.length
+        i = np.arange(int(start / t.spacing), int((start + span) / t.spacing) + 1) % t.n
+        bend = np.abs(t.curvature[i])
+        # The middle of the bending, or of the stretch where nothing bends.
+        middle = (
+            i[int(np.searchsorted(np.cumsum(bend), bend.sum() / 2))]
+            if bend.sum() > 0.2
+            else (i[len(i) // 2])
+        )
+        turn = float(t.curvature[i].sum())
+        side = -np.sign(turn) if abs(turn) > 1e-6 else (-1.0 if t.closing_turn >= 0 else 1.0)
+        outward = side * t.normal[middle] * np.array([1.0, -1.0])
+        return self.camera.to_screen(t.xy[middle]), outward
+
+    def _title(self) -> None:
+        u, p, track = self.u, self.palette, self.track
+        w, _ = self.surface.get_size()
+        pygame.draw.rect(self.surface, p.panel, (0, 0, w, round(92 * u)))
+        stripe = 12 * u
+        for k in range(int(w // stripe) + 1):
+            colour = p.kerb if k % 2 else p.kerb_alt
+            pygame.draw.rect(
+                self.surface,
+                colour,
+                (round(k * stripe), round(92 * u), round(stripe) + 1, round(7 * u)),
+            )
+        title = track.title or track.name
+        size = fitting_size(title, round(78 * u), w * 0.5)
+        write(self.surface, title, size, p.text, (30 * u, 49 * u), (0.0, 0.5))
+        write(
+            self.surface, facts_of(track), round(32 * u), p.accent, (w - 30 * u, 49 * u), (1.0, 0.5)
+        )
+
+    def _scale(self) -> None:
+        u, p = self.u, self.palette
+        _, h = self.surface.get_size()
+        metres = round_length(260.0 * u / self.camera.pixels_per_metre)
+        long = metres * self.camera.pixels_per_metre
+        x, y = 30 * u, h - 30 * u
+        self._panel((x - 14 * u, y - 34 * u, long + 28 * u, 50 * u), 6 * u)
+        for k in range(4):
+            colour = p.line if k % 2 == 0 else p.kerb
+            pygame.draw.rect(
+                self.surface, colour, (x + k * long / 4, y - 4 * u, long / 4 + 1, 8 * u)
+            )
+        text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+        write(self.surface, text, round(22 * u), p.text, (x + long, y - 18 * u), (1.0, 0.5))
+        write(self.surface, "0", round(22 * u), p.text, (x, y - 18 * u), (0.0, 0.5))
+
+    def _north(self) -> None:
+        u, p = self.u, self.palette
+        w, h = self.surface.get_size()
+        x, y = w - 48 * u, h - 50 * u
+        pygame.draw.circle(self.surface, p.panel, (x, y), 30 * u)
+        for sign, colour in ((-1, p.text), (1, p.text_dim)):
+            half = [(x, y - 17 * u), (x + sign * 9 * u, y + 16 * u), (x, y + 9 * u)]
+            pygame.draw.polygon(self.surface, colour, half)
+        write(self.surface, "N", round(20 * u), p.text, (x, y - 32 * u), (0.5, 1.0))
+
+
+def facts_of(track: Track) -> str:
+    """What is said beside a track's name: its length, its named places' number, its country."""
+    parts = [f"{track.length / 1000:.3f} km"]
+    country = track.meta.get("country")
+    if country:
+        parts.append(str(country))
+    parts.append("clockwise" if track.closing_turn < -1.0 else
+                 "anticlockwise" if track.closing_turn > 1.0 else "figure of eight")  # fmt: skip
+    return "  ·  ".join(parts)
+
+
+def round_length(metres: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that is not above ``metres``."""
+    power = 10.0 ** np.floor(np.log10(max(metres, 1e-6)))
+    return float(max(f * power for f in (1.0, 2.0, 5.0) if f * power <= metres * 1.0001))
 
 
 def save_contact_sheet(
-    tracks: Sequence[Track], path: Path, columns: int = 5, cell: tuple[int, int] = (320, 260)
+    tracks: Sequence[Track],
+    path: str | Path,
+    *,
+    columns: int = 5,
+    card: tuple[int, int] = (320, 270),
 ) -> None:
-    """Write all tracks side by side as a PNG, each in its colours.
+    """Write one picture with a small map of each track.
+
+    Args:
+        tracks: what to draw, in reading order; at least one.
+        path: of the PNG file.
+        columns: cards in a row.
+        card: (width, height) of a card [px].
 
     Raises:
-        UserError: if the place cannot be written.
+        UserError: if there is no track or the file cannot be written.
     """
+    if not tracks:
+        raise UserError("a contact sheet needs at least one track")
+    columns = min(columns, len(tracks))
     rows = -(-len(tracks) // columns)
-    w, h = cell
-    sheet = pygame.Surface((columns * w, rows * h), 0, 32)
+    gap = 10
+    w, h = (columns * (card[0] + gap) + gap, rows * (card[1] + gap) + gap)
+    sheet = pygame.Surface((w, h), 0, 32)
+    sheet.fill(shade(Palette().panel, 0.7))
     for k, track in enumerate(tracks):
-        sheet.blit(_cell(track, cell), (k % columns * w, k // columns * h))
+        big = pygame.Surface((card[0] * _FINE, card[1] * _FINE), 0, 32)
+        _draw_card(big, track)
+        at = (gap + k % columns * (card[0] + gap), gap + k // columns * (card[1] + gap))
+        sheet.blit(pygame.transform.smoothscale(big, card), at)
     _save(sheet, path)
 
 
-def _cell(track: Track, size: tuple[int, int]) -> pygame.Surface:
-    fine = 3
-    w, h = size[0] * fine, size[1] * fine
-    unit = h / 420.0
-    palette = TrackScene(track).palette
-    surface = pygame.Surface((w, h), 0, 32)
-    surface.fill(palette.grass)
-    edges = np.concatenate([track.left_edge, track.right_edge])
-    pad = 40.0 * unit
-    camera = Camera.fit(edges, (w, h), (pad, pad, w - 2 * pad, h - 2 * pad - 44 * unit))
-    _band(surface, track, camera, palette, unit)
-    _marks_start(surface, track, camera, palette, unit)
-    bar = 44 * unit
-    pygame.draw.rect(surface, palette.panel, (0, h - bar, w, bar))
+def _draw_card(surface: pygame.Surface, track: Track) -> None:
+    p = palette_for(track.theme)
+    w, h = surface.get_size()
+    u = w / 640.0
+    surface.fill(p.grass)
+    band = round(70 * u)
+    camera = Camera.fit(track.xy, (w, h), (56 * u, 46 * u, w - 112 * u, h - band - 92 * u))
+    radius = road_radius(track, camera, 5.5 * u)
+    draw_road_map(surface, track, camera, p, min(radius, 9.0 * u))
+    draw_arrow(surface, track, camera, p, min(radius, 7.0 * u))
+    pygame.draw.rect(surface, p.panel, (0, h - band, w, band))
+    stripe = 16 * u
+    for k in range(int(w // stripe) + 1):
+        colour = p.kerb if k % 2 else mix(p.kerb_alt, p.panel, 0.05)
+        pygame.draw.rect(surface, colour, (k * stripe, h - band - 6 * u, stripe + 1, 6 * u))
+    length = f"{track.length / 1000:.2f} km"
     title = track.title or track.name
-    write(surface, title, (16 * unit, h - bar / 2), round(34 * unit), palette.text, (0, 0.5))
-    write(
-        surface,
-        f"{track.length:,.0f} m",
-        (w - 16 * unit, h - bar / 2),
-        round(28 * unit),
-        palette.text_dim,
-        (1, 0.5),
-    )
-    return pygame.transform.smoothscale(surface, size)
-
-
-def _marks_start(
-    surface: pygame.Surface, track: Track, camera: Camera, palette: Palette, unit: float
-) -> None:
-    (at,), (heading,) = track.pose_at(np.array([0.0]), np.array([0.0]))
-    x, y = camera.to_screen(at)
-    a = camera.angle_on_screen(float(heading))
-    across = np.array([-math.sin(a), math.cos(a)]) * 14.0 * unit
-    at = np.array([x, y])
-    pygame.draw.line(surface, palette.accent, at - across, at + across, round(5 * unit))
+    size = fitting_size(title, round(46 * u), w - 190 * u)
+    write(surface, title, size, p.text, (20 * u, h - band / 2), (0.0, 0.5))
+    write(surface, length, round(34 * u), p.accent, (w - 20 * u, h - band / 2), (1.0, 0.5))
