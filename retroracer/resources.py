@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -20,3 +21,13 @@ def tracks_dir() -> Path:
 def models_dir() -> Path:
     """Folder of the shipped models (``*.zip``)."""
     return _folder("models")
+
+
+def cache_dir() -> Path:
+    """Folder for what can be computed again; RETRORACER_HOME/cache where that is set."""
+    home = os.environ.get("RETRORACER_HOME")
+    if home:
+        return Path(home).expanduser() / "cache"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("retroracer", appauthor=False)

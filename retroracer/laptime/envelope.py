@@ -1,0 +1,231 @@
+"""What a car can do at each speed: its accelerations' boundary, as a smooth function.
+
+Owns: the envelope ("g-g-v diagram"). At one speed the accelerations a car can hold fill a
+region of the (normal, tangential) plane; it is kept as its distance from a point inside it,
+by direction, so that one inequality ``load <= 1`` covers tyres, power, brakes and drag.
+The region is the convex hull of the car's trims: between two of them a driver can alternate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from retroracer.laptime.trims import Trims, trims
+from retroracer.physics import car as c
+from retroracer.physics.car import Car
+from retroracer.track.geometry import Array
+
+SLOWEST = 6.0
+"""Below this speed [m/s] the car is taken to have the grip it has here."""
+
+_SPEEDS = 64
+_DIRECTIONS = 192
+_PEDALS = 81
+_EFFORTS = 14
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much of the envelope an acceleration uses, and the derivatives Newton's method needs.
+
+    Attributes:
+        value: (N,) 1 on the boundary, less inside, growing with the square of the distance.
+        gradient: (N, 3) by v^2 / 2 [m^2/s^2], curvature [1/m] and tangential acceleration.
+        hessian: (N, 3, 3) likewise.
+    """
+
+    value: Array
+    gradient: Array
+    hessian: Array
+
+
+class Envelope:
+    """The accelerations a car can hold on a surface.
+
+    Args:
+        car: the car.
+        grip: factor of the surface on the friction coefficient.
+        drag: extra deceleration by the surface [m/s^2].
+
+    Attributes:
+        speeds: (V,) [m/s] at which the boundary was computed, evenly spaced.
+        centre: tangential acceleration [m/s^2] of the inner point distances are measured from.
+    """
+
+    def __init__(self, car: Car, grip: float = 1.0, drag: float = 0.0) -> None:
+        found = _sample(car, grip, drag, _speed_range(car, drag))
+        self.speeds = _speed_range(car, drag)
+        brakes = -found.tangential[:, :, 0].min(axis=1)
+        self.centre = -0.3 * float(brakes.min())
+        angle = np.arange(_DIRECTIONS) * (2.0 * np.pi / _DIRECTIONS)
+        self._table = _Table(self.speeds, _boundary(found, self.centre, angle) ** -2.0)
+
+    def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
+        """The share (N,) of the envelope used, without derivatives; arguments as ``load``."""
+        p, t = 2.0 * energy * curvature, tangential - self.centre
+        share = self._table(np.sqrt(2.0 * energy), np.arctan2(t, p), derivatives=False)[0]
+        return np.asarray((p * p + t * t) * share)
+
+    def load(self, energy: Array, curvature: Array, tangential: Array) -> Load:
+        """The share of the envelope used by cars following a path; may exceed 1.
+
+        Args:
+            energy: (N,) half the squared speed [m^2/s^2].
+            curvature: (N,) of the path [1/m].
+            tangential: (N,) acceleration along it [m/s^2].
+        """
+        speed = np.sqrt(2.0 * energy)
+        p, t = 2.0 * energy * curvature, tangential - self.centre
+        square = np.maximum(p * p + t * t, 1e-12)
+        w, wv, wa, wvv, wva, waa = self._table(speed, np.arctan2(t, p))
+        # Derivatives of square * w(v, angle) by p, t and v.
+        f_p, f_t, f_v = 2.0 * p * w - t * wa, 2.0 * t * w + p * wa, square * wv
+        turn = wa / square
+        bend = waa / square
+        f_pp = 2.0 * w - 2.0 * p * t * turn + t * t * bend
+        f_tt = 2.0 * w + 2.0 * p * t * turn + p * p * bend
+        f_pt = (p * p - t * t) * turn - p * t * bend
+        f_vv = square * wvv
+        f_pv, f_tv = 2.0 * p * wv - t * wva, 2.0 * t * wv + p * wva
+        # And by the arguments: v^2 = 2 energy, p = 2 energy curvature, t = tangential - centre.
+        k, e2, per = 2.0 * curvature, 2.0 * energy, 1.0 / speed
+        gradient = np.stack([f_v * per + k * f_p, e2 * f_p, f_t], axis=1)
+        h = np.empty((len(p), 3, 3))
+        h[:, 0, 0] = f_vv * per**2 - f_v * per**3 + 2.0 * k * per * f_pv + k * k * f_pp
+        h[:, 0, 1] = h[:, 1, 0] = 2.0 * f_p + e2 * (f_pv * per + k * f_pp)
+        h[:, 0, 2] = h[:, 2, 0] = f_tv * per + k * f_pt
+        h[:, 1, 1] = e2 * e2 * f_pp
+        h[:, 1, 2] = h[:, 2, 1] = e2 * f_pt
+        h[:, 2, 2] = f_tt
+        return Load(square * w, gradient, h)
+
+    def boundary(self, speed: float, angle: Array) -> tuple[Array, Array]:
+        """Normal and tangential accelerations [m/s^2] on the boundary at one speed.
+
+        Args:
+            speed: [m/s].
+            angle: (N,) direction from the inner point [rad]: 0 left turn, pi / 2 forward.
+        """
+        angle = np.asarray(angle, float)
+        r = self._table(np.full(len(angle), float(speed)), angle, derivatives=False)[0] ** -0.5
+        return r * np.cos(angle), self.centre + r * np.sin(angle)
+
+    def corner_speed(self, curvature: Array) -> Array:
+        """Highest speed (N,) [m/s] at which a car can follow a curvature (N,) at all."""
+        angles = np.linspace(-np.pi / 2.0, np.pi / 2.0, 46)
+        most = np.array([self.boundary(v, angles)[0].max() for v in self.speeds])
+        need = self.speeds[None, :] ** 2 * np.abs(curvature)[:, None]
+        fits = need <= most[None, :]
+        slow = np.sqrt(most[0] / np.maximum(np.abs(curvature), 1e-9))
+        return np.where(fits[:, 0], self.speeds[np.maximum(fits.sum(axis=1) - 1, 0)], slow)
+
+
+class _Table:
+    """A function of speed and direction by cubic B-splines on an even grid, with derivatives."""
+
+    def __init__(self, speeds: Array, values: Array) -> None:
+        from scipy.ndimage import spline_filter1d
+
+        self.low, self.high = float(speeds[0]), float(speeds[-1])
+        self.per_speed = (len(speeds) - 1) / (self.high - self.low)
+        self.per_angle = values.shape[1] / (2.0 * np.pi)
+        c = spline_filter1d(values, order=3, axis=0, mode="mirror")
+        c = spline_filter1d(c, order=3, axis=1, mode="grid-wrap")
+        c = np.concatenate([c[1:2], c, c[-2:-4:-1]], axis=0)
+        c = np.concatenate([c[:, -1:], c, c[:, :3]], axis=1)
+        self.flat, self.columns = np.ascontiguousarray(c).ravel(), c.shape[1]
+
+    def __call__(self, speed: Array, angle: Array, derivatives: bool = True) -> tuple[Array, ...]:
+        """Value and, if wanted, derivatives by v, angle, v v, v angle, angle angle; each (N,)."""
+        inside = (speed > self.low) & (speed < self.high)
+        u = (np.clip(speed, self.low, self.high) - self.low) * self.per_speed
+        w = np.mod(angle, 2.0 * np.pi) * self.per_angle
+        i, j = u.astype(np.int64), w.astype(np.int64)
+        corner = i * self.columns + j
+        shift = np.arange(4)
+        near = self.flat[
+            corner[:, None, None] + shift[:, None] * self.columns + shift[None, :]
+        ]
+        (bu, du, ddu), (bw, dw, ddw) = _cubic(u - i), _cubic(w - j)
+        along = (near * bw[:, None, :]).sum(axis=2)
+        value = (along * bu).sum(axis=1)
+        if not derivatives:
+            return (value,)
+        a, b = np.where(inside, self.per_speed, 0.0), self.per_angle
+        slope = (near * dw[:, None, :]).sum(axis=2)
+        bend = (near * ddw[:, None, :]).sum(axis=2)
+        return (
+            value,
+            a * (along * du).sum(axis=1),
+            b * (slope * bu).sum(axis=1),
+            a * a * (along * ddu).sum(axis=1),
+            a * b * (slope * du).sum(axis=1),
+            b * b * (bend * bu).sum(axis=1),
+        )
+
+
+def _cubic(f: Array) -> tuple[Array, Array, Array]:
+    """Uniform cubic B-spline weights (N, 4) at fractions (N,), and their two derivatives."""
+    g = 1.0 - f
+    weights = [g**3, 3.0 * f**3 - 6.0 * f**2 + 4.0, 3.0 * g**3 - 6.0 * g**2 + 4.0, f**3]
+    slopes = [-(g**2), 3.0 * f**2 - 4.0 * f, -3.0 * g**2 + 4.0 * g, f**2]
+    bends = [g, 3.0 * f - 2.0, 3.0 * g - 2.0, f]
+    return (
+        np.stack(weights, axis=1) / 6.0,
+        np.stack(slopes, axis=1) / 2.0,
+        np.stack(bends, axis=1),
+    )
+
+
+@lru_cache(maxsize=32)
+def envelope(car: Car, grip: float = 1.0, drag: float = 0.0) -> Envelope:
+    """The envelope of a car on a surface, made once."""
+    return Envelope(car, grip, drag)
+
+
+def top_speed(car: Car, drag: float = 0.0) -> float:
+    """Speed [m/s] at which full power only balances drag and rolling."""
+    k = 0.5 * c.AIR_DENSITY * car.drag_area
+    low, high = 0.1, 1000.0
+    for _ in range(80):
+        v = 0.5 * (low + high)
+        push = min(car.drive_force, car.power / v)
+        keeps_up = push > k * v * v + (car.rolling * c.GRAVITY + drag) * car.mass
+        low, high = (v, high) if keeps_up else (low, v)
+    return 0.5 * (low + high)
+
+
+def _speed_range(car: Car, drag: float) -> Array:
+    top = min(max(1.06 * top_speed(car, drag), 2.0 * SLOWEST), 150.0)
+    return np.linspace(SLOWEST, top, _SPEEDS)
+
+
+def _sample(car: Car, grip: float, drag: float, speeds: Array) -> Trims:
+    """Trims (V, U, K) over speeds, pedals and efforts; efforts closer together near the limit."""
+    pedals = np.linspace(-1.0, 1.0, _PEDALS)
+    efforts = np.sin(np.linspace(0.0, np.pi / 2.0, _EFFORTS))
+    found = trims(
+        car, speeds[:, None, None], pedals[None, :, None], efforts[None, None, :], grip, drag
+    )
+    return found
+
+
+def _boundary(found: Trims, centre: float, angle: Array) -> Array:
+    """Distance (V, len(angle)) [m/s^2] of the hull of trims and their mirror image.
+
+    A convex region reaches as far in a direction as the tightest of its supporting lines lets.
+    """
+    n = len(found.normal)
+    p = found.normal.reshape(n, -1)
+    t = found.tangential.reshape(n, -1) - centre
+    lines = np.linspace(-np.pi / 2.0, np.pi / 2.0, 361)  # of the right half: left turns
+    support = np.empty((n, len(lines)))
+    for k, line in enumerate(lines):
+        support[:, k] = (p * np.cos(line) + t * np.sin(line)).max(axis=1)
+    folded = np.arctan2(np.sin(angle), np.abs(np.cos(angle)))
+    cosine = np.cos(folded[:, None] - lines[None, :])
+    reach = np.where(cosine > 0.05, 1.0 / np.maximum(cosine, 0.05), np.inf)
+    return np.asarray((support[:, None, :] * reach[None]).min(axis=2))

@@ -1,0 +1,212 @@
+"""The limit of a track and car: the fastest lap and its line, solved once and kept on disk.
+
+Owns: ``Limit``, ``limit_of`` and the cache. A limit depends only on what driving depends on
+(the track's digest, the car's parameters) and on the solver's VERSION.
+
+Accuracy: the discrete problem is solved to about 0.2 ms per km; its nodes (2 to 5 m apart)
+move a lap by about 0.1 %. The model is quasi-steady: yaw inertia and steering rate cost
+nothing, so a real driver is a little slower (see docs/limit.md for measurements).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroracer.atomic import replacing
+from retroracer.errors import UserError
+from retroracer.laptime.envelope import envelope
+from retroracer.laptime.interior_point import NotConvergedError
+from retroracer.laptime.minimum_time import (
+    Grips,
+    arc_over_chord,
+    fastest_line,
+    fastest_speed,
+    straightest_line,
+)
+from retroracer.laptime.ribbon import Ribbon, chords, path_curvature, ribbon
+from retroracer.physics.car import Car, car_facts
+from retroracer.resources import cache_dir
+from retroracer.track.geometry import Array
+from retroracer.track.track import Track
+
+VERSION = 1
+"""Raised whenever the same track and car would get another limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The fastest flying lap; arrays are its N nodes in driving order, the first on the line.
+
+    Attributes:
+        lap_time: of it [s].
+        centerline_time: fastest flying lap on the centreline [s].
+        s: (N,) stations [m].
+        lateral_offset: (N,) [m], positive left of travel.
+        xy: (N, 2) world positions [m].
+        curvature: (N,) of the line [1/m], positive left.
+        speed: (N,) [m/s].
+        tangential: (N,) acceleration along the line [m/s^2].
+        time: (N,) since the line [s].
+        length: of the track's lap [m]; the line itself is usually shorter.
+    """
+
+    lap_time: float
+    centerline_time: float
+    s: Array
+    lateral_offset: Array
+    xy: Array
+    curvature: Array
+    speed: Array
+    tangential: Array
+    time: Array
+    length: float
+
+    def at(self, values: Array, s: Array | float) -> Array:
+        """Interpolate one of the arrays (N,) at stations [m], any real numbers."""
+        return np.asarray(np.interp(s, self.s, values, period=self.length))
+
+    def time_at(self, s: float) -> float:
+        """Time [s] since the line at a station in [0, length]."""
+        ends = np.append(self.s, self.length), np.append(self.time, self.lap_time)
+        return float(np.interp(s, *ends))
+
+    def sector_times(self, track: Track) -> list[float]:
+        """Times [s] of the track's sectors."""
+        ends = [0.0, *(self.time_at(s) for s in track.sectors), self.lap_time]
+        return [float(t) for t in np.diff(ends)]
+
+    def to_dict(self, track: Track, car: Car) -> dict[str, Any]:
+        """Plain data, as ``limit --json`` writes it."""
+        return {
+            "track": track.name,
+            "limit_s": self.lap_time,
+            "centerline_s": self.centerline_time,
+            "length_m": track.length,
+            "car": car_facts(car),
+            "sectors_s": self.sector_times(track),
+            "line": {
+                "s_m": self.s.tolist(),
+                "lateral_offset_m": self.lateral_offset.tolist(),
+                "x_m": self.xy[:, 0].tolist(),
+                "y_m": self.xy[:, 1].tolist(),
+                "speed_mps": self.speed.tolist(),
+                "time_s": self.time.tolist(),
+            },
+        }
+
+
+def limit_of(track: Track, car: Car) -> Limit:
+    """The limit of a track and car, from the cache or solved (seconds) and cached.
+
+    Raises:
+        UserError: if no limit could be found.
+    """
+    path = _cached_at(track, car)
+    known = _read(path)
+    if known is None:
+        known = solve(track, car)
+        _write(path, known)
+    return known
+
+
+def known_limit(track: Track, car: Car) -> Limit | None:
+    """The limit if it is in the cache, without any work."""
+    return _read(_cached_at(track, car))
+
+
+def solve(track: Track, car: Car, coarsest: float = 5.0, finest: float = 2.0) -> Limit:
+    """Solve for the limit.
+
+    Args:
+        track: the track.
+        car: the car.
+        coarsest: distance between nodes on straights [m].
+        finest: in the tightest corners [m].
+
+    Raises:
+        UserError: if no limit could be found.
+    """
+    road = ribbon(track, car.width, coarsest, finest)
+    grips = grips_of(track, car, road)
+    zero = np.zeros(len(road.s))
+    try:
+        centre, _ = fastest_speed(road, grips, np.clip(zero, -road.right, road.left))
+        lap, offset, energy = _from_several_starts(road, grips)
+    except NotConvergedError as error:
+        raise UserError(f"{track.name}: no fastest line found ({error})") from None
+    points = road.points(offset)
+    arc = chords(points) * arc_over_chord(points)
+    before = np.roll(energy, 1)
+    gaps = road.gaps
+    behind = gaps / (gaps + np.roll(gaps, 1))
+    return Limit(
+        lap_time=lap,
+        centerline_time=centre,
+        s=road.s,
+        lateral_offset=offset,
+        xy=points,
+        curvature=path_curvature(points),
+        speed=np.sqrt(2.0 * (behind * before + (1.0 - behind) * energy)),
+        tangential=(energy - before) / (0.5 * (arc + np.roll(arc, 1))),
+        time=np.concatenate([[0.0], np.cumsum(arc / np.sqrt(2.0 * energy))])[:-1],
+        length=track.length,
+    )
+
+
+def grips_of(track: Track, car: Car, road: Ribbon) -> Grips:
+    """What a car can do at each node, by the surface of the road there."""
+    kinds = {(s.grip, s.drag): None for s in (track.surfaces[i] for i in np.unique(track.road))}
+    index = {kind: k for k, kind in enumerate(kinds)}
+    which = np.array([index[s.grip, s.drag] for s in (track.surfaces[i] for i in track.road)])
+    return Grips([envelope(car, *kind) for kind in kinds], which[road.row])
+
+
+def _from_several_starts(road: Ribbon, grips: Grips) -> tuple[float, Array, Array]:
+    """The fastest line from the straightest one; failing that, from calmer starts."""
+    straight = straightest_line(road)
+    for share in (1.0, 0.5, 0.0):
+        try:
+            return fastest_line(road, grips, share * straight)
+        except NotConvergedError as error:
+            last = error
+    raise last
+
+
+def car_digest(car: Car) -> str:
+    """Hash of the parameters a lap depends on; names and looks are left out."""
+    facts: Mapping[str, Any] = car_facts(car)
+    text = ",".join(
+        f"{k}={v:.9g}" for k, v in sorted(facts.items()) if k not in ("name", "title", "length")
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _cached_at(track: Track, car: Car) -> Path:
+    return cache_dir() / "limits" / f"{track.digest}-{car_digest(car)}-{VERSION}.npz"
+
+
+def _read(path: Path) -> Limit | None:
+    try:
+        with np.load(path, allow_pickle=False) as page:
+            values = {
+                k: float(page[k]) if page[k].ndim == 0 else page[k] for k in page.files
+            }
+        return Limit(**values)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # not there, or not ours to read: solve again
+
+
+def _write(path: Path, limit: Limit) -> None:
+    """Keep a limit; a disk that is full or read-only costs only the next solve."""
+    with suppress(OSError, UserError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part, open(part, "wb") as file:
+            np.savez_compressed(file, **vars(limit))
