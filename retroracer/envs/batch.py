@@ -17,13 +17,13 @@ from retroracer.envs.episodes import (
     Outcome,
     begin_episodes,
     step_parallel,
-    step_serial,
+    step_rows,
 )
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.race import Race, threads_pay
+from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT, Race, threads_pay
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -151,6 +151,8 @@ class RacingBatch:
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
+        if not np.isfinite(actions).all():
+            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
         # New arrays every step, so that nobody's observations change behind their back.
         out = Outcome(
             np.empty(self.n),
@@ -159,8 +161,7 @@ class RacingBatch:
             np.empty((self.n, task.N_OBS), np.float32),
         )
         race = self.race
-        run = step_parallel if threads_pay(self.n) else step_serial
-        sound = run(
+        everything = (
             (race.floats, race.ints, race.params, race.splits, race.last_sectors),
             race.bank,
             actions,
@@ -174,9 +175,13 @@ class RacingBatch:
             self.reward,
             self.terms,
             out,
+            N_SUBSTEPS,
+            PHYSICS_DT,
         )
-        if not sound:
-            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
+        if threads_pay(self.n):
+            step_parallel(*everything)
+        else:
+            step_rows(*everything, 0, self.n)
         self._clock += 1
         self.obs = out.obs
         if autoreset and (out.terminated.any() or out.truncated.any()):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import prange
 
 from retroracer.compiled import compiled
-from retroracer.envs.sight import observe_some
+from retroracer.envs.sight import observe_rows
 from retroracer.envs.task import score_rows
 from retroracer.envs.variety import (
     DRAW_GRIP,
@@ -27,7 +27,6 @@ from retroracer.envs.variety import (
 from retroracer.physics import car as c
 from retroracer.physics.kernel import advance_rows
 from retroracer.physics.placing import place_car
-from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS, PHYSICS_DT
 from retroracer.track import bank as b
 from retroracer.track.geometry import Array
 
@@ -52,80 +51,44 @@ class Outcome(NamedTuple):
 
 
 @compiled(inline=True)
-def take_actions(actions, asked, clock, latency, applied):  # type: ignore[no-untyped-def]
-    """Remember what every driver asks for, and find what reaches its car now.
-
-    Args:
-        actions: (N, 2) asked for now, clipped here.
-        asked: (depth, N, 2) the last few steps' actions; the one of step ``clock`` is written.
-        clock: number of this step.
-        latency: (N,) delays [steps], less than depth.
-        applied: (N, 2) overwritten.
-
-    Returns:
-        False if an action is not a finite number; then nothing must be done with the rest.
-    """
+def take_action(i, actions, asked, clock, latency, applied):  # type: ignore[no-untyped-def]
+    """Remember what driver ``i`` asks for, and find what reaches its car now."""
     depth = len(asked)
-    now = clock % depth
-    sound = True
-    for i in range(len(actions)):
-        then = (clock - latency[i]) % depth
-        for k in range(2):
-            asked[now, i, k] = min(max(actions[i, k], -1.0), 1.0)
-            applied[i, k] = asked[then, i, k]
-            sound &= abs(actions[i, k]) < 1e300
-    return sound
+    now, then = clock % depth, (clock - latency[i]) % depth
+    for k in range(2):
+        asked[now, i, k] = min(max(actions[i, k], -1.0), 1.0)
+        applied[i, k] = asked[then, i, k]
 
 
 @compiled()
 def step_rows(  # type: ignore[no-untyped-def]
-    cars, bank, applied, last, rows, marks, ending, weights, terms, out, begin, end
+    cars,
+    bank,
+    actions,
+    asked,
+    clock,
+    latency,
+    applied,
+    rows,
+    marks,
+    ending,
+    weights,
+    terms,
+    out,
+    n_substeps,
+    dt,
+    begin,
+    end,
 ):
-    """Advance, judge and observe the cars of rows ``begin`` to ``end``; see ``step_serial``."""
-    floats, ints, params, splits, last_splits = cars
-    advance_rows(
-        floats,
-        ints,
-        params,
-        splits,
-        last_splits,
-        bank,
-        applied,
-        N_SUBSTEPS,
-        PHYSICS_DT,
-        begin,
-        end,
-    )
-    score_rows(
-        floats,
-        ints,
-        marks,
-        ending,
-        weights,
-        CONTROL_DT,
-        terms,
-        out.reward,
-        out.terminated,
-        out.truncated,
-        begin,
-        end,
-    )
-    observe_some(floats, ints, params, last, bank, rows, out.obs, begin, end)
-
-
-@compiled()
-def step_serial(  # type: ignore[no-untyped-def]
-    cars, bank, actions, asked, clock, latency, applied, rows, marks, ending, weights, terms, out
-):
-    """Let every car drive for one control step, judge it and look through its eyes.
+    """Let some cars drive for one control step, judge them and look through their eyes.
 
     Args:
         cars: the arrays of a ``Race``: floats, ints, params, splits, last_sectors.
         bank: the packed tracks.
-        actions: (N, 2) asked for now.
-        asked: (depth, N, 2) past actions, see ``take_actions``.
+        actions: (N, 2) asked for now, finite.
+        asked: (depth, N, 2) the last few steps' actions; the one of step ``clock`` is written.
         clock: number of this step.
-        latency: (N,) delays [steps].
+        latency: (N,) delays of actions [steps], less than depth.
         applied: (N, 2) scratch: the actions that reach the cars.
         rows: (N,) 0..N-1.
         marks: (N, 2) of ``task.judge``.
@@ -133,37 +96,88 @@ def step_serial(  # type: ignore[no-untyped-def]
         weights: ``task.Reward``.
         terms: (N, 5) reward terms, overwritten.
         out: ``Outcome``, overwritten.
-
-    Returns:
-        False, and nothing done, if an action is not a finite number.
+        n_substeps: physics steps in a control step.
+        dt: physics step [s].
+        begin: first row.
+        end: row after the last.
     """
-    if not take_actions(actions, asked, clock, latency, applied):
-        return False
+    floats, ints, params, splits, last_splits = cars
     last = asked[clock % len(asked)]
-    n = len(rows)
-    for k in range((n + CHUNK - 1) // CHUNK):
-        end = min(n, (k + 1) * CHUNK)
-        step_rows(
-            cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
+    while begin < end:
+        stop = min(begin + CHUNK, end)
+        for i in range(begin, stop):
+            take_action(i, actions, asked, clock, latency, applied)
+        advance_rows(
+            floats,
+            ints,
+            params,
+            splits,
+            last_splits,
+            bank,
+            applied,
+            n_substeps,
+            dt,
+            begin,
+            stop,
         )
-    return True
+        score_rows(
+            floats,
+            ints,
+            marks,
+            ending,
+            weights,
+            n_substeps * dt,
+            terms,
+            out.reward,
+            out.terminated,
+            out.truncated,
+            begin,
+            stop,
+        )
+        observe_rows(floats, ints, params, last, bank, rows[begin:stop], out.obs)
+        begin = stop
 
 
 @compiled(parallel=True)
 def step_parallel(  # type: ignore[no-untyped-def]
-    cars, bank, actions, asked, clock, latency, applied, rows, marks, ending, weights, terms, out
+    cars,
+    bank,
+    actions,
+    asked,
+    clock,
+    latency,
+    applied,
+    rows,
+    marks,
+    ending,
+    weights,
+    terms,
+    out,
+    n_substeps,
+    dt,
 ):
-    """The same over threads."""
-    if not take_actions(actions, asked, clock, latency, applied):
-        return False
-    last = asked[clock % len(asked)]
+    """``step_rows`` of all cars over threads."""
     n = len(rows)
     for k in prange((n + CHUNK - 1) // CHUNK):
-        end = min(n, (k + 1) * CHUNK)
         step_rows(
-            cars, bank, applied, last, rows, marks, ending, weights, terms, out, k * CHUNK, end
+            cars,
+            bank,
+            actions,
+            asked,
+            clock,
+            latency,
+            applied,
+            rows,
+            marks,
+            ending,
+            weights,
+            terms,
+            out,
+            n_substeps,
+            dt,
+            k * CHUNK,
+            min(n, (k + 1) * CHUNK),
         )
-    return True
 
 
 @compiled(inline=True)

@@ -83,7 +83,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         variety: Variety | None = None,
         reward: task.Reward | None = None,
         laps: int = 0,
-        time: float = 60.0,
+        time: float = 300.0,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *METADATA["render_modes"]):

@@ -36,7 +36,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
 from retroracer.compiled import compiled, prefetch_row
 from retroracer.physics import state as st
@@ -82,9 +81,6 @@ N_NEAR = 6
 N_STRETCHES = len(AHEAD) - 1
 PER_SHARE = 1.0 / np.diff(AHEAD)
 WIDTH_AT = np.array([0.2, 0.6])
-
-CHUNK = 256
-"""Cars a thread takes at a time."""
 
 CURVATURES = 11
 """Where the stretches begin in the observation, and the widths."""
@@ -285,8 +281,20 @@ def prepare(w, floats, ints, params, actions, bank, rows, begin, end):  # type: 
 
 
 @compiled()
-def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  # type: ignore[no-untyped-def]
-    """Observations of the cars ``rows[begin:end]``; each block is prepared a block early."""
+def observe_rows(floats, ints, params, actions, bank, rows, out):  # type: ignore[no-untyped-def]
+    """Write the observations of some of N cars; each block is prepared a block early.
+
+    Args:
+        floats: (N, N_FLOATS) state.
+        ints: (N, N_INTS) state.
+        params: (N, N_PARAMS) of the cars.
+        actions: (N, 2) the last action each chose.
+        bank: the packed tracks.
+        rows: (M,) which cars.
+        out: (N, 22) float32, their rows overwritten; the table above.
+    """
+    begin = 0
+    end = len(rows)
     w = np.zeros(N_COLUMNS * LANES)
     upcoming = np.zeros(N_COLUMNS * LANES)
     prepare(w, floats, ints, params, actions, bank, rows, begin, end)
@@ -309,31 +317,6 @@ def observe_some(floats, ints, params, actions, bank, rows, out, begin, end):  #
 
 
 @compiled()
-def observe_rows(floats, ints, params, actions, bank, rows, out):  # type: ignore[no-untyped-def]
-    """The same as ``observe_serial`` of the cars ``rows`` (M,) only."""
-    observe_some(floats, ints, params, actions, bank, rows, out, 0, len(rows))
-
-
-@compiled()
 def observe_serial(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
-    """Write the observations of N cars.
-
-    Args:
-        floats: (N, N_FLOATS) state.
-        ints: (N, N_INTS) state.
-        params: (N, N_PARAMS) of the cars.
-        actions: (N, 2) the last action each chose.
-        bank: the packed tracks.
-        out: (N, 22) float32, overwritten; the table above.
-    """
+    """Write the observations of all N cars; arguments as ``observe_rows``."""
     observe_rows(floats, ints, params, actions, bank, np.arange(len(floats)), out)
-
-
-@compiled(parallel=True)
-def observe_parallel(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
-    """The same over threads."""
-    n = len(floats)
-    rows = np.arange(n)
-    for k in prange((n + CHUNK - 1) // CHUNK):
-        end = min(n, (k + 1) * CHUNK)
-        observe_some(floats, ints, params, actions, bank, rows, out, k * CHUNK, end)

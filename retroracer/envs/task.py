@@ -18,7 +18,6 @@ from retroracer.envs.sight import (
     LIMIT,
     N_OBS,
     OBS_NAMES,
-    observe_parallel,
     observe_rows,
     observe_serial,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "REWARD_NAMES",
     "Ending",
     "Reward",
-    "observe_parallel",
     "observe_rows",
     "observe_serial",
     "score_rows",

@@ -42,7 +42,7 @@ class Ranges(NamedTuple):
 
 @dataclass(frozen=True)
 class Variety:
-    """Ranges episodes are drawn from; the defaults vary nothing but the place of the start.
+    """Ranges episodes are drawn from; the defaults vary nothing: a standing start.
 
     Attributes:
         start: "grid" (standing behind the line) or "random" (anywhere, rolling).
@@ -58,7 +58,7 @@ class Variety:
         width: range of the factor on the road's width.
     """
 
-    start: str = "random"
+    start: str = "grid"
     speed: tuple[float, float] = (0.0, 30.0)
     standing: float = 0.0
     offset: float = 0.7
@@ -105,6 +105,7 @@ class Variety:
 
 
 TRAINING = Variety(
+    start="random",
     standing=0.2,
     grip=(0.85, 1.1),
     mass=(0.92, 1.08),

@@ -38,7 +38,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         variety: Variety | None = None,
         reward: task.Reward | None = None,
         laps: int = 0,
-        time: float = 60.0,
+        time: float = 300.0,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, "rgb_array"):

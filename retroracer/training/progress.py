@@ -93,9 +93,7 @@ class Screen:
             rates += f"  {(updates - updates_then) / (now - then):,.0f} updates/s"
         if means:
             rates += f"  {means['metres']:,.0f} m an episode, {means['survived']:.0%} to its end"
-        self._bar.update(
-            self._task, description="training", completed=min(share, 1.0), rates=rates
-        )
+        self._bar.update(self._task, description="training", completed=min(share, 1.0), rates=rates)
 
     def say_evaluating(self) -> None:
         """Show that the pause is an evaluation."""

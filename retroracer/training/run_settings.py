@@ -64,6 +64,6 @@ FINE_TUNING = RunSettings(
     cars=64,
     memory=300_000,
     sac=SacSettings(learning_rate=1e-4, gradient_steps=16),
-    variety=Variety(standing=0.2, heading=0.05),
+    variety=Variety(start="random", standing=0.2, heading=0.05),
 )
 """What makes a specialist of a generalist: its track only, a lower rate, its own experience."""

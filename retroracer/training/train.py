@@ -103,9 +103,7 @@ def train(settings: RunSettings, out: Path, log_dir: Path | None = None) -> Outc
             interrupted = True
         callback.finish(model, interrupted)
     logger.close()
-    return Outcome(
-        out, callback.best, model.num_timesteps, time.monotonic() - started, interrupted
-    )
+    return Outcome(out, callback.best, model.num_timesteps, time.monotonic() - started, interrupted)
 
 
 def _steps_left(settings: RunSettings, first_step: int, model: SAC) -> int:

@@ -135,7 +135,9 @@ def test_the_reward_is_the_sum_of_its_terms_under_any_weights():
 
 
 def test_terminated_and_truncated_stay_apart():
-    batch = RacingBatch(128, ending=Ending(off_track=0.3, time=1.5), seed=0)
+    batch = RacingBatch(
+        128, variety=Variety(start="random"), ending=Ending(off_track=0.3, time=1.5), seed=0
+    )
     batch.reset(seed=0)
     seen = np.zeros(2, int)
     for action in wander(128, 200):
@@ -195,7 +197,7 @@ def assert_fills(values, low, high):
 
 
 def test_random_starts_fill_the_track_and_their_ranges():
-    batch = begun(Variety(speed=(5.0, 25.0), offset=0.6, heading=0.1))
+    batch = begun(Variety(start="random", speed=(5.0, 25.0), offset=0.6, heading=0.1))
     race = batch.race
     assert_fills(race.s, 0.0, oval().length)
     assert_fills(race.lateral_offset, -0.6 * 6.0, 0.6 * 6.0)
@@ -229,9 +231,10 @@ def test_grip_mass_and_power_vary_the_car_as_they_say():
     np.testing.assert_array_equal(p[:, same], np.tile(base.row()[same], (batch.n, 1)))
 
 
-def test_nothing_varies_but_the_start_by_default():
+def test_nothing_varies_by_default():
     batch = begun(Variety(), n=50)
     np.testing.assert_array_equal(batch.race.params, np.tile(load_car("gt").row(), (50, 1)))
+    assert (batch.obs == batch.obs[0]).all() and (batch.race.speed == 0.0).all()
 
 
 def test_grip_is_seen_and_felt():

@@ -13,7 +13,6 @@ from retroracer.envs.task import (
     LIMIT,
     N_OBS,
     OBS_NAMES,
-    observe_parallel,
     observe_rows,
     observe_serial,
 )
@@ -148,12 +147,9 @@ def test_observations_stay_within_their_bounds_however_wild_the_state(tracks):
     assert np.abs(obs).max() == LIMIT
 
 
-def test_rows_are_the_same_alone_in_lists_and_over_threads(tracks):
+def test_rows_are_the_same_alone_and_in_lists(tracks):
     race, last, _ = scattered(tracks, 77, 7)
     obs = observe(race, last)
-    parallel = np.zeros_like(obs)
-    observe_parallel(race.floats, race.ints, race.params, last, race.bank, parallel)
-    assert parallel.tobytes() == obs.tobytes()
     some = np.zeros_like(obs)
     rows = np.array([70, 3, 12, 13, 14, 15, 16, 17, 18, 19, 20])
     observe_rows(race.floats, race.ints, race.params, last, race.bank, rows, some)

@@ -22,6 +22,7 @@ SMALL = oval(straight=60.0, radius=25.0)
 
 
 def adapter(n, **kwargs):
+    kwargs.setdefault("variety", Variety(start="random"))
     return RacingVecEnv(RacingBatch(n, tracks=[SMALL], seed=0, **kwargs))
 
 
