@@ -16,10 +16,10 @@ from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.render.camera import Camera
 from retroracer.render.ground import Trees, draw_grass
-from retroracer.render.lettering import fitting_size, font, write
 from retroracer.render.naming import Placed, Places
 from retroracer.render.palette import Palette, mix, palette_for, shade
 from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark, road_radius
+from retroracer.render.text import font, write
 from retroracer.render.track_pieces import TrackPainter
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
@@ -39,10 +39,10 @@ def save_track_picture(track: Track, path: str | Path, size: tuple[int, int] = (
     Raises:
         UserError: if the file cannot be written or the size is not one.
     """
-    _save(draw_track_picture(track, size), path)
+    _save(track_picture(track, size), path)
 
 
-def draw_track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.Surface:
+def track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.Surface:
     """The picture that ``save_track_picture`` writes.
 
     Raises:
@@ -116,7 +116,7 @@ class _Page:
             spot = places.place(k, at, way, box, 4 * u)
             self._panel((spot.left, spot.top, *box), 5 * u)
             centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
-            write(self.surface, f"S{k}", size, p.accent, centre, (0.5, 0.5))
+            write(self.surface, f"S{k}", centre, size, p.accent, (0.5, 0.5))
 
     def _names(self, places: Places, radius: float) -> None:
         u, p, track = self.u, self.palette, self.track
@@ -134,7 +134,7 @@ class _Page:
         for spot, name, box in found:
             self._panel((spot.left, spot.top, *box), 5 * u)
             centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
-            write(self.surface, name, size, p.text, centre, (0.5, 0.5))
+            write(self.surface, name, centre, size, p.text, (0.5, 0.5))
 
     def _spot(self, start: float, end: float, radius: float) -> tuple[Array, Array]:
         """Where a named stretch is marked, and the way its name should go [px]."""
@@ -167,9 +167,9 @@ class _Page:
             )
         title = track.title or track.name
         size = fitting_size(title, round(78 * u), w * 0.5)
-        write(self.surface, title, size, p.text, (30 * u, 49 * u), (0.0, 0.5))
+        write(self.surface, title, (30 * u, 49 * u), size, p.text, (0.0, 0.5))
         write(
-            self.surface, facts_of(track), round(32 * u), p.accent, (w - 30 * u, 49 * u), (1.0, 0.5)
+            self.surface, facts_of(track), (w - 30 * u, 49 * u), round(32 * u), p.accent, (1.0, 0.5)
         )
 
     def _scale(self) -> None:
@@ -185,8 +185,8 @@ class _Page:
                 self.surface, colour, (x + k * long / 4, y - 4 * u, long / 4 + 1, 8 * u)
             )
         text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
-        write(self.surface, text, round(22 * u), p.text, (x + long, y - 18 * u), (1.0, 0.5))
-        write(self.surface, "0", round(22 * u), p.text, (x, y - 18 * u), (0.0, 0.5))
+        write(self.surface, text, (x + long, y - 18 * u), round(22 * u), p.text, (1.0, 0.5))
+        write(self.surface, "0", (x, y - 18 * u), round(22 * u), p.text, (0.0, 0.5))
 
     def _north(self) -> None:
         u, p = self.u, self.palette
@@ -196,7 +196,14 @@ class _Page:
         for sign, colour in ((-1, p.text), (1, p.text_dim)):
             half = [(x, y - 17 * u), (x + sign * 9 * u, y + 16 * u), (x, y + 9 * u)]
             pygame.draw.polygon(self.surface, colour, half)
-        write(self.surface, "N", round(20 * u), p.text, (x, y - 32 * u), (0.5, 1.0))
+        write(self.surface, "N", (x, y - 32 * u), round(20 * u), p.text, (0.5, 1.0))
+
+
+def fitting_size(text: str, size: int, width: float) -> int:
+    """The largest size, at most ``size``, at which ``text`` is no wider than ``width`` px."""
+    while size > 8 and font(size).size(text)[0] > width:
+        size -= max(1, size // 12)
+    return size
 
 
 def facts_of(track: Track) -> str:
@@ -219,33 +226,31 @@ def round_length(metres: float) -> float:
 def save_contact_sheet(
     tracks: Sequence[Track],
     path: str | Path,
-    *,
     columns: int = 5,
-    card: tuple[int, int] = (320, 270),
+    cell: tuple[int, int] = (330, 280),
 ) -> None:
-    """Write one picture with a small map of each track.
+    """Write one picture with a small map of each track, in its colours.
 
     Args:
         tracks: what to draw, in reading order; at least one.
         path: of the PNG file.
-        columns: cards in a row.
-        card: (width, height) of a card [px].
+        columns: cells in a row.
+        cell: (width, height) of a cell [px], the gap round its card included.
 
     Raises:
         UserError: if there is no track or the file cannot be written.
     """
     if not tracks:
         raise UserError("a contact sheet needs at least one track")
-    columns = min(columns, len(tracks))
-    rows = -(-len(tracks) // columns)
-    gap = 10
-    w, h = (columns * (card[0] + gap) + gap, rows * (card[1] + gap) + gap)
-    sheet = pygame.Surface((w, h), 0, 32)
+    w, h = cell
+    gap = round(w / 66)
+    card = (w - 2 * gap, h - 2 * gap)
+    sheet = pygame.Surface((columns * w, -(-len(tracks) // columns) * h), 0, 32)
     sheet.fill(shade(Palette().panel, 0.7))
     for k, track in enumerate(tracks):
         big = pygame.Surface((card[0] * _FINE, card[1] * _FINE), 0, 32)
         _draw_card(big, track)
-        at = (gap + k % columns * (card[0] + gap), gap + k // columns * (card[1] + gap))
+        at = (k % columns * w + gap, k // columns * h + gap)
         sheet.blit(pygame.transform.smoothscale(big, card), at)
     _save(sheet, path)
 
@@ -268,5 +273,5 @@ def _draw_card(surface: pygame.Surface, track: Track) -> None:
     length = f"{track.length / 1000:.2f} km"
     title = track.title or track.name
     size = fitting_size(title, round(46 * u), w - 190 * u)
-    write(surface, title, size, p.text, (20 * u, h - band / 2), (0.0, 0.5))
-    write(surface, length, round(34 * u), p.accent, (w - 20 * u, h - band / 2), (1.0, 0.5))
+    write(surface, title, (20 * u, h - band / 2), size, p.text, (0.0, 0.5))
+    write(surface, length, (w - 20 * u, h - band / 2), round(34 * u), p.accent, (1.0, 0.5))

@@ -1,36 +1,70 @@
+"""The camera: the only place where y points down."""
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retroracer.render.camera import NORTH_UP, Camera
+from retroracer.render.follow import SEEN_AHEAD, Follower
 
-SIZE = (400, 300)
-
-
-def test_north_is_up_and_east_is_right():
-    camera = Camera((10.0, 20.0), 2.0, SIZE, NORTH_UP)
-    assert camera.to_screen(np.array([10.0, 20.0])) == pytest.approx([200, 150])
-    assert camera.to_screen(np.array([11.0, 20.0])) == pytest.approx([202, 150])
-    assert camera.to_screen(np.array([10.0, 21.0])) == pytest.approx([200, 148])
+number = st.floats(-1000.0, 1000.0)
 
 
-def test_heading_up_puts_what_lies_ahead_above_and_left_on_the_left():
+@given(x=number, y=number, up=st.floats(-7.0, 7.0), zoom=st.floats(0.05, 40.0))
+def test_world_to_screen_and_back_is_where_one_was(
+    x: float, y: float, up: float, zoom: float
+) -> None:
+    camera = Camera((12.0, -7.0), zoom, (1280, 720), up, (0.5, 0.76))
+    np.testing.assert_allclose(camera.to_world(camera.to_screen([x, y])), [x, y], atol=1e-6)
+
+
+def test_north_is_up_and_east_is_right() -> None:
+    camera = Camera((0.0, 0.0), 10.0, (200, 100), NORTH_UP)
+    np.testing.assert_allclose(camera.to_screen([0.0, 1.0]), [100.0, 40.0])
+    np.testing.assert_allclose(camera.to_screen([1.0, 0.0]), [110.0, 50.0])
+
+
+def test_heading_up_draws_the_way_ahead_above_the_car_and_its_left_to_the_left() -> None:
     heading = 0.7
-    camera = Camera((5.0, -3.0), 4.0, SIZE, heading, anchor=(0.5, 0.75))
-    ahead = np.array([5.0 + np.cos(heading), -3.0 + np.sin(heading)])
-    left = np.array([5.0 - np.sin(heading), -3.0 + np.cos(heading)])
-    assert camera.to_screen(ahead) == pytest.approx([200, 221])
-    assert camera.to_screen(left) == pytest.approx([196, 225])
+    camera = Camera((5.0, 3.0), 10.0, (200, 100), heading)
+    ahead = np.array([5.0, 3.0]) + [np.cos(heading), np.sin(heading)]
+    left = np.array([5.0, 3.0]) + [-np.sin(heading), np.cos(heading)]
+    np.testing.assert_allclose(camera.to_screen(ahead), [100.0, 40.0], atol=1e-9)
+    np.testing.assert_allclose(camera.to_screen(left), [90.0, 50.0], atol=1e-9)
+    assert camera.angle_on_screen(heading) == -np.pi / 2.0
 
 
-@pytest.mark.parametrize("up", [NORTH_UP, 0.0, -2.3, 11.0])
-def test_to_world_undoes_to_screen(up):
-    camera = Camera((-40.0, 7.0), 3.7, SIZE, up, anchor=(0.3, 0.8))
-    xy = np.random.default_rng(1).normal(0.0, 100.0, (50, 2))
-    assert camera.to_world(camera.to_screen(xy)) == pytest.approx(xy)
+def test_fit_shows_every_point_inside_its_box() -> None:
+    points = np.random.default_rng(0).uniform(-500, 900, (50, 2))
+    camera = Camera.fit(points, (640, 480), (40, 60, 500, 380))
+    px = camera.to_screen(points)
+    assert (px >= [39.9, 59.9]).all() and (px <= [540.1, 440.1]).all()
+
+
+def test_two_seconds_of_road_are_in_view_at_any_speed() -> None:
+    for heading_up in (True, False):
+        for speed in (5.0, 30.0, 60.0, 85.0):
+            follower = Follower(heading_up)
+            for _ in range(200):
+                camera = follower.view(0.0, 0.0, 1.2, speed, (1280, 720), 1 / 60)
+            seen = speed * min(2.0, SEEN_AHEAD)
+            x, y = camera.to_screen(seen * np.array([np.cos(1.2), np.sin(1.2)]))
+            assert 0 <= x <= 1280 and 0 <= y <= 720, (heading_up, speed)
+
+
+def test_the_camera_does_not_sweep_after_a_restart() -> None:
+    follower = Follower()
+    for _ in range(50):
+        follower.view(0.0, 0.0, 0.0, 80.0, (1280, 720), 1 / 60)
+    follower.jump()
+    camera = follower.view(500.0, 0.0, 2.0, 0.0, (1280, 720), 1 / 60)
+    fresh = Follower().view(500.0, 0.0, 2.0, 0.0, (1280, 720), 1 / 60)
+    assert camera == fresh
 
 
 def test_angle_on_screen_agrees_with_where_points_go():
-    camera = Camera((0.0, 0.0), 1.0, SIZE, 0.4)
+    camera = Camera((0.0, 0.0), 1.0, (400, 300), 0.4)
     heading = 1.3
     tip = camera.to_screen(np.array([np.cos(heading), np.sin(heading)])) - camera.to_screen(
         np.zeros(2)
@@ -39,16 +73,8 @@ def test_angle_on_screen_agrees_with_where_points_go():
     assert [np.cos(angle), np.sin(angle)] == pytest.approx(tip)
 
 
-def test_fit_shows_every_point_inside_the_box_and_touches_it():
-    points = np.random.default_rng(2).uniform(-500.0, 900.0, (80, 2))
-    px = Camera.fit(points, SIZE, (50, 40, 300, 200)).to_screen(points)
-    low, high = px.min(axis=0), px.max(axis=0)
-    assert (low >= [50 - 1e-6, 40 - 1e-6]).all() and (high <= [350 + 1e-6, 240 + 1e-6]).all()
-    assert np.isclose(high - low, [300, 200]).any()
-
-
 def test_visible_circle_holds_the_screens_corners():
-    camera = Camera((3.0, 4.0), 2.0, SIZE, 1.0, anchor=(0.5, 0.7))
+    camera = Camera((3.0, 4.0), 2.0, (400, 300), 1.0, anchor=(0.5, 0.7))
     middle, radius = camera.visible_circle()
     away = np.hypot(*(camera.corners() - middle).T)
     assert away == pytest.approx(radius)

@@ -1,63 +1,74 @@
+"""Pictures of circuits, and what env.render() gives."""
+
+from pathlib import Path
+
+import gymnasium
 import numpy as np
 import pygame
 import pytest
 
+import retroracer.envs
 from retroracer.errors import UserError
-from retroracer.render.palette import palette_for
-from retroracer.render.picture import (
-    draw_track_picture,
-    round_length,
-    save_contact_sheet,
-    save_track_picture,
-)
-from retroracer.track.track import Label
-from tests.shapes import figure_of_eight, oval
+from retroracer.render.picture import save_contact_sheet, save_track_picture
+from retroracer.render.text import gap_text, lap_text
+from retroracer.track.files import load_track
 
 
-def pixels(surface):
-    return pygame.surfarray.array3d(surface).astype(int)
+def test_a_picture_has_the_size_asked_for_and_shows_a_road(tmp_path: Path) -> None:
+    path = tmp_path / "m.png"
+    save_track_picture(load_track("copper_bowl"), path, (640, 480))
+    picture = pygame.image.load(str(path))
+    assert picture.get_size() == (640, 480)
+    assert len(np.unique(pygame.surfarray.array3d(picture).reshape(-1, 3), axis=0)) > 20
 
 
-def test_a_picture_has_the_size_asked_for_and_shows_a_road(tmp_path):
-    track = oval(title="Test Oval", labels=(Label("First", 300.0, 480.0),))
-    path = tmp_path / "oval.png"
-    save_track_picture(track, path, size=(640, 480))
-    shown = pygame.image.load(path)
-    assert shown.get_size() == (640, 480)
-    road = np.array(palette_for({}).road)
-    assert (np.abs(pixels(shown) - road).max(axis=2) <= 2).sum() > 1500
+def test_a_contact_sheet_has_a_cell_for_every_track(tmp_path: Path) -> None:
+    path = tmp_path / "all.png"
+    tracks = [load_track(n) for n in ("copper_bowl", "locksmith", "switchback")]
+    save_contact_sheet(tracks, path, columns=2, cell=(160, 130))
+    assert pygame.image.load(str(path)).get_size() == (320, 260)
 
 
-def test_a_picture_is_the_same_every_time():
-    track = figure_of_eight()
-    first, second = (
-        pygame.image.tobytes(draw_track_picture(track, (320, 240)), "RGB") for _ in "ab"
-    )
-    assert first == second
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        save_track_picture(load_track("copper_bowl"), tmp_path / "no" / "m.png", (320, 240))
 
 
-def test_a_corners_name_changes_only_the_picture_with_it():
-    plain = pixels(draw_track_picture(oval(), (640, 480)))
-    named = pixels(draw_track_picture(oval(labels=(Label("Hairpin", 300.0, 480.0),)), (640, 480)))
-    changed = (plain != named).any(axis=2)
-    assert 500 < changed.sum() < 0.1 * changed.size
+def test_times_are_written_as_racers_write_them() -> None:
+    assert lap_text(83.4567) == "1:23.457"
+    assert lap_text(59.9996) == "1:00.000"
+    assert lap_text(None) == lap_text(float("nan")) == "-:--.---"
+    assert (gap_text(0.5), gap_text(-1.0), gap_text(None)) == ("+0.50", "-1.00", "")
 
 
-@pytest.mark.parametrize("size", [(10, 10), (100_000, 100_000)])
-def test_impossible_sizes_are_a_users_mistake(tmp_path, size):
-    with pytest.raises(UserError, match="try 1280x960"):
-        save_track_picture(oval(), tmp_path / "x.png", size=size)
-    assert not list(tmp_path.iterdir())
+def test_rgb_array_shows_the_car_and_changes_nothing_of_the_race() -> None:
+    assert retroracer.envs.ENV_ID
+    kwargs = {"track": "copper_bowl", "render_mode": "rgb_array"}
+    seen = gymnasium.make("retroracer/RetroRacer-v0", **kwargs)
+    blind = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
+    a, _ = seen.reset(seed=4)
+    b, _ = blind.reset(seed=4)
+    for _ in range(30):
+        np.testing.assert_array_equal(a, b)
+        picture = seen.render()
+        a = seen.step(np.array([0.1, 0.6], np.float32))[0]
+        b = blind.step(np.array([0.1, 0.6], np.float32))[0]
+    assert picture.dtype == np.uint8 and picture.shape == (540, 960, 3)
+    near = picture[340:480, 420:540].astype(int)
+    orange = (near[..., 0] > 180) & (near[..., 2] < 140)
+    assert orange.sum() > 60, "no car where the camera keeps it"
+    seen.close()
 
 
-def test_a_contact_sheet_has_a_card_for_each_track(tmp_path):
-    path = tmp_path / "sheet.png"
-    save_contact_sheet([oval(), figure_of_eight(), oval(turn=-1)], path, columns=2, card=(160, 140))
-    assert pygame.image.load(path).get_size() == (2 * 170 + 10, 2 * 150 + 10)
-    with pytest.raises(UserError):
-        save_contact_sheet([], path)
+def test_human_mode_opens_a_window_and_keeps_to_real_time() -> None:
+    import time
 
-
-@pytest.mark.parametrize(("metres", "round_one"), [(732.0, 500.0), (200.0, 200.0), (19.0, 10.0)])
-def test_scale_bars_are_round_numbers(metres, round_one):
-    assert round_length(metres) == round_one
+    env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl", render_mode="human")
+    env.reset(seed=0)
+    assert pygame.display.get_surface() is not None
+    start = time.monotonic()
+    for _ in range(10):
+        env.step(np.zeros(2, np.float32))
+    assert time.monotonic() - start > 0.35
+    env.close()
+    assert not pygame.display.get_init()
