@@ -33,7 +33,6 @@ SOURCES = (
     "physics/kernel.py",
     "physics/lines.py",
     "physics/placing.py",
-    "physics/race.py",
     "physics/roadside.py",
     "physics/state.py",
     "track/bank.py",

@@ -344,20 +344,11 @@ def advance_rows(  # type: ignore[no-untyped-def]
         begin += LANES
 
 
-@compiled()
-def advance_serial(  # type: ignore[no-untyped-def]
-    floats, ints, params, splits, last_splits, bank, actions, n_substeps, dt
-):
-    """Advance N cars in one thread."""
-    n = len(floats)
-    advance_rows(floats, ints, params, splits, last_splits, bank, actions, n_substeps, dt, 0, n)
-
-
 @compiled(parallel=True)
 def advance_parallel(  # type: ignore[no-untyped-def]
     floats, ints, params, splits, last_splits, bank, actions, n_substeps, dt
 ):
-    """The same over threads, for batches large enough to pay for waking them."""
+    """Advance all N cars over threads, for batches large enough to pay for waking them."""
     n = len(floats)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)

@@ -148,8 +148,7 @@ class Race:
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        run = kernel.advance_parallel if threads_pay(self.n) else kernel.advance_serial
-        run(
+        state_and_actions = (
             self.floats,
             self.ints,
             self.params,
@@ -160,6 +159,10 @@ class Race:
             n_substeps,
             PHYSICS_DT,
         )
+        if threads_pay(self.n):
+            kernel.advance_parallel(*state_and_actions)
+        else:
+            kernel.advance_rows(*state_and_actions, 0, self.n)
 
     def length(self) -> Array:
         """(N,) lap length of the track each car is on [m]."""

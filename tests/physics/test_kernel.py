@@ -96,21 +96,13 @@ def test_threads_change_no_bit(tracks, threads):
     numba.set_num_threads(threads)
     try:
         for actions in wild_actions(203, 20):
-            for race, run in (
-                (serial, kernel.advance_serial),
-                (parallel, kernel.advance_parallel),
-            ):
-                run(
-                    race.floats,
-                    race.ints,
-                    race.params,
-                    race.splits,
-                    race.last_sectors,
-                    race.bank,
-                    actions,
-                    N_SUBSTEPS,
-                    PHYSICS_DT,
-                )
+            for race in (serial, parallel):
+                cars = (race.floats, race.ints, race.params, race.splits, race.last_sectors)
+                arguments = (*cars, race.bank, actions, N_SUBSTEPS, PHYSICS_DT)
+                if race is serial:
+                    kernel.advance_rows(*arguments, 0, race.n)
+                else:
+                    kernel.advance_parallel(*arguments)
     finally:
         numba.set_num_threads(before)
     assert whole_state(serial) == whole_state(parallel)
