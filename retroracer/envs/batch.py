@@ -30,6 +30,23 @@ from retroracer.track.track import Track
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
+_TOLD = [
+    state.X,
+    state.Y,
+    state.HEADING,
+    state.VX,
+    state.VY,
+    state.S,
+    state.OFFSET,
+    state.PROGRESS,
+    state.LAP_START,
+    state.LAST_LAP,
+    state.HALF_LEFT,
+    state.HALF_RIGHT,
+    state.TIME,
+    state.OFF_TIME,
+]
+
 
 class RacingBatch:
     """N independent episodes side by side.
@@ -202,26 +219,24 @@ class RacingBatch:
         off_track, time, off_track_time; SI units. ``lapped`` is True where the last step
         completed a timed lap.
         """
-        f = self.race.floats[rows]
-        g = self.race.ints[rows]
-
-        def column(index: int) -> Array:
-            return np.array(f[:, index])  # a slice's column is a view of the live state
-
-        offset, last = column(state.OFFSET), column(state.LAST_LAP)
+        # Indexing columns by a list copies them, even of a slice: no view of the live state.
+        x, y, heading, vx, vy, s, offset, progress, begun, last, left, right, now, off_time = (
+            self.race.floats[rows][:, _TOLD].T
+        )
+        ints = self.race.ints[rows]
         return {
-            "x": column(state.X),
-            "y": column(state.Y),
-            "heading": column(state.HEADING),
-            "speed": np.hypot(f[:, state.VX], f[:, state.VY]),
-            "s": column(state.S),
+            "x": x,
+            "y": y,
+            "heading": heading,
+            "speed": np.hypot(vx, vy),
+            "s": s,
             "lateral_offset": offset,
-            "progress": column(state.PROGRESS),
-            "lap": np.array(g[:, state.LAP]),
-            "lap_time": f[:, state.TIME] - f[:, state.LAP_START],
+            "progress": progress,
+            "lap": ints[:, state.LAP].copy(),
+            "lap_time": now - begun,
             "last_lap_time": last,
-            "lapped": (g[:, state.STEP_LAP] == 1) & ~np.isnan(last),
-            "off_track": (offset > f[:, state.HALF_LEFT]) | (-offset > f[:, state.HALF_RIGHT]),
-            "time": column(state.TIME),
-            "off_track_time": column(state.OFF_TIME),
+            "lapped": (ints[:, state.STEP_LAP] == 1) & ~np.isnan(last),
+            "off_track": (offset > left) | (-offset > right),
+            "time": now,
+            "off_track_time": off_time,
         }
