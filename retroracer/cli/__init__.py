@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fine-tune": ("retroracer.cli.train", "make a driver a specialist of one track"),
     "play": ("retroracer.cli.play", "race against a trained driver"),
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
+    "limit": ("retroracer.cli.limit", "compute the fastest lap physics allows"),
     "tracks": ("retroracer.cli.tracks", "list, check, draw, import, export or generate tracks"),
     "bench": ("retroracer.cli.bench", "measure environment steps per second"),
 }

@@ -192,6 +192,7 @@ def minimise(
     barrier = max(0.1 * abs(terms.objective) / count, last_barrier)
     z = barrier / s
     penalty, gain = 0.0, np.inf
+    lowest: list[float] = []
     for rounds in range(most_rounds):
         jac = terms.margin_gradient
         gap = terms.margin - s[:inner]
@@ -199,13 +200,16 @@ def minimise(
         off = float(np.abs(residual).max())
         open_ = float(np.abs(gap).max())
         astray = float(np.abs(s * z - barrier).max())
-        near = open_ < 1e-3 and astray < 10.0 * barrier and (
-            off < 10.0 * barrier or gain < 0.1 * barrier * count
-        )
-        if barrier <= last_barrier and near and open_<1e-6:
-            return Solution(x, terms.objective, barrier * count, rounds)
-        if near:
+        cost = penalty * float(np.abs(gap).sum())
+        settled = open_ < 1e-3 and astray < 10.0 * barrier
+        if barrier <= last_barrier and settled:
+            lowest.append(terms.objective + cost)
+            stalled = len(lowest) > 20 and lowest[-20] - lowest[-1] < 0.3 * accuracy
+            if stalled or max(gain, cost) < 0.3 * accuracy:
+                return Solution(x, terms.objective, accuracy, rounds)
+        elif settled and (off < 10.0 * barrier or gain < 0.3 * barrier * count):
             barrier = max(last_barrier, min(0.2 * barrier, barrier**1.4))
+            penalty = 0.0
         if watch:
             watch(rounds, terms.objective, barrier, off, open_, astray, locals().get("exact"), locals().get("length"), locals().get("z_length"), penalty, gain)
 
@@ -251,8 +255,9 @@ def minimise(
         slope = float((terms.gradient * step[column]).sum() - barrier * (ds / s).sum())
         gain = -slope
         if open_sum > 1e-12:
-            penalty = max(penalty, 2.0 * slope / open_sum) if slope > 0 else penalty
-            penalty = max(penalty, 1.5 * float(np.abs(z[:inner] + dz[:inner]).max()))
+            # Enough that closing the gaps pays for what the objective loses by it.
+            curved = float(step @ spread(np.einsum('nij,nj->ni', blocks, step[column]), np.concatenate([ratio[inner:inner+n_low]*step[has_low], -ratio[inner+n_low:]*step[has_high]])))
+            penalty = max(penalty, (slope + 0.5 * curved) / (0.7 * open_sum))
         descent = slope - penalty * open_sum
         merit = terms.objective - barrier * np.log(s).sum() + penalty * open_sum
 

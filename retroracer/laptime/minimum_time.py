@@ -20,7 +20,7 @@ from retroracer.track.geometry import Array
 ENERGY = 100.0
 """Unit of the energy unknowns [m^2/s^2], so that they are of the offsets' size."""
 
-TIME_ACCURACY = 2e-4
+TIME_ACCURACY = 1e-3
 """Of a lap's time as a solution of the discrete problem [s per km, about]."""
 
 _OFFSETS, _ENERGIES = [0, 2, 4], [1, 3]

@@ -1,0 +1,121 @@
+"""``retroracer limit``: the fastest lap physics allows. Owns options, tables and file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.laptime.limit import Limit
+    from retroracer.track.track import Track
+
+EXAMPLES = """examples:
+  retroracer limit monza
+  retroracer limit monza --car formula --json monza.json
+  retroracer limit my_track.yaml --plot line.png"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "limit",
+        help="compute the fastest lap physics allows",
+        description="Compute the minimum-time racing line and lap of a track for a car: a "
+        "flying lap inside track limits, no driver faster. Solved once (seconds), then cached.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("track", metavar="TRACK", help="name, or path of a YAML file")
+    parser.add_argument("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw the line and its speed"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Solve, print, write what was asked for."""
+    from rich.console import Console
+
+    from retroracer.atomic import write_text
+    from retroracer.laptime.limit import limit_of
+    from retroracer.physics.car import load_car
+    from retroracer.track.files import load_track
+
+    if args.plot is not None and args.plot.suffix.lower() != ".png":
+        raise UserError(f"cannot draw into {args.plot}: name a .png file")
+    track, car = load_track(args.track), load_car(args.car)
+    with Console(stderr=True).status(f"solving {track.title or track.name} ..."):
+        limit = limit_of(track, car)
+    print(f"{track.title or track.name}, {track.length:.0f} m, {car.title}")
+    print(f"limit       {lap_text(limit.lap_time)}   mean {mean_kmh(limit):.1f} km/h")
+    print(
+        f"centerline  {lap_text(limit.centerline_time)}   "
+        f"{limit.centerline_time / limit.lap_time:.3f} times the limit"
+    )
+    _print_stretches(track, limit)
+    if args.json is not None:
+        page = limit.to_dict(track, car)
+        write_text(args.json, json.dumps(page, indent=1, allow_nan=False) + "\n")
+    if args.plot is not None:
+        from retroracer.laptime.picture import draw_limit
+
+        draw_limit(args.plot, track, car, limit)
+        print(f"picture: {args.plot}")
+    return 0
+
+
+def lap_text(seconds: float) -> str:
+    """A lap time as people write it: 1:42.217."""
+    minutes, rest = divmod(round(seconds * 1000), 60000)
+    return f"{minutes}:{rest / 1000:06.3f}"
+
+
+def mean_kmh(limit: Limit) -> float:
+    """Mean speed of the lap by the track's length [km/h]."""
+    return 3.6 * limit.length / limit.lap_time
+
+
+def _print_stretches(track: Track, limit: Limit) -> None:
+    """Speeds by sector and, where the track names them, by corner and straight."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in ("", "from", "to", "time", "slowest", "fastest"):
+        table.add_column(name, justify="left" if not name else "right")
+    ends = [0.0, *track.sectors, track.length]
+    stretches = [
+        (f"sector {k + 1}", a, b) for k, (a, b) in enumerate(zip(ends, ends[1:], strict=False))
+    ]
+    for k, group in enumerate((stretches, [(x.name, x.start, x.end) for x in track.labels])):
+        if k:
+            table.add_section()
+        for name, start, end in group:
+            slow, fast, seconds = _stretch(limit, start, end)
+            table.add_row(
+                name,
+                f"{start:.0f} m",
+                f"{end:.0f} m",
+                f"{seconds:.3f} s",
+                f"{3.6 * slow:.0f} km/h",
+                f"{3.6 * fast:.0f} km/h",
+            )
+    Console().print(table)
+
+
+def _stretch(limit: Limit, start: float, end: float) -> tuple[float, float, float]:
+    """Slowest and fastest speed [m/s] and time [s] between two stations [m]."""
+    import numpy as np
+
+    if end <= start:
+        end += limit.length
+    speed = limit.at(limit.speed, np.linspace(start, end, max(2, int(end - start) + 1)))
+    laps, rest = divmod(end, limit.length)
+    seconds = laps * limit.lap_time + limit.time_at(rest) - limit.time_at(start % limit.length)
+    return float(speed.min()), float(speed.max()), float(seconds)
