@@ -20,6 +20,9 @@ from retroracer.track.track import Track
 BLOCK = 8
 """Samples of road in one polygon; neighbours differ a little in shade, which shows speed."""
 
+LINE_WIDTH = 0.2
+"""Width of the white lines along the road [m]."""
+
 RUNOFF_SHOWN = 22.0
 """How far beyond the road's edge a run-off other than grass is drawn [m]."""
 
@@ -108,7 +111,7 @@ class TrackPainter:
         self._kerbs(out, 0, self.track.n, striped=True)
         self._road(out, 0, self.track.n, BLOCK)
         self._rubber(out)
-        self._lines(out, 0, self.track.n)
+        self._lines(out, 0, self.track.n, wide=True)
         self._start(out)
         return out.pack()
 
@@ -137,7 +140,7 @@ class TrackPainter:
             out.add(strip(drop_l, drop_r, first, end), shade(self.palette.shadow, 0.8), SMOOTH)
             out.add(strip(outer_l, outer_r, first, end), self.palette.wall, SMOOTH)
             self._road(out, first, end, BLOCK)
-            self._lines(out, first, end)
+            self._lines(out, first, end, wide=True)
         return out.pack()
 
     def _runoff(self, out: PieceList) -> None:
@@ -219,11 +222,17 @@ class TrackPainter:
             if t.surfaces[which].name == "asphalt":
                 out.add(strip(a, b, first, end), self.palette.rubber)
 
-    def _lines(self, out: PieceList, first: int, end: int) -> None:
-        for line in (self.line_left, self.line_right):
+    def _lines(self, out: PieceList, first: int, end: int, *, wide: bool = False) -> None:
+        t = self.track
+        for line, inside in (
+            (self.line_left, offset_line(t, t.half_width_left - 0.25 - LINE_WIDTH)),
+            (self.line_right, offset_line(t, -(t.half_width_right - 0.25 - LINE_WIDTH))),
+        ):
             for a in range(first, end, 32):
-                i = np.arange(a, min(a + 32, end) + 1) % self.track.n
-                out.add(line[i], self.palette.line, LINE)
+                b = min(a + 32, end)
+                out.add(line[np.arange(a, b + 1) % t.n], self.palette.line, LINE)
+                if wide:
+                    out.add(strip(line, inside, a, b), self.palette.line, FILL)
 
     def _start(self, out: PieceList, *, grid: bool = True) -> None:
         t, p = self.track, self.palette
