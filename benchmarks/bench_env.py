@@ -197,7 +197,7 @@ def measure(repeats: int, quick: bool = False) -> dict[str, Any]:
         repeats: how often each contender is measured, in turns.
         quick: a tenth of the steps, to see that it works.
     """
-    warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore")  # peers announce newer versions of themselves
     before = numba.get_num_threads()
     try:
         field_ = contenders(quick)

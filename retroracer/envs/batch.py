@@ -30,22 +30,24 @@ from retroracer.track.track import Track
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-_TOLD = [
-    state.X,
-    state.Y,
-    state.HEADING,
-    state.VX,
-    state.VY,
-    state.S,
-    state.OFFSET,
-    state.PROGRESS,
-    state.LAP_START,
-    state.LAST_LAP,
-    state.HALF_LEFT,
-    state.HALF_RIGHT,
-    state.TIME,
-    state.OFF_TIME,
-]
+_TOLD = np.array(
+    [
+        state.X,
+        state.Y,
+        state.HEADING,
+        state.VX,
+        state.VY,
+        state.S,
+        state.OFFSET,
+        state.PROGRESS,
+        state.LAP_START,
+        state.LAST_LAP,
+        state.HALF_LEFT,
+        state.HALF_RIGHT,
+        state.TIME,
+        state.OFF_TIME,
+    ]
+)
 
 
 class RacingBatch:
@@ -120,7 +122,9 @@ class RacingBatch:
         """
         if seed is not None:
             self._build(seed)
-        self.pool.users[:] = 0
+        self.pool.users[:] = np.bincount(
+            self.race.ints[:, state.TRACK], minlength=len(self.pool.users)
+        )
         self.obs = np.empty_like(self.obs)
         self.terms[:] = 0.0
         self._begin(self._rows)
@@ -135,6 +139,7 @@ class RacingBatch:
             race.splits,
             race.last_sectors,
             race.bank,
+            self.pool.users,
             self._row,
             self._ranges,
             rows,
@@ -207,7 +212,6 @@ class RacingBatch:
             self.ended = self.snapshot(done)
             self.ended["terms"] = self.terms[done]
             self.ended["sector_times"] = race.last_sectors[done]
-            self.pool.release(race.ints[done, state.TRACK])
             self._begin(done)
         self.pool.age(self.n, self.rng)
         return out.obs, out.reward, out.terminated, out.truncated

@@ -27,6 +27,7 @@ from retroracer.envs.variety import (
 from retroracer.physics import car as c
 from retroracer.physics.kernel import advance_rows
 from retroracer.physics.placing import place_car
+from retroracer.physics.state import TRACK
 from retroracer.track import bank as b
 from retroracer.track.geometry import Array
 
@@ -208,6 +209,7 @@ def begin_episodes(  # type: ignore[no-untyped-def]
     splits,
     last_splits,
     bank,
+    users,
     base,
     ranges,
     rows,
@@ -227,6 +229,7 @@ def begin_episodes(  # type: ignore[no-untyped-def]
         splits: (N, MAX_SECTORS).
         last_splits: (N, MAX_SECTORS).
         bank: the packed tracks.
+        users: (T,) how many cars are on each, updated.
         base: (N_PARAMS,) the car that is varied.
         ranges: ``variety.Ranges``.
         rows: (M,) which cars.
@@ -242,6 +245,8 @@ def begin_episodes(  # type: ignore[no-untyped-def]
         slot = slots[k]
         draw = draws[k]
         facts = bank.facts[slot]
+        users[ints[i, TRACK]] -= 1
+        users[slot] += 1
         vary_car(params[i], base, ranges, draw)
         if ranges.grid:
             s, offset, error, speed = -facts[b.GRID_GAP], 0.0, 0.0, 0.0

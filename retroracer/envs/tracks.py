@@ -31,6 +31,8 @@ ROOM = 2400
 class TrackPool:
     """Tracks by slot, and the bank that packs them.
 
+    ``users`` counts the cars on each slot; whoever places them keeps it (``episodes``).
+
     Args:
         tracks: the tracks to draw from; None makes random ones without end.
         n_cars: how many cars will drive; one car gets a new random track every episode.
@@ -78,21 +80,15 @@ class TrackPool:
         return track.reversed() if rng.random() < self._variety.reverse else track
 
     def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Choose the slots (count,) of the next episodes' tracks and count their users."""
+        """Choose the slots (count,) of the next episodes' tracks."""
         if self.endless:
             if len(self.tracks) == 1:
                 self._renew(0, rng)
-            slots = rng.integers(len(self.tracks), size=count)
-        else:
-            slots = rng.integers(self._given, size=count)
-            if len(self.tracks) > self._given:
-                slots += self._given * (rng.random(count) < self._variety.reverse)
-        np.add.at(self.users, slots, 1)
+            return (rng.random(count) * len(self.tracks)).astype(np.int64)
+        slots = (rng.random(count) * self._given).astype(np.int64)
+        if len(self.tracks) > self._given:
+            slots += self._given * (rng.random(count) < self._variety.reverse)
         return slots
-
-    def release(self, slots: npt.NDArray[np.int64]) -> None:
-        """Count cars off their slots (M,)."""
-        np.subtract.at(self.users, slots, 1)
 
     def age(self, steps: int, rng: np.random.Generator) -> None:
         """Tell that cars took ``steps`` steps; now and then fills an idle slot anew."""
