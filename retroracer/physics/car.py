@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from retroracer.errors import UserError
+from retroracer.track.bank import BODY_REACH
 from retroracer.track.geometry import Array
 
 GRAVITY = 9.81
@@ -98,6 +99,11 @@ class Car:
         for share in ("drive_front", "brake_front", "aero_front", "longitudinal_use"):
             if getattr(self, share) > 1.0:
                 raise ValueError(f"{share} is a share, at most 1: {getattr(self, share)}")
+        if self.length + self.width > 2.0 * BODY_REACH:
+            raise ValueError(
+                f"length and width together may be {2.0 * BODY_REACH:g} m, so that walls are "
+                f"met in time: {self.length} + {self.width}"
+            )
 
     def row(self) -> Array:
         """The (N_PARAMS,) row of numbers the kernel reads, derived quantities included."""

@@ -41,7 +41,7 @@ LENGTH, SPACING, CLOSING_TURN, TOTAL_BEND, GRID_GAP, START_SIDE, N_SECTORS, SECT
 MAX_SECTORS = 8
 
 BODY_REACH = 6.0
-"""No car's body reaches further from its centre [m]; ``physics.race`` holds cars to it."""
+"""No car's body reaches further from its centre [m]; ``physics.car`` holds cars to it."""
 
 
 class TrackBank(NamedTuple):

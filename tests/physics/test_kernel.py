@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numba
@@ -344,3 +345,22 @@ def test_a_car_at_rest_stays_where_it_is(car):
         race.advance(np.array([[0.7, 0.0]]))
     assert np.hypot(race.x[0] - x, race.y[0] - y) < 1e-9
     assert race.speed[0] < 1e-9
+
+
+def test_a_car_too_large_to_meet_walls_in_time_is_refused():
+    with pytest.raises(ValueError, match="length and width"):
+        replace(load_car("gt"), length=11.0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, 0.8, np.pi / 2])
+def test_a_wall_is_met_by_the_corner_that_comes_first(angle):
+    """The body's reach is greatest at the diagonal, where the wall must not be missed."""
+    car = load_car("gt")
+    race = Race([walled(distance=9.0)], car)
+    body = 0.5 * car.width * np.cos(angle) + 0.5 * car.length * np.sin(angle)
+    race.place(s=100.0, lateral_offset=9.0 - body + 0.05, heading_error=angle)
+    race.advance(np.zeros((1, 2)), 1)
+    assert race.lateral_offset[0] == pytest.approx(9.0 - body, abs=1e-3)
+    race.place(s=100.0, lateral_offset=9.0 - body - 0.05, heading_error=angle)
+    race.advance(np.zeros((1, 2)), 1)
+    assert race.lateral_offset[0] == pytest.approx(9.0 - body - 0.05, abs=1e-3)
