@@ -54,10 +54,10 @@ class Reward(NamedTuple):
 
     progress: float = 0.2
     time: float = -1.0
-    off_track: float = -20.0
+    off_track: float = -10.0
     wall: float = -10.0
     impact: float = -0.5
-    crash: float = -10.0
+    crash: float = -5.0
 
 
 REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash")
@@ -75,7 +75,7 @@ class Ending(NamedTuple):
     """
 
     off_track: float = 2.0
-    stall: float = 6.0
+    stall: float = 3.0
     stall_distance: float = 6.0
     laps: int = 0
     time: float = 60.0

@@ -78,6 +78,8 @@ class Session:
     def restart(self) -> None:
         """Everybody back to the grid, clocks at zero."""
         self.race.start_on_grid()
+        if self.human and self.policies:
+            self._move_aside()
         n = self.race.n
         self.actions = np.zeros((n, 2))
         self.ticks = 0
@@ -85,6 +87,18 @@ class Session:
         self.finish: list[float | None] = [None] * n
         self.traces = [Trace() for _ in range(n)]
         self.before = self.pose()
+
+    def _move_aside(self) -> None:
+        """Your place is beside the agent's, which is where it stands in evaluation."""
+        race = self.race
+        side = float(self.track.start_side or 1)
+        half = race.floats[0, state.HALF_LEFT if side > 0 else state.HALF_RIGHT]
+        race.place(
+            rows=[0],
+            s=float(race.s[0]),
+            lateral_offset=side * 0.45 * float(half),
+            grid=True,
+        )
 
     def pose(self) -> np.ndarray:
         """(N, 3) x [m], y [m], heading [rad] of all cars, a copy."""

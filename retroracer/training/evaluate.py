@@ -116,6 +116,11 @@ class Report:
             "worst_ratio": max(ratios, default=None),
         }
 
+    def with_limits(self, limits: Sequence[float | None]) -> Report:
+        """The same with the minimum lap times [s] of its tracks, one a result."""
+        pairs = zip(self.results, limits, strict=True)
+        return Report(self.model, tuple(dataclasses.replace(r, limit_s=t) for r, t in pairs))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as ``evaluate --json`` writes it."""
         rows = []

@@ -47,7 +47,7 @@ class RunSettings:
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
     episode: Annotated[float, Range(low=1)] = 60.0
-    sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16))
+    sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16, n_steps=3))
     variety: Variety = TRAINING
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ FINE_TUNING = RunSettings(
     minutes=5.0,
     cars=64,
     memory=300_000,
-    sac=SacSettings(learning_rate=1e-4, gradient_steps=16),
+    sac=SacSettings(learning_rate=1e-4, gradient_steps=16, n_steps=3),
     variety=Variety(start="random", standing=0.2, heading=0.05),
 )
 """What makes a specialist of a generalist: its track only, a lower rate, its own experience."""
