@@ -11,7 +11,7 @@ from retroracer.errors import UserError
 
 if TYPE_CHECKING:
     from retroracer.track.track import Track
-    from retroracer.training.evaluate import Report, Result
+    from retroracer.training.evaluate import Entry, Report, Result
 
 TABLE_ROWS = 40
 """Longer lists show only the tracks on which somebody failed."""
@@ -41,6 +41,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--seed", type=int, default=0, metavar="S", help="of the random tracks (default 0)"
     )
     parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
+    parser.add_argument(
+        "--no-limit",
+        action="store_true",
+        help="do not compute the limits of tracks (the first time takes a second a track)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument(
         "--picture",
@@ -68,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     trace = LapTrace(row=0) if args.picture else None
     with Console(stderr=True).status(f"evaluating on {len(tracks)} tracks ..."):
         reports = evaluate(entries, tracks, watch=trace)
+    if not args.no_limit:
+        reports = _with_limits(reports, entries, tracks)
     _print(reports, tracks)
     if args.json:
         whole = [r.to_dict() for r in reports]
@@ -79,6 +86,23 @@ def run(args: argparse.Namespace) -> int:
         draw_lap(args.picture, tracks[0], trace, reports[0])
         print(f"picture: {args.picture}")
     return 0
+
+
+def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track]) -> list[Report]:
+    """Fill in the minimum lap time of every track for every driver's car."""
+    from rich.console import Console
+
+    from retroracer.laptime.many import lap_limits
+
+    cars = list(dict.fromkeys(entry.car for entry in entries))
+    with Console(stderr=True).status("limits ...") as status:
+        times = lap_limits(
+            [(track, car) for car in cars for track in tracks],
+            lambda done, count: status.update(f"limits: {done} of {count} solved"),
+        )
+    m = len(tracks)
+    of = {car: times[k * m : (k + 1) * m] for k, car in enumerate(cars)}
+    return [r.with_limits(of[e.car]) for r, e in zip(reports, entries, strict=True)]
 
 
 def _tracks(args: argparse.Namespace) -> list[Track]:
@@ -116,7 +140,10 @@ def _print(reports: list[Report], tracks: list[Track]) -> None:
     totals = []
     for report in reports:
         s = report.summary()
-        totals.append(f"{s['completed']}/{s['tracks']} completed, {s['clean']} clean")
+        text = f"{s['completed']}/{s['tracks']} completed, {s['clean']} clean"
+        if s["median_ratio"] is not None:
+            text += f", {s['median_ratio']:.3f} of the limit"
+        totals.append(text)
     table.add_row("all", "", *totals)
     Console().print(table)
 
@@ -126,4 +153,6 @@ def _cell(result: Result) -> str:
         return f"{result.ended} in lap {result.laps + 1}"
     minutes, seconds = divmod(result.lap_time_s, 60.0)
     time = f"{minutes:.0f}:{seconds:06.3f}"
+    if result.ratio is not None:
+        time += f"  x{result.ratio:.3f}"
     return time if result.clean else f"{time}, {result.off_track_s:.1f} s off"

@@ -146,9 +146,7 @@ class _Table:
         i, j = u.astype(np.int64), w.astype(np.int64)
         corner = i * self.columns + j
         shift = np.arange(4)
-        near = self.flat[
-            corner[:, None, None] + shift[:, None] * self.columns + shift[None, :]
-        ]
+        near = self.flat[corner[:, None, None] + shift[:, None] * self.columns + shift[None, :]]
         (bu, du, ddu), (bw, dw, ddw) = _cubic(u - i), _cubic(w - j)
         along = (near * bw[:, None, :]).sum(axis=2)
         value = (along * bu).sum(axis=1)

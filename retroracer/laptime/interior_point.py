@@ -1,10 +1,10 @@
 """Minimisation over a ring: variables whose terms and constraints couple only neighbours.
 
-Owns: a primal-dual interior-point method that stays strictly inside the constraints, and the
-factorisation of its cyclic banded matrices. Knows no cars and no tracks.
+Owns: a primal-dual interior-point method with slacks for the constraints. Knows no cars and
+no tracks.
 
-Source: J. Nocedal and S. Wright, Numerical Optimization, 2nd ed., ch. 19 (barrier methods,
-inertia correction, choice of the barrier parameter).
+Source: J. Nocedal and S. Wright, Numerical Optimization, 2nd ed., ch. 18.3 (merit function),
+18.11 (second-order correction) and 19 (barrier methods).
 """
 
 from __future__ import annotations
@@ -14,8 +14,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from retroracer.laptime.cyclic import CyclicBand
 from retroracer.track.geometry import Array
+
+OPEN = 1e-3
+"""Constraints may be violated by this much in an answer (a thousandth of the grip)."""
+
+
+class NotConvergedError(RuntimeError):
+    """The method stopped without reaching its accuracy."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Terms:
 
     Attributes:
         objective: the sum to be minimised.
-        margin: (E,) value of each element's constraint, feasible where > 0.
+        margin: (E,) value of each element's constraint, feasible where >= 0.
         gradient: (E, m) of each element's part of the objective.
         hessian: (E, m, m) likewise.
         margin_gradient: (E, m).
@@ -40,7 +49,7 @@ class Terms:
 
 
 class Ring(Protocol):
-    """A problem on a ring: element k couples variables ``stride * k + shift + (0 .. m - 1)``.
+    """A problem on a ring: element k couples variables ``stride * k + shift + (0 .. width - 1)``.
 
     Attributes:
         stride: variables per element.
@@ -62,234 +71,235 @@ class Ring(Protocol):
         """Everything."""
 
 
-RED = 0.1
-FAC = 0.2
-MODE = lambda v: np.abs(v)
-
-
-class NotConvergedError(RuntimeError):
-    """The method stopped without reaching its accuracy."""
-
-
 @dataclass(frozen=True)
 class Solution:
     """Where the method arrived.
 
     Attributes:
         x: the variables.
-        objective: there; above the (local) minimum by about ``gap``.
-        gap: number of constraints times the last barrier parameter.
+        objective: there, within the accuracy of a local minimum.
         rounds: Newton steps taken.
     """
 
     x: Array
     objective: float
-    gap: float
     rounds: int
 
 
-class _Cyclic:
-    """A symmetric matrix whose entries lie within a band that closes round the corner."""
+@dataclass(frozen=True)
+class _Direction:
+    """A step of variables (x), slacks (s) and multipliers (z)."""
 
-    def __init__(self, size: int, band: int) -> None:
-        self.size, self.band = size, band
-        self.diagonals = np.zeros((band + 1, size))  # [d, j] is the entry (j, (j + d) mod size)
-
-    def add_blocks(self, first: Array, blocks: Array) -> None:
-        """Add (E, m, m) symmetric blocks whose rows begin at ``first`` (E,) mod size."""
-        m = blocks.shape[1]
-        for row in range(m):
-            at = (first + row) % self.size
-            for column in range(row, m):
-                # Elements are a stride apart, so one row is never hit twice at once.
-                self.diagonals[column - row, at] += blocks[:, row, column]
-
-    def factor(self) -> Callable[[Array], Array] | None:
-        """A function that solves A x = right; None if A is not positive definite."""
-        from scipy.linalg import (
-            LinAlgError,
-            cho_factor,
-            cho_solve,
-            cho_solve_banded,
-            cholesky_banded,
-        )
-
-        n, b, d = self.size, self.band, self.diagonals
-        cut = n - b
-        upper = np.zeros((b + 1, cut))
-        for k in range(b + 1):
-            upper[b - k, k:] = d[k, : cut - k]
-        border, corner = np.zeros((cut, b)), np.zeros((b, b))
-        for k in range(b + 1):
-            for j in range(max(cut - k, 0), n):
-                i = (j + k) % n
-                if j < cut:
-                    border[j, i - cut] += d[k, j]
-                elif i < cut:
-                    border[i, j - cut] += d[k, j]
-                else:
-                    corner[j - cut, i - cut] = corner[i - cut, j - cut] = d[k, j]
-        try:
-            band = (cholesky_banded(upper, check_finite=False), False)
-            through = cho_solve_banded(band, border, check_finite=False)
-            rest = cho_factor(corner - border.T @ through)
-        except (LinAlgError, ValueError):
-            return None
-
-        def solve(right: Array) -> Array:
-            inner = cho_solve_banded(band, right[:cut], check_finite=False)
-            last = cho_solve(rest, right[cut:] - border.T @ inner)
-            return np.concatenate([inner - through @ last, last])
-
-        return solve
+    x: Array
+    s: Array
+    z: Array
 
 
-def minimise(
-    problem: Ring,
-    start: Array,
-    accuracy: float,
-    most_rounds: int = 400,
-    watch: Callable[[int, float, float], None] | None = None,
-) -> Solution:
+def minimise(problem: Ring, start: Array, accuracy: float, most_rounds: int = 400) -> Solution:
     """Find a local minimum.
 
     Args:
         problem: what to minimise.
-        start: (stride * E,) strictly inside all constraints.
+        start: (stride * E,) strictly inside the bounds; the constraints may be violated.
         accuracy: of the objective, in its unit.
         most_rounds: Newton steps allowed.
-        watch: called with (round, objective, barrier parameter) in each.
 
     Raises:
-        ValueError: if the start is not strictly feasible.
+        ValueError: if the start is not strictly inside the bounds.
         NotConvergedError: if the accuracy was not reached.
     """
-    x = np.array(start, float)
-    size, width = len(x), problem.width
-    first = (problem.stride * np.arange(size // problem.stride) + problem.shift) % size
-    column = (first[:, None] + np.arange(width)) % size
-    has_low, has_high = np.isfinite(problem.low), np.isfinite(problem.high)
-    n_low = int(has_low.sum())
-
-    def bounds(x: Array) -> Array:
-        return np.concatenate([(x - problem.low)[has_low], (problem.high - x)[has_high]])
-
-    def spread(parts: Array, per_bound: Array) -> Array:
-        out = np.bincount(column.ravel(), parts.ravel(), minlength=size)
-        out[has_low] += per_bound[:n_low]
-        out[has_high] -= per_bound[n_low:]
-        return out
-
-    terms = problem.terms(x)
-    room = bounds(x)
-    if not (room > 0.0).all():
-        raise ValueError("the start is not strictly inside the bounds")
-    inner = len(terms.margin)
-    # Slacks: s = margin is an equation that may be open on the way; the bounds always hold.
-    s = np.concatenate([np.maximum(terms.margin, 0.01), room])
-    count = len(s)
-    last_barrier = accuracy / count
-    barrier = max(0.1 * abs(terms.objective) / count, last_barrier)
-    z = barrier / s
-    penalty, gain = 0.0, np.inf
-    lowest: list[float] = []
+    search = _Search(problem, start, accuracy)
     for rounds in range(most_rounds):
-        jac = terms.margin_gradient
-        gap = terms.margin - s[:inner]
-        residual = spread(terms.gradient - z[:inner, None] * jac, -z[inner:])
-        off = float(np.abs(residual).max())
-        open_ = float(np.abs(gap).max())
-        astray = float(np.abs(s * z - barrier).max())
-        cost = penalty * float(np.abs(gap).sum())
-        settled = open_ < 1e-3 and astray < 10.0 * barrier
-        if barrier <= last_barrier and settled:
-            lowest.append(terms.objective + cost)
-            stalled = len(lowest) > 20 and lowest[-20] - lowest[-1] < 0.3 * accuracy
-            if stalled or max(gain, cost) < 0.3 * accuracy:
-                return Solution(x, terms.objective, accuracy, rounds)
-        elif settled and (off < 10.0 * barrier or gain < 0.3 * barrier * count):
-            barrier = max(last_barrier, min(0.2 * barrier, barrier**1.4))
-            penalty = 0.0
-        if watch:
-            watch(rounds, terms.objective, barrier, off, open_, astray, locals().get("exact"), locals().get("length"), locals().get("z_length"), penalty, gain)
+        if search.arrived():
+            return Solution(search.x, search.terms.objective, rounds)
+        search.advance()
+    raise NotConvergedError(f"not there after {most_rounds} steps")
 
-        ratio = z / s
-        blocks = (
-            terms.hessian
-            - z[:inner, None, None] * terms.margin_hessian
-            + ratio[:inner, None, None] * jac[:, :, None] * jac[:, None, :]
+
+class _Search:
+    """The state of a search and its Newton step.
+
+    The constraints are margin(x) = s with slacks s > 0, an equation that may be open on the
+    way; bounds have slacks too, which always hold. The barrier keeps slacks positive: their
+    multipliers are z = barrier / s at the minimum of each stage.
+    """
+
+    def __init__(self, problem: Ring, start: Array, accuracy: float) -> None:
+        self.problem, self.accuracy = problem, accuracy
+        self.x = np.array(start, float)
+        self.size = len(self.x)
+        elements = self.size // problem.stride
+        first = problem.stride * np.arange(elements, dtype=np.int64) + problem.shift
+        self.first: npt.NDArray[np.int64] = first % self.size
+        self.column = (self.first[:, None] + np.arange(problem.width)) % self.size
+        self.has_low = np.isfinite(problem.low)
+        self.has_high = np.isfinite(problem.high)
+        self.terms = problem.terms(self.x)
+        room = self._room(self.x)
+        if not (room > 0.0).all():
+            raise ValueError("the start is not strictly inside the bounds")
+        self.inner = elements
+        self.high = elements + int(self.has_low.sum())
+        self.s = np.concatenate([np.maximum(self.terms.margin, 0.01), room])
+        self.last_barrier = accuracy / len(self.s)
+        self.barrier = max(0.1 * abs(self.terms.objective) / len(self.s), self.last_barrier)
+        self.z = self.barrier / self.s
+        self.penalty, self.gain = 0.0, np.inf
+        self.history: list[float] = []
+
+    def arrived(self) -> bool:
+        """Whether to stop; on the way, begins the next stage where this one is done."""
+        terms, z = self.terms, self.z
+        open_ = np.abs(terms.margin - self.s[: self.inner])
+        cost = self.penalty * float(open_.sum())
+        settled = (
+            float(open_.max()) < OPEN
+            and float(np.abs(self.s * z - self.barrier).max()) < 10.0 * self.barrier
         )
-        exact = True
-        solve = None
-        while solve is None:
-            matrix = _Cyclic(size, width - 1)
-            matrix.add_blocks(first, blocks)
-            matrix.diagonals[0, has_low] += ratio[inner : inner + n_low]
-            matrix.diagonals[0, has_high] += ratio[inner + n_low :]
-            solve = matrix.factor()
-            if solve is None:
-                if not exact:
-                    raise NotConvergedError("no descent direction")
-                values, vectors = np.linalg.eigh(blocks)
-                values = np.abs(values) + 1e-9
-                blocks = np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
-                exact = False
-
-        def direction(gap: Array) -> tuple[Array, Array, Array]:
-            push = barrier / s
-            push[:inner] -= ratio[:inner] * gap
-            right = spread(push[:inner, None] * jac - terms.gradient, push[inner:])
-            step = solve(right)
-            ds = np.concatenate(
-                [(jac * step[column]).sum(axis=1) + gap, step[has_low], -step[has_high]]
+        if not settled:
+            return False
+        if self.barrier <= self.last_barrier:
+            self.history.append(terms.objective + cost)
+            stalled = (
+                len(self.history) > 20
+                and self.history[-20] - self.history[-1] < 0.3 * self.accuracy
             )
-            return step, ds, barrier / s - z - ratio * ds
+            return stalled or max(self.gain, cost) < 0.3 * self.accuracy
+        slope = self._spread(
+            terms.gradient - z[: self.inner, None] * terms.margin_gradient, -z[self.inner :]
+        )
+        if float(np.abs(slope).max()) < 10.0 * self.barrier or self.gain < 0.3 * self.barrier * len(
+            self.s
+        ):
+            self.barrier = max(self.last_barrier, min(0.2 * self.barrier, self.barrier**1.4))
+            self.penalty = 0.0
+        return False
 
-        def furthest(step: Array, ds: Array) -> float:
-            shrinking = ds < 0.0
-            return min(1.0, float((-keep * s[shrinking] / ds[shrinking]).min(initial=1.0)))
-
-        keep = max(0.99, 1.0 - barrier * count)
-        step, ds, dz = direction(gap)
+    def advance(self) -> None:
+        """Take one Newton step, shortened until it improves the merit function."""
+        terms = self.terms
+        blocks, solve = self._factored()
+        gap = terms.margin - self.s[: self.inner]
         open_sum = float(np.abs(gap).sum())
-        slope = float((terms.gradient * step[column]).sum() - barrier * (ds / s).sum())
-        gain = -slope
+        step = self._direction(solve, gap)
+        slope = float((terms.gradient * step.x[self.column]).sum())
+        slope -= self.barrier * float((step.s / self.s).sum())
+        self.gain = -slope
         if open_sum > 1e-12:
             # Enough that closing the gaps pays for what the objective loses by it.
-            curved = float(step @ spread(np.einsum('nij,nj->ni', blocks, step[column]), np.concatenate([ratio[inner:inner+n_low]*step[has_low], -ratio[inner+n_low:]*step[has_high]])))
-            penalty = max(penalty, (slope + 0.5 * curved) / (0.7 * open_sum))
-        descent = slope - penalty * open_sum
-        merit = terms.objective - barrier * np.log(s).sum() + penalty * open_sum
-
-        def merit_at(length: float, step: Array, ds: Array):
-            objective, margin = problem.value(x + length * step)
-            new_s = s + length * ds
-            g = margin - new_s[:inner]
-            return objective - barrier * np.log(new_s).sum() + penalty * np.abs(g).sum(), g
-
-        length = furthest(step, ds)
+            curved = float(step.x @ self._times(blocks, step.x))
+            self.penalty = max(self.penalty, (slope + 0.5 * curved) / (0.7 * open_sum))
+        descent = slope - self.penalty * open_sum
+        merit = self._merit(terms.objective, self.s, gap)
+        length = self._furthest(step)
         for attempt in range(40):
-            new, g = merit_at(length, step, ds)
+            new, new_gap = self._merit_at(length, step)
             if new <= merit + 1e-4 * length * descent + 1e-12 * abs(merit):
                 break
             if attempt == 0 and np.isfinite(new):
-                # The constraints bend: aim again, at where they were met (second-order correction).
-                step2, ds2, dz2 = direction(length * gap + g)
-                length2 = furthest(step2, ds2)
-                new, g = merit_at(length2, step2, ds2)
-                if new <= merit + 1e-4 * length * descent:
-                    step, ds, dz, length = step2, ds2, dz2, length2
+                # The constraints bend: aim again at where they were met.
+                again = self._direction(solve, length * gap + new_gap)
+                reach = self._furthest(again)
+                if self._merit_at(reach, again)[0] <= merit + 1e-4 * length * descent:
+                    step, length = again, reach
                     break
             length *= 0.5
         else:
-            raise NotConvergedError(f"no progress after {rounds} rounds")
-        falling = dz < 0.0
-        z_length = min(1.0, float((-keep * z[falling] / dz[falling]).min(initial=1.0)))
-        x = x + length * step
-        terms = problem.terms(x)
-        s = s + length * ds
-        s[inner:] = bounds(x)
-        # A margin wider than its slack gives the slack room at no cost.
-        s[:inner] = np.maximum(s[:inner], terms.margin)
-        z = np.clip(z + z_length * dz, barrier / s / 1e8, 1e8 * barrier / s)
-    raise NotConvergedError(f"not there after {most_rounds} rounds")
+            raise NotConvergedError("no further progress")
+        self._take(step, length)
+
+    def _take(self, step: _Direction, length: float) -> None:
+        keep = self._kept()
+        falling = step.z < 0.0
+        z_length = min(1.0, float((-keep * self.z[falling] / step.z[falling]).min(initial=1.0)))
+        self.x = self.x + length * step.x
+        self.terms = self.problem.terms(self.x)
+        self.s = self.s + length * step.s
+        self.s[self.inner :] = self._room(self.x)
+        # Where there is more margin than slack, the slack may have it.
+        self.s[: self.inner] = np.maximum(self.s[: self.inner], self.terms.margin)
+        central = self.barrier / self.s
+        self.z = np.clip(self.z + z_length * step.z, 1e-8 * central, 1e8 * central)
+
+    def _factored(self) -> tuple[Array, Callable[[Array], Array]]:
+        """The reduced matrix's blocks, made convex if need be, and its solver."""
+        terms, ratio = self.terms, self.z / self.s
+        jac = terms.margin_gradient
+        blocks = (
+            terms.hessian
+            - self.z[: self.inner, None, None] * terms.margin_hessian
+            + ratio[: self.inner, None, None] * jac[:, :, None] * jac[:, None, :]
+        )
+        solve = self._matrix(blocks).factor()
+        if solve is None:
+            # Bend every element's negative curvature up: keeps the scale of each direction,
+            # where adding a multiple of the identity would freeze all of them.
+            values, vectors = np.linalg.eigh(blocks)
+            values = np.abs(values) + 1e-9
+            blocks = np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
+            solve = self._matrix(blocks).factor()
+        if solve is None:
+            raise NotConvergedError("no descent direction")
+        return blocks, solve
+
+    def _matrix(self, blocks: Array) -> CyclicBand:
+        matrix = CyclicBand(self.size, self.problem.width - 1)
+        matrix.add_blocks(self.first, blocks)
+        ratio = self.z / self.s
+        matrix.diagonals[0, self.has_low] += ratio[self.inner : self.high]
+        matrix.diagonals[0, self.has_high] += ratio[self.high :]
+        return matrix
+
+    def _times(self, blocks: Array, v: Array) -> Array:
+        """The reduced matrix times a vector."""
+        ratio = self.z / self.s
+        low = ratio[self.inner : self.high] * v[self.has_low]
+        high = -ratio[self.high :] * v[self.has_high]
+        parts = (blocks @ v[self.column][:, :, None])[:, :, 0]
+        return self._spread(parts, np.concatenate([low, high]))
+
+    def _direction(self, solve: Callable[[Array], Array], gap: Array) -> _Direction:
+        """The Newton step that closes the gaps (E,) between margins and slacks."""
+        terms, ratio = self.terms, self.z / self.s
+        push = self.barrier / self.s
+        push[: self.inner] -= ratio[: self.inner] * gap
+        pull = push[: self.inner, None] * terms.margin_gradient - terms.gradient
+        x = solve(self._spread(pull, push[self.inner :]))
+        s = np.concatenate(
+            [
+                (terms.margin_gradient * x[self.column]).sum(axis=1) + gap,
+                x[self.has_low],
+                -x[self.has_high],
+            ]
+        )
+        return _Direction(x, s, self.barrier / self.s - self.z - ratio * s)
+
+    def _merit(self, objective: float, s: Array, gap: Array) -> float:
+        open_ = self.penalty * float(np.abs(gap).sum())
+        return objective - self.barrier * float(np.log(s).sum()) + open_
+
+    def _merit_at(self, length: float, step: _Direction) -> tuple[float, Array]:
+        objective, margin = self.problem.value(self.x + length * step.x)
+        s = self.s + length * step.s
+        gap = margin - s[: self.inner]
+        return self._merit(objective, s, gap), gap
+
+    def _furthest(self, step: _Direction) -> float:
+        """The longest share of a step that keeps the slacks positive."""
+        down = step.s < 0.0
+        return min(1.0, float((-self._kept() * self.s[down] / step.s[down]).min(initial=1.0)))
+
+    def _kept(self) -> float:
+        return max(0.99, 1.0 - self.barrier * len(self.s))
+
+    def _room(self, x: Array) -> Array:
+        low, high = x - self.problem.low, self.problem.high - x
+        return np.concatenate([low[self.has_low], high[self.has_high]])
+
+    def _spread(self, parts: Array, by_bound: Array) -> Array:
+        """Sum elements' parts (E, m) and the bounds' into a vector over the variables."""
+        out = np.bincount(self.column.ravel(), parts.ravel(), minlength=self.size).astype(float)
+        split = self.high - self.inner
+        out[self.has_low] += by_bound[:split]
+        out[self.has_high] -= by_bound[split:]
+        return out

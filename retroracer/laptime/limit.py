@@ -122,19 +122,22 @@ def known_limit(track: Track, car: Car) -> Limit | None:
     return _read(_cached_at(track, car))
 
 
-def solve(track: Track, car: Car, coarsest: float = 5.0, finest: float = 2.0) -> Limit:
+def solve(
+    track: Track, car: Car, margin: float = 0.0, coarsest: float = 5.0, finest: float = 2.0
+) -> Limit:
     """Solve for the limit.
 
     Args:
         track: the track.
         car: the car.
+        margin: left free beside the edges of the road [m], for a driver to err in.
         coarsest: distance between nodes on straights [m].
         finest: in the tightest corners [m].
 
     Raises:
         UserError: if no limit could be found.
     """
-    road = ribbon(track, car.width, coarsest, finest)
+    road = ribbon(track, car.width, margin, coarsest, finest)
     grips = grips_of(track, car, road)
     zero = np.zeros(len(road.s))
     try:
@@ -196,9 +199,7 @@ def _cached_at(track: Track, car: Car) -> Path:
 def _read(path: Path) -> Limit | None:
     try:
         with np.load(path, allow_pickle=False) as page:
-            values = {
-                k: float(page[k]) if page[k].ndim == 0 else page[k] for k in page.files
-            }
+            values = {k: float(page[k]) if page[k].ndim == 0 else page[k] for k in page.files}
         return Limit(**values)
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # not there, or not ours to read: solve again

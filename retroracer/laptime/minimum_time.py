@@ -53,7 +53,6 @@ class Grips:
             )
         return out
 
-
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
         """As ``Envelope.use``, each node on its own surface."""
         out = np.empty(self.count)

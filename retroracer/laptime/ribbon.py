@@ -49,12 +49,19 @@ class Ribbon:
         return np.asarray(self.xy + offset[:, None] * self.normal)
 
 
-def ribbon(track: Track, car_width: float, coarsest: float = 5.0, finest: float = 2.0) -> Ribbon:
+def ribbon(
+    track: Track,
+    car_width: float,
+    margin: float = 0.0,
+    coarsest: float = 5.0,
+    finest: float = 2.0,
+) -> Ribbon:
     """Lay nodes along a track.
 
     Args:
         track: the track.
         car_width: a car's body [m], which must pass between the walls.
+        margin: left free inside the edges of the road [m].
         coarsest: distance between nodes on straights [m].
         finest: in the tightest corners.
     """
@@ -84,6 +91,7 @@ def ribbon(track: Track, car_width: float, coarsest: float = 5.0, finest: float 
 
     def room(half_width: Array, wall: Array, inward: Array) -> Array:
         free = np.minimum(half_width, np.maximum(wall - 0.5 * car_width, 0.05))
+        free = np.maximum(free - margin, 0.5 * free)
         return np.minimum(at(free), FOLD / np.maximum(inward, 1e-9))
 
     return Ribbon(
