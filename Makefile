@@ -1,5 +1,8 @@
 # The README's commands. Everything is installed into .venv, once.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that really runs and is new enough; a name on the path may be an empty shim.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+  $$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 MINUTES ?= 5
 
@@ -12,8 +15,8 @@ help:
 	@echo "make bench   measure the simulator beside its peers"
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "RetroRacer needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Say make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' || \
+	  { echo "RetroRacer needs Python 3.11 or later. Install it, or say make PYTHON=/path/to/python3.11"; exit 2; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "No venv module: install it (Debian, Ubuntu: apt-get install python3-venv), then make again"; rm -rf .venv; exit 2; }
 	@$(BIN)/python -m pip install --quiet --upgrade pip
