@@ -160,7 +160,7 @@ def _smooth(values: Array, reach: Array) -> Array:
     at = np.arange(n)
     out = np.zeros_like(values)
     period = np.concatenate([values, values[:1]])
-    for k, w in zip(range(-3, 4), weights):
+    for k, w in zip(range(-3, 4), weights, strict=True):
         u = np.mod(at + k / 3.0 * reach, n)
         i = np.minimum(u.astype(np.int64), n - 1)
         f = u - i

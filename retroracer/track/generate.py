@@ -173,7 +173,7 @@ def _built(rng: np.random.Generator, layout: Layout, ranges: TrackRanges, seed: 
     """Sample a layout evenly, turn it to face anywhere, and furnish it."""
     profile = profile_of(layout.pieces)
     n = round(profile.length / SPACING)
-    s = np.arange(n) * (profile.length / n)
+    s = np.arange(n, dtype=np.float64) * (profile.length / n)
     facing = 2.0 * math.pi * rng.random()
     c, d = math.cos(facing), math.sin(facing)
     curvature = profile.curvature_at(s)
