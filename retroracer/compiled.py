@@ -53,6 +53,19 @@ def sources_digest() -> str:
     return h.hexdigest()
 
 
+def first_use() -> bool:
+    """True once for each version of the sources: compiling them will take a while now."""
+    mark = Path(__file__).parent / "__pycache__" / f"compiled-{sources_digest()[:16]}"
+    if mark.exists():
+        return False
+    try:
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
+    except OSError:
+        return False  # nowhere to remember it: better silent than told at every start
+    return True
+
+
 def compiled(*, inline: bool = False, parallel: bool = False) -> Callable[[Any], Any]:
     """Compile a function without fast-math, so that the same inputs give the same bits.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 from retroracer import compiled
 from retroracer.physics import kernel
 from retroracer.physics.dynamics import acceleration
@@ -43,3 +45,14 @@ def test_every_source_listed_exists():
 def test_cached_code_carries_the_digest():
     for function in (kernel.advance_rows, kernel.advance_parallel, acceleration):
         assert function._cache._cache_file._source_stamp[-1] == compiled.sources_digest()
+
+
+def test_compiling_is_announced_once_for_each_version_of_the_sources(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    monkeypatch.setattr(compiled, "sources_digest", lambda: "a" * 64)
+    assert compiled.first_use() and not compiled.first_use()
+    monkeypatch.setattr(compiled, "sources_digest", lambda: "b" * 64)
+    assert compiled.first_use() and not compiled.first_use()

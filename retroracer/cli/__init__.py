@@ -30,6 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, one line of help), in the order a newcomer meets them."""
 
+SIMULATING = {"train-base", "fine-tune", "play", "evaluate", "bench"}
+"""Commands that run the simulator, which is compiled on its first use."""
+
 MISTAKE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -82,7 +85,16 @@ def _run(argv: list[str]) -> int:
     elif not argv[0].startswith("-"):
         raise UserError(_unknown_command(argv[0]))
     args = parser.parse_args(argv)
+    if argv[0] in SIMULATING:
+        _announce_compiling()
     return int(args.run(args) or 0)
+
+
+def _announce_compiling() -> None:
+    from retroracer.compiled import first_use
+
+    if first_use():
+        print("compiling the simulator, once: about half a minute ...", file=sys.stderr, flush=True)
 
 
 def _unknown_command(name: str) -> str:

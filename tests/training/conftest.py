@@ -7,7 +7,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from stable_baselines3 import SAC
+
+# Nets this small gain nothing from threads, and a busy machine makes threads wait for one another.
+torch.set_num_threads(1)
 
 
 class Chase(gym.Env[np.ndarray, np.ndarray]):
