@@ -3,7 +3,8 @@
 Owns: the envelope ("g-g-v diagram"). At one speed the accelerations a car can hold fill a
 region of the (normal, tangential) plane; it is kept as its distance from a point inside it,
 by direction, so that one inequality ``load <= 1`` covers tyres, power, brakes and drag.
-The region is the convex hull of the car's trims: between two of them a driver can alternate.
+The left half of the region is the convex hull of the car's trims: between two of them a driver
+can alternate.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from retroracer.track.geometry import Array
 
 SLOWEST = 6.0
 """Below this speed [m/s] the car is taken to have the grip it has here."""
+
+GENEROUS = 1.004
+"""Factor on the boundary, so that its interpolation never falls short of the car."""
 
 _SPEEDS = 64
 _DIRECTIONS = 192
@@ -61,7 +65,8 @@ class Envelope:
         brakes = -found.tangential[:, :, 0].min(axis=1)
         self.centre = -0.3 * float(brakes.min())
         angle = np.arange(_DIRECTIONS) * (2.0 * np.pi / _DIRECTIONS)
-        self._table = _Table(self.speeds, _boundary(found, self.centre, angle) ** -2.0)
+        reach = GENEROUS * _boundary(found, self.centre, angle)
+        self._table = _Table(self.speeds, reach**-2.0)
 
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
         """The share (N,) of the envelope used, without derivatives; arguments as ``load``."""
@@ -212,14 +217,16 @@ def _sample(car: Car, grip: float, drag: float, speeds: Array) -> Trims:
 
 
 def _boundary(found: Trims, centre: float, angle: Array) -> Array:
-    """Distance (V, len(angle)) [m/s^2] of the hull of trims and their mirror image.
+    """Distance (V, len(angle)) [m/s^2] of the hull of the trims, mirrored for right turns.
 
     A convex region reaches as far in a direction as the tightest of its supporting lines lets.
+    Left and right turns have a hull each: at high speed a sliding car slows down faster than
+    one that brakes straight, but nobody slides both ways at once.
     """
     n = len(found.normal)
     p = found.normal.reshape(n, -1)
     t = found.tangential.reshape(n, -1) - centre
-    lines = np.linspace(-np.pi / 2.0, np.pi / 2.0, 361)  # of the right half: left turns
+    lines = np.linspace(-np.pi + 0.02, np.pi - 0.02, 721)
     support = np.empty((n, len(lines)))
     for k, line in enumerate(lines):
         support[:, k] = (p * np.cos(line) + t * np.sin(line)).max(axis=1)

@@ -1,24 +1,27 @@
 """A driver that follows solved lines: feedforward from the line, feedback from a Race's state.
 
-Owns: the controller. It knows the track, so it is a yardstick and a teacher, not an agent.
-Each car has its own track; all are steered at once.
+Owns: the controller, and the line it is given to follow. It knows the track, so it is a
+yardstick and a teacher, not an agent. Each car has its own track; all are steered at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.laptime.limit import Limit
+from retroracer.laptime.limit import Limit, solve
 from retroracer.physics import car as c
+from retroracer.physics.car import Car
 from retroracer.physics.race import Race
 from retroracer.physics.state import GRIP, TRACK
 from retroracer.track.geometry import Array
+from retroracer.track.track import Track
 
 PREVIEW = 0.2
-"""How far ahead [s] the line is read: half a control step, and the wheels' way there."""
+"""How far ahead [s] the line is read: half a control step, and the car's own slowness to turn."""
 
 STIFFNESS = 3.5
 """Natural frequency [rad/s] with which the car returns to the line."""
@@ -35,14 +38,28 @@ YAW_DAMPING = 0.45
 PEAK = 2.4
 """Normalised slip at which the front tyres are held at most; at 3 they only slide."""
 
-SLIDE = 2.8
-"""Normalised slip of the rear tyres at which the pedals are let go."""
+DRIVE_SLIP, BRAKE_SLIP = (1.2, 2.8), (0.8, 2.0)
+"""Normalised slips of the rear tyres between which drive, and brakes, are let go."""
 
-BRAKE_FREE, BRAKE_SLIDE = 0.8, 2.0
 CHASE = 2.0
 """Acceleration per speed error [1/s]."""
 
+SMOOTHING = 0.25
+"""Time [s] over which the line's sudden changes of curvature are spread, either way."""
+
 _OFFSET, _CURVATURE, _SPEED, _PUSH, _COS, _SIN, _COLUMNS = range(7)
+
+
+def line_to_follow(track: Track, car: Car, grip_used: float = 0.85, margin: float = 0.4) -> Limit:
+    """A line a driver with reactions can hold: that of a car with less grip on a narrower road.
+
+    Args:
+        track: the track.
+        car: the car that will follow it.
+        grip_used: share of its grip.
+        margin: left free beside the edges of the road [m].
+    """
+    return solve(track, replace(car, mu=grip_used * car.mu), margin)
 
 
 class LineDriver:
@@ -50,39 +67,19 @@ class LineDriver:
 
     Args:
         limits: the line of each track in the race's bank, in its order.
-        pace: share of the line's speeds to drive at.
     """
 
-    def __init__(self, limits: Sequence[Limit], pace: float = 0.97) -> None:
-        self.pace = pace
-        pages, self.spacing, self.length = [], [], []
-        for limit in limits:
-            n = max(8, round(limit.length))
-            s = np.arange(n) * limit.length / n
-            page = np.empty((n, _COLUMNS))
-            page[:, _OFFSET] = limit.at(limit.lateral_offset, s)
-            page[:, _CURVATURE] = limit.at(limit.curvature, s)
-            page[:, _SPEED] = limit.at(limit.speed, s)
-            page[:, _PUSH] = limit.at(limit.tangential, s)
-            points = np.stack([limit.at(v, s) for v in limit.xy.T], axis=1)
-            points, page[:, _OFFSET] = (
-                _smooth(points, page[:, _SPEED] * SMOOTH),
-                _smooth(page[:, _OFFSET], page[:, _SPEED] * SMOOTH),
-            )
-            page[:, _COS], page[:, _SIN] = _direction(points).T
-            page[:, _CURVATURE] = _smooth(page[:, _CURVATURE], page[:, _SPEED] * SMOOTH)
-            pages.append(page)
-            self.spacing.append(limit.length / n)
-            self.length.append(limit.length)
-        sizes = np.array([len(p) for p in pages])
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        pages = [_page(limit) for limit in limits]
         self.page = np.concatenate(pages)
-        self.start = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        self.size = sizes
+        self.size = np.array([len(p) for p in pages])
+        self.start = np.cumsum(self.size) - self.size
+        self.length = np.array([limit.length for limit in limits])
 
     def read(self, track: npt.NDArray[np.int64], s: Array) -> Array:
         """(N, _COLUMNS) the lines at stations (N,) [m]: offset, curvature, speed and so on."""
-        u = np.mod(s, np.take(self.length, track)) / np.take(self.spacing, track)
-        size, start = self.size[track], self.start[track]
+        size, start, length = self.size[track], self.start[track], self.length[track]
+        u = np.mod(s, length) * size / length
         i = np.minimum(u.astype(np.int64), size - 1)
         after = np.where(i + 1 < size, i + 1, 0)
         f = (u - i)[:, None]
@@ -93,77 +90,77 @@ class LineDriver:
         track, p = race.ints[:, TRACK], race.params
         vx = np.maximum(race.vx, 3.0)
         speed = np.maximum(race.speed, 3.0)
-        beta = np.arctan2(race.vy, vx)
         here = self.read(track, race.s)
         ahead = self.read(track, race.s + PREVIEW * speed)
         error = race.lateral_offset - here[:, _OFFSET]
-        drift = race.heading + beta - np.arctan2(here[:, _SIN], here[:, _COS])
-        drift = np.angle(np.exp(1j * drift))
+        course = race.heading + np.arctan2(race.vy, vx)
+        drift = np.angle(np.exp(1j * (course - np.arctan2(here[:, _SIN], here[:, _COS]))))
         towards = np.clip(-STIFFNESS / (2.0 * DAMPING) * error / speed, -STEEPEST, STEEPEST)
-        turn_in = 2.0 * DAMPING * STIFFNESS * (towards - drift)
-        bend = ahead[:, _CURVATURE] + turn_in / speed
-        angle = self._steer_angle(race, bend, speed)
-        lock = p[:, c.STEER_FAST] + (p[:, c.STEER_LOCK] - p[:, c.STEER_FAST]) / (
-            1.0 + (vx * p[:, c.PER_STEER_SPEED]) ** 2
-        )
-        throttle = self._throttle(race, ahead, speed)
+        bend = ahead[:, _CURVATURE] + 2.0 * DAMPING * STIFFNESS * (towards - drift) / speed
+        angle = _steer_angle(race, bend, speed)
+        quick = (vx * p[:, c.PER_STEER_SPEED]) ** 2
+        fast = p[:, c.STEER_FAST]
+        lock = fast + (p[:, c.STEER_LOCK] - fast) / (1.0 + quick)
+        throttle = _throttle(race, ahead[:, _SPEED], ahead[:, _PUSH], speed)
         return np.clip(np.stack([angle / lock, throttle], axis=1), -1.0, 1.0)
 
-    def _steer_angle(self, race: Race, bend: Array, speed: Array) -> Array:
-        """Angle (N,) [rad] of the wheels for a curvature (N,) of the path [1/m]."""
-        p = race.params
-        vx = np.maximum(race.vx, 3.0)
-        wheelbase = p[:, c.L_FRONT] + p[:, c.L_REAR]
-        grip = p[:, c.MU] * race.floats[:, GRIP]
-        lift = (p[:, c.LIFT_FRONT] + p[:, c.LIFT_REAR]) * p[:, c.PER_MASS] * speed**2
-        share = np.clip(bend * speed**2 / (grip * (c.GRAVITY + lift)), -0.97, 0.97)
-        bend = share * grip * (c.GRAVITY + lift) / speed**2
-        slip = np.sign(share) * 3.0 * grip * (1.0 - np.cbrt(1.0 - np.abs(share)))
-        angle = wheelbase * bend + slip * (1.0 / p[:, c.STIFF_FRONT] - 1.0 / p[:, c.STIFF_REAR])
-        angle = angle + YAW_DAMPING * (bend * speed - race.yaw_rate)
-        # No more slip than the front tyres have use for.
-        along = np.arctan2(race.vy + p[:, c.L_FRONT] * race.yaw_rate, vx)
-        most = PEAK * p[:, c.MU] / p[:, c.STIFF_FRONT]
-        return np.asarray(np.clip(angle, along - most, along + most))
 
-    def _throttle(self, race: Race, ahead: Array, speed: Array) -> Array:
-        """Pedals (N,) for the line's speed, within what the tyres have left beside cornering."""
-        p = race.params
-        resist = p[:, c.DRAG] * p[:, c.PER_MASS] * speed**2 + p[:, c.ROLLING]
-        push = self.pace**2 * ahead[:, _PUSH] + resist
-        push = push + CHASE * (self.pace * ahead[:, _SPEED] - speed)
-        drive = np.minimum(p[:, c.DRIVE_FORCE], p[:, c.POWER] / np.maximum(race.vx, 3.0))
-        throttle = push * p[:, c.MASS] / np.where(push > 0.0, drive, p[:, c.BRAKE_FORCE])
-        behind = (race.vy - p[:, c.L_REAR] * race.yaw_rate) / np.maximum(race.vx, 5.0)
-        used = np.abs(behind) * p[:, c.STIFF_REAR] / p[:, c.MU]
-        most = np.clip((SLIDE - used) / (SLIDE - 1.2), 0.0, 1.0)
-        least = -np.clip((BRAKE_SLIDE - used) / (BRAKE_SLIDE - BRAKE_FREE), 0.0, 1.0)
-        return np.clip(throttle, least, most)
+def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
+    """Angle (N,) [rad] of the wheels for a curvature (N,) of the path [1/m]."""
+    p = race.params
+    grip = p[:, c.MU] * race.floats[:, GRIP]
+    lift = (p[:, c.LIFT_FRONT] + p[:, c.LIFT_REAR]) * p[:, c.PER_MASS] * speed**2
+    most = grip * (c.GRAVITY + lift) / speed**2
+    share = np.clip(bend / most, -0.97, 0.97)
+    # Slips of the brush tyres at this share of the grip; their difference is what to steer more.
+    slip = np.sign(share) * 3.0 * grip * (1.0 - np.cbrt(1.0 - np.abs(share)))
+    wheelbase = p[:, c.L_FRONT] + p[:, c.L_REAR]
+    angle = wheelbase * share * most
+    angle += slip * (1.0 / p[:, c.STIFF_FRONT] - 1.0 / p[:, c.STIFF_REAR])
+    angle += YAW_DAMPING * (share * most * speed - race.yaw_rate)
+    # No more slip than the front tyres have use for.
+    along = np.arctan2(race.vy + p[:, c.L_FRONT] * race.yaw_rate, np.maximum(race.vx, 3.0))
+    useful = PEAK * p[:, c.MU] / p[:, c.STIFF_FRONT]
+    return np.asarray(np.clip(angle, along - useful, along + useful))
 
 
-def _direction(points: Array) -> Array:
-    """(N, 2) unit tangents of a closed path: of the circle through each point's neighbours."""
-    a = points - np.roll(points, 1, axis=0)
-    b = np.roll(a, -1, axis=0)
-    long_a, long_b = np.hypot(*a.T)[:, None], np.hypot(*b.T)[:, None]
-    d = a / long_a * long_b + b / long_b * long_a
-    return np.asarray(d / np.hypot(*d.T)[:, None])
+def _throttle(race: Race, wanted: Array, push: Array, speed: Array) -> Array:
+    """Pedals (N,) for the line's speed [m/s] and acceleration [m/s^2], let go where tyres slide."""
+    p = race.params
+    vx = np.maximum(race.vx, 5.0)
+    resist = p[:, c.DRAG] * p[:, c.PER_MASS] * speed**2 + p[:, c.ROLLING]
+    force = (push + resist + CHASE * (wanted - speed)) * p[:, c.MASS]
+    drive = np.minimum(p[:, c.DRIVE_FORCE], p[:, c.POWER] / vx)
+    throttle = force / np.where(force > 0.0, drive, p[:, c.BRAKE_FORCE])
+    slip = np.abs(race.vy - p[:, c.L_REAR] * race.yaw_rate) / vx
+    slip = slip * p[:, c.STIFF_REAR] / p[:, c.MU]
+    (free, gone), (brake_free, brake_gone) = DRIVE_SLIP, BRAKE_SLIP
+    most = np.clip((gone - slip) / (gone - free), 0.0, 1.0)
+    least = -np.clip((brake_gone - slip) / (brake_gone - brake_free), 0.0, 1.0)
+    return np.asarray(np.clip(throttle, least, most))
 
 
-SMOOTH = 0.25
+def _page(limit: Limit) -> Array:
+    """A line sampled every metre, smoothed: (n, _COLUMNS)."""
+    n = max(8, round(limit.length))
+    s = np.arange(n) * limit.length / n
+    page = np.empty((n, _COLUMNS))
+    page[:, _SPEED] = limit.at(limit.speed, s)
+    page[:, _PUSH] = limit.at(limit.tangential, s)
+    reach = SMOOTHING * page[:, _SPEED]
+    page[:, _OFFSET] = _smooth(limit.at(limit.lateral_offset, s), reach)
+    page[:, _CURVATURE] = _smooth(limit.at(limit.curvature, s), reach)
+    x, y = (_smooth(limit.at(values, s), reach) for values in limit.xy.T)
+    dx, dy = (np.roll(v, -1) - np.roll(v, 1) for v in (x, y))
+    page[:, _COS], page[:, _SIN] = dx / np.hypot(dx, dy), dy / np.hypot(dx, dy)
+    return page
 
 
 def _smooth(values: Array, reach: Array) -> Array:
-    """Mean of values (n,) or (n, 2) over +-reach (n,) samples round a lap, tapering off."""
-    weights = np.array([1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0]) / 16.0
+    """Mean of values (n,) over +-reach (n,) samples round a lap, tapering off."""
     n = len(values)
-    at = np.arange(n)
-    out = np.zeros_like(values)
-    period = np.concatenate([values, values[:1]])
-    for k, w in zip(range(-3, 4), weights, strict=True):
-        u = np.mod(at + k / 3.0 * reach, n)
-        i = np.minimum(u.astype(np.int64), n - 1)
-        f = u - i
-        f = f[:, None] if values.ndim == 2 else f
-        out += w * (period[i] * (1.0 - f) + period[i + 1] * f)
+    out = np.zeros(n)
+    for step in range(-3, 4):
+        share = (4 - abs(step)) / 16.0
+        out += share * np.interp(np.arange(n) + step / 3.0 * reach, np.arange(n), values, period=n)
     return out
