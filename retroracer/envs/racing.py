@@ -57,7 +57,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """One car. Action: steer (left positive) and throttle (negative brakes) in [-1, 1].
 
     Args:
-        track: name (``"monza"``), path, Track, or a list of them to draw from; None makes a
+        track: name (``"monza"``), path, Track, or a list of them to draw from; None draws a
             new random track for every episode, from the seed.
         car: a shipped car's name, or a Car.
         variety: what varies between episodes.

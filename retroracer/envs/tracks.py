@@ -17,8 +17,12 @@ from retroracer.track.bank import TrackBank, pack, put
 from retroracer.track.generate import random_track
 from retroracer.track.track import Track
 
-MAX_POOL = 256
-"""Random tracks held at once; more variety comes from renewing them."""
+MIN_POOL, MAX_POOL = 16, 256
+"""Random tracks held at once, as many as there are cars within these bounds."""
+
+FRESH = 0.25
+"""Chance that a lone car's next episode is on a track made for it. A random driver crashes every
+few seconds, and making a track takes as long as a hundred steps."""
 
 RENEWAL = 32768
 """Steps of a car, all cars counted, after which one idle slot gets a new track."""
@@ -35,7 +39,7 @@ class TrackPool:
 
     Args:
         tracks: the tracks to draw from; None makes random ones without end.
-        n_cars: how many cars will drive; one car gets a new random track every episode.
+        n_cars: how many cars will drive.
         variety: chance of the other direction, range of widths.
         rng: source of randomness.
     """
@@ -51,12 +55,15 @@ class TrackPool:
         self._variety = variety
         self._steps = 0
         if tracks is None:
-            size = 1 if n_cars == 1 else min(MAX_POOL, n_cars)
-            self.tracks = [self._varied(random_track(rng), rng) for _ in range(size)]
+            size = min(max(MIN_POOL, n_cars), MAX_POOL)
+            self.tracks = [self._varied(random_track(rng), rng)] * size
         else:
             self.tracks = [self._widened(t, rng) for t in tracks]
             if variety.reverse > 0.0:
                 self.tracks += [t.reversed() for t in self.tracks]
+        # Slots of a random pool get a track of their own when they are first drawn.
+        self._own = np.full(len(self.tracks), not self.endless)
+        self._alone = n_cars == 1
         self._given = 0 if tracks is None else len(tracks)
         self.users = np.zeros(len(self.tracks), np.int64)
         self.bank: TrackBank = pack(self.tracks, room=ROOM if self.endless else 0)
@@ -82,9 +89,12 @@ class TrackPool:
     def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Choose the slots (count,) of the next episodes' tracks."""
         if self.endless:
-            if len(self.tracks) == 1:
-                self._renew(0, rng)
-            return (rng.random(count) * len(self.tracks)).astype(np.int64)
+            slots = (rng.random(count) * len(self.tracks)).astype(np.int64)
+            for slot in np.unique(slots[~self._own[slots]]):
+                self._renew(int(slot), rng)
+            if self._alone and rng.random() < FRESH:
+                self._renew(int(slots[0]), rng)
+            return slots
         slots = (rng.random(count) * self._given).astype(np.int64)
         if len(self.tracks) > self._given:
             slots += self._given * (rng.random(count) < self._variety.reverse)
@@ -93,7 +103,7 @@ class TrackPool:
     def age(self, steps: int, rng: np.random.Generator) -> None:
         """Tell that cars took ``steps`` steps; now and then fills an idle slot anew."""
         self._steps += steps
-        if not self.endless or len(self.tracks) == 1 or self._steps < RENEWAL:
+        if not self.endless or self._steps < RENEWAL:
             return
         self._steps = 0
         idle = np.flatnonzero(self.users == 0)
@@ -101,5 +111,6 @@ class TrackPool:
             self._renew(int(idle[rng.integers(idle.size)]), rng)
 
     def _renew(self, slot: int, rng: np.random.Generator) -> None:
+        self._own[slot] = True
         self.tracks[slot] = self._varied(random_track(rng), rng)
         put(self.bank, slot, self.tracks[slot])
