@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("track", metavar="TRACK", help="name, or path of a YAML file")
     parser.add_argument("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE.png", help="draw the line and its speed"
-    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the line and its speed")
     parser.set_defaults(run=run)
 
 
@@ -90,9 +89,7 @@ def _print_stretches(track: Track, limit: Limit) -> None:
     for name in ("", "from", "to", "time", "slowest", "fastest"):
         table.add_column(name, justify="left" if not name else "right")
     ends = [0.0, *track.sectors, track.length]
-    stretches = [
-        (f"sector {k + 1}", a, b) for k, (a, b) in enumerate(zip(ends, ends[1:], strict=False))
-    ]
+    stretches = [(f"sector {k + 1}", a, b) for k, (a, b) in enumerate(itertools.pairwise(ends))]
     for k, group in enumerate((stretches, [(x.name, x.start, x.end) for x in track.labels])):
         if k:
             table.add_section()

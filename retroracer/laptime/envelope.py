@@ -60,11 +60,11 @@ class Envelope:
     """
 
     def __init__(self, car: Car, grip: float = 1.0, drag: float = 0.0) -> None:
-        found = _sample(car, grip, drag, _speed_range(car, drag))
         self.speeds = _speed_range(car, drag)
+        found = _sample(car, grip, drag, self.speeds)
         brakes = -found.tangential[:, :, 0].min(axis=1)
         self.centre = -0.3 * float(brakes.min())
-        angle = np.arange(_DIRECTIONS) * (2.0 * np.pi / _DIRECTIONS)
+        angle: Array = np.arange(_DIRECTIONS, dtype=float) * (2.0 * np.pi / _DIRECTIONS)
         reach = GENEROUS * _boundary(found, self.centre, angle)
         self._table = _Table(self.speeds, reach**-2.0)
 
@@ -125,7 +125,8 @@ class Envelope:
         need = self.speeds[None, :] ** 2 * np.abs(curvature)[:, None]
         fits = need <= most[None, :]
         slow = np.sqrt(most[0] / np.maximum(np.abs(curvature), 1e-9))
-        return np.where(fits[:, 0], self.speeds[np.maximum(fits.sum(axis=1) - 1, 0)], slow)
+        fast = self.speeds[np.maximum(fits.sum(axis=1) - 1, 0)]
+        return np.asarray(np.where(fits[:, 0], fast, slow))
 
 
 class _Table:

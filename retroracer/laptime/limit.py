@@ -37,7 +37,7 @@ from retroracer.resources import cache_dir
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same track and car would get another limit."""
 
 
@@ -198,8 +198,10 @@ def _cached_at(track: Track, car: Car) -> Path:
 
 def _read(path: Path) -> Limit | None:
     try:
-        with np.load(path, allow_pickle=False) as page:
-            values = {k: float(page[k]) if page[k].ndim == 0 else page[k] for k in page.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as page:
+            values: dict[str, Any] = {
+                k: float(page[k]) if page[k].ndim == 0 else page[k] for k in page.files
+            }
         return Limit(**values)
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # not there, or not ours to read: solve again

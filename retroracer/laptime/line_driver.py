@@ -15,12 +15,12 @@ import numpy.typing as npt
 from retroracer.laptime.limit import Limit, solve
 from retroracer.physics import car as c
 from retroracer.physics.car import Car
-from retroracer.physics.race import Race
+from retroracer.physics.race import CONTROL_DT, Race
 from retroracer.physics.state import GRIP, TRACK
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-PREVIEW = 0.2
+PREVIEW = 0.15
 """How far ahead [s] the line is read: half a control step, and the car's own slowness to turn."""
 
 STIFFNESS = 3.5
@@ -32,8 +32,9 @@ DAMPING = 0.9
 STEEPEST = 0.2
 """Largest angle [rad] at which the car returns to the line."""
 
-YAW_DAMPING = 0.45
-"""Angle steered against the yaw rate's error, per error [s]."""
+YAW_DAMPING = 2.9
+"""Share of a yaw rate's error that the steering against it takes away in one control step, were
+the front tyres far from their limit; they rarely are, so it takes more than one."""
 
 PEAK = 2.4
 """Normalised slip at which the front tyres are held at most; at 3 they only slide."""
@@ -50,7 +51,7 @@ SMOOTHING = 0.25
 _OFFSET, _CURVATURE, _SPEED, _PUSH, _COS, _SIN, _COLUMNS = range(7)
 
 
-def line_to_follow(track: Track, car: Car, grip_used: float = 0.85, margin: float = 0.4) -> Limit:
+def line_to_follow(track: Track, car: Car, grip_used: float = 0.8, margin: float = 0.5) -> Limit:
     """A line a driver with reactions can hold: that of a car with less grip on a narrower road.
 
     Args:
@@ -102,7 +103,7 @@ class LineDriver:
         fast = p[:, c.STEER_FAST]
         lock = fast + (p[:, c.STEER_LOCK] - fast) / (1.0 + quick)
         throttle = _throttle(race, ahead[:, _SPEED], ahead[:, _PUSH], speed)
-        return np.clip(np.stack([angle / lock, throttle], axis=1), -1.0, 1.0)
+        return np.asarray(np.clip(np.stack([angle / lock, throttle], axis=1), -1.0, 1.0))
 
 
 def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
@@ -117,7 +118,9 @@ def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
     wheelbase = p[:, c.L_FRONT] + p[:, c.L_REAR]
     angle = wheelbase * share * most
     angle += slip * (1.0 / p[:, c.STIFF_FRONT] - 1.0 / p[:, c.STIFF_REAR])
-    angle += YAW_DAMPING * (share * most * speed - race.yaw_rate)
+    turning = p[:, c.L_FRONT] * p[:, c.STIFF_FRONT] * p[:, c.LOAD_FRONT] * c.GRAVITY
+    turning = turning * p[:, c.PER_INERTIA] / p[:, c.PER_MASS]  # yaw acceleration per angle
+    angle += YAW_DAMPING / (CONTROL_DT * turning) * (share * most * speed - race.yaw_rate)
     # No more slip than the front tyres have use for.
     along = np.arctan2(race.vy + p[:, c.L_FRONT] * race.yaw_rate, np.maximum(race.vx, 3.0))
     useful = PEAK * p[:, c.MU] / p[:, c.STIFF_FRONT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,9 +11,14 @@ from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit
 from retroracer.physics.car import Car
+from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PAPER, ROAD, INK, FAINT = "#f4f1ea", "#c9c4ba", "#2b2a28", "#8d877c"
+COLOURS = "plasma"
 
 
 def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
@@ -29,71 +35,99 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.collections import LineCollection
+        from matplotlib.colors import Normalize
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError("a picture needs matplotlib; pip install 'retroracer[train]'") from None
-    figure = Figure(figsize=(11, 10), facecolor=PAPER, layout="constrained")
+    s = np.append(np.arange(0.0, track.length, 2.0), track.length)
+    line, _ = track.pose_at(s, limit.at(limit.lateral_offset, s))
+    kmh = 3.6 * limit.at(limit.speed, s)
+    # The map lies on its longer side, whichever way north is.
+    turn = _lengthwise(track.xy)
+    wide, high = np.ptp(track.xy @ turn, axis=0) * 1.04
+    map_height = float(np.clip(12.0 * high / wide, 2.2, 9.0))
+    figure = Figure(figsize=(13.0, map_height + 3.6), facecolor=PAPER, layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, height_ratios=[3.2, 1.0])
-    s = np.arange(0.0, track.length, 2.0)
-    closed = np.append(s, track.length)
-    line, _ = track.pose_at(closed, limit.at(limit.lateral_offset, closed))
-    kmh = 3.6 * limit.at(limit.speed, closed)
-    colours = {"cmap": "plasma", "norm": _span(kmh)}
+    above, below = figure.subplots(2, 1, height_ratios=[map_height, 2.6])
+    scale = Normalize(float(kmh.min()), float(kmh.max()))
 
-    above.set_facecolor(PAPER)
     above.set_aspect("equal")
     above.axis("off")
-    left, right = (np.vstack([e, e[:1]]) for e in (track.left_edge, track.right_edge))
+    left, right = (np.vstack([e, e[:1]]) @ turn for e in (track.left_edge, track.right_edge))
     for i in range(0, track.n, 64):  # pieces, so that a bridge hides nothing
         part = slice(i, i + 66)
         above.fill(*np.vstack([left[part], right[part][::-1]]).T, color=ROAD, lw=0)
-    pieces = np.stack([line[:-1], line[1:]], axis=1)
-    drawn = LineCollection(list(pieces), linewidths=2.0, capstyle="round", **colours)
-    drawn.set_array(0.5 * (kmh[:-1] + kmh[1:]))
-    above.add_collection(drawn)
-    above.plot(*np.stack([track.left_edge[0], track.right_edge[0]]).T, color=INK, lw=2.5)
-    bar = figure.colorbar(drawn, ax=above, shrink=0.6, aspect=30, pad=0.02)
+    drawn = _coloured(above, line @ turn, kmh, scale, 2.0)
+    start = np.stack([track.left_edge[0], track.right_edge[0]]) @ turn
+    above.plot(*start.T, color=INK, lw=2.5, solid_capstyle="butt")
+    bar = figure.colorbar(drawn, ax=above, shrink=0.7, aspect=26, pad=0.01)
     bar.set_label("km/h", color=INK)
     bar.outline.set_visible(False)  # type: ignore[operator]
     minutes, seconds = divmod(limit.lap_time, 60.0)
-    above.set_title(
-        f"{track.title or track.name}, {car.title}: the limit is {minutes:.0f}:{seconds:06.3f}",
+    name = track.title or track.name
+    figure.suptitle(
+        f"{name}, {car.title}: {minutes:.0f}:{seconds:06.3f} at the limit",
+        x=0.02,
+        ha="left",
         color=INK,
-        fontsize=14,
-        loc="left",
+        fontsize=15,
     )
-
-    below.set_facecolor(PAPER)
-    trace = np.stack([closed, kmh], axis=1)
-    drawn = LineCollection(list(np.stack([trace[:-1], trace[1:]], axis=1)), lw=1.8, **colours)
-    drawn.set_array(0.5 * (kmh[:-1] + kmh[1:]))
-    below.add_collection(drawn)
-    below.set_xlim(0.0, track.length)
-    below.set_ylim(0.0, 1.12 * kmh.max())
-    for start in track.sectors:
-        below.axvline(start, color=FAINT, lw=0.8, ls=(0, (4, 3)))
-    for label in track.labels:
-        middle = 0.5 * (label.start + label.end)
-        below.annotate(
-            label.name,
-            (middle, 3.0),
-            rotation=90,
-            fontsize=7,
-            color=FAINT,
-            ha="center",
-            va="bottom",
-        )
-    below.set_xlabel("distance along the centreline, m", color=INK)
-    below.set_ylabel("speed, km/h", color=INK)
-    for side in ("top", "right"):
-        below.spines[side].set_visible(False)
+    _speed_trace(below, track, s, kmh, scale)
     with replacing(path) as part_file:
         figure.savefig(part_file, dpi=110, format="png")
 
 
-def _span(kmh: np.ndarray) -> object:
-    from matplotlib.colors import Normalize
+def _speed_trace(axes: Axes, track: Track, s: Array, kmh: Array, scale: Any) -> None:
+    axes.set_facecolor(PAPER)
+    _coloured(axes, np.stack([s, kmh], axis=1), kmh, scale, 1.8)
+    axes.set_xlim(0.0, track.length)
+    axes.set_ylim(0.0, 1.05 * kmh.max())
+    for start in track.sectors:
+        axes.axvline(start, color=FAINT, lw=0.8, ls=(0, (4, 3)))
+    last = -np.inf
+    for label in sorted(track.labels, key=lambda x: x.start):
+        middle = np.mod(0.5 * (label.start + label.end), track.length)
+        if middle - last < 0.02 * track.length:
+            continue  # two names would lie on each other
+        last = middle
+        axes.annotate(
+            label.name,
+            (middle, 0.0),
+            (0, -6),
+            textcoords="offset points",
+            rotation=35,
+            rotation_mode="anchor",
+            fontsize=8,
+            color=INK,
+            ha="right",
+            va="center",
+            annotation_clip=False,
+        )
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("m along the centreline", color=INK)
+    axes.set_ylabel("km/h", color=INK)
+    for side in ("bottom", "right"):
+        axes.spines[side].set_visible(False)
 
-    return Normalize(float(kmh.min()), float(kmh.max()))
+
+def _coloured(axes: Axes, points: Array, kmh: Array, scale: Any, width: float) -> Any:
+    """Draw a polyline (n, 2) coloured by speed."""
+    from matplotlib.collections import LineCollection
+
+    pieces = np.stack([points[:-1], points[1:]], axis=1)
+    drawn = LineCollection(
+        list(pieces), linewidths=width, capstyle="round", cmap=COLOURS, norm=scale
+    )
+    drawn.set_array(0.5 * (kmh[:-1] + kmh[1:]))
+    axes.add_collection(drawn)
+    axes.autoscale_view()
+    return drawn
+
+
+def _lengthwise(points: Array) -> Array:
+    """A turn (2, 2) by a multiple of 90 degrees that lays the longer side across the page."""
+    wide, high = np.ptp(points, axis=0)
+    if wide >= high:
+        return np.eye(2)
+    return np.array([[0.0, 1.0], [-1.0, 0.0]])

@@ -87,7 +87,7 @@ def ribbon(
     curvature = tangent[:, 0] * across[:, 1] - tangent[:, 1] * across[:, 0]
 
     def at(values: Array) -> Array:
-        return np.interp(s, knots, np.append(values, values[0]))
+        return np.asarray(np.interp(s, knots, np.append(values, values[0])))
 
     def room(half_width: Array, wall: Array, inward: Array) -> Array:
         free = np.minimum(half_width, np.maximum(wall - 0.5 * car_width, 0.05))

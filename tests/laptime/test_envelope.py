@@ -36,9 +36,7 @@ def test_every_trim_is_a_steady_state_of_the_kernels_own_equations(name):
     t = trims(car, speed, pedal, effort)
     for k in np.ndindex(speed.shape):
         vx, vy, r, angle = t.vx[k], t.vy[k], t.yaw_rate[k], t.steer_angle[k]
-        ax, ay, ar = acceleration(
-            vx, vy, r, np.cos(angle), np.sin(angle), pedal[k], row, 1.0, 0.0
-        )
+        ax, ay, ar = acceleration(vx, vy, r, np.cos(angle), np.sin(angle), pedal[k], row, 1.0, 0.0)
         ax, ay = ax - vy * r, ay + vx * r
         assert (ay * vx - ax * vy) / speed[k] == pytest.approx(t.normal[k], abs=2e-5)
         assert (ax * vx + ay * vy) / speed[k] == pytest.approx(t.tangential[k], abs=2e-5)
@@ -119,7 +117,9 @@ def test_cornering_under_power_and_brakes_stays_inside(name):
                 if abs(s[9]) > 0.03 * GRAVITY or normal < 2.0:
                     continue  # turning in: yaw inertia lends force for a moment
                 seen += 1
-                use = e.use(np.array([speed**2 / 2]), np.array([normal / speed**2]), np.array([push]))
+                use = e.use(
+                    np.array([speed**2 / 2]), np.array([normal / speed**2]), np.array([push])
+                )
                 assert use[0] < 1.02
     assert seen > 50
 
