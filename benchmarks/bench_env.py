@@ -30,7 +30,6 @@ import retroracer.envs
 from benchmarks.machine import bytes_per_car, machine
 from benchmarks.policies import SmoothRandom, drive
 from retroracer.envs.batch import RacingBatch
-from retroracer.track.generate import random_tracks
 
 SIZES = (256, 1024, 4096, 16384)
 Driver = Callable[[Any], Any]
@@ -213,7 +212,7 @@ def measure(repeats: int, quick: bool = False) -> dict[str, Any]:
         "machine": machine(),
         "repeats": repeats,
         "results": [c.report() for c in field_],
-        "bytes_per_car": bytes_per_car(tracks=random_tracks(0, 8)),
+        "bytes_per_car": bytes_per_car(),
     }
 
 

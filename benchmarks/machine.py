@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from retroracer.envs.batch import RacingBatch
+from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
 
 PACKAGES = ("numpy", "numba", "gymnasium", "highway-env")
@@ -47,17 +48,18 @@ def machine() -> dict[str, Any]:
 
 
 def bytes_per_car(
-    few: int = 256, many: int = 16384, tracks: Sequence[Track] | None = None
+    few: int = 256, many: int = 16384, tracks: Sequence[Track] = ()
 ) -> dict[str, float]:
     """Memory of a car beside the bank, two ways.
 
     Counts the batch's arrays, and what Python's allocators hold more for ``many`` cars than for
-    ``few`` that share as large a bank, the arrays returned by a step included.
+    ``few`` on the same tracks (eight random ones if none are given), the arrays returned by a
+    step included.
     """
 
     def held(n: int) -> tuple[int, int]:
         tracemalloc.start()
-        batch = RacingBatch(n, tracks=tracks, seed=0)
+        batch = RacingBatch(n, tracks=tracks or random_tracks(0, 8), seed=0)
         batch.reset(seed=0)
         kept = batch.step(np.zeros((n, 2), np.float32))
         traced = tracemalloc.get_traced_memory()[0]
