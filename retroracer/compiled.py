@@ -22,6 +22,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 SOURCES = (
+    "carracing/car_picture.py",
+    "carracing/coverage.py",
+    "carracing/frame.py",
+    "carracing/instruments.py",
+    "carracing/road_pieces.py",
+    "carracing/stock.py",
     "compiled.py",
     "envs/episodes.py",
     "envs/sight.py",

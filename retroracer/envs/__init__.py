@@ -3,10 +3,20 @@
 import gymnasium
 
 ENV_ID = "retroracer/RetroRacer-v0"
+PIXEL_ENV_ID = "retroracer/CarRacing-v3"
 
 if ENV_ID not in gymnasium.registry:
     gymnasium.register(
         id=ENV_ID,
         entry_point="retroracer.envs.racing:RacingEnv",
         vector_entry_point="retroracer.envs.vector:RacingVectorEnv",
+    )
+
+if PIXEL_ENV_ID not in gymnasium.registry:
+    gymnasium.register(
+        id=PIXEL_ENV_ID,
+        entry_point="retroracer.carracing.env:FastCarRacing",
+        vector_entry_point="retroracer.carracing.vector:CarRacingVectorEnv",
+        max_episode_steps=1000,
+        reward_threshold=900,
     )
