@@ -26,6 +26,7 @@ SOURCES = (
     "carracing/coverage.py",
     "carracing/frame.py",
     "carracing/instruments.py",
+    "carracing/pixels.py",
     "carracing/road_pieces.py",
     "carracing/stock.py",
     "compiled.py",
