@@ -7,7 +7,8 @@ finished episode in ``final_obs``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ class RacingBatch:
         race: the cars; read anything from it, change nothing.
         pool: the tracks by slot; ``pool.tracks[race.ints[i, state.TRACK]]`` is row i's.
         obs: (N, 22) float32, the current observations.
-        terms: (N, 5) the last step's reward terms, named task.REWARD_NAMES.
+        terms: (N, 6) the last step's reward terms, named task.REWARD_NAMES.
         final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
             observations they ended with.
         ended: of the same rows, what ``snapshot`` said of them at their end, and ``terms`` and
@@ -244,3 +245,47 @@ class RacingBatch:
             "time": now,
             "off_track_time": off_time,
         }
+
+    def state_facts(self) -> dict[str, Any]:
+        """The plain part of all that the future depends on, as JSON can hold it."""
+        return {
+            "rng": self.rng.bit_generator.state,
+            "clock": self._clock,
+            "pool": self.pool.state(),
+        }
+
+    def state_arrays(self) -> dict[str, Array]:
+        """The arrays of it, by name; views of the live ones."""
+        race = self.race
+        return {
+            "floats": race.floats,
+            "ints": race.ints,
+            "params": race.params,
+            "splits": race.splits,
+            "last_sectors": race.last_sectors,
+            "marks": self._marks,
+            "latency": self._latency,
+            "asked": self._asked,
+            "obs": self.obs,
+        }
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Go on where the state was taken, by a batch of the same arguments.
+
+        Raises:
+            ValueError: if it does not fit.
+            KeyError: if something is missing.
+        """
+        own = self.state_arrays()
+        for name, values in own.items():
+            if arrays[name].shape != values.shape or arrays[name].dtype != values.dtype:
+                raise ValueError(f"{name} of the cars has another shape")
+        self.pool.restore(facts["pool"])
+        self.obs = np.empty_like(self.obs)
+        for name, values in self.state_arrays().items():
+            values[:] = arrays[name]
+        self.pool.users[:] = np.bincount(
+            self.race.ints[:, state.TRACK], minlength=len(self.pool.users)
+        )
+        self._clock = int(facts["clock"])
+        self.rng.bit_generator.state = facts["rng"]

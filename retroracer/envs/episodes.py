@@ -6,6 +6,7 @@ see by ``sight``; what varies is said by ``variety``.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +21,8 @@ from retroracer.envs.variety import (
     DRAW_LATENCY,
     DRAW_MASS,
     DRAW_OFFSET,
+    DRAW_PACE,
     DRAW_POWER,
-    DRAW_SPEED,
     DRAW_STATION,
 )
 from retroracer.physics import car as c
@@ -30,6 +31,12 @@ from retroracer.physics.placing import place_car
 from retroracer.physics.state import TRACK
 from retroracer.track import bank as b
 from retroracer.track.geometry import Array
+
+BRAKING = 200.0
+"""Distance [m] over which a rolling start minds the bends ahead."""
+
+FIRM = 0.7
+"""Share of the grip that its brakes may take."""
 
 CHUNK = 64
 """Cars that are advanced, judged and observed before the next ones: their rows fit a cache."""
@@ -95,7 +102,7 @@ def step_rows(  # type: ignore[no-untyped-def]
         marks: (N, 2) of ``task.judge``.
         ending: ``task.Ending``.
         weights: ``task.Reward``.
-        terms: (N, 5) reward terms, overwritten.
+        terms: (N, 6) reward terms, overwritten.
         out: ``Outcome``, overwritten.
         n_substeps: physics steps in a control step.
         dt: physics step [s].
@@ -104,6 +111,7 @@ def step_rows(  # type: ignore[no-untyped-def]
     """
     floats, ints, params, splits, last_splits = cars
     last = asked[clock % len(asked)]
+    before = asked[(clock - 1) % len(asked)]
     while begin < end:
         stop = min(begin + CHUNK, end)
         for i in range(begin, stop):
@@ -124,6 +132,8 @@ def step_rows(  # type: ignore[no-untyped-def]
         score_rows(
             floats,
             ints,
+            last,
+            before,
             marks,
             ending,
             weights,
@@ -202,6 +212,30 @@ def vary_car(p, base, ranges, draw):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def speed_allowed(p, bank, slot, s):  # type: ignore[no-untyped-def]
+    """Speed [m/s] at which a car on the centreline can still take every bend ahead.
+
+    Against the grip of its tyres alone: no downforce, and brakes that take FIRM of the grip.
+
+    Args:
+        p: (N_PARAMS,) the car.
+        bank: the packed tracks.
+        slot: the track.
+        s: station [m].
+    """
+    spacing = bank.facts[slot, b.SPACING]
+    first, n = bank.start[slot], bank.size[slot]
+    here = int(s / spacing)
+    grip = p[c.MU] * c.GRAVITY
+    top = (p[c.POWER] / max(p[c.DRAG], 0.1)) ** (2.0 / 3.0)  # square of the top speed
+    square = top
+    for k in range(int(BRAKING / spacing), -1, -1):
+        bend = abs(bank.main[first + (here + k) % n, b.CURVATURE])
+        square = min(top, square + 2.0 * FIRM * grip * spacing, grip / max(bend, 1e-9))
+    return math.sqrt(square)
+
+
+@compiled()
 def begin_episodes(  # type: ignore[no-untyped-def]
     floats,
     ints,
@@ -256,8 +290,11 @@ def begin_episodes(  # type: ignore[no-untyped-def]
             share = between(-ranges.offset, ranges.offset, draw[DRAW_OFFSET])
             offset = share * bank.main[here, b.LEFT if share > 0.0 else b.RIGHT]
             error = ranges.heading * bells[k]
-            rolling = (draw[DRAW_SPEED] - ranges.standing) / max(1.0 - ranges.standing, 1e-9)
-            speed = between(ranges.speed_low, ranges.speed_high, rolling) if rolling >= 0.0 else 0.0
+            rolling = (draw[DRAW_PACE] - ranges.standing) / max(1.0 - ranges.standing, 1e-9)
+            speed = 0.0
+            if rolling >= 0.0:
+                speed = between(ranges.pace_low, ranges.pace_high, rolling)
+                speed *= speed_allowed(params[i], bank, slot, s)
         place_car(
             floats[i],
             ints[i],

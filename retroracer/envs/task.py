@@ -50,6 +50,9 @@ class Reward(NamedTuple):
         wall: per second against a wall.
         impact: per m/s of speed into a wall.
         crash: once, when the episode is ended for leaving the road or standing still.
+        steering: per squared change of the steer action between two control steps. Wheels that
+            twitch cost grip, and nothing else tells a driver so: left free, it learns to.
+        pedals: likewise of the throttle action.
     """
 
     progress: float = 0.2
@@ -58,9 +61,11 @@ class Reward(NamedTuple):
     wall: float = -10.0
     impact: float = -0.5
     crash: float = -5.0
+    steering: float = -0.5
+    pedals: float = -0.1
 
 
-REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash")
+REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash", "smoothness")
 
 
 class Ending(NamedTuple):
@@ -82,21 +87,25 @@ class Ending(NamedTuple):
 
 
 @compiled(inline=True)
-def reward_terms(f, ended, dt, w, out):  # type: ignore[no-untyped-def]
+def reward_terms(f, now, before, ended, dt, w, out):  # type: ignore[no-untyped-def]
     """Write one car's reward terms for the last control step.
 
     Args:
         f: (N_FLOATS,) its float state after the step.
+        now: (2,) the action its driver chose for the step.
+        before: (2,) the one before; zeros at an episode's start.
         ended: True if the episode was terminated by this step.
         dt: control step [s].
         w: ``Reward`` weights.
-        out: (5,) float64, overwritten: REWARD_NAMES.
+        out: (6,) float64, overwritten: REWARD_NAMES.
     """
     out[0] = w.progress * f[st.STEP_LEGAL]
     out[1] = w.time * dt
     out[2] = w.off_track * f[st.STEP_OFF]
     out[3] = w.wall * f[st.STEP_WALL] + w.impact * f[st.STEP_IMPACT]
     out[4] = w.crash if ended else 0.0
+    steer, pedal = now[0] - before[0], now[1] - before[1]
+    out[5] = w.steering * steer * steer + w.pedals * pedal * pedal
 
 
 @compiled(inline=True)
@@ -119,18 +128,33 @@ def judge(f, g, mark, ending):  # type: ignore[no-untyped-def]
 
 @compiled()
 def score_rows(  # type: ignore[no-untyped-def]
-    floats, ints, marks, ending, weights, dt, terms, reward, terminated, truncated, begin, end
+    floats,
+    ints,
+    now,
+    before,
+    marks,
+    ending,
+    weights,
+    dt,
+    terms,
+    reward,
+    terminated,
+    truncated,
+    begin,
+    end,
 ):
     """Judge and pay the cars of rows ``begin`` to ``end`` for their last control step.
 
     Args:
         floats: (N, N_FLOATS) after the step.
         ints: (N, N_INTS).
+        now: (N, 2) actions chosen for the step.
+        before: (N, 2) the ones before.
         marks: (N, 2) for ``judge``, updated.
         ending: ``Ending`` rules.
         weights: ``Reward`` weights.
         dt: control step [s].
-        terms: (N, 5) overwritten.
+        terms: (N, 6) overwritten.
         reward: (N,) overwritten with their sum.
         terminated: (N,) bool, overwritten.
         truncated: (N,) bool, overwritten.
@@ -141,7 +165,7 @@ def score_rows(  # type: ignore[no-untyped-def]
         lost, done = judge(floats[i], ints[i], marks[i], ending)
         terminated[i] = lost
         truncated[i] = done
-        reward_terms(floats[i], lost, dt, weights, terms[i])
+        reward_terms(floats[i], now[i], before[i], lost, dt, weights, terms[i])
         total = 0.0
         for k in range(terms.shape[1]):
             total += terms[i, k]

@@ -6,8 +6,9 @@ is using may be filled anew at a reset, so training never runs out of tracks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +55,11 @@ class TrackPool:
         self.endless = tracks is None
         self._variety = variety
         self._steps = 0
+        # Where the rng stood when a slot's random track was made: enough to make it again.
+        self._origins: list[dict[str, Any]] = []
         if tracks is None:
             size = min(max(MIN_POOL, n_cars), MAX_POOL)
+            self._origins = [rng.bit_generator.state] * size
             self.tracks = [self._varied(random_track(rng), rng)] * size
         else:
             self.tracks = [self._widened(t, rng) for t in tracks]
@@ -112,5 +116,28 @@ class TrackPool:
 
     def _renew(self, slot: int, rng: np.random.Generator) -> None:
         self._own[slot] = True
+        self._origins[slot] = rng.bit_generator.state
         self.tracks[slot] = self._varied(random_track(rng), rng)
         put(self.bank, slot, self.tracks[slot])
+
+    def state(self) -> dict[str, Any]:
+        """Plain data from which ``restore`` of an equal pool makes the same tracks."""
+        return {"steps": self._steps, "own": self._own.tolist(), "origins": self._origins}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Hold the tracks that were held when ``state`` was taken.
+
+        Raises:
+            ValueError: if it is of another pool.
+        """
+        origins = state["origins"]
+        if len(origins) != len(self._origins) or len(state["own"]) != len(self._own):
+            raise ValueError("the pool of tracks has another size")
+        for slot, origin in enumerate(origins):
+            if origin != self._origins[slot]:
+                rng = np.random.Generator(np.random.PCG64())
+                rng.bit_generator.state = origin
+                self._renew(slot, rng)
+                self._origins[slot] = origin
+        self._own[:] = state["own"]
+        self._steps = int(state["steps"])

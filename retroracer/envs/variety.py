@@ -16,7 +16,7 @@ MAX_LATENCY = 3
     DRAW_LATENCY,
     DRAW_STATION,
     DRAW_OFFSET,
-    DRAW_SPEED,
+    DRAW_PACE,
     N_DRAWS,
 ) = range(8)
 
@@ -25,8 +25,8 @@ class Ranges(NamedTuple):
     """A ``Variety`` as compiled code takes it; meanings and units are its."""
 
     grid: bool
-    speed_low: float
-    speed_high: float
+    pace_low: float
+    pace_high: float
     standing: float
     offset: float
     heading: float
@@ -46,7 +46,8 @@ class Variety:
 
     Attributes:
         start: "grid" (standing behind the line) or "random" (anywhere, rolling).
-        speed: range of a random start's speed [m/s].
+        pace: range of a random start's speed, as a share of what the bends ahead allow this car
+            on the centreline (and, where there are none, of its top speed).
         standing: share of random starts that stand still instead.
         offset: a random start's lateral offset, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].
@@ -59,7 +60,7 @@ class Variety:
     """
 
     start: str = "grid"
-    speed: tuple[float, float] = (0.0, 30.0)
+    pace: tuple[float, float] = (0.0, 1.0)
     standing: float = 0.0
     offset: float = 0.7
     heading: float = 0.1
@@ -73,9 +74,9 @@ class Variety:
     def __post_init__(self) -> None:
         if self.start not in ("grid", "random"):
             raise ValueError(f"start must be 'grid' or 'random', not {self.start!r}")
-        for name in ("speed", "grip", "mass", "power", "latency", "width"):
+        for name in ("pace", "grip", "mass", "power", "latency", "width"):
             low, high = getattr(self, name)
-            least = 0.0 if name in ("speed", "latency") else 0.05
+            least = 0.0 if name in ("pace", "latency") else 0.05
             if not least <= low <= high:
                 raise ValueError(f"{name} must be a range (low, high) from {least}: {low}, {high}")
         if self.latency[1] > MAX_LATENCY:
@@ -88,8 +89,8 @@ class Variety:
         """What compiled code needs of it."""
         return Ranges(
             grid=self.start == "grid",
-            speed_low=float(self.speed[0]),
-            speed_high=float(self.speed[1]),
+            pace_low=float(self.pace[0]),
+            pace_high=float(self.pace[1]),
             standing=float(self.standing),
             offset=float(self.offset),
             heading=float(self.heading),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numba
 import numpy as np
 import pytest
 
 from retroracer.envs import batch as batch_module
 from retroracer.envs.batch import RacingBatch
+from retroracer.envs.episodes import FIRM, speed_allowed
 from retroracer.envs.task import REWARD_NAMES, Ending, Reward
 from retroracer.envs.tracks import RENEWAL
 from retroracer.envs.variety import MAX_LATENCY, TRAINING, Variety
@@ -15,8 +18,9 @@ from retroracer.physics import car as c
 from retroracer.physics import state
 from retroracer.physics.car import load_car
 from retroracer.physics.race import PARALLEL_FROM, threads_pay
+from retroracer.track.bank import CURVATURE, SPACING
 from retroracer.track.generate import random_tracks
-from tests.shapes import oval
+from tests.shapes import circle, oval
 
 
 def wander(n, steps, seed=0):
@@ -119,6 +123,61 @@ def test_without_autoreset_rows_go_on():
     np.testing.assert_allclose(batch.race.time, 0.3)
 
 
+def test_smoothness_is_paid_by_the_squared_change_of_each_action():
+    weights = Reward(steering=-3.0, pedals=-0.7)
+    batch = RacingBatch(16, reward=weights, seed=1)
+    batch.reset(seed=1)
+    before = np.zeros((16, 2))
+    for action in wander(16, 60):
+        _, _, terminated, _ = batch.step(action)
+        change = (np.clip(action, -1, 1) - before) ** 2
+        expected = -3.0 * change[:, 0] - 0.7 * change[:, 1]
+        column = batch.terms[:, REWARD_NAMES.index("smoothness")]
+        np.testing.assert_allclose(column, expected, atol=1e-12)
+        before = np.where(terminated[:, None], 0.0, np.clip(action, -1, 1))
+
+
+def test_a_rolling_start_is_never_faster_than_the_bends_ahead_allow():
+    """On a circle the allowed speed is that of its radius; on an oval it falls towards the bend
+    as braking allows, v^2 = v0^2 + 2 a d."""
+    car = load_car("gt")
+    ring = RacingBatch(1, tracks=[circle(50.0)], seed=0).race
+    expected = np.sqrt(car.mu * c.GRAVITY * 50.0)
+    assert speed_allowed(ring.params[0], ring.bank, 0, 0.0) == pytest.approx(expected, rel=0.01)
+    race = RacingBatch(1, tracks=[oval()], seed=0).race
+    bend = np.flatnonzero(np.abs(race.bank.main[:, CURVATURE]) > 0.005)[0]
+    spacing = race.bank.facts[0, SPACING]
+    speeds = [speed_allowed(race.params[0], race.bank, 0, (bend - k) * spacing) for k in (1, 21)]
+    gained = 2.0 * FIRM * car.mu * c.GRAVITY * 20 * spacing
+    assert speeds[1] ** 2 - speeds[0] ** 2 == pytest.approx(gained, rel=0.01)
+
+
+def test_a_batch_goes_on_from_its_state_to_the_last_bit():
+    def make():
+        batch = RacingBatch(24, variety=TRAINING, ending=Ending(time=2.0), seed=4)
+        batch.reset(seed=4)
+        return batch
+
+    one, actions = make(), wander(24, 1600)
+    for action in actions[:800]:
+        one.step(action)
+    facts = json.loads(json.dumps(one.state_facts()))
+    arrays = {k: v.copy() for k, v in one.state_arrays().items()}
+    other = make()
+    other.restore(facts, arrays)
+    np.testing.assert_array_equal(other.obs, one.obs)
+    for action in actions[800:]:
+        for mine, theirs in zip(one.step(action), other.step(action), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert [t.digest for t in one.pool.tracks] == [t.digest for t in other.pool.tracks]
+
+
+def test_a_state_of_another_batch_is_refused():
+    one, other = RacingBatch(3, seed=0), RacingBatch(4, seed=0)
+    with pytest.raises(ValueError, match="another shape"):
+        other.restore(one.state_facts(), one.state_arrays())
+
+
 def test_the_reward_is_the_sum_of_its_terms_under_any_weights():
     weights = Reward(progress=1.5, time=-0.1, off_track=-3.0, wall=-2.0, impact=-0.1, crash=-7.0)
     batch = RacingBatch(64, reward=weights, ending=Ending(off_track=0.5), seed=1)
@@ -197,11 +256,12 @@ def assert_fills(values, low, high):
 
 
 def test_random_starts_fill_the_track_and_their_ranges():
-    batch = begun(Variety(start="random", speed=(5.0, 25.0), offset=0.6, heading=0.1))
+    batch = begun(Variety(start="random", pace=(0.25, 0.75), offset=0.6, heading=0.1))
     race = batch.race
     assert_fills(race.s, 0.0, oval().length)
     assert_fills(race.lateral_offset, -0.6 * 6.0, 0.6 * 6.0)
-    assert_fills(race.vx, 5.0, 25.0)
+    allowed = [speed_allowed(p, race.bank, 0, s) for p, s in zip(race.params, race.s, strict=True)]
+    assert_fills(race.vx / np.array(allowed), 0.25, 0.75)
     assert race.heading_error.std() == pytest.approx(0.1, rel=0.1)
     assert abs(race.heading_error.mean()) < 0.01
     assert not race.off_track.any()
@@ -278,7 +338,7 @@ def test_width_varies_the_road():
         ({"mass": (0.0, 1.0)}, "mass"),
         ({"latency": (0, 9)}, "latency"),
         ({"reverse": 1.5}, "reverse"),
-        ({"speed": (-3.0, 4.0)}, "speed"),
+        ({"pace": (-3.0, 4.0)}, "pace"),
     ],
 )
 def test_varieties_that_make_no_sense_are_refused(wrong, message):
