@@ -8,12 +8,16 @@ from pathlib import Path
 from retroracer.errors import UserError
 
 EXAMPLES = """examples:
-  python play.py
-  python play.py --track suzuka --laps 3
+  python play.py                       race the shipped driver at Monza, at once
+  python play.py --menu                choose track, car and rival first
+  python play.py --track suzuka --laps 3 --opponents 3
   python play.py --track monaco --watch
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
-keys: arrows or WASD drive, R restarts, P pauses, C turns the camera, Esc leaves"""
+keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
+C turns the camera, F1 to F4 look into the agent, M mutes, Esc opens the menu"""
+
+NOTE = "arrows drive   R again   P pause   ESC menu"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,14 +29,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--track", default="monza", metavar="TRACK", help="name or path")
+    parser.add_argument("--track", metavar="TRACK", help="name or path (default monza)")
     parser.add_argument(
         "--model", metavar="MODEL", help="name or path of the driver to race (default base)"
     )
     parser.add_argument("--car", metavar="CAR", help="yours: gt, kart, formula, or a path")
-    parser.add_argument("--laps", type=int, default=0, metavar="N", help="default: no end")
+    parser.add_argument("--laps", type=int, metavar="N", help="default 3; 0 = no end")
+    parser.add_argument(
+        "--opponents", type=int, metavar="N", help="drivers to race, 0 to 3 (default 1)"
+    )
     parser.add_argument("--watch", action="store_true", help="only watch the driver")
-    parser.add_argument("--fullscreen", action="store_true", help="take the whole screen")
+    parser.add_argument("--menu", action="store_true", help="open the menu first")
+    screen = parser.add_mutually_exclusive_group()
+    screen.add_argument("--fullscreen", action="store_true", help="take the whole screen")
+    screen.add_argument("--windowed", action="store_true", help="a window (the default)")
+    parser.add_argument("--size", metavar="WxH", help="of the window, default 1280x720")
     parser.add_argument("--north-up", action="store_true", help="keep north at the top")
     parser.add_argument("--headless", action="store_true", help="without a window or waiting")
     parser.add_argument(
@@ -47,45 +58,51 @@ def run(args: argparse.Namespace) -> int:
     """Play."""
     if args.headless and args.frames is None:
         raise UserError("--headless needs --frames N, or it would never end")
-    if (args.frames is not None and args.frames < 1) or args.laps < 0:
+    if (args.frames is not None and args.frames < 1) or (args.laps or 0) < 0:
         raise UserError("--frames is at least 1, --laps at least 0")
-    from retroracer.agents.policy import Policy, load_policy
+    if not 0 <= (1 if args.opponents is None else args.opponents) <= 3:
+        raise UserError("--opponents is 0 to 3")
+    size = _size(args.size) if args.size else (1280, 720)
     from retroracer.game.app import App, Options
     from retroracer.game.drivers import read_script
-    from retroracer.physics.car import car_from, load_car
-    from retroracer.resources import models_dir
-    from retroracer.track.files import load_track
+    from retroracer.game.garage import Setup, put_together
+    from retroracer.game.settings import SettingsFile
 
     script = read_script(args.script) if args.script else None
-    policies: list[Policy] = []
-    note = "arrows drive   R again   P pause   C camera   Esc leaves"
-    if args.model is not None or (models_dir() / "base.zip").is_file():
-        policies.append(load_policy(args.model or "base"))
-    elif args.watch:
-        raise UserError("no driver to watch: train one with 'python train_base.py'")
-    else:
-        note = "no models/base.zip: you drive alone; train a driver with 'python train_base.py'"
-        print(note)
-    track = load_track(args.track)
-    agents = [
-        car_from(dict(p.facts.car), f"the car of {p.name}") if p.facts.car else load_car()
-        for p in policies
-    ]
-    mine = load_car(args.car) if args.car else (agents[0] if agents else load_car())
-    App(
-        track,
-        policies,
-        agents if args.watch else [mine, *agents],
-        Options(
-            headless=args.headless,
-            frames=args.frames,
-            screenshot=args.screenshot,
-            fullscreen=args.fullscreen,
-            north_up=args.north_up,
-        ),
-        human=not args.watch,
-        laps=args.laps,
-        script=script,
-        note=note,
-    ).run()
+    settings = SettingsFile()
+    if args.north_up:
+        settings.change(heading_up=False)
+    setup: Setup | None = None
+    note = NOTE
+    if not args.menu:
+        setup = put_together(
+            args.track or "monza",
+            args.model or "",
+            args.car or "",
+            rivals=1 if args.opponents is None else args.opponents,
+            laps=3 if args.laps is None else args.laps,
+            watch=args.watch,
+            assists=settings.now.assists,
+        )
+        if not setup.policies and args.opponents != 0:
+            note = "no models/base.zip: you drive alone; train one with 'python train_base.py'"
+            print(note)
+    options = Options(
+        headless=args.headless,
+        frames=args.frames,
+        screenshot=args.screenshot,
+        size=size,
+        fullscreen=args.fullscreen,
+    )
+    App(options, setup, settings, script, "" if args.menu or args.watch else note).run()
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(n) for n in text.lower().split("x"))
+    except ValueError:
+        raise UserError(f"--size is WIDTHxHEIGHT, e.g. 1920x1080, not {text!r}") from None
+    if not (160 <= width <= 7680 and 90 <= height <= 4320):
+        raise UserError(f"--size {text} is not between 160x90 and 7680x4320")
+    return width, height

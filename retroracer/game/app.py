@@ -1,38 +1,32 @@
-"""The window: events in, a session stepped in real time, pictures out. Headless it is the same."""
+"""The window: events in, a screen stepped in real time, pictures out. Headless it is the same."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygame
 
-from retroracer.agents.policy import Policy
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
-from retroracer.game.drivers import Human, Keys, Script
-from retroracer.game.hud import Hud
-from retroracer.game.loop import FixedStep
-from retroracer.game.session import Session
-from retroracer.physics.car import Car
-from retroracer.physics.race import PHYSICS_DT
-from retroracer.render.cars import CarView
-from retroracer.render.follow import Follower
-from retroracer.render.scene import TrackScene
-from retroracer.track.track import Track
+from retroracer.game.canvas import Canvas
+from retroracer.game.controls import Controls
+from retroracer.game.drivers import Script
+from retroracer.game.garage import Setup
+from retroracer.game.records import Records
+from retroracer.game.screens import Screen
+from retroracer.game.settings import SettingsFile
+from retroracer.game.sound import Sound
+from retroracer.render.palette import DEFAULT
 
 FPS = 60
 SIZE = (1280, 720)
 SMALLEST = (160, 90)
-KEYS = {
-    "left": (pygame.K_LEFT, pygame.K_a),
-    "right": (pygame.K_RIGHT, pygame.K_d),
-    "up": (pygame.K_UP, pygame.K_w),
-    "down": (pygame.K_DOWN, pygame.K_s),
-}
+TOLD_FOR = 4.0
+"""Seconds a message is shown."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,8 @@ class Options:
         screenshot: where to save the last picture, or None.
         size: of the window [px].
         fullscreen: True takes the whole screen.
-        north_up: True keeps north at the top instead of the car's heading.
+        fps: pictures a second at most; headless, of race time.
+        lights: False starts races without lights.
     """
 
     headless: bool = False
@@ -53,7 +48,8 @@ class Options:
     screenshot: Path | None = None
     size: tuple[int, int] = SIZE
     fullscreen: bool = False
-    north_up: bool = False
+    fps: int = FPS
+    lights: bool = True
 
 
 def demand_pygame_ce() -> None:
@@ -70,49 +66,75 @@ def demand_pygame_ce() -> None:
 
 
 class App:
-    """A game.
+    """The game.
 
     Args:
-        track: raced on.
-        policies: of the agents.
-        cars: of all drivers, yours first.
         options: how it is run.
-        human: True if you drive.
-        laps: of the race; 0 = without end.
+        setup: the race to begin with; None opens the menu.
+        settings: the player's; default those in the player's folder.
         script: recorded inputs that drive instead of the keys, or None.
         note: a line shown at the start, or "".
     """
 
     def __init__(
         self,
-        track: Track,
-        policies: Sequence[Policy],
-        cars: Sequence[Car],
         options: Options,
-        *,
-        human: bool = True,
-        laps: int = 0,
+        setup: Setup | None = None,
+        settings: SettingsFile | None = None,
         script: Script | None = None,
         note: str = "",
     ) -> None:
         demand_pygame_ce()
         self.options = options
-        self.session = Session(track, policies, cars, human, laps)
-        self.scene = TrackScene(track)
-        self.hud = Hud(self.session, self.scene.palette)
-        self.follower = Follower(heading_up=not options.north_up)
-        self.loop = FixedStep(PHYSICS_DT)
-        self.human = Human()
-        self.keys = Keys()
+        self.headless = options.headless
+        self.settings = settings or SettingsFile()
         self.script = script
-        self.note = note
-        self.paused = False
         self.running = True
         self.frame = 0
-        self.shown_s = 0.0
+        self.clock = 0.0
+        self.slowest = 0.0
+        self._setup = setup
+        self._told: deque[tuple[str, float, bool]] = deque(maxlen=3)
+        for text in (note, self.settings.trouble):
+            if text:
+                self.tell(text, bad=text == self.settings.trouble)
+        self._open()
 
-    def run(self) -> None:
-        """Until closed, or for the number of frames asked for."""
+    # What screens ask for.
+    def show(self, screen: Screen) -> None:
+        """Go to another screen; the old one is closed unless the new one goes back to it."""
+        before = getattr(self, "screen", None)
+        if before is not None and getattr(screen, "back", None) is not before:
+            before.close()
+        self.screen: Screen = screen
+
+    def menu(self, told: str = "") -> None:
+        """Go to the menu."""
+        from retroracer.game.menu import Menu
+
+        if told:
+            self.tell(told, bad=True)
+        self.sound.quiet()
+        self.show(Menu(self))
+
+    def race(self, setup: Setup) -> None:
+        """Go racing."""
+        from retroracer.game.race_screen import RaceScreen
+
+        driven = self.script is not None and self.script.drives
+        self.show(RaceScreen(self, setup, self.options.lights and not driven))
+
+    def quit(self) -> None:
+        """End the game after this frame."""
+        self.running = False
+
+    def tell(self, text: str, bad: bool = False) -> None:
+        """Show a line for a few seconds."""
+        if text:
+            self._told.append((text, self.clock + TOLD_FOR, bad))
+
+    # Running.
+    def _open(self) -> None:
         options = self.options
         if options.headless:
             os.environ["SDL_VIDEODRIVER"] = "dummy"
@@ -121,125 +143,129 @@ class App:
         pygame.font.init()
         flags = pygame.FULLSCREEN if options.fullscreen else pygame.RESIZABLE
         try:
-            screen = pygame.display.set_mode(options.size, flags)
+            pygame.display.set_mode((0, 0) if options.fullscreen else options.size, flags)
         except pygame.error as error:
             raise UserError(
                 f"cannot open a window: {error}; without a screen use --headless"
             ) from None
-        pygame.display.set_caption(f"RetroRacer - {self.session.track.title}")
+        pygame.display.set_caption("RetroRacer")
+        now = self.settings.now
+        self.controls = Controls(now.keys)
+        self.records = Records()
+        if self.records.trouble:
+            print(f"retroracer: {self.records.trouble}")
+            self.tell(self.records.trouble, bad=True)
+        self.sound = Sound(not options.headless, now.volume, now.mute)
+        if self.sound.trouble:
+            print(f"retroracer: {self.sound.trouble}; racing in silence")
+        if not options.headless:
+            self.controls.open_pads()
+        if self._setup is None:
+            self.menu()
+        else:
+            self.race(self._setup)
+
+    def run(self) -> None:
+        """Until closed, or for the number of frames asked for."""
+        options = self.options
         clock = pygame.time.Clock()
         try:
             last = time.perf_counter()
             while self.running and (options.frames is None or self.frame < options.frames):
-                self.events()
                 now = time.perf_counter()
-                elapsed = 1.0 / FPS if options.headless else now - last
+                elapsed = 1.0 / options.fps if options.headless else now - last
                 last = now
-                self.advance(elapsed)
-                screen = pygame.display.get_surface() or screen
-                if screen.get_width() >= SMALLEST[0] and screen.get_height() >= SMALLEST[1]:
-                    self.draw(screen, elapsed)
-                pygame.display.flip()
-                self.frame += 1
+                self.step(elapsed)
                 if not options.headless:
-                    clock.tick(FPS)
+                    clock.tick(options.fps)
             if options.screenshot is not None:
-                with replacing(options.screenshot) as part, open(part, "wb") as file:
-                    pygame.image.save(screen, file, "shot.png")
+                self.save(options.screenshot)
         finally:
-            pygame.display.quit()
+            self.close()
+
+    def step(self, elapsed: float) -> None:
+        """One frame: events, ``elapsed`` seconds of time, a picture."""
+        self.clock += elapsed
+        self.events()
+        self.screen.advance(elapsed)
+        surface = pygame.display.get_surface()
+        if (
+            surface is not None
+            and surface.get_width() >= SMALLEST[0]
+            and surface.get_height() >= SMALLEST[1]
+        ):
+            self.screen.draw(surface, elapsed)
+            self._tell_on(surface)
+        pygame.display.flip()
+        self.frame += 1
 
     def events(self) -> None:
         """Take what happened since the last frame."""
+        if self.script is not None:
+            for name in self.script.keys(self.clock):
+                self._strike(name)
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
-                self.running = False
-            elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
-                down = event.type == pygame.KEYDOWN
-                for name, codes in KEYS.items():
-                    if event.key in codes:
-                        setattr(self.keys, name, down)
-                if down:
-                    self.press(
-                        {
-                            pygame.K_r: "restart",
-                            pygame.K_p: "pause",
-                            pygame.K_ESCAPE: "quit",
-                            pygame.K_c: "camera",
-                        }.get(event.key, "")
-                    )
-            elif event.type == pygame.WINDOWFOCUSLOST:
-                self.keys = Keys()  # the release of held keys goes elsewhere
-
-    def press(self, what: str) -> None:
-        """React to a key that is pressed rather than held."""
-        if what == "quit":
-            self.running = False
-        elif what == "pause":
-            self.paused = not self.paused
-            self.loop.forget()
-        elif what == "camera":
-            self.follower = Follower(not self.follower.heading_up)
-        elif what == "restart":
-            self.session.restart()
-            self.human.reset()
-            if self.script is not None:
-                self.script.rewind()
-            self.follower.jump()
-            self.loop.forget()
-            self.paused = False
-            self.note = ""
-
-    def advance(self, elapsed: float) -> None:
-        """Let real time pass."""
-        if self.paused:
-            if self.script is not None:  # a script ends its own pause
-                self.shown_s += elapsed
-                for what in self.script.play(self.session.time + self.shown_s):
-                    self.press(what)
-            return
-        self.shown_s = 0.0
-        session = self.session
-        for _ in range(self.loop.steps(elapsed)):
-            if self.script is not None:
-                for what in self.script.play(session.time):
-                    self.press(what)
-                if self.paused or not self.running:
-                    return
-                session.tick(self.script.steer, self.script.throttle)
-            elif session.human:
-                speed = float(session.race.vx[0])
-                session.tick(*self.human.act(self.keys, speed, PHYSICS_DT))
+                self.quit()
+                continue
+            action = self.controls.take(event)
+            if action == "mute":
+                self.settings.change(mute=not self.settings.now.mute)
+                self.sound.mute = self.settings.now.mute
+                self.tell("sound off" if self.sound.mute else "sound on")
+            elif action == "picture":
+                self._picture()
             else:
-                session.tick()
-        if session.time > 8.0:
-            self.note = ""
+                self.screen.event(event, action)
 
-    def draw(self, surface: pygame.Surface, elapsed: float) -> None:
-        """Draw the present, between the last two physics steps."""
-        session = self.session
-        race = session.race
-        now = session.pose()
-        pose = session.before + self.loop.share * (now - session.before)
-        views = []
-        for i in reversed(range(race.n)):
-            mine = i == 0
-            views.append(
-                CarView(
-                    x=float(pose[i, 0]),
-                    y=float(pose[i, 1]),
-                    heading=float(pose[i, 2]),
-                    steer_angle=float(race.steer_angle[i]),
-                    s=float(race.s[i]),
-                    role="human" if session.human and mine else "agent",
-                    length=session.cars[i].length,
-                    width=session.cars[i].width,
-                    opacity=1.0 if mine else 0.62,
-                    braking=bool(session.actions[i, 1] < -0.05),
-                )
-            )
-        x, y, heading = (float(v) for v in pose[0])
-        speed = float(race.speed[0])
-        camera = self.follower.view(x, y, heading, speed, surface.get_size(), elapsed)
-        self.scene.draw(surface, camera, views)
-        self.hud.draw(surface, self.paused, self.note)
+    def _strike(self, name: str) -> None:
+        try:
+            code = pygame.key.key_code(name)
+        except ValueError:
+            raise UserError(f"the script strikes {name!r}, which is no key") from None
+        for kind in (pygame.KEYDOWN, pygame.KEYUP):
+            pygame.event.post(pygame.event.Event(kind, key=code))
+
+    def _picture(self) -> None:
+        """Save a picture beside the player's records."""
+        from retroracer.game.home import data_dir
+
+        folder = data_dir() / "pictures"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"race-{time.strftime('%Y%m%d-%H%M%S')}.png"
+            self.save(path)
+            self.tell(f"saved {path}")
+        except (UserError, OSError) as error:
+            self.tell(f"no picture saved: {error}", bad=True)
+
+    def save(self, path: Path) -> None:
+        """Save the last picture as a PNG.
+
+        Raises:
+            UserError: if the file cannot be written.
+        """
+        surface = pygame.display.get_surface()
+        if surface is not None:
+            with replacing(path) as part, open(part, "wb") as file:
+                pygame.image.save(surface, file, "shot.png")
+
+    def _tell_on(self, surface: pygame.Surface) -> None:
+        while self._told and self._told[0][1] < self.clock:
+            self._told.popleft()
+        canvas = Canvas(surface, DEFAULT)
+        if canvas.w < 320:
+            return
+        for k, (text, _, bad) in enumerate(reversed(self._told)):
+            wide = min(canvas.width(text) + 16, canvas.w - 240)
+            x, y = (canvas.w - wide) / 2, canvas.h - 24 - 18 * k
+            canvas.panel(x, y, wide, 15, edge=DEFAULT.bad if bad else None)
+            tone = DEFAULT.bad if bad else DEFAULT.text
+            canvas.text(text, canvas.w / 2, y + 4, tone, anchor=0.5, width=wide - 12)
+
+    def close(self) -> None:
+        """Let go of the screen, the sound and the window."""
+        self.screen.close()
+        self.records.close()
+        self.sound.close()
+        pygame.display.quit()

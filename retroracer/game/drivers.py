@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from retroracer.errors import UserError
+from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car
 
 MAX_SCRIPT_BYTES = 1_000_000
-PRESSES = ("restart", "pause", "quit")
+PRESSES = ("restart", "pause", "reset", "menu", "quit")
 
 
 @dataclass
@@ -30,6 +31,12 @@ class Keys:
 class Human:
     """Keys to pedals and wheel: the wheel is turned and let go at a human rate.
 
+    Keys ask for no more wheel than the front tyres can use at that speed, so that a held key
+    corners at the limit instead of ploughing, and a tap at 250 km/h moves the car over.
+
+    Args:
+        car: driven; None leaves the whole lock to the keys at any speed.
+
     Attributes:
         steer: in [-1, 1], left positive.
         throttle: in [-1, 1].
@@ -44,7 +51,11 @@ class Human:
     PEDAL = 6.0
     """Pedal travel a second."""
 
-    def __init__(self) -> None:
+    HAND = 14.0
+    """The same for a stick or a trigger, which is as fast as the hand."""
+
+    def __init__(self, car: Car | None = None) -> None:
+        self.car = car
         self.steer = 0.0
         self.throttle = 0.0
 
@@ -52,13 +63,32 @@ class Human:
         """Hands in the middle, feet up."""
         self.steer = self.throttle = 0.0
 
-    def act(self, keys: Keys, speed: float, dt: float) -> tuple[float, float]:
-        """Inputs after ``dt`` more seconds with these keys held.
+    def act(
+        self,
+        keys: Keys,
+        speed: float,
+        dt: float,
+        stick: float | None = None,
+        pedals: float | None = None,
+    ) -> tuple[float, float]:
+        """Inputs after ``dt`` more seconds.
 
         At speed the wheel turns more slowly, so that a tap at 250 km/h moves the car over
         instead of around.
+
+        Args:
+            keys: held.
+            speed: forward [m/s].
+            dt: [s].
+            stick: of a pad in [-1, 1], left positive, instead of the keys; None without one.
+            pedals: of its triggers likewise, brake negative.
         """
-        wish = float(keys.left) - float(keys.right)
+        reach = useful_lock(self.car, speed) if self.car else 1.0
+        if stick is not None:
+            self.steer = _toward(self.steer, stick * reach, self.HAND * dt)
+            self.throttle = _toward(self.throttle, pedals or 0.0, self.HAND * dt)
+            return self.steer, self.throttle
+        wish = (float(keys.left) - float(keys.right)) * reach
         calm = 1.0 / (1.0 + (max(speed, 0.0) / 45.0) ** 2)
         back = wish == 0.0 or wish * self.steer < 0.0
         rate = self.BACK if back else self.TURN * (0.35 + 0.65 * calm)
@@ -67,18 +97,38 @@ class Human:
         return self.steer, self.throttle
 
 
+def useful_lock(car: Car, speed: float) -> float:
+    """Share of the lock at this speed [m/s] beyond which the front tyres only slide more.
+
+    The angle that holds the tightest corner the tyres allow: the corner's own (wheelbase over
+    radius) and the slip at which the front axle has nearly all of its grip (brush model).
+    """
+    v = max(speed, 1.0)
+    lift = 0.5 * AIR_DENSITY * car.lift_area * v * v / car.mass
+    most = car.mu * (GRAVITY + lift)
+    corner = (car.l_front + car.l_rear) * most / (v * v)
+    slip = 2.2 * car.mu / car.stiffness_front
+    quick = (v / car.steer_speed) ** 2
+    lock = car.steer_lock_fast + (car.steer_lock - car.steer_lock_fast) / (1.0 + quick)
+    return min(1.0, (corner + slip) / lock)
+
+
 def _toward(value: float, goal: float, step: float) -> float:
     return min(value + step, goal) if value < goal else max(value - step, goal)
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One line of a script: from ``at`` on, these inputs; or a press at that moment."""
+    """One line of a script: from ``at`` on, these inputs; or a press at that moment.
+
+    ``at`` counts race time [s], or for ``key`` (a key's name) seconds since the game began.
+    """
 
     at: float
     steer: float | None = None
     throttle: float | None = None
     press: str | None = None
+    key: str | None = None
 
 
 class Script:
@@ -86,10 +136,15 @@ class Script:
 
     Args:
         cues: in order of time.
+
+    Attributes:
+        drives: True if it drives the car; False if it only strikes keys.
     """
 
     def __init__(self, cues: list[Cue]) -> None:
-        self._cues = cues
+        self._cues = [cue for cue in cues if cue.key is None]
+        self._keys = [(c.at, c.key) for c in cues if c.key is not None]
+        self.drives = any(cue.steer is not None or cue.throttle is not None for cue in cues)
         self.rewind()
 
     def rewind(self) -> None:
@@ -97,6 +152,13 @@ class Script:
         self._next = 0
         self.steer = 0.0
         self.throttle = 0.0
+
+    def keys(self, time: float) -> list[str]:
+        """Names of the keys struck since the last call; ``time`` since the game began [s]."""
+        struck = []
+        while self._keys and self._keys[0][0] <= time + 1e-9:
+            struck.append(self._keys.pop(0)[1])
+        return struck
 
     def play(self, time: float) -> list[str]:
         """Take the inputs of this moment [s]; returns what was pressed since the last call."""
@@ -114,7 +176,7 @@ class Script:
 
 
 def read_script(path: Path) -> Script:
-    """Read a script: a YAML (or JSON) list of ``{at: seconds, steer:, throttle:, press:}``.
+    """Read a script: a YAML (or JSON) list of ``{at: seconds, steer:, throttle:, press:, key:}``.
 
     Raises:
         UserError: naming the file and the line that is wrong.
@@ -136,9 +198,12 @@ def read_script(path: Path) -> Script:
     return Script(sorted(cues, key=lambda cue: cue.at))
 
 
+_CUE_KEYS = {"at", "steer", "throttle", "press", "key"}
+
+
 def _cue(item: object, where: str) -> Cue:
-    if not isinstance(item, dict) or not set(item) <= {"at", "steer", "throttle", "press"}:
-        raise UserError(f"{where}: it takes at, steer, throttle and press, not {item!r:.80}")
+    if not isinstance(item, dict) or not set(item) <= _CUE_KEYS:
+        raise UserError(f"{where}: it takes at, steer, throttle, press and key, not {item!r:.80}")
     numbers: dict[str, float] = {}
     for key in ("at", "steer", "throttle"):
         value = item.get(key)
@@ -155,4 +220,7 @@ def _cue(item: object, where: str) -> Cue:
     press = item.get("press")
     if press is not None and press not in PRESSES:
         raise UserError(f"{where}: press one of {', '.join(PRESSES)}, not {press!r:.40}")
-    return Cue(numbers["at"], numbers.get("steer"), numbers.get("throttle"), press)
+    struck = item.get("key")
+    if struck is not None and not isinstance(struck, str):
+        raise UserError(f"{where}: key is a key's name, e.g. 'return', not {struck!r:.40}")
+    return Cue(numbers["at"], numbers.get("steer"), numbers.get("throttle"), press, struck)

@@ -1,23 +1,31 @@
-"""What is written over the road: times, speed, pedals, gap, map. Reads a session, no more."""
+"""What is written over the road while racing: times, deltas, drivers, map, speed. Only reads."""
 
 from __future__ import annotations
 
 import numpy as np
 import pygame
 
+from retroracer.game.canvas import Canvas
 from retroracer.game.session import Session
+from retroracer.physics import state
 from retroracer.render.camera import Camera
-from retroracer.render.cars import marker, role_colour
-from retroracer.render.palette import Palette
-from retroracer.render.text import gap_text, lap_text, write
+from retroracer.render.cars import Role, marker, role_colour
+from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.render.text import lap_text
+
+Delta = tuple[str, float | None]
+"""A name and how far behind it a car is [s] (negative = ahead), None while unknown."""
 
 
-def panel(surface: pygame.Surface, rect: pygame.Rect, palette: Palette) -> None:
-    """A translucent plate with an edge."""
-    plate = pygame.Surface(rect.size, pygame.SRCALPHA, 32)
-    plate.fill((*palette.panel, 214))
-    surface.blit(plate, rect)
-    pygame.draw.rect(surface, palette.panel_edge, rect, 2)
+def sector_text(seconds: float) -> str:
+    """A sector time, to a hundredth; dashes for none."""
+    return f"{seconds:.2f}" if seconds == seconds else "--.--"
+
+
+def signed(seconds: float) -> str:
+    """A difference with its sign, to a hundredth, never "-0.00"."""
+    hundredths = round(seconds * 100)
+    return f"{'-' if hundredths < 0 else '+'}{abs(hundredths) / 100:.2f}"
 
 
 class Hud:
@@ -29,153 +37,220 @@ class Hud:
     """
 
     def __init__(self, session: Session, palette: Palette) -> None:
-        self._session = session
-        self._palette = palette
+        self.session = session
+        self.palette = palette
+        self.focus = 0
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
+        self.best: float | None = None
+        self.best_sectors: list[float] | None = None
 
-    def draw(self, surface: pygame.Surface, paused: bool, note: str) -> None:
-        """Draw everything for the size of the surface."""
-        w, h = surface.get_size()
-        unit = min(w / 1280.0, h / 720.0)
-        if w < 320 or h < 200:
-            return
-        self._times(surface, unit)
-        self._speed(surface, unit)
-        self._drivers(surface, unit)
-        self._mini_map(surface, unit)
-        session = self._session
-        palette = self._palette
-        focus = 0
-        if session.race.off_track[focus] and session.human:
-            self._banner(surface, "OFF TRACK - lap invalid", palette.bad, unit)
-        elif session.over:
-            self._banner(surface, self._verdict(), palette.accent, unit)
-        if paused:
-            self._banner(surface, "PAUSED - P goes on", palette.text, unit)
-        if note:
-            at = (16 * unit, h - 14 * unit)
-            write(surface, note, at, round(22 * unit), palette.text, (0.0, 1.0))
-
-    def _times(self, surface: pygame.Surface, unit: float) -> None:
-        session, p = self._session, self._palette
-        race = session.race
-        rect = pygame.Rect(16 * unit, 16 * unit, 268 * unit, 148 * unit)
-        panel(surface, rect, p)
-        lap = int(race.lap[0]) + 1
-        of = f" / {session.laps}" if session.laps else ""
-        x, right, y = rect.left + 16 * unit, rect.right - 16 * unit, rect.top + 14 * unit
-        write(
-            surface,
-            f"LAP {min(lap, session.laps or lap)}{of}",
-            (x, y),
-            round(26 * unit),
-            p.text_dim,
-        )
-        write(surface, session.track.title, (right, y), round(26 * unit), p.text_dim, (1, 0))
-        bad = race.floats[0, 21] > 0.0
-        now = float(race.lap_time[0]) if session.finish[0] is None else session.finish[0]
-        colour = p.bad if bad and session.human else p.text
-        write(surface, lap_text(now), (x, y + 28 * unit), round(58 * unit), colour)
-        small = round(27 * unit)
-        for k, (name, value) in enumerate(
-            (("last", float(race.last_lap_time[0])), ("best", session.best[0]))
-        ):
-            at = y + (78 + 24 * k) * unit
-            write(surface, name, (x, at), small, p.text_dim)
-            tone = p.accent if name == "best" and value is not None else p.text
-            write(surface, lap_text(value), (right, at), small, tone, (1, 0))
-
-    def _speed(self, surface: pygame.Surface, unit: float) -> None:
-        session, p = self._session, self._palette
-        w, h = surface.get_size()
-        rect = pygame.Rect(w - 216 * unit, h - 128 * unit, 200 * unit, 112 * unit)
-        panel(surface, rect, p)
-        kmh = f"{3.6 * float(session.race.speed[0]):.0f}"
-        right = rect.right - 62 * unit
-        write(surface, kmh, (right, rect.top + 14 * unit), round(72 * unit), p.text, (1, 0))
-        write(
-            surface, "km/h", (right + 6 * unit, rect.top + 38 * unit), round(24 * unit), p.text_dim
-        )
-        steer, throttle = session.actions[0]
-        bar = pygame.Rect(
-            rect.left + 16 * unit, rect.bottom - 32 * unit, rect.width - 32 * unit, 7 * unit
-        )
-        for k, (value, good) in enumerate(((throttle, True), (-steer, False))):
-            line = bar.move(0, round(14 * k * unit))
-            pygame.draw.rect(surface, p.panel_edge, line)
-            middle = line.centerx
-            length = round(abs(value) * line.width / 2)
-            colour = (p.good if value > 0 else p.bad) if good else p.accent
-            left = middle if value > 0 else middle - length
-            pygame.draw.rect(surface, colour, (left, line.top, length, line.height))
-            pygame.draw.line(surface, p.text, (middle, line.top - 2), (middle, line.bottom + 1))
-
-    def _drivers(self, surface: pygame.Surface, unit: float) -> None:
-        session, p = self._session, self._palette
-        w, _ = surface.get_size()
-        rows = session.race.n
-        rect = pygame.Rect(w - 316 * unit, 16 * unit, 300 * unit, (18 + 30 * rows) * unit)
-        panel(surface, rect, p)
-        order = sorted(range(rows), key=lambda i: -float(session.race.progress[i]))
-        for k, i in enumerate(order):
-            y = rect.top + (24 + 30 * k) * unit
-            role = "human" if session.human and i == 0 else "agent"
-            sign = marker(role, p, round(18 * unit))  # type: ignore[arg-type]
-            surface.blit(sign, (rect.left + 14 * unit, y - sign.get_height() / 2))
-            name = "you" if role == "human" else session.policies[i - session.human].name
-            tone = role_colour(role, p)  # type: ignore[arg-type]
-            write(surface, name, (rect.left + 42 * unit, y), round(27 * unit), tone, (0, 0.5))
-            if i == 0:
-                text = lap_text(session.best[0]) if session.best[0] is not None else ""
-            else:
-                gap = session.gap(i, 0)
-                text = gap_text(gap)
-            write(surface, text, (rect.right - 16 * unit, y), round(27 * unit), p.text, (1, 0.5))
-
-    def _mini_map(self, surface: pygame.Surface, unit: float) -> None:
-        session, p = self._session, self._palette
-        w, h = surface.get_size()
-        box = pygame.Rect(16 * unit, h - 236 * unit, 220 * unit, 190 * unit)
-        if self._map is None or self._map[0] != (w, h):
-            plate = pygame.Surface(box.size, pygame.SRCALPHA, 32)
-            plate.fill((*p.panel, 190))
-            pygame.draw.rect(plate, p.panel_edge, plate.get_rect(), 2)
-            pad = 16 * unit
-            camera = Camera.fit(
-                session.track.xy,
-                box.size,
-                (pad, pad, box.width - 2 * pad, box.height - 2 * pad),
-            )
-            line = camera.to_screen(session.track.xy).tolist()
-            pygame.draw.lines(plate, p.text_dim, True, line, max(2, round(4 * unit)))
-            start = camera.to_screen(session.track.pose_at(np.zeros(2), np.array([30.0, -30.0]))[0])
-            pygame.draw.line(plate, p.accent, start[0], start[1], max(2, round(3 * unit)))
-            self._map = ((w, h), plate, camera)
-        _, plate, camera = self._map
-        surface.blit(plate, box)
-        for i in reversed(range(session.race.n)):
-            role = "human" if session.human and i == 0 else "agent"
-            at = camera.to_screen(np.array([session.race.x[i], session.race.y[i]]))
-            sign = marker(role, p, max(9, round(15 * unit)))  # type: ignore[arg-type]
-            surface.blit(sign, np.array(box.topleft) + at - np.array(sign.get_size()) / 2)
-
-    def _verdict(self) -> str:
-        session = self._session
-        if not session.human:
-            return f"FINISHED in {lap_text(session.finish[0])} - R races again"
-        mine = session.finish[0]
-        others = [f for f in session.finish[1:] if f is not None and mine is not None and f < mine]
-        place = len(others) + 1
-        how = "YOU WIN" if place == 1 and len(session.finish) > 1 else f"PLACE {place}"
-        if len(session.finish) == 1:
-            how = "FINISHED"
-        return f"{how} - {lap_text(mine)} - R races again"
-
-    def _banner(
-        self, surface: pygame.Surface, text: str, colour: tuple[int, int, int], unit: float
+    def draw(
+        self,
+        canvas: Canvas,
+        deltas: list[Delta],
+        limit: float | None,
+        row: int = 0,
     ) -> None:
-        w, h = surface.get_size()
-        rect = pygame.Rect(0, 0, 620 * unit, 54 * unit)
-        rect.center = (w // 2, round(h * 0.2))
-        panel(surface, rect, self._palette)
-        write(surface, text, rect.center, round(36 * unit), colour, (0.5, 0.5))
+        """Draw everything for the size of the surface.
+
+        Args:
+            canvas: drawn on.
+            deltas: live differences to other laps.
+            limit: fastest possible lap [s], None while unknown.
+            row: the car looked at.
+        """
+        if canvas.w < 320 or canvas.h < 180:
+            return
+        self.focus = row
+        self._times(canvas, limit)
+        self._deltas(canvas, deltas)
+        self._drivers(canvas)
+        self._mini_map(canvas)
+        self._speed(canvas)
+        if self.session.wrong_way(row) and self.session.finish[row] is None:
+            self._wrong_way(canvas)
+
+    def _times(self, c: Canvas, limit: float | None) -> None:
+        s, p, i = self.session, self.palette, self.focus
+        race = s.race
+        invalid = s.lap_invalid(i)
+        c.panel(6, 6, 128, 68, edge=p.bad if invalid else None)
+        lap = int(race.lap[i]) + 1
+        text = f"LAP {min(lap, s.laps or lap)}" + (f"/{s.laps}" if s.laps else "")
+        c.text(text, 12, 12, p.text_dim)
+        c.text(s.track.title.upper(), 128, 12, p.text_dim, anchor=1.0, width=74)
+        finished = s.finish[i]
+        now = float(race.lap_time[i])
+        if finished is not None:
+            now = float(race.last_lap_time[i])
+        c.text(lap_text(now), 12, 24, p.bad if invalid else p.text, 2)
+        best = self.best if self.best is not None and i == 0 else s.best[i]
+        for k, (name, value, colour) in enumerate(
+            (
+                ("BEST", best, p.accent if best is not None else p.text_dim),
+                ("LIMIT", limit, p.text_dim),
+            )
+        ):
+            c.text(name, 12, 44 + 10 * k, p.text_dim)
+            c.text(lap_text(value), 128, 44 + 10 * k, colour, anchor=1.0)
+        self._sectors(c, 6, 76)
+        if invalid:
+            c.panel(6, 92, 128, 13, edge=p.bad)
+            c.text("\u00d7 LAP INVALID", 12, 95, p.bad)
+
+    def _sectors(self, c: Canvas, x: float, y: float) -> None:
+        """A cell a sector: its time in this lap, in the last one, and against the best."""
+        s, p, i = self.session, self.palette, self.focus
+        n = len(s.track.sectors) + 1
+        current = int(s.race.ints[i, state.SECTOR])
+        begun = float(s.race.floats[i, state.LAP_START])
+        splits = s.race.splits[i]
+        last = s.race.sector_times(i)
+        wide = 128 / n
+        for k in range(n):
+            left = x + k * wide
+            c.panel(left, y, wide - (k < n - 1), 14)
+            if k < current:
+                time = float(splits[k]) - (float(splits[k - 1]) if k else begun)
+            else:
+                time = last[k]
+            best = self.best_sectors[k] if self.best_sectors else None
+            colour: Colour = p.text_dim
+            sign = ""
+            if k < current or (current == 0 and time == time):
+                colour = p.text
+                if best is not None and time == time:
+                    better = time <= best + 1e-9
+                    colour, sign = (p.good, "▲") if better else (p.accent, "▼")
+            if k == current:
+                c.rect(left + 1, y + 12, (wide - 3), 1, p.accent)
+            shown = sector_text(time) if time == time else f"S{k + 1}"
+            room = wide - 6
+            if c.width(sign + shown) > room:
+                sign = ""
+            c.text(sign + shown, left + (wide - 1) / 2, y + 3, colour, anchor=0.5)
+
+    def _deltas(self, c: Canvas, deltas: list[Delta]) -> None:
+        """Live differences to other laps; a bar and an arrow tell the sign without colour."""
+        p = self.palette
+        cells = deltas
+        if not cells:
+            return
+        each = 62
+        left = c.w / 2 - each * len(cells) / 2
+        c.panel(left, 6, each * len(cells), 28)
+        for k, (name, delta) in enumerate(cells):
+            middle = left + each * (k + 0.5)
+            c.text(name, middle, 10, p.text_dim, anchor=0.5, width=each - 6)
+            if delta is None or abs(delta) > 99.0:
+                c.text("--.--", middle, 21, p.text_dim, anchor=0.5)
+                continue
+            ahead = delta < 0.0
+            colour = p.good if ahead else p.bad
+            c.text(("▲" if ahead else "▼") + signed(delta), middle, 20, colour, anchor=0.5)
+            share = min(abs(delta) / 1.0, 1.0) * (each / 2 - 5)
+            c.rect(middle - (share if ahead else 0), 30, max(share, 1), 2, colour)
+            c.rect(middle, 29, 1, 4, p.text_dim)
+
+    def _drivers(self, c: Canvas) -> None:
+        s, p = self.session, self.palette
+        rows = s.race.n
+        left = c.w - 6 - 122
+        c.panel(left, 6, 122, 8 + 13 * rows)
+        for k, i in enumerate(s.order()):
+            y = 11 + 13 * k
+            role: Role = "human" if s.roles[i] == "human" else "agent"
+            if i == self.focus:
+                c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
+            c.text(str(k + 1), left + 6, y, p.text_dim)
+            sign = marker(role, p, 9 * c.k)
+            c.blit(sign, left + 15, y - 1)
+            tone = driver_colour(i, role, p)
+            c.text(s.names[i].upper(), left + 28, y, tone, width=52)
+            finished = s.finish[i]
+            if finished is not None:
+                text = lap_text(finished)
+            elif i == self.focus:
+                text = ""
+            else:
+                gap = s.gap(i, self.focus)
+                text = "" if gap is None or abs(gap) > 999 else signed(gap)
+            c.text(text, left + 117, y, p.text, anchor=1.0)
+
+    def _mini_map(self, c: Canvas) -> None:
+        s, p = self.session, self.palette
+        wide, high = 104, 92
+        x, y = 6, c.h - high - 6
+        key = (c.k, int(c.w))
+        if self._map is None or self._map[0] != key:
+            self._map = (key, *_map_plate(s, p, (wide * c.k, high * c.k), c.k))
+        _, plate, camera = self._map
+        c.panel(x, y, wide, high, alpha=200)
+        c.blit(plate, x, y)
+        spots = camera.to_screen(np.stack([s.race.x, s.race.y], axis=1))
+        order = [i for i in range(s.race.n) if i != self.focus] + [self.focus]
+        for i in order:
+            role: Role = "human" if s.roles[i] == "human" else "agent"
+            sign = marker(role, p, (9 if i == self.focus else 7) * c.k)
+            half = sign.get_width() / 2
+            c.surface.blit(
+                sign, (round(x * c.k + spots[i, 0] - half), round(y * c.k + spots[i, 1] - half))
+            )
+
+    def _speed(self, c: Canvas) -> None:
+        s, p, i = self.session, self.palette, self.focus
+        left, top = c.w - 6 - 110, c.h - 6 - 54
+        c.panel(left, top, 110, 54)
+        kmh = f"{3.6 * abs(float(s.race.speed[i])):.0f}"
+        c.text(kmh, left + 72, top + 7, p.text, 3, anchor=1.0)
+        c.text("km/h", left + 77, top + 21, p.text_dim)
+        steer, throttle = (float(v) for v in s.actions[i])
+        dark = shade(p.panel_edge, 0.62)
+        c.bar(left + 8, top + 34, 94, 4, max(throttle, 0.0), p.good, dark)
+        c.bar(left + 8, top + 40, 94, 4, max(-throttle, 0.0), p.bad, dark)
+        c.rect(left + 8, top + 46, 94, 3, dark)
+        middle = left + 8 + 47
+        reach = abs(steer) * 47
+        c.rect(middle - (reach if steer > 0 else 0), top + 46, max(reach, 1), 3, p.accent)
+        c.rect(middle, top + 45, 1, 5, p.text)
+
+    def _wrong_way(self, c: Canvas) -> None:
+        p = self.palette
+        x, y = c.w / 2, c.h * 0.34
+        c.panel(x - 62, y - 8, 124, 32, edge=p.bad)
+        c.text("WRONG WAY", x + 10, y, p.bad, 2, anchor=0.5, width=90)
+        k = c.k
+        turn = [(-54, 8), (-46, 0), (-46, 4), (-38, 4), (-38, 16), (-50, 16), (-50, 13), (-41, 13),
+                (-41, 11), (-46, 11), (-46, 16)]  # fmt: skip
+        pygame.draw.polygon(
+            c.surface, p.accent, [((x + a) * k, (y + b - 2) * k) for a, b in turn[:5]]
+        )
+        pygame.draw.lines(
+            c.surface, p.accent, False,
+            [((x + a) * k, (y + b) * k) for a, b in ((-46, 2), (-40, 2), (-40, 14), (-52, 14))],
+            max(1, 3 * k),
+        )  # fmt: skip
+
+
+def driver_colour(row: int, role: Role, palette: Palette) -> Colour:
+    """The colour a driver's name is written in: readable on a plate."""
+    return mix(role_colour(role, palette), palette.text, 0.25)
+
+
+def _map_plate(
+    session: Session, palette: Palette, size: tuple[int, int], k: int
+) -> tuple[pygame.Surface, Camera]:
+    """The road of the mini-map on a transparent ground, and where things are on it."""
+    plate = pygame.Surface(size, pygame.SRCALPHA, 32)
+    plate.fill((*palette.text_dim, 0))
+    pad = 9 * k
+    camera = Camera.fit(session.track.xy, size, (pad, pad, size[0] - 2 * pad, size[1] - 2 * pad))
+    line = camera.to_screen(session.track.xy).tolist()
+    pygame.draw.lines(plate, shade(palette.panel, 0.6), True, line, 5 * k)
+    pygame.draw.lines(plate, palette.text_dim, True, line, max(2, 2 * k))
+    reach = 4.0 * k / camera.pixels_per_metre
+    for s, colour in [(0.0, palette.accent), *((x, palette.text) for x in session.track.sectors)]:
+        ends, _ = session.track.pose_at(np.array([s, s]), np.array([reach, -reach]))
+        a, b = camera.to_screen(ends).tolist()
+        pygame.draw.line(plate, colour, a, b, k if s else 2 * k)
+    return plate, camera

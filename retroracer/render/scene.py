@@ -1,18 +1,19 @@
 """A track ready to draw, and the order in which a race is painted.
 
 Owns: ``TrackScene`` (everything that is worked out once a track) and the painting order
-ground, cars below a bridge, bridges, cars on top. Does not own: windows, fonts, the HUD.
-Draws on any ``pygame.Surface``, with or without a display.
+ground, marks, cars below a bridge, bridges, cars on top, the gantry. Does not own: windows,
+fonts, the HUD. Draws on any ``pygame.Surface``, with or without a display.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pygame
 
 from retroracer.render.camera import Camera
 from retroracer.render.cars import CarView, draw_car
+from retroracer.render.furniture import gantry, stands
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.palette import Palette, palette_for
 from retroracer.render.track_pieces import BRIDGE_REACH, TrackPainter, crossings
@@ -37,6 +38,8 @@ class TrackScene:
         self.near = painter.ground()
         self.far = painter.ground_far()
         self.bridges = painter.bridges()
+        self.stands = stands(track, self.palette)
+        self.gantry = gantry(track, self.palette)
         self.upper = [upper for _, upper in crossings(track)]
         self.trees = Trees(track, self.palette)
 
@@ -51,6 +54,7 @@ class TrackScene:
     def draw_ground(self, surface: pygame.Surface, camera: Camera) -> None:
         """Grass, trees, run-off, road; without bridges."""
         draw_grass(surface, camera, self.palette)
+        self.stands.paint(surface, camera)
         self.trees.draw(surface, camera)
         (self.near if camera.pixels_per_metre >= FAR_BELOW else self.far).paint(surface, camera)
 
@@ -58,9 +62,24 @@ class TrackScene:
         """The roads that pass above another."""
         self.bridges.paint(surface, camera)
 
-    def draw(self, surface: pygame.Surface, camera: Camera, cars: Sequence[CarView] = ()) -> None:
-        """The whole view; later cars are painted over earlier ones."""
+    def draw(
+        self,
+        surface: pygame.Surface,
+        camera: Camera,
+        cars: Sequence[CarView] = (),
+        marks: Callable[[], None] | None = None,
+    ) -> None:
+        """The whole view; later cars are painted over earlier ones.
+
+        Args:
+            surface: drawn on.
+            camera: the view.
+            cars: in it.
+            marks: called when the ground is done, to paint what lies on it.
+        """
         self.draw_ground(surface, camera)
+        if marks is not None:
+            marks()
         above = [self.on_bridge(car.s) for car in cars]
         for car, up in zip(cars, above, strict=True):
             if not up:
@@ -69,6 +88,7 @@ class TrackScene:
         for car, up in zip(cars, above, strict=True):
             if up:
                 draw_car(surface, camera, car, self.palette)
+        self.gantry.paint(surface, camera)
 
 
 def draw_track(surface: pygame.Surface, track: Track | TrackScene, camera: Camera) -> None:

@@ -1,145 +1,179 @@
 """Whole races without a screen: by posted keys, by a script, as the command."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pygame
 import pytest
 
-from retroracer.agents.facts import Facts
-from retroracer.agents.policy import Policy
-from retroracer.envs.task import LAYOUT, N_OBS
-from retroracer.game.app import App, Options
+from retroracer.game.app import App
 from retroracer.game.drivers import Cue, Script
-from retroracer.game.session import Session, Trace
-from retroracer.physics.car import car_facts, load_car
-from retroracer.track.files import load_track
+from retroracer.game.menu import Menu
+from retroracer.game.race_screen import COUNTDOWN, RaceScreen
+from retroracer.game.replay_screen import ReplayScreen
+from retroracer.physics.car import load_car
 from retroracer.training.evaluate import Entry, evaluate
+from tests.game.races import drive_cleanly, follower, frames, game, hold, setup, strike, until
 
 ROOT = Path(__file__).parents[2]
-GT = load_car("gt")
 
 
-def follower() -> Policy:
-    """A linear driver that follows the road at about 50 km/h: real inference, honest laps."""
-    w = np.zeros((N_OBS, 2), np.float32)
-    b = np.zeros(2, np.float32)
-    w[4, 0], w[5, 0], w[2, 0] = -0.5, -2.0, -0.3
-    w[11:14, 0] = 0.9
-    w[0, 1], b[1] = -6.0, 1.8
-    facts = Facts(observation_layout=LAYOUT, steps=0, car=car_facts(GT))
-    return Policy([(w, b)], facts, "follower")
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
+    yield
+    pygame.display.quit()
 
 
-def app(**kwargs: object) -> App:
-    policy = follower()
-    options = Options(headless=True, frames=kwargs.pop("frames", 120))  # type: ignore[arg-type]
-    return App(load_track("copper_bowl"), [policy], [GT, GT], options, **kwargs)  # type: ignore[arg-type]
+def racing(app: App) -> RaceScreen:
+    assert isinstance(app.screen, RaceScreen)
+    return app.screen
 
 
-def key(code: int, down: bool = True) -> None:
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=code))
+def test_arrow_keys_drive_and_r_restarts_within_a_fifth_of_a_second() -> None:
+    app = game()
+    hold(pygame.K_UP)
+    frames(app, 119)
+    session = racing(app).session
+    assert session.race.speed[0] > 10.0
+    strike(pygame.K_r)
+    frames(app, 1)
+    assert session.race.speed[0] < 1.0 and session.time <= 0.05
+    frames(app, 11)  # 0.2 s with the throttle still held
+    assert session.race.speed[0] > 0.1, "not moving 0.2 s after the key"
 
 
-def with_keys(game: App, at: dict[int, Callable[[], None]]) -> None:
-    stock = game.events
-
-    def events() -> None:
-        if game.frame in at:
-            at[game.frame]()
-        stock()
-
-    game.events = events  # type: ignore[method-assign]
-    game.run()
-
-
-def test_arrow_keys_drive_and_r_restarts_at_once() -> None:
-    game = app(frames=200)
-    seen = {}
-
-    def look(name: str) -> None:
-        race = game.session.race
-        seen[name] = (float(race.speed[0]), game.session.time)
-
-    with_keys(
-        game,
-        {
-            1: lambda: key(pygame.K_UP),
-            119: lambda: look("driven"),
-            120: lambda: (key(pygame.K_UP, False), key(pygame.K_r)),  # type: ignore[dict-item, return-value]
-            122: lambda: look("restarted"),
-        },
-    )
-    assert seen["driven"][0] > 10.0
-    assert seen["restarted"][0] < 1.0 and seen["restarted"][1] <= 0.05
+def test_the_lights_hold_everybody_and_all_start_on_the_same_step() -> None:
+    app = game(lights=True)
+    hold(pygame.K_UP)
+    session = racing(app).session
+    frames(app, int(COUNTDOWN * 60) - 2)
+    assert session.ticks == 0 and (session.race.speed == 0.0).all()
+    frames(app, 30)
+    assert session.ticks > 0 and (session.race.speed > 0.5).all()
+    assert len(set(session.race.time.tolist())) == 1
 
 
-def test_p_pauses_the_race_and_goes_on_and_escape_leaves() -> None:
-    game = app(frames=400)
-    times: list[float] = []
-    with_keys(
-        game,
-        {
-            30: lambda: key(pygame.K_p),
-            40: lambda: times.append(game.session.time),
-            80: lambda: times.append(game.session.time),
-            90: lambda: key(pygame.K_p),
-            120: lambda: times.append(game.session.time),
-            150: lambda: key(pygame.K_ESCAPE),
-        },
-    )
-    assert times[0] == times[1] < times[2]
-    assert game.frame <= 152
+def test_space_skips_the_lights() -> None:
+    app = game(lights=True)
+    frames(app, 2)
+    strike(pygame.K_SPACE)
+    frames(app, 3)
+    assert racing(app).session.ticks > 0
+
+
+def test_p_pauses_the_race_and_goes_on_and_escape_leads_to_the_menu_and_out() -> None:
+    app = game()
+    frames(app, 30)
+    session = racing(app).session
+    strike(pygame.K_p)
+    frames(app, 1)
+    held = session.time
+    frames(app, 30)
+    assert session.time == held
+    strike(pygame.K_p)
+    frames(app, 5)
+    assert session.time > held
+    strike(pygame.K_ESCAPE)
+    frames(app, 2)
+    assert isinstance(app.screen, Menu)
+    strike(pygame.K_ESCAPE)
+    frames(app, 1)
+    assert not app.running
+
+
+def test_a_race_ends_in_results_from_where_it_is_raced_again_watched_and_left() -> None:
+    app = game(setup(laps=1))
+    screen = racing(app)
+    drive_cleanly(app)
+    until(app, lambda: screen.showing_results)
+    frames(app, 2)
+    assert "PLACE" in screen.results.headline() or "WIN" in screen.results.headline()
+    strike(pygame.K_v)
+    frames(app, 3)
+    assert isinstance(app.screen, ReplayScreen)
+    strike(pygame.K_ESCAPE)
+    frames(app, 1)
+    assert app.screen is screen
+    strike(pygame.K_g)
+    frames(app, 2)
+    assert screen.session.time < 0.1 and screen.best is not None
+    assert len(screen.ghosts.views()) == 1, "the standing lap races along from the grid"
 
 
 def test_keys_mashed_at_random_and_a_window_of_any_size_never_break_it() -> None:
-    game = app(frames=150)
+    app = game(lights=True)
     rng = np.random.default_rng(0)
-    codes = [pygame.K_UP, pygame.K_LEFT, pygame.K_r, pygame.K_p, pygame.K_c, pygame.K_F5, 0]
+    names = "UP DOWN LEFT RIGHT r p c v g l m RETURN ESCAPE TAB BACKSPACE SPACE COMMA HOME"
+    codes = [getattr(pygame, f"K_{n}") for n in [*names.split(), "F1", "F2", "F3", "F4", "F5"]]
+    codes = [c for c in codes if c != pygame.K_m] + [0, 999_999]
     sizes = [(1, 1), (200, 120), (333, 777), (1920, 1080), (640, 360)]
-
-    def mash() -> None:
+    kinds = [pygame.MOUSEMOTION, pygame.CONTROLLERAXISMOTION, pygame.CONTROLLERDEVICEREMOVED,
+             pygame.WINDOWFOCUSLOST, pygame.CONTROLLERBUTTONDOWN]  # fmt: skip
+    for k in range(260):
         for _ in range(3):
-            key(int(rng.choice(codes)), bool(rng.random() < 0.6))
-        if rng.random() < 0.2:
+            hold(int(rng.choice(codes)), bool(rng.random() < 0.6))
+        if rng.random() < 0.1:
+            kind = int(rng.choice(kinds))
+            values = {
+                pygame.MOUSEMOTION: {"pos": (9, 9), "rel": (1, 1), "buttons": (1, 0, 0)},
+                pygame.CONTROLLERAXISMOTION: {"axis": int(rng.integers(6)), "value": 20_000},
+                pygame.CONTROLLERDEVICEREMOVED: {"instance_id": 3},
+                pygame.CONTROLLERBUTTONDOWN: {"button": int(rng.integers(15))},
+            }.get(kind, {})
+            pygame.event.post(pygame.event.Event(kind, values))
+        if k % 25 == 7:
             pygame.display.set_mode(sizes[int(rng.integers(len(sizes)))], pygame.RESIZABLE)
-
-    with_keys(game, {k: mash for k in range(150)})
-    assert game.frame == 150
+        app.step(1 / 60)
+    assert app.frame == 260
 
 
 def test_the_agents_lap_in_the_game_is_its_lap_in_evaluate_to_the_last_bit() -> None:
-    track, policy = load_track("copper_bowl"), follower()
-    (report,) = evaluate([Entry("follower", policy.act, GT)], [track])
+    policy = follower()
+    race = setup(laps=2)
+    (report,) = evaluate([Entry("follower", policy.act, load_car("gt"))], [race.track])
     assert report.results[0].completed
-    session = Session(track, [policy], [GT, load_car("kart")][::-1], human=True, laps=2)
-    while session.finish[1] is None and session.ticks < 100 * 600:
-        session.tick(0.1, 0.3)
-    assert float(session.race.last_lap_time[1]) == report.results[0].lap_time_s
+    app = game(race)
+    screen = racing(app)
+    hold(pygame.K_UP)
+    until(app, lambda: screen.session.finish[1] is not None)
+    assert float(screen.session.race.last_lap_time[1]) == report.results[0].lap_time_s
 
 
 def test_the_same_script_at_any_frame_rate_gives_the_same_race() -> None:
     cues = [Cue(0.0, throttle=1.0), Cue(1.5, steer=0.1), Cue(2.0, steer=-0.1, throttle=0.2)]
     ends = []
     for fps in (30, 60, 144):
-        game = app(script=Script(list(cues)))
-        while game.session.ticks < 300:
-            game.advance(min(1.0 / fps, (300 - game.session.ticks) * 0.01))
-        ends.append(game.session.race.floats.copy())
+        app = game(script=Script(list(cues)))
+        session = racing(app).session
+        while session.ticks < 300:
+            app.screen.advance(min(1.0 / fps, (300 - session.ticks) * 0.01))
+        ends.append(session.race.floats.copy())
+        app.close()
     np.testing.assert_array_equal(ends[0], ends[1])
     np.testing.assert_array_equal(ends[0], ends[2])
 
 
-def test_a_gap_is_the_time_since_the_other_came_by_here() -> None:
-    trace = Trace()
-    for k in range(1, 11):
-        trace.add(10.0 * k, 0.5 * k)
-    assert trace.time_at(25.0) == pytest.approx(1.25)
-    assert trace.time_at(100.0) == pytest.approx(5.0)
-    assert trace.time_at(100.1) is None
+def test_drawing_changes_nothing_in_the_race() -> None:
+    drawn, plain = game(), game()
+    for app in (drawn, plain):
+        racing(app).overlays.on = {"sight", "pedals", "reward", "path"}
+    for _ in range(90):
+        drawn.step(1 / 30)
+        plain.screen.advance(1 / 30)
+    np.testing.assert_array_equal(
+        racing(drawn).session.race.floats, racing(plain).session.race.floats
+    )
+
+
+def play(*more: str, frames: int = 120, home: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "play.py", "--headless", "--frames", str(frames), *more]
+    env = dict(os.environ, **({"RETRORACER_HOME": home} if home else {}))
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, env=env)
 
 
 def test_the_command_races_headless_and_saves_a_picture(tmp_path: Path) -> None:
@@ -152,9 +186,19 @@ def test_the_command_races_headless_and_saves_a_picture(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def play(*more: str, frames: int = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "play.py", "--headless", "--frames", str(frames), *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+def test_a_script_can_strike_the_menus_keys(tmp_path: Path) -> None:
+    script = tmp_path / "in.yaml"
+    script.write_text("- {at: 0.1, key: escape}\n- {at: 0.3, key: escape}\n")
+    done = play("--track", "copper_bowl", "--script", str(script), frames=600)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.write_text("not a folder")
+    done = play("--track", "copper_bowl", frames=5, home=str(home))
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "records are not kept" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -165,6 +209,8 @@ def play(*more: str, frames: int = 120) -> subprocess.CompletedProcess[str]:
         (("--car", "tank"), "no car 'tank'"),
         (("--script", "none.yaml"), "cannot read script"),
         (("--screenshot", "no/such/folder/x.png"), "does not exist"),
+        (("--opponents", "9"), "--opponents is 0 to 3"),
+        (("--size", "huge"), "--size is WIDTHxHEIGHT"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(more: tuple[str, ...], message: str) -> None:

@@ -1,0 +1,120 @@
+"""Panels about the agent: the numbers it sees, its pedals beside yours, what it is paid."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pygame
+
+from retroracer.envs.task import LIMIT, OBS_NAMES, REWARD_NAMES
+from retroracer.game.canvas import Canvas
+from retroracer.game.overlays import SHOWN, Overlays
+from retroracer.render.palette import Colour, shade
+from retroracer.track.geometry import Array
+
+WIDE = 122.0
+
+
+def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float) -> None:
+    """Draw those that are on, down the right side from ``top`` [UI pixels].
+
+    Args:
+        c: drawn on.
+        overlays: what is on, and what they remember.
+        row: of the agent.
+        top: where there is room.
+    """
+    y = top
+    session = overlays.session
+    x = c.w - 6 - WIDE
+    if "pedals" in overlays.on:
+        y += _pedals(c, overlays, session.human and row != 0, x, y) + 3
+    if "reward" in overlays.on:
+        y += _pay(c, overlays, x, y) + 3
+    if "sight" in overlays.on:
+        high = 20.0 + 6 * len(OBS_NAMES)
+        # Beside the others where there is no room below them, above the speed.
+        if y + high > c.h - 66:
+            x, y = x - WIDE - 4, top
+        _numbers(c, session.observation[row], x, y)
+
+
+def _numbers(c: Canvas, obs: npt.NDArray[np.float32], x: float, y: float) -> None:
+    """The observation as bars from the middle; the scale is the observation's own, +-1."""
+    p = c.palette
+    c.panel(x, y, WIDE, 19 + 6 * len(OBS_NAMES))
+    c.text("SEES", x + 6, y + 5, p.text_dim)
+    c.text("-1 .. 1", x + WIDE - 6, y + 5, p.text_dim, anchor=1.0)
+    middle, reach = x + WIDE / 2, WIDE / 2 - 7
+    for k, value in enumerate(obs.tolist()):
+        top = y + 16 + 6 * k
+        c.rect(x + 7, top, 2 * reach, 4, shade(p.panel_edge, 0.5))
+        share = max(-1.0, min(1.0, value))
+        colour = p.bad if abs(value) >= LIMIT else (p.agent if k < 11 else p.good)
+        wide = abs(share) * reach
+        c.rect(middle - (wide if share < 0 else 0), top, max(wide, 0.5), 4, colour)
+        c.rect(middle, top, 0.5, 4, p.text_dim)
+
+
+def _pedals(c: Canvas, overlays: Overlays, human: bool, x: float, y: float) -> float:
+    p = c.palette
+    history = np.array(overlays.pedals) if overlays.pedals else np.zeros((1, 4))
+    blocks: list[tuple[str, Array, Colour]] = [("AGENT", history[:, 0:2], p.agent)]
+    if human:
+        blocks.append(("YOU", history[:, 2:4], p.human))
+    high = 6.0 + 50 * len(blocks)
+    c.panel(x, y, WIDE, high)
+    for b, (name, inputs, colour) in enumerate(blocks):
+        top = y + 5 + 50 * b
+        c.text(name, x + 6, top, colour)
+        steer, throttle = inputs[-1]
+        way = "left" if steer > 0.02 else "right" if steer < -0.02 else ""
+        pedal = "brake" if throttle < -0.02 else "drive" if throttle > 0.02 else "coast"
+        c.text(f"{pedal} {way}", x + WIDE - 6, top, p.text_dim, anchor=1.0)
+        for k, values in enumerate((inputs[:, 1], inputs[:, 0])):
+            box = (x + 6, top + 11 + 18 * k, WIDE - 12, 16.0)
+            c.rect(*box, shade(p.panel, 0.7))
+            c.rect(box[0], box[1] + 8, box[2], 0.5, p.panel_edge)
+            _spark(c, box, values, p.text if k else colour, -1.0, 1.0)
+    return high
+
+
+def _pay(c: Canvas, overlays: Overlays, x: float, y: float) -> float:
+    p = c.palette
+    high = 22.0 + 10 * len(REWARD_NAMES) + 26
+    c.panel(x, y, WIDE, high)
+    c.text("PAY", x + 6, y + 5, p.text_dim)
+    c.text("now", x + 84, y + 5, p.text_dim, anchor=1.0)
+    c.text("sum", x + WIDE - 6, y + 5, p.text_dim, anchor=1.0)
+    now = overlays.pay[-1] if overlays.pay else np.zeros(len(REWARD_NAMES))
+    for k, name in enumerate(REWARD_NAMES):
+        top = y + 17 + 10 * k
+        colour = p.good if now[k] > 0 else p.bad if now[k] < 0 else p.text_dim
+        c.text(name.replace("_", " "), x + 6, top, p.text, width=50)
+        c.text(f"{now[k]:+.2f}", x + 84, top, colour, anchor=1.0)
+        c.text(f"{overlays.paid[k]:+.0f}", x + WIDE - 6, top, p.text, anchor=1.0)
+    box = (x + 6, y + high - 26, WIDE - 12, 20.0)
+    c.rect(*box, shade(p.panel, 0.7))
+    total = np.array([t.sum() for t in overlays.pay]) if overlays.pay else np.zeros(1)
+    top_ = max(1.0, float(np.abs(total).max()))
+    _spark(c, box, total, p.accent, -top_, top_)
+    return high
+
+
+def _spark(
+    c: Canvas,
+    box: tuple[float, float, float, float],
+    values: Array,
+    colour: Colour,
+    low: float,
+    high: float,
+) -> None:
+    """The last ``SHOWN`` values as a line; the newest at the right."""
+    x, y, w, h = box
+    n = len(values)
+    if n < 2:
+        return
+    at = x + w * (np.arange(n) + SHOWN - n) / (SHOWN - 1)
+    level = y + h * (1.0 - (np.clip(values, low, high) - low) / (high - low))
+    points = np.stack([at, level], axis=1) * c.k
+    pygame.draw.lines(c.surface, colour, False, points.tolist(), max(1, c.k // 2))

@@ -1,0 +1,71 @@
+"""Assists: what stands between a person's pedals and the car's, if it is asked for.
+
+Owns: stability and ABS as functions of the car's state. They change inputs only, never the
+car: an assisted lap could be driven by hand, and says on its result that it was not.
+"""
+
+from __future__ import annotations
+
+import math
+
+from retroracer.game.settings import Assists
+from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car
+
+SLIDE = 0.045
+"""Slip of the body beyond what the corner needs that calls for help [rad] (2.6 degrees)."""
+
+SLOW = 8.0
+"""No help below this speed [m/s]: there slides are turns on the spot."""
+
+
+def assisted(
+    steer: float,
+    throttle: float,
+    assists: Assists,
+    car: Car,
+    vx: float,
+    vy: float,
+    yaw_rate: float,
+    grip: float,
+) -> tuple[float, float]:
+    """Inputs after the assists.
+
+    Args:
+        steer: asked for, in [-1, 1], left positive.
+        throttle: asked for, in [-1, 1], brake negative.
+        assists: which of them help.
+        car: driven.
+        vx: forward speed [m/s].
+        vy: sideways speed [m/s], left positive.
+        yaw_rate: [rad/s], counter-clockwise positive.
+        grip: factor of the surface under the car.
+    """
+    if vx < SLOW:
+        return steer, throttle
+    lift = 0.5 * AIR_DENSITY * car.lift_area * vx * vx / car.mass
+    most = car.mu * grip * (GRAVITY + lift)
+    # Cornering there is, and cornering the wheel asks for: brakes come on faster than a car turns.
+    quick = (vx / car.steer_speed) ** 2
+    lock = car.steer_lock_fast + (car.steer_lock - car.steer_lock_fast) / (1.0 + quick)
+    asked = abs(steer) * lock * vx * vx / (car.l_front + car.l_rear)
+    used = min(max(abs(vx * yaw_rate), asked) / most, 1.0)
+    # How far the rear axle slides beyond the slip at which it has most of its grip.
+    rear = math.atan2(vy - car.l_rear * yaw_rate, vx)
+    slide = abs(rear) - 1.6 * car.mu / car.stiffness_rear
+    sliding = min(max(slide / SLIDE, 0.0), 1.0)
+    if throttle < 0.0 and (assists.abs or assists.stability):
+        throttle *= 1.0 - 0.9 * sliding
+    if assists.abs and throttle < 0.0:
+        # The friction circle: what cornering takes, the brakes cannot have.
+        left = math.sqrt(max(1.0 - used * used, 0.06))
+        brakes = car.brake_force / (car.mass * most)
+        throttle = max(throttle, -left / max(brakes, 1.0))
+    if assists.stability:
+        # Steer where the car is going: the nose has turned in too far.
+        steer += sliding * (math.copysign(1.0, rear) - steer) * 0.8
+        if throttle > 0.0:
+            turning = min(abs(vx * yaw_rate) / most, 1.0)
+            room = math.sqrt(max(1.0 - turning * turning, 0.04))
+            drive = min(car.drive_force, car.power / vx) / (car.mass * most)
+            throttle = min(throttle * (1.0 - 0.9 * sliding), max(room / drive, 0.15))
+    return min(max(steer, -1.0), 1.0), min(max(throttle, -1.0), 1.0)

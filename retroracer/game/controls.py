@@ -1,0 +1,166 @@
+"""Keys and pads to what a player wants: held directions, analogue sticks, presses.
+
+Owns: the names of actions, their default keys, rebinding, pads coming and going. Reads events
+only, so that posted events drive the game. Does not own how a wheel is turned (``drivers``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pygame
+
+from retroracer.game.drivers import Keys
+
+ACTIONS: dict[str, tuple[str, str]] = {
+    "left": ("steer left", "left,a"),
+    "right": ("steer right", "right,d"),
+    "up": ("throttle", "up,w"),
+    "down": ("brake, reverse", "down,s"),
+    "restart": ("restart at once", "r"),
+    "pause": ("pause", "p"),
+    "reset": ("back to the track", "backspace"),
+    "camera": ("heading or north up", "c"),
+    "mute": ("sound on or off", "m"),
+    "line": ("racing line", "l"),
+    "watch": ("look at the next car", "tab"),
+    "sight": ("what the agent sees", "f1"),
+    "pedals": ("its pedals and yours", "f2"),
+    "reward": ("its reward", "f3"),
+    "path": ("its line and the limit's", "f4"),
+    "picture": ("save a picture", "f12"),
+}
+"""Action -> what it does, and its default keys by pygame's names, separated by commas."""
+
+HELD = ("left", "right", "up", "down")
+
+DEAD_ZONE = 0.12
+"""Stick travel that counts as none."""
+
+_STICK, _BRAKE_TRIGGER, _THROTTLE_TRIGGER = 0, 4, 5
+_PAD_BUTTONS = {
+    0: "accept",  # A
+    1: "back",  # B
+    2: "reset",  # X
+    3: "restart",  # Y
+    4: "camera",
+    6: "pause",  # Start
+    9: "watch",
+    11: "up",
+    12: "down",
+    13: "left",
+    14: "right",
+}
+
+
+def stick(value: float) -> float:
+    """Stick travel in [-1, 1] without its dead zone, finer near the middle."""
+    size = min(abs(value), 1.0)
+    if size <= DEAD_ZONE:
+        return 0.0
+    share = (size - DEAD_ZONE) / (1.0 - DEAD_ZONE)
+    fine = float(share**1.6)
+    return fine if value > 0 else -fine
+
+
+class Controls:
+    """The state of keys and pads.
+
+    Args:
+        bound: key names by action where they differ from the defaults.
+
+    Attributes:
+        keys: directions held on the keyboard.
+        steer: of the pad's stick, left positive, or None while no pad is in use.
+        throttle: of its triggers, or None likewise.
+    """
+
+    def __init__(self, bound: Mapping[str, str] | None = None) -> None:
+        self.keys = Keys()
+        self.steer: float | None = None
+        self.throttle: float | None = None
+        self._triggers = [0.0, 0.0]
+        self._pads: dict[int, object] = {}
+        self.bind(bound or {})
+
+    def bind(self, bound: Mapping[str, str]) -> None:
+        """Take over keys; names that are no keys are ignored."""
+        self.names = {a: bound.get(a, keys) for a, (_, keys) in ACTIONS.items()}
+        self._action: dict[int, str] = {}
+        for action, names in self.names.items():
+            for name in names.split(","):
+                try:
+                    self._action[pygame.key.key_code(name.strip())] = action
+                except (ValueError, pygame.error):
+                    continue
+
+    def open_pads(self) -> None:
+        """Start listening to pads; without any support for them nothing happens."""
+        try:
+            from pygame._sdl2 import controller
+
+            controller.init()
+            for index in range(controller.get_count()):
+                self._open(index)
+        except (ImportError, pygame.error):
+            return
+
+    def _open(self, index: int) -> None:
+        try:
+            from pygame._sdl2 import controller
+
+            if controller.is_controller(index):
+                pad = controller.Controller(index)
+                self._pads[pad.id] = pad
+        except (ImportError, pygame.error):
+            return
+
+    def release(self) -> None:
+        """Let go of everything, as when the window loses the keyboard."""
+        self.keys = Keys()
+        self._triggers = [0.0, 0.0]
+        if self.steer is not None:
+            self.steer = self.throttle = 0.0
+
+    def take(self, event: pygame.event.Event) -> str:
+        """Follow an event.
+
+        Returns:
+            The action that was pressed just now (a key of ACTIONS, "accept", "back"), or "".
+        """
+        kind = event.type
+        if kind in (pygame.KEYDOWN, pygame.KEYUP):
+            action = self._action.get(event.key, "")
+            if action in HELD:
+                setattr(self.keys, action, kind == pygame.KEYDOWN)
+                if kind == pygame.KEYDOWN:
+                    self.steer = self.throttle = None  # the keyboard takes over from the pad
+            return action if kind == pygame.KEYDOWN else ""
+        if kind == pygame.WINDOWFOCUSLOST:
+            self.release()
+        elif kind == pygame.CONTROLLERDEVICEADDED:
+            self._open(event.device_index)
+        elif kind == pygame.CONTROLLERDEVICEREMOVED:
+            self._pads.pop(getattr(event, "instance_id", -1), None)
+            self.steer = self.throttle = None
+            self._triggers = [0.0, 0.0]
+            return "unplugged"
+        elif kind == pygame.CONTROLLERAXISMOTION:
+            self._axis(event.axis, event.value / 32767.0)
+        elif kind == pygame.CONTROLLERBUTTONDOWN:
+            return _PAD_BUTTONS.get(event.button, "")
+        return ""
+
+    def _axis(self, axis: int, value: float) -> None:
+        if axis == _STICK:
+            moved = stick(value)
+            if moved or self.steer is not None:
+                self.steer = -moved
+                self.throttle = self.throttle or 0.0
+        elif axis in (_BRAKE_TRIGGER, _THROTTLE_TRIGGER):
+            pressed = max(0.0, min(value, 1.0))
+            self._triggers[axis - _BRAKE_TRIGGER] = 0.0 if pressed < 0.04 else pressed
+            if pressed > 0.04 or self.throttle is not None:
+                brake, throttle = self._triggers
+                self.throttle = -brake if brake > 0.0 else throttle
+                self.steer = self.steer or 0.0

@@ -1,0 +1,143 @@
+"""Who can be raced: the drivers there are, the ladder, and a race put together.
+
+Owns ``Setup`` and the finding of models and cars. Reads models without torch; one that is
+broken or reads other observations is left out of lists, and told when asked for by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retroracer.agents.facts import Facts
+from retroracer.agents.model_file import find_model, read_facts
+from retroracer.agents.policy import Policy, demand_layout, load_policy
+from retroracer.errors import UserError
+from retroracer.game.settings import Assists
+from retroracer.physics.car import Car, car_from, load_car
+from retroracer.resources import models_dir
+from retroracer.track.files import find_track, load_track
+from retroracer.track.track import Track
+
+LADDER = ("rookie", "club", "pro", "ace")
+"""Names of the ladder's drivers, slowest first: earlier and later checkpoints of training."""
+
+DEFAULT = "base"
+MOST_RIVALS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A race to be.
+
+    Attributes:
+        track: raced on.
+        path: of its page, None if it has none.
+        policies: of the rivals.
+        cars: yours first (unless only watching), then one a rival.
+        human: True if you drive.
+        laps: 0 = without end.
+        assists: the help you take.
+        names: of the rivals, as shown.
+    """
+
+    track: Track
+    path: Path | None
+    policies: tuple[Policy, ...]
+    cars: tuple[Car, ...]
+    human: bool = True
+    laps: int = 3
+    assists: Assists = field(default_factory=Assists)
+    names: tuple[str, ...] = ()
+
+
+def drivers() -> dict[str, Facts]:
+    """Models that can be raced, by name: the default, the ladder from below, then the others."""
+    found: dict[str, Facts] = {}
+    for path in sorted(models_dir().glob("*.zip")):
+        try:
+            facts = read_facts(path)
+            demand_layout(facts, path)
+        except UserError:
+            continue
+        found[path.stem] = facts
+    first = [DEFAULT, *LADDER]
+    order = [n for n in first if n in found] + [n for n in found if n not in first]
+    return {name: found[name] for name in order}
+
+
+def describe(facts: Facts) -> str:
+    """A driver in a few words: what it trained on, and for how long."""
+    steps = facts.steps
+    count = f"{steps / 1e6:.1f}M" if steps >= 1e6 else f"{steps / 1e3:.0f}k"
+    where = facts.tracks[0] if len(facts.tracks) == 1 else f"{len(facts.tracks)} tracks"
+    return f"{count} steps" + (f", {where}" if facts.tracks else "")
+
+
+def rivals_for(name: str, count: int) -> list[str]:
+    """The names of ``count`` rivals, ``name`` first, then other drivers, then it again."""
+    if count < 1:
+        return []
+    others = [n for n in drivers() if n != name] if count > 1 else []
+    # The nearest on the ladder first, from the top.
+    others.sort(key=lambda n: -LADDER.index(n) if n in LADDER else 1)
+    return ([name, *others] + [name] * count)[:count]
+
+
+def car_of(policy: Policy) -> Car:
+    """The car a driver was trained in.
+
+    Raises:
+        UserError: if its model says nonsense of it.
+    """
+    facts: Mapping[str, object] = policy.facts.car
+    return car_from(dict(facts), f"the car of {policy.name}") if facts else load_car()
+
+
+def put_together(
+    track: str | Path,
+    model: str = "",
+    car: str = "",
+    *,
+    rivals: int = 1,
+    laps: int = 3,
+    watch: bool = False,
+    assists: Assists | None = None,
+) -> Setup:
+    """Load what a race needs.
+
+    Args:
+        track: name or path.
+        model: name or path of the first rival, "" = the default one if there is any.
+        car: yours, "" = the rival's.
+        rivals: how many, at most 3; watching, at least one.
+        laps: 0 = without end.
+        watch: True if you only watch.
+        assists: the help you take.
+
+    Raises:
+        UserError: naming what is missing or broken.
+    """
+    path = find_track(track)
+    built = load_track(path)
+    if not model and (models_dir() / f"{DEFAULT}.zip").is_file():
+        model = DEFAULT
+    if not model and watch:
+        raise UserError("no driver to watch: train one with 'python train_base.py'")
+    wanted = max(rivals, 1) if watch else rivals
+    names = rivals_for(model, min(wanted, MOST_RIVALS)) if model else []
+    loaded: dict[str, Policy] = {}
+    for name in names:
+        if name not in loaded:
+            loaded[name] = load_policy(find_model(name))
+    policies = tuple(loaded[n] for n in names)
+    cars = [car_of(p) for p in policies]
+    if not watch:
+        cars.insert(0, load_car(car) if car else (cars[0] if cars else load_car()))
+    shown = [Path(n).stem for n in names]
+    twins = [f"{n} {shown[:i].count(n) + 1}" if shown.count(n) > 1 else n for i, n in
+             enumerate(shown)]  # fmt: skip
+    return Setup(
+        built, path, policies, tuple(cars), not watch, laps, assists or Assists(), tuple(twins)
+    )

@@ -1,0 +1,169 @@
+"""The sound of a car, made of numbers: engine, tyres, ground. Silent where there is no device.
+
+Owns synthesis and the mixer. Loops are whole periods, so that they repeat without a click; two
+neighbouring engine loops are cross-faded by volume, never swapped.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+import pygame
+
+from retroracer.track.geometry import Array
+
+RATE = 22_050
+"""Samples a second."""
+
+LOOPS = 20
+LOWEST, HIGHEST = 45.0, 240.0
+"""Firing frequencies of the engine's loops [Hz]."""
+
+GEARS = (18.0, 29.0, 41.0, 54.0, 68.0, 100.0)
+"""Speeds [m/s] at which a gear is done: for the ear only, the car has none."""
+
+_ENGINE_A, _ENGINE_B, _TYRES, _GROUND, _EVENTS = range(5)
+
+
+def engine_loop(frequency: float) -> Array:
+    """A loop of a four-stroke at a firing frequency [Hz], about a tenth of a second, in [-1, 1]."""
+    periods = max(4, round(frequency * 0.1))
+    count = round(RATE * periods / frequency)
+    phase = 2.0 * np.pi * periods * np.arange(count) / count
+    wave = np.zeros(count)
+    # Half orders make it rough, low orders full; higher ones fade so that it does not buzz.
+    for order, level in ((0.5, 0.35), (1.0, 1.0), (1.5, 0.28), (2.0, 0.6), (3.0, 0.32),
+                         (4.0, 0.2), (6.0, 0.1)):  # fmt: skip
+        if periods * order == round(periods * order):
+            wave += level * np.sin(order * phase + order * order)
+    wave = np.tanh(1.4 * wave / np.abs(wave).max())
+    return np.asarray(wave / np.abs(wave).max())
+
+
+def noise_loop(low: float, high: float, seconds: float = 0.8) -> Array:
+    """A loop of noise between two frequencies [Hz], in [-1, 1]; the same in every process."""
+    count = round(RATE * seconds)
+    rng = np.random.default_rng(7)
+    spectrum = np.zeros(count // 2 + 1, complex)
+    band = np.fft.rfftfreq(count, 1.0 / RATE)
+    inside = (band >= low) & (band <= high)
+    spectrum[inside] = np.exp(2j * np.pi * rng.random(int(inside.sum())))
+    wave = np.fft.irfft(spectrum, count)
+    return np.asarray(wave / np.abs(wave).max())
+
+
+def beep(frequency: float, seconds: float) -> Array:
+    """A tone with soft ends, in [-1, 1]."""
+    count = round(RATE * seconds)
+    t = np.arange(count) / RATE
+    ends = np.minimum(1.0, np.minimum(t, t[::-1]) / 0.006)
+    tone = np.sin(2 * np.pi * frequency * t) + 0.3 * np.sin(6 * np.pi * frequency * t)
+    return np.asarray(ends * tone / 1.3)
+
+
+def revs(speed: float) -> float:
+    """Where an engine would be between idle (0) and its limit (1) at a speed [m/s]."""
+    before = 0.0
+    for top in GEARS:
+        if speed < top:
+            floor = 0.0 if before == 0.0 else 0.45
+            return floor + (1.0 - floor) * (speed - before) / (top - before)
+        before = top
+    return 1.0
+
+
+class Sound:
+    """The mixer and what is played on it.
+
+    Args:
+        wanted: False keeps it silent for good (headless).
+
+    Attributes:
+        trouble: why there is no sound, or "".
+    """
+
+    def __init__(self, wanted: bool = True, volume: float = 0.7, mute: bool = False) -> None:
+        self.volume, self.mute = volume, mute
+        self.trouble = ""
+        self._ready = False
+        self._engine: list[pygame.mixer.Sound] = []
+        self._playing: list[int] = [-1, -1]
+        if not wanted:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                pygame.mixer.init(RATE, -16, 1, 512)
+                pygame.mixer.set_num_channels(8)
+        except (pygame.error, NotImplementedError, ImportError) as error:
+            self.trouble = f"no sound: {error}"
+            return
+        self._frequencies = np.geomspace(LOWEST, HIGHEST, LOOPS)
+        self._engine = [_sound(0.5 * engine_loop(f)) for f in self._frequencies]
+        self._tyres = _sound(0.5 * noise_loop(900.0, 2600.0))
+        self._ground = _sound(0.8 * noise_loop(40.0, 260.0))
+        self._beeps = {"red": _sound(0.4 * beep(440, 0.14)), "green": _sound(0.4 * beep(880, 0.4)),
+                       "lap": _sound(0.3 * beep(660, 0.12))}  # fmt: skip
+        self._ready = True
+
+    def drive(self, speed: float, throttle: float, slip: float, off: bool) -> None:
+        """Sound like a car.
+
+        Args:
+            speed: [m/s].
+            throttle: in [-1, 1].
+            slip: of its tyres, 0 none to 1 sliding.
+            off: True beyond the road.
+        """
+        if not self._ready:
+            return
+        level = 0.0 if self.mute else self.volume
+        where = revs(abs(speed)) * (LOOPS - 1)
+        low = min(int(where), LOOPS - 2)
+        share = where - low
+        loud = level * (0.28 + 0.42 * max(throttle, 0.0))
+        # Each channel keeps its parity of loops, so a change is always one that fades in.
+        for index, weight in ((low, 1.0 - share), (low + 1, share)):
+            slot = index % 2
+            channel = pygame.mixer.Channel((_ENGINE_A, _ENGINE_B)[slot])
+            if self._playing[slot] != index:
+                channel.play(self._engine[index], loops=-1, fade_ms=12)
+                self._playing[slot] = index
+            channel.set_volume(loud * float(np.sqrt(weight)))
+        self._loop(_TYRES, self._tyres, level * 0.5 * min(max(slip, 0.0), 1.0))
+        rolling = min(abs(speed) / 40.0, 1.0)
+        self._loop(_GROUND, self._ground, level * rolling * (0.9 if off else 0.12))
+
+    def _loop(self, number: int, sound: pygame.mixer.Sound, volume: float) -> None:
+        channel = pygame.mixer.Channel(number)
+        if not channel.get_busy():
+            channel.play(sound, loops=-1)
+        channel.set_volume(volume)
+
+    def signal(self, name: str) -> None:
+        """A beep: "red", "green" or "lap"."""
+        if self._ready and not self.mute:
+            channel = pygame.mixer.Channel(_EVENTS)
+            channel.play(self._beeps[name])
+            channel.set_volume(self.volume)
+
+    def quiet(self) -> None:
+        """Stop all that is playing: paused, or in a menu."""
+        if self._ready:
+            pygame.mixer.stop()
+            self._playing = [-1, -1]
+
+    def close(self) -> None:
+        """Give the device back."""
+        if self._ready:
+            with suppress(pygame.error):
+                pygame.mixer.quit()
+            self._ready = False
+
+
+def _sound(wave: Array) -> pygame.mixer.Sound:
+    samples: npt.NDArray[np.int16] = np.clip(wave * 32767.0, -32768, 32767).astype(np.int16)
+    return pygame.mixer.Sound(buffer=samples.tobytes())

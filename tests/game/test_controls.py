@@ -1,0 +1,128 @@
+"""Keys, pads, settings, assists."""
+
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+from retroracer.game.assists import assisted
+from retroracer.game.controls import Controls, stick
+from retroracer.game.drivers import Human, Keys
+from retroracer.game.settings import Assists, Settings, SettingsFile
+from retroracer.physics.car import load_car
+from retroracer.physics.race import Race
+from tests.game.races import game, strike
+
+
+@pytest.fixture(autouse=True)
+def _display() -> None:
+    pygame.display.init()
+
+
+def event(kind: int, **values: object) -> pygame.event.Event:
+    return pygame.event.Event(kind, **values)
+
+
+def test_a_stick_has_a_dead_zone_and_reaches_its_end() -> None:
+    assert stick(0.1) == 0.0 and stick(-0.119) == 0.0
+    assert stick(1.0) == 1.0 and stick(-1.0) == -1.0
+    values = [stick(x) for x in np.linspace(0, 1, 50)]
+    assert values == sorted(values)
+
+
+def test_a_pads_triggers_are_analogue_and_the_keyboard_takes_over() -> None:
+    controls = Controls()
+    controls.take(event(pygame.CONTROLLERAXISMOTION, axis=5, value=16384))
+    assert controls.throttle == pytest.approx(0.5, abs=0.01) and controls.steer == 0.0
+    controls.take(event(pygame.CONTROLLERAXISMOTION, axis=4, value=32767))
+    assert controls.throttle == -1.0, "the brake wins"
+    controls.take(event(pygame.CONTROLLERAXISMOTION, axis=0, value=-32767))
+    assert controls.steer == pytest.approx(1.0)
+    controls.take(event(pygame.KEYDOWN, key=pygame.K_UP))
+    assert controls.steer is None and controls.keys.up
+
+
+def test_a_pad_pulled_out_lets_go_of_everything() -> None:
+    controls = Controls()
+    controls.take(event(pygame.CONTROLLERAXISMOTION, axis=5, value=32767))
+    assert controls.take(event(pygame.CONTROLLERDEVICEREMOVED, instance_id=0)) == "unplugged"
+    assert controls.throttle is None
+    assert controls.take(event(pygame.CONTROLLERDEVICEADDED, device_index=7)) == ""
+
+
+def test_keys_are_bound_anew_in_the_game_and_kept(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
+    app = game(menu=True)
+    from retroracer.game.keys_screen import KeysScreen
+
+    app.show(KeysScreen(app))
+    strike(pygame.K_RETURN)
+    app.step(0.02)
+    strike(pygame.K_j)
+    app.step(0.02)
+    app.close()
+    assert SettingsFile().now.keys["left"] == "j"
+    pygame.display.init()
+    controls = Controls(SettingsFile().now.keys)
+    controls.take(event(pygame.KEYDOWN, key=pygame.K_j))
+    assert controls.keys.left
+    controls.take(event(pygame.KEYDOWN, key=pygame.K_LEFT))
+    assert controls.names["left"] == "j"
+
+
+def test_settings_that_cannot_be_read_are_set_aside_and_told(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("volume: loud\n")
+    kept = SettingsFile(tmp_path)
+    assert kept.now == Settings() and "settings not read" in kept.trouble
+    assert (tmp_path / "settings.yaml.broken").read_text() == "volume: loud\n"
+    kept.change(volume=0.25)
+    assert SettingsFile(tmp_path).now.volume == 0.25
+
+
+def test_a_folder_that_cannot_be_written_only_costs_the_remembering(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    kept = SettingsFile(tmp_path / "file")
+    kept.change(volume=0.1)
+    assert kept.now.volume == 0.1 and "not kept" in kept.trouble
+
+
+def worst_slide(assists: Assists, keys: Keys, speed: float) -> float:
+    """Largest slip of the body [rad] of a held corner on endless asphalt."""
+    from retroracer.track.track import even_track
+
+    n = 400
+    angle = 2 * np.pi * np.arange(n) / n
+    track = even_track(
+        "field", 2000.0 * np.stack([np.cos(angle), np.sin(angle)], 1), np.full(n, 900.0),
+        np.full(n, 900.0),
+    )  # fmt: skip
+    car = load_car("gt")
+    race, human, worst = Race([track], [car]), Human(car), 0.0
+    race.place(s=0.0, speed=speed)
+    for _ in range(250):
+        vx, vy, turn = (float(a[0]) for a in (race.vx, race.vy, race.yaw_rate))
+        steer, throttle = human.act(keys, vx, 0.01)
+        steer, throttle = assisted(steer, throttle, assists, car, vx, vy, turn, 1.0)
+        race.advance(np.array([[steer, throttle]]), 1)
+        if race.speed[0] > 6.0:
+            worst = max(worst, abs(float(np.arctan2(race.vy[0], race.vx[0]))))
+    return worst
+
+
+@pytest.mark.parametrize(
+    ("keys", "speed"), [(Keys(left=True, up=True), 25.0), (Keys(left=True, down=True), 45.0)]
+)
+def test_stability_catches_what_a_hand_would_lose(keys: Keys, speed: float) -> None:
+    assert worst_slide(Assists(), keys, speed) > 0.7, "it spins without help"
+    assert worst_slide(Assists(stability=True), keys, speed) < 0.2
+
+
+def test_assists_name_themselves() -> None:
+    assert Assists().named() == "no assists"
+    assert Assists(True, True, True).named() == "stability + ABS + line"
+
+
+def test_no_assist_changes_nothing() -> None:
+    inputs = (0.4, -0.7)
+    assert assisted(*inputs, Assists(), load_car("gt"), 50.0, 1.0, 0.3, 1.0) == inputs
