@@ -113,4 +113,5 @@ def make(settings: Pipeline, training: bool = False, env_id: str = ENV_ID, **opt
         env_id: the fast env, or ``STOCK_ID``.
         options: of the env, as ``gymnasium.make`` takes them.
     """
-    return wrapped(gymnasium.make(env_id, **options), settings, training)
+    env = gymnasium.make(env_id, disable_env_checker=True, **options)
+    return wrapped(env, settings, training)

@@ -1,0 +1,237 @@
+"""CarRacing envs in processes of their own, their frames in memory all processes see.
+
+Owns: the shared arrays, the worker's loop, and what happens when a worker fails. Does not own
+the vector env's API.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Facts = list[tuple[int, dict[str, Any]]]
+"""Rows that have something to tell, and what."""
+MakeEnv = Callable[[], Any]
+
+
+@dataclass
+class Shared:
+    """Arrays of N rows in one piece of memory each; picklable while a process starts.
+
+    Attributes:
+        memory: raw arrays by name.
+        layout: shape and dtype by name.
+    """
+
+    memory: dict[str, Any]
+    layout: dict[str, tuple[tuple[int, ...], str]]
+
+    @classmethod
+    def allocate(cls, n: int, observation: Any, action: Any, context: Any) -> Shared:
+        """Room for N observations, last observations of episodes, actions, rewards and ends."""
+        layout = {
+            "obs": ((n, *observation.shape), observation.dtype.str),
+            "final_obs": ((n, *observation.shape), observation.dtype.str),
+            "action": ((n, *action.shape), action.dtype.str),
+            "reward": ((n,), "<f8"),
+            "terminated": ((n,), "|b1"),
+            "truncated": ((n,), "|b1"),
+        }
+        memory = {
+            name: context.RawArray("b", int(np.prod(shape)) * np.dtype(kind).itemsize)
+            for name, (shape, kind) in layout.items()
+        }
+        return cls(memory, layout)
+
+    def views(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays, by name."""
+        return {
+            name: np.frombuffer(self.memory[name], kind).reshape(shape)
+            for name, (shape, kind) in self.layout.items()
+        }
+
+
+class Rows:
+    """Some of the N envs, stepped one after the other into the shared arrays.
+
+    An env whose episode ends is reset within the same step: its row then holds the next
+    episode's first observation, ``final_obs`` the ended one's last.
+
+    Args:
+        make_env: makes one env.
+        rows: which rows they are.
+        views: the shared arrays.
+    """
+
+    def __init__(
+        self, make_env: MakeEnv, rows: Sequence[int], views: dict[str, npt.NDArray[Any]]
+    ) -> None:
+        self.envs = [make_env() for _ in rows]
+        self.rows, self.views = rows, views
+
+    def reset(self, seeds: Sequence[int | None], options: dict[str, Any] | None) -> Facts:
+        """Begin an episode in every row; ``seeds`` are those of all N."""
+        told: Facts = []
+        for row, env in zip(self.rows, self.envs, strict=True):
+            self.views["obs"][row], info = env.reset(seed=seeds[row], options=options)
+            told.append((row, info))
+        return told
+
+    def step(self) -> tuple[Facts, Facts]:
+        """Take every row's action; returns the rows' facts, and those of ended episodes."""
+        v = self.views
+        discrete = v["action"].ndim == 1
+        told: Facts = []
+        ended: Facts = []
+        for row, env in zip(self.rows, self.envs, strict=True):
+            action = int(v["action"][row]) if discrete else v["action"][row].copy()
+            obs, v["reward"][row], terminated, truncated, info = env.step(action)
+            v["terminated"][row], v["truncated"][row] = terminated, truncated
+            if terminated or truncated:
+                v["final_obs"][row] = obs
+                ended.append((row, info))
+                obs, info = env.reset()
+            v["obs"][row] = obs
+            if info:
+                told.append((row, info))
+        return told, ended
+
+    def call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+        """Call a method of every env, or get an attribute."""
+        out = []
+        for env in self.envs:
+            found = env.get_wrapper_attr(name)
+            out.append(found(*args, **kwargs) if callable(found) else found)
+        return out
+
+    def set(self, name: str, values: Sequence[Any]) -> None:
+        """Set an attribute of every env; ``values`` are those of all N."""
+        for row, env in zip(self.rows, self.envs, strict=True):
+            env.set_wrapper_attr(name, values[row])
+
+    def close(self) -> None:
+        """Close every env."""
+        for env in self.envs:
+            env.close()
+
+
+def work(pipe: Connection, make_env: MakeEnv, rows: Sequence[int], shared: Shared) -> None:
+    """A worker's whole life: do what the pipe says until it says stop or breaks."""
+    # Ctrl+C is for the process that asked; it saves what is to be saved and stops the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mine: Rows | None = None
+    try:
+        mine = Rows(make_env, rows, shared.views())
+        pipe.send((True, None))
+        while True:
+            name, args = pipe.recv()
+            if name == "stop":
+                return
+            try:
+                pipe.send((True, getattr(mine, name)(*args)))
+            except Exception:
+                pipe.send((False, traceback.format_exc()))
+    except (EOFError, OSError):
+        return  # whoever asked is gone
+    except Exception:
+        pipe.send((False, traceback.format_exc()))
+    finally:
+        if mine is not None:
+            mine.close()
+        pipe.close()
+
+
+class Crew:
+    """Workers that share N rows between them.
+
+    Args:
+        make_env: makes one env, in the worker's process; must be picklable.
+        n: rows.
+        workers: processes.
+        shared: the arrays.
+        context: of ``multiprocessing``.
+    """
+
+    def __init__(
+        self, make_env: MakeEnv, n: int, workers: int, shared: Shared, context: Any
+    ) -> None:
+        self.pipes: list[Connection] = []
+        self.processes: list[Any] = []
+        for rows in np.array_split(np.arange(n), workers):
+            here, there = context.Pipe()
+            process = context.Process(
+                target=work, args=(there, make_env, rows.tolist(), shared), daemon=True
+            )
+            process.start()
+            there.close()
+            self.pipes.append(here)
+            self.processes.append(process)
+        self.receive()
+
+    def send(self, name: str, *args: Any) -> None:
+        """Ask every worker for the same."""
+        for k, pipe in enumerate(self.pipes):
+            try:
+                pipe.send((name, args))
+            except OSError:
+                self._failed(k)
+
+    def receive(self) -> list[Any]:
+        """Every worker's answer, in order of rows.
+
+        Raises:
+            RuntimeError: if an env failed, with its traceback, or a worker is gone.
+        """
+        answers: list[Any] = []
+        failures: list[Any] = []
+        for k, pipe in enumerate(self.pipes):
+            try:
+                good, answer = pipe.recv()
+            except (EOFError, OSError):
+                self._failed(k)
+            (answers if good else failures).append(answer)
+        if failures:
+            raise RuntimeError(f"an env in a worker failed:\n{failures[0]}")
+        return answers
+
+    def _failed(self, k: int) -> None:
+        self.processes[k].join(1.0)
+        code = self.processes[k].exitcode
+        self.close()
+        raise RuntimeError(f"CarRacing worker {k} is gone (exit code {code})")
+
+    def close(self) -> None:
+        """Stop every worker."""
+        for pipe in self.pipes:
+            with suppress(OSError):
+                pipe.send(("stop", ()))
+            pipe.close()
+        for process in self.processes:
+            process.join(2.0)
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        self.pipes, self.processes = [], []
+
+
+def start_context(method: str | None) -> Any:
+    """The ``multiprocessing`` context workers start in.
+
+    By default a fork server: forking a program that runs threads, as torch's do, can lock up.
+    """
+    if method is None:
+        known = multiprocessing.get_all_start_methods()
+        method = "forkserver" if "forkserver" in known else "spawn"
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["retroracer.carracing.env"])
+    return context

@@ -1,0 +1,131 @@
+"""Many envs over processes: the same as one after the other in one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from retroracer.carracing import ENV_ID
+from retroracer.carracing.pipeline import Pipeline, make
+from retroracer.carracing.vector import CarRacingVectorEnv
+
+SMALL = Pipeline(stack=2, action_repeat=2)
+
+
+@pytest.fixture
+def closing():
+    made = []
+    yield lambda *a, **k: made.append(CarRacingVectorEnv(*a, **k)) or made[-1]
+    for envs in made:
+        envs.close()
+
+
+def run(envs, steps, seed=3):
+    envs.action_space.seed(1)
+    out = [envs.reset(seed=seed)[0]]
+    for _ in range(steps):
+        out.append(envs.step(envs.action_space.sample()))
+    return out
+
+
+def test_any_number_of_processes_gives_the_same_rows(closing):
+    runs = [run(closing(3, workers=w, pipeline=SMALL, max_episode_steps=30), 20) for w in (0, 1, 2)]
+    for other in runs[1:]:
+        assert np.array_equal(runs[0][0], other[0])
+        for a, b in zip(runs[0][1:], other[1:], strict=True):
+            assert all(np.array_equal(x, y) for x, y in zip(a[:4], b[:4], strict=True))
+            assert a[4].keys() == b[4].keys()
+
+
+def test_a_row_is_the_single_env_with_that_seed_through_its_resets(closing):
+    envs = closing(2, workers=1, pipeline=SMALL, max_episode_steps=24)
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    singles = [make(SMALL, training=True, max_episode_steps=24) for _ in range(2)]
+    obs, _ = envs.reset(seed=8)
+    firsts = [single.reset(seed=8 + i)[0] for i, single in enumerate(singles)]
+    assert np.array_equal(obs, np.stack(firsts))
+    envs.action_space.seed(0)
+    ends = 0
+    for _ in range(30):
+        actions = envs.action_space.sample()
+        obs, reward, terminated, truncated, info = envs.step(actions)
+        for i, single in enumerate(singles):
+            o, r, te, tr, facts = single.step(actions[i])
+            assert (r, te, tr) == (reward[i], terminated[i], truncated[i])
+            if te or tr:
+                ends += 1
+                assert np.array_equal(info["final_obs"][i], o)
+                assert info["_final_obs"][i] and info["_final_info"][i]
+                assert info["final_info"]["episode"]["r"][i] == facts["episode"]["r"]
+                o, _ = single.reset()
+            assert np.array_equal(obs[i], o)
+    assert ends == 4
+
+
+def test_observations_are_the_callers_own_unless_asked_otherwise(closing):
+    for copy in (True, False):
+        envs = closing(2, workers=0, copy=copy)
+        first = run(envs, 0)[0]
+        kept = first.copy()
+        envs.step(np.array([[0.0, 1.0, 0.0]] * 2, np.float32))
+        assert np.array_equal(first, kept) == copy
+
+
+@pytest.mark.parametrize("options", [{}, {"pipeline": Pipeline(actions="discrete")}])
+def test_make_vec_makes_it(options):
+    envs = gymnasium.make_vec(
+        ENV_ID, 2, vectorization_mode="vector_entry_point", workers=1, **options
+    )
+    try:
+        assert isinstance(envs.unwrapped, CarRacingVectorEnv)
+        obs, info = envs.reset(seed=1)
+        assert envs.observation_space.contains(obs) and info == {}
+        obs, reward, *_ = envs.step(envs.action_space.sample())
+        assert envs.observation_space.contains(obs) and reward.shape == (2,)
+    finally:
+        envs.close()
+
+
+def test_attributes_are_read_and_set_in_the_workers(closing):
+    envs = closing(3, workers=2)
+    run(envs, 1)
+    assert envs.get_attr("draws") == (True,) * 3
+    envs.set_attr("draws", [True, False, True])
+    assert envs.get_attr("draws") == (True, False, True)
+    assert not envs.step(envs.action_space.sample())[0][1].any()
+    frames = envs.call("frame")
+    assert len(frames) == 3 and frames[1].any()
+
+
+def test_an_env_that_fails_tells_how(closing):
+    envs = closing(2, workers=2)
+    envs.reset(seed=1)
+    with pytest.raises(RuntimeError, match="no_such_method"):
+        envs.call("no_such_method")
+    obs = envs.step(envs.action_space.sample())[0]  # and the others go on
+    assert obs.any()
+
+
+def test_a_worker_that_dies_is_noticed(closing):
+    envs = closing(2, workers=2)
+    envs.reset(seed=1)
+    os.kill(envs._crew.processes[1].pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match="worker 1 is gone"):
+        for _ in range(3):
+            envs.step(envs.action_space.sample())
+
+
+def test_closing_ends_the_processes():
+    envs = CarRacingVectorEnv(2, workers=2)
+    processes = envs._crew.processes
+    envs.close()
+    deadline = time.monotonic() + 5.0
+    while any(p.is_alive() for p in processes) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(p.is_alive() for p in processes)
