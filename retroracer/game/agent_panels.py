@@ -9,10 +9,43 @@ import pygame
 from retroracer.envs.task import LIMIT, OBS_NAMES, REWARD_NAMES
 from retroracer.game.canvas import Canvas
 from retroracer.game.overlays import SHOWN, Overlays
-from retroracer.render.palette import Colour, shade
+from retroracer.physics.race import N_SUBSTEPS
+from retroracer.render.palette import Colour, Palette, shade
 from retroracer.track.geometry import Array
 
 WIDE = 122.0
+
+
+class AgentPanels:
+    """The panels of a session's agent, painted as often as it decides: 20 times a second.
+
+    Args:
+        overlays: what is on, and what they remember.
+        palette: colours.
+    """
+
+    def __init__(self, overlays: Overlays, palette: Palette) -> None:
+        self._overlays = overlays
+        self._palette = palette
+        self._painted: tuple[object, ...] = ()
+        self._plate = pygame.Surface((1, 1))
+        self._inked = pygame.Rect(0, 0, 1, 1)
+
+    def draw(self, c: Canvas, row: int, top: float) -> None:
+        """Draw the panels that are on; arguments as ``draw_panels``."""
+        overlays = self._overlays
+        wide, high = round((2 * WIDE + 12) * c.k), c.surface.get_height()
+        step = overlays.session.ticks // N_SUBSTEPS
+        key = (step, row, c.k, wide, high, top, tuple(sorted(overlays.on)))
+        if key != self._painted:
+            if self._plate.get_size() != (wide, high):
+                self._plate = pygame.Surface((wide, high), pygame.SRCALPHA, 32)
+            self._plate.fill((0, 0, 0, 0))
+            draw_panels(Canvas(self._plate, self._palette, c.k), overlays, row, top)
+            self._painted = key
+            self._inked = self._plate.get_bounding_rect()
+        left = c.surface.get_width() - wide + self._inked.left
+        c.surface.blit(self._plate, (left, self._inked.top), self._inked)
 
 
 def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float) -> None:

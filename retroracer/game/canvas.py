@@ -42,17 +42,18 @@ class Canvas:
     Args:
         surface: the screen.
         palette: colours of plates and text.
+        k: screen pixels for a UI pixel; None takes what the surface has room for.
 
     Attributes:
         k: screen pixels for a UI pixel.
         w: width of the surface [UI pixels]; h: height.
     """
 
-    def __init__(self, surface: pygame.Surface, palette: Palette) -> None:
+    def __init__(self, surface: pygame.Surface, palette: Palette, k: int | None = None) -> None:
         self.surface = surface
         self.palette = palette
         size = surface.get_size()
-        self.k = ui_scale(size)
+        self.k = k or ui_scale(size)
         self.w, self.h = size[0] / self.k, size[1] / self.k
 
     def rect(self, x: float, y: float, w: float, h: float, colour: Colour) -> None:

@@ -6,7 +6,6 @@ Owns which of them are on and what they remember. They are drawn by ``sight_view
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 
 import numpy as np
@@ -107,11 +106,8 @@ class Overlays:
             f, out = race.floats[row].copy(), np.zeros(len(REWARD_NAMES))
             f[_PAID], f[state.STEP_IMPACT] = self._step, self._impact
             actions = session.actions[row].copy()
-            given = {"f": f, "now": actions, "before": self._before, "ended": False}
-            given |= {"dt": CONTROL_DT, "w": Reward(), "out": out}
-            # The function training compiles, run as it is written, with what it asks for.
-            paid = reward_terms.py_func
-            paid(**{name: given[name] for name in inspect.signature(paid).parameters})
+            # The function training compiles, run as it is written.
+            reward_terms.py_func(f, actions, self._before, False, CONTROL_DT, Reward(), out)
             self._before = actions
             self.pay.append(out)
             self.paid += out

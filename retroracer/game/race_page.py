@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pygame
 
-from retroracer.game.agent_panels import draw_panels
 from retroracer.game.canvas import Canvas
 from retroracer.game.sight_view import draw_limit_line, draw_sight, draw_trail
 from retroracer.game.timing import LapCurve
@@ -56,8 +55,7 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
     hud.best = screen.best.lap_time if screen.best is not None else None
     hud.draw(canvas, screen.deltas(limit), limit.lap_time if limit else None, view.row)
     if overlays.on and session.policies:
-        top = 20.0 + 13 * session.race.n
-        draw_panels(canvas, overlays, overlays.agent(view.row), top)
+        screen.panels.draw(canvas, overlays.agent(view.row), 20.0 + 13 * session.race.n)
     if screen.lights > 0.0:
         _lamps(canvas, screen.lamps_on)
         canvas.text("SPACE skips", canvas.w / 2, 100, palette.text, anchor=0.5, shadow=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pygame
 
+from retroracer.game.agent_panels import AgentPanels
 from retroracer.game.assists import assisted
 from retroracer.game.drivers import Human
 from retroracer.game.garage import Setup
@@ -59,6 +60,7 @@ class RaceScreen:
         self.view = RaceView(self.session, self.scene, desk.settings.now.heading_up)
         self.hud = Hud(self.session, self.scene.palette)
         self.overlays = Overlays(self.session, setup.assists.line)
+        self.panels = AgentPanels(self.overlays, self.scene.palette)
         self.limit = LimitFinder(setup.track, setup.cars[0], solve=not desk.headless)
         self.loop = FixedStep(PHYSICS_DT)
         self.human = Human(setup.cars[0])

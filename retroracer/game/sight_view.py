@@ -75,9 +75,10 @@ def draw_sight(
         if k < NEAR:
             pygame.draw.line(surface, colour, a, b, thick)
         else:  # bend without a sign: dashes
-            for t in np.arange(0.0, 1.0, 0.125):
-                p, q = px[k] + (px[k + 1] - px[k]) * t, px[k] + (px[k + 1] - px[k]) * (t + 0.06)
-                pygame.draw.line(surface, colour, p.tolist(), q.tolist(), thick)
+            across = px[k] + np.linspace(0.0, 1.0, 17)[:, None] * (px[k + 1] - px[k])
+            ends = across.tolist()
+            for p, q in zip(ends[:-1:2], ends[1::2], strict=True):
+                pygame.draw.line(surface, colour, p, q, thick)
         pygame.draw.circle(surface, palette.panel, b, 2.4 * thick)
         pygame.draw.circle(surface, colour, b, 1.7 * thick)
     way = heading - float(obs[5])

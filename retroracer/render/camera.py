@@ -7,6 +7,7 @@ Owns: the one place in the project where y points down. Does not own: following 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,13 +37,13 @@ class Camera:
     up: float = NORTH_UP
     anchor: tuple[float, float] = (0.5, 0.5)
 
-    @property
+    @cached_property
     def _matrix(self) -> Array:
         """(2, 2) such that screen offset = matrix @ world offset."""
         c, s = np.cos(self.up), np.sin(self.up)
         return np.array([[s, -c], [-c, -s]]) * self.pixels_per_metre
 
-    @property
+    @cached_property
     def _anchor_px(self) -> Array:
         return np.array([self.anchor[0] * self.size[0], self.anchor[1] * self.size[1]])
 

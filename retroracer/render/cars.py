@@ -14,12 +14,14 @@ import numpy as np
 import pygame
 
 from retroracer.render.camera import Camera
-from retroracer.render.palette import Colour, Palette, shade
+from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.render.pixel_font import write_pixels
 
 Role = Literal["human", "agent", "ghost"]
 
-_FINE = 3
-"""Cars are drawn this much larger and scaled down, which smooths their edges."""
+_FINE, _LESS_FINE, _LARGE = 3, 2, 26
+"""Cars are drawn this much larger and scaled down, which smooths their edges; less so where
+half of the car's square is more than ``_LARGE`` px, since it is seen less and costs more."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class CarView:
         opacity: 1 solid to 0 invisible; an opponent without contact is translucent.
         braking: True lights its brake lamps.
         marker: True draws the driver's sign above it.
+        colour: of its paint; None = its driver's.
+        tag: written above it, "" = nothing.
     """
 
     x: float
@@ -51,6 +55,8 @@ class CarView:
     opacity: float = 1.0
     braking: bool = False
     marker: bool = True
+    colour: Colour | None = None
+    tag: str = ""
 
 
 def role_colour(role: Role, palette: Palette) -> Colour:
@@ -66,15 +72,16 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
     w, h = camera.size
     if not (-half < x < w + half and -half < y < h + half):
         return
-    big = pygame.Surface((2 * half * _FINE, 2 * half * _FINE), pygame.SRCALPHA, 32)
+    fine = _FINE if half <= _LARGE else _LESS_FINE
+    big = pygame.Surface((2 * half * fine, 2 * half * fine), pygame.SRCALPHA, 32)
     big.fill((*shade(role_colour(car.role, palette), 0.6), 0))
     # The part of a pixel that the blit cannot move is moved in the drawing instead.
     left, top = int(np.floor(x)) - half, int(np.floor(y)) - half
     _paint_body(
         big,
-        ((x - left) * _FINE, (y - top) * _FINE),
+        ((x - left) * fine, (y - top) * fine),
         camera.angle_on_screen(car.heading),
-        scale * _FINE,
+        scale * fine,
         car,
         palette,
     )
@@ -87,6 +94,47 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
         surface.blit(
             sign, (round(x - sign.get_width() / 2), round(y - half * 0.8 - sign.get_height()))
         )
+    if car.tag:
+        scale_px = max(1, h // 480)
+        above = y - half * 0.8 - (max(9, round(h / 60)) if car.marker else 0) - 9 * scale_px
+        tone = mix(car.colour or role_colour(car.role, palette), palette.text, 0.4)
+        write_pixels(surface, car.tag, (x, above), scale_px, tone, (0.5, 0.0), palette.panel)
+
+
+_BODY = (
+    (0.98, -0.36), (1.0, 0.0), (0.98, 0.36), (0.9, 0.72), (0.62, 0.86), (0.2, 0.84),
+    (-0.3, 0.9), (-0.78, 0.94), (-0.97, 0.8), (-0.97, -0.8), (-0.78, -0.94),
+    (-0.3, -0.9), (0.2, -0.84), (0.62, -0.86), (0.9, -0.72),
+)  # fmt: skip
+
+# Parts from below upwards: what paints them, and their corners as fractions of half the length
+# (forward) and half the width (right on screen).
+_PARTS: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = (
+    ("edge", _BODY),
+    ("paint", tuple((0.94 * f, 0.84 * r) for f, r in _BODY)),
+    ("bonnet", ((0.9, -0.2), (0.9, 0.2), (0.42, 0.3), (0.42, -0.3))),
+    ("glass", ((0.36, -0.56), (0.36, 0.56), (0.1, 0.66), (0.1, -0.66))),
+    ("roof", ((0.1, -0.6), (0.1, 0.6), (-0.4, 0.58), (-0.4, -0.58))),
+    ("glass", ((-0.4, -0.56), (-0.4, 0.56), (-0.58, 0.46), (-0.58, -0.46))),
+    ("line", ((0.92, -0.09), (0.92, 0.09), (-0.86, 0.09), (-0.86, -0.09))),
+    ("glass", ((-0.86, -1.0), (-0.86, 1.0), (-1.03, 1.0), (-1.03, -1.0))),
+    ("tail", ((-0.8, -0.5), (-0.8, -0.82), (-0.9, -0.82), (-0.9, -0.5))),
+    ("tail", ((-0.8, 0.5), (-0.8, 0.82), (-0.9, 0.82), (-0.9, 0.5))),
+    ("head", ((0.93, -0.4), (0.86, -0.68), (0.8, -0.66), (0.86, -0.4))),
+    ("head", ((0.93, 0.4), (0.86, 0.68), (0.8, 0.66), (0.86, 0.4))),
+)
+_CORNERS = np.array([corner for _, corners in _PARTS for corner in corners])
+_TYRE = np.array([[0.34, 0.16], [0.34, -0.16], [-0.34, -0.16], [-0.34, 0.16]])
+_HUBS = ((0.6, -0.9, True), (0.6, 0.9, True), (-0.6, -0.9, False), (-0.6, 0.9, False))
+
+
+@lru_cache(maxsize=64)
+def _paints(paint: Colour, palette: Palette, braking: bool) -> dict[str, Colour]:
+    return {
+        "edge": shade(paint, 0.72), "paint": paint, "bonnet": shade(paint, 1.22),
+        "roof": shade(paint, 1.1), "glass": palette.glass, "line": palette.line,
+        "tail": palette.bad if braking else shade(palette.bad, 0.55), "head": (255, 250, 220),
+    }  # fmt: skip
 
 
 def _paint_body(
@@ -98,54 +146,29 @@ def _paint_body(
     palette: Palette,
 ) -> None:
     """Paint a car at ``at`` [px]; ``angle`` clockwise on screen, ``scale`` [px/m]."""
-    paint = role_colour(car.role, palette)
+    colours = _paints(car.colour or role_colour(car.role, palette), palette, car.braking)
     c, s = np.cos(angle), np.sin(angle)
     turn = np.array([[c, s], [-s, c]]) * scale
     size = np.array([car.length / 2.0, car.width / 2.0])
-
-    def polygon(colour: Colour, points: list[tuple[float, float]], shift: float = 0.0) -> None:
-        # Points are fractions of half length (forward) and half width (right on screen).
-        px = (np.array(points) * size) @ turn + np.array(at) + shift * scale
-        pygame.draw.polygon(surface, colour, px.tolist())
-
-    body = [
-        (0.98, -0.36), (1.0, 0.0), (0.98, 0.36), (0.9, 0.72), (0.62, 0.86), (0.2, 0.84),
-        (-0.3, 0.9), (-0.78, 0.94), (-0.97, 0.8), (-0.97, -0.8), (-0.78, -0.94),
-        (-0.3, -0.9), (0.2, -0.84), (0.62, -0.86), (0.9, -0.72),
-    ]  # fmt: skip
-    shadow = (*palette.tyre, 90)
-    pygame.draw.polygon(
-        surface,
-        shadow,
-        ((np.array(body) * size * 1.06) @ turn + np.array(at) + 0.28 * scale).tolist(),
-    )
-    for forward, side, steered in ((0.6, -1, True), (0.6, 1, True), (-0.6, -1, 0), (-0.6, 1, 0)):
-        # Screen angles run clockwise, so a left steer turns the wheel by minus the angle.
-        a = -car.steer_angle if steered else 0.0
-        tyre = np.array([[0.34, 0.16], [0.34, -0.16], [-0.34, -0.16], [-0.34, 0.16]])
-        tyre = (
-            tyre * (car.length / 4.6) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
-        )
-        hub = np.array([forward, side * 0.9]) * size
-        pygame.draw.polygon(surface, palette.tyre, ((tyre + hub) @ turn + np.array(at)).tolist())
-    polygon(shade(paint, 0.72), body)
-    inner = [(0.94 * f, 0.84 * r) for f, r in body]
-    polygon(paint, inner)
-    polygon(shade(paint, 1.22), [(0.9, -0.2), (0.9, 0.2), (0.42, 0.3), (0.42, -0.3)])
-    polygon(palette.glass, [(0.36, -0.56), (0.36, 0.56), (0.1, 0.66), (0.1, -0.66)])
-    polygon(shade(paint, 1.1), [(0.1, -0.6), (0.1, 0.6), (-0.4, 0.58), (-0.4, -0.58)])
-    polygon(palette.glass, [(-0.4, -0.56), (-0.4, 0.56), (-0.58, 0.46), (-0.58, -0.46)])
-    polygon(palette.line, [(0.92, -0.09), (0.92, 0.09), (-0.86, 0.09), (-0.86, -0.09)])
-    polygon(palette.glass, [(-0.86, -1.0), (-0.86, 1.0), (-1.03, 1.0), (-1.03, -1.0)])
-    lamp = palette.bad if car.braking else shade(palette.bad, 0.55)
-    for side in (-1, 1):
-        polygon(
-            lamp, [(-0.8, 0.5 * side), (-0.8, 0.82 * side), (-0.9, 0.82 * side), (-0.9, 0.5 * side)]
-        )
-        polygon(
-            (255, 250, 220),
-            [(0.93, 0.4 * side), (0.86, 0.68 * side), (0.8, 0.66 * side), (0.86, 0.4 * side)],
-        )
+    place = np.array(at)
+    corners = (_CORNERS * size) @ turn
+    points = (corners + place).tolist()
+    polygon = pygame.draw.polygon
+    # The body's shadow, a little larger than it.
+    shadow = (corners[: len(_BODY)] * 1.06 + place + 0.28 * scale).tolist()
+    polygon(surface, (*palette.tyre, 90), shadow)
+    # Screen angles run clockwise, so a left steer turns the wheel by minus the angle.
+    a = -car.steer_angle
+    turned = np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+    tyre = _TYRE * (car.length / 4.6)
+    for forward, side, steered in _HUBS:
+        wheel = (tyre @ turned if steered else tyre) + (forward, side) * size
+        polygon(surface, palette.tyre, (wheel @ turn + place).tolist())
+    first = 0
+    for name, outline in _PARTS:
+        end = first + len(outline)
+        polygon(surface, colours[name], points[first:end])
+        first = end
 
 
 @lru_cache(maxsize=64)

@@ -112,17 +112,28 @@ def label(text: str, scale: int, colour: Colour, shadow: Colour | None = None) -
         return _in_system_font(text, scale, colour)
     rows, columns = ink.shape
     more = 0 if shadow is None else 1
-    small = pygame.Surface((columns + more, rows + more), pygame.SRCALPHA, 32)
+    drawn = pygame.Surface(((columns + more) * scale, (rows + more) * scale), pygame.SRCALPHA, 32)
+    drawn.fill((*colour, 0))
+    # Running clocks change every frame, so a line is put together from letters that are kept.
+    for tone, shift in ((shadow, scale), (colour, 0)):
+        if tone is not None:
+            x = shift
+            for character in text:
+                letter = _letter(character, scale, tone)
+                drawn.blit(letter, (x, shift))
+                x += letter.get_width() + scale
+    return drawn
+
+
+@lru_cache(maxsize=2048)
+def _letter(character: str, scale: int, colour: Colour) -> pygame.Surface:
+    ink = _glyph(character)
+    assert ink is not None
+    small = pygame.Surface((ink.shape[1], ink.shape[0]), pygame.SRCALPHA, 32)
     small.fill((*colour, 0))
-    if shadow is not None:
-        _stamp(small, ink, shadow, 1)
-    _stamp(small, ink, colour, 0)
-    return pygame.transform.scale(small, (small.get_width() * scale, small.get_height() * scale))
-
-
-def _stamp(surface: pygame.Surface, ink: Ink, colour: Colour, shift: int) -> None:
     for y, x in np.argwhere(ink).tolist():
-        surface.set_at((x + shift, y + shift), (*colour, 255))
+        small.set_at((x, y), (*colour, 255))
+    return pygame.transform.scale(small, (ink.shape[1] * scale, ink.shape[0] * scale))
 
 
 def _in_system_font(text: str, scale: int, colour: Colour) -> pygame.Surface:

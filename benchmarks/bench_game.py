@@ -1,0 +1,137 @@
+"""What a frame of the game costs, and how soon the first one is there.
+
+Run: python benchmarks/bench_game.py [--frames 3000] [--track monza] [--json FILE]   prints JSON.
+
+The dummy video driver: everything is worked out and drawn at 1280x720 with four cars and all
+overlays on, but nothing is handed to a screen. Times are of the process's own work (CPU time of
+its threads) and of the clock; on a machine that is busy with other things the clock's tail is
+theirs. A start is a new process from its first line to the end of its first frame.
+"""
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["SDL_VIDEODRIVER"] = "dummy"
+os.environ["SDL_AUDIODRIVER"] = "dummy"
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+START = """
+import time
+begun = time.perf_counter()
+import sys
+from retroracer.game.app import App, Options
+from retroracer.game.garage import put_together
+app = App(Options(headless=True), put_together({track!r}, rivals=1))
+app.step(1 / 60)
+heavy = [m for m in ("torch", "stable_baselines3", "ray") if m in sys.modules]
+print(time.perf_counter() - begun, *heavy)
+"""
+
+
+def shares(seconds: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and largest, in milliseconds."""
+    ms = np.array(seconds) * 1e3
+    return {
+        "median_ms": round(float(np.median(ms)), 2),
+        "p99_ms": round(float(np.percentile(ms, 99)), 2),
+        "max_ms": round(float(ms.max()), 2),
+    }
+
+
+def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
+    """Drive ``count`` frames of a four-car race and time each."""
+    from retroracer.game.app import App, Options
+    from retroracer.game.garage import put_together
+    from retroracer.game.race_screen import RaceScreen
+
+    setup = put_together(track, rivals=3, laps=0)
+    app = App(Options(headless=True, lights=False), setup)
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    # Your car is driven by the first agent's network: its cost is a rival's, no more.
+    act, seen = setup.policies[0].act, screen.session.observation
+    screen._inputs = lambda: tuple(act(seen[:1])[0].tolist())  # type: ignore[method-assign]
+    if overlays:
+        screen.overlays.on = {"sight", "pedals", "reward", "path"}
+        screen.overlays.racing_line = True
+    for _ in range(60):
+        app.step(1 / 60)
+    gc.collect()
+    gc.freeze()  # as App.run does
+    work, clock = [], []
+    for _ in range(count):
+        cpu, wall = time.process_time(), time.perf_counter()
+        app.step(1 / 60)
+        work.append(time.process_time() - cpu)
+        clock.append(time.perf_counter() - wall)
+    app.close()
+    return {
+        "cars": screen.session.race.n,
+        "overlays": overlays,
+        "frames": count,
+        "work": shares(work),
+        "clock": shares(clock),
+        "over_50_ms": int((np.array(clock) > 0.05).sum()),
+    }
+
+
+def starts(track: str, count: int) -> dict[str, object]:
+    """New processes to their first frame."""
+    times, heavy = [], set()
+    for _ in range(count):
+        done = subprocess.run(
+            [sys.executable, "-c", START.format(track=track)],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        seconds, *loaded = done.stdout.strip().splitlines()[-1].split()
+        times.append(float(seconds))
+        heavy |= set(loaded)
+    return {
+        "seconds": [round(t, 2) for t in times],
+        "median_s": round(statistics.median(times), 2),
+        "heavy_modules": sorted(heavy),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--track", default="monza")
+    parser.add_argument("--frames", type=int, default=3000)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    from benchmarks.machine import machine
+    from retroracer.laptime.limit import limit_of
+    from retroracer.physics.car import load_car
+    from retroracer.track.files import load_track
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.setdefault("RETRORACER_HOME", home)
+        limit_of(load_track(args.track), load_car("gt"))  # solved before, as in any later race
+        report = {
+            "machine": machine(),
+            "size": [1280, 720],
+            "track": args.track,
+            "race": frames(args.track, args.frames, overlays=False),
+            "race_with_overlays": frames(args.track, args.frames, overlays=True),
+            "start": starts(args.track, args.starts),
+        }
+    text = json.dumps(report, indent=1)
+    print(text)
+    if args.json:
+        args.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
