@@ -1,0 +1,264 @@
+"""Replay memory for pixels: every frame is kept once, stacks are put together when drawn.
+
+Owns storing and drawing transitions of N envs side by side. Does not own their file format
+(``pixel_replay_file``), nor augmentation.
+
+Each env has a ring of its own. A row of a ring is one frame, the action taken there and what it
+brought; its ``age`` is the number of steps since its episode began. An ended episode's last
+frame has a row too, without an action, so that what lies behind a timeout can be valued. Two
+neighbouring rows belong to one episode exactly if the second's age is one more than the first's:
+no stack and no transition goes across an episode's end, a restart, or the place written next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Pixels = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+TRIES = 1000
+"""Rounds of drawing after which a memory counts as holding nothing that can be drawn."""
+
+
+class PixelBatch(NamedTuple):
+    """Transitions on the learner's device.
+
+    Attributes:
+        obs: (B, stack * channels, H, W), oldest frame first; float32 from 0 to 1, or uint8.
+        action: (B, ...).
+        reward: (B,) summed over the steps, discounted.
+        next_obs: as ``obs``, ``n_steps`` later or at the episode's end.
+        discount: (B,) what the value of ``next_obs`` counts: gamma to the number of steps, 0
+            after a terminated episode.
+    """
+
+    obs: Tensor
+    action: Tensor
+    reward: Tensor
+    next_obs: Tensor
+    discount: Tensor
+
+
+@dataclass
+class _Staging:
+    """Pinned memory frames pass through on their way to the device, and when they have left."""
+
+    frames: Tensor
+    left: Any = None
+
+
+class PixelReplay:
+    """The last frames of N envs.
+
+    Args:
+        capacity: frames kept, of all envs together.
+        envs: N.
+        frame: (channels, H, W) of a single frame.
+        action: shape of an action, () for a discrete one.
+        discrete: whether actions are whole numbers.
+        stack: frames in an observation.
+        n_steps: steps a transition spans, fewer at an episode's end.
+        gamma: discount a step.
+        device: where batches go.
+        storage: where frames are kept: "cpu", or the device itself if it has the room.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        envs: int,
+        frame: tuple[int, int, int],
+        action: tuple[int, ...],
+        *,
+        discrete: bool = False,
+        stack: int = 4,
+        n_steps: int = 1,
+        gamma: float = 0.99,
+        device: torch.device | str = "cpu",
+        storage: torch.device | str = "cpu",
+        seed: int | None = None,
+    ) -> None:
+        rows = capacity // envs
+        if rows < stack + n_steps + 1:
+            raise ValueError(
+                f"{capacity} frames of {envs} envs are too few for stacks of {stack} "
+                f"and {n_steps} steps"
+            )
+        self.envs, self.rows, self.frame = envs, rows, frame
+        self.stack, self.n_steps, self.gamma = stack, n_steps, gamma
+        self.device, self.storage = torch.device(device), torch.device(storage)
+        self.rng = np.random.default_rng(seed)
+        # Pages of zeros cost nothing until they are written.
+        self.frames = torch.zeros(
+            (rows * envs, int(np.prod(frame))), dtype=torch.uint8, device=self.storage
+        )
+        kind = np.int64 if discrete else np.float32
+        self.action: npt.NDArray[Any] = np.zeros((rows, envs, *action), kind)
+        self.reward = np.zeros((rows, envs), np.float32)
+        self.terminated = np.zeros((rows, envs), np.bool_)
+        self.age = np.zeros((rows, envs), np.int32)
+        self.head = np.zeros(envs, np.int64)  # row written next
+        self.filled = np.zeros(envs, np.int64)
+        self._staging: list[_Staging] = []
+
+    @staticmethod
+    def bytes_needed(
+        capacity: int, frame: tuple[int, int, int], action: tuple[int, ...], discrete: bool = False
+    ) -> int:
+        """Memory [bytes] of a replay, before it is made."""
+        actions = int(np.prod(action)) * (8 if discrete else 4)
+        return capacity * (int(np.prod(frame)) + actions + 4 + 1 + 4)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the rings take [bytes]."""
+        arrays = (self.action, self.reward, self.terminated, self.age)
+        return self.frames.nbytes + sum(a.nbytes for a in arrays)
+
+    def __len__(self) -> int:
+        """Frames kept now."""
+        return int(self.filled.sum())
+
+    def begin(self, obs: Pixels) -> None:
+        """Episodes begin in all envs.
+
+        Args:
+            obs: (N, stack * channels, H, W) or (N, channels, H, W); the newest frame is kept.
+        """
+        everyone = np.arange(self.envs)
+        self._write(everyone, obs, np.zeros(self.envs, np.int32))
+
+    def add(
+        self,
+        action: npt.NDArray[Any],
+        reward: npt.NDArray[Any],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+        obs: Pixels,
+        final_obs: Sequence[Pixels] | Pixels = (),
+    ) -> None:
+        """Keep a step of all envs that reset within the step they end in.
+
+        Args:
+            action: (N, ...) taken.
+            reward: (N,) it brought.
+            terminated: (N,) episodes that ended for good.
+            truncated: (N,) episodes that were cut off.
+            obs: (N, ...) seen next: of an ended env, the next episode's first observation.
+            final_obs: the last observations of those envs that ended, in order of envs.
+        """
+        everyone = np.arange(self.envs)
+        here = (self.head - 1) % self.rows
+        self.action[here, everyone] = np.reshape(action, self.action.shape[1:])
+        self.reward[here, everyone] = reward
+        self.terminated[here, everyone] = terminated
+        older = self.age[here, everyone] + 1
+        ended = np.flatnonzero(terminated | truncated)
+        if len(ended):
+            if len(final_obs) != len(ended):
+                raise ValueError(f"{len(ended)} episodes ended, {len(final_obs)} last frames came")
+            self._write(ended, np.asarray(final_obs), older[ended])
+            older[ended] = 0
+        self._write(everyone, obs, older)
+
+    def _write(self, who: Ints, obs: Pixels, age: npt.NDArray[np.int32]) -> None:
+        newest = np.ascontiguousarray(obs[:, -self.frame[0] :]).reshape(len(who), -1)
+        head = self.head[who]
+        at = torch.from_numpy(head * self.envs + who)
+        self.frames[at.to(self.storage)] = torch.from_numpy(newest).to(self.storage)
+        self.age[head, who] = age
+        self.head[who] = (head + 1) % self.rows
+        self.filled[who] = np.minimum(self.filled[who] + 1, self.rows)
+
+    def draw(self, count: int) -> tuple[Ints, Ints]:
+        """Rows and envs of ``count`` transitions, drawn uniformly from all that are whole.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        row, env = np.empty(0, np.int64), np.empty(0, np.int64)
+        before_newest = np.maximum(self.filled - 1, 0)
+        bounds = np.cumsum(before_newest)
+        for _ in range(TRIES):
+            short = count - len(row)
+            if short == 0 or bounds[-1] == 0:
+                break
+            ticket = self.rng.integers(0, bounds[-1], short)
+            e = np.searchsorted(bounds, ticket, side="right")
+            behind = ticket - (bounds[e] - before_newest[e])  # rows older than this one
+            r = (self.head[e] - self.filled[e] + behind) % self.rows
+            whole = self._goes_on(r, e) & (np.minimum(self.stack - 1, self.age[r, e]) <= behind)
+            row, env = np.append(row, r[whole]), np.append(env, e[whole])
+        if len(row) < count:
+            raise ValueError("the replay holds no whole transition yet")
+        return row, env
+
+    def _goes_on(self, row: Ints, env: Ints) -> npt.NDArray[np.bool_]:
+        """Whether the next row is the next step of the same episode."""
+        following = (row + 1) % self.rows
+        grown = self.age[following, env] == self.age[row, env] + 1
+        return np.asarray(grown & (following != self.head[env]))
+
+    def sample(self, count: int, raw: bool = False) -> PixelBatch:
+        """Draw transitions.
+
+        Args:
+            count: B.
+            raw: leave the pixels uint8 instead of float32 from 0 to 1.
+        """
+        row, env = self.draw(count)
+        reward = self.reward[row, env].astype(np.float32)
+        last, steps, alive = row.copy(), np.ones(count), np.ones(count, np.bool_)
+        for m in range(1, self.n_steps):
+            following = (last + 1) % self.rows
+            alive &= self._goes_on(following, env)
+            reward += np.where(alive, self.gamma**m * self.reward[following, env], 0.0)
+            last = np.where(alive, following, last)
+            steps += alive
+        discount = np.where(self.terminated[last, env], 0.0, self.gamma**steps)
+        both = np.stack([row, (last + 1) % self.rows])  # (2, B)
+        back = np.minimum(np.arange(self.stack)[::-1], self.age[both, env][..., None])
+        index = ((both[..., None] - back) % self.rows) * self.envs + env[:, None]
+        frames = self._fetch(torch.from_numpy(index.reshape(-1)))
+        shape = (2, count, self.stack * self.frame[0], *self.frame[1:])
+        seen = frames.view(shape)
+        if not raw:
+            seen = seen.to(torch.float32).div_(255.0)
+        return PixelBatch(
+            seen[0],
+            torch.from_numpy(self.action[row, env]).to(self.device),
+            torch.from_numpy(reward).to(self.device),
+            seen[1],
+            torch.from_numpy(discount.astype(np.float32)).to(self.device),
+        )
+
+    def _fetch(self, index: Tensor) -> Tensor:
+        """Frames by number, on the device."""
+        if self.storage.type != "cpu":
+            return self.frames[index.to(self.storage)].to(self.device)
+        if self.device.type != "cuda":
+            return torch.index_select(self.frames, 0, index).to(self.device)
+        # Two pieces of pinned memory take turns: while one is on its way, the other is filled.
+        if not self._staging or len(self._staging[0].frames) != len(index):
+            room = (len(index), self.frames.shape[1])
+            self._staging = [
+                _Staging(torch.empty(room, dtype=torch.uint8, pin_memory=True)) for _ in range(2)
+            ]
+        stage = self._staging[0]
+        self._staging.reverse()
+        if stage.left is not None:
+            stage.left.synchronize()
+        torch.index_select(self.frames, 0, index, out=stage.frames)
+        there = stage.frames.to(self.device, non_blocking=True)
+        stage.left = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        stage.left.record()
+        return there

@@ -1,0 +1,129 @@
+"""A pixel replay on disk: a short JSON head, then the arrays as they lie in memory.
+
+Owns the file's format. Written and read piece by piece from and into the replay's own memory:
+neither needs a second copy, and a kill while writing leaves the previous file whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from retroracer.agents.pixel_replay import PixelReplay
+from retroracer.atomic import replacing
+from retroracer.errors import UserError
+
+MAGIC = b"RetroRacer pixel replay 1\n"
+PIECE = 4096
+"""Frames moved at a time between the disk and a replay kept on the device."""
+
+
+def _rows_kept(replay: PixelReplay) -> int:
+    """Rows of the rings worth writing: all before the first never written."""
+    return int(replay.filled.max())
+
+
+def _arrays(replay: PixelReplay, rows: int) -> Iterator[npt.NDArray[Any]]:
+    for array in (replay.action, replay.reward, replay.terminated, replay.age):
+        yield array[:rows]
+
+
+def _head(replay: PixelReplay) -> dict[str, Any]:
+    return {
+        "rows": replay.rows,
+        "envs": replay.envs,
+        "frame": list(replay.frame),
+        "action": list(replay.action.shape[2:]),
+        "kind": replay.action.dtype.str,
+    }
+
+
+def _bytes(array: npt.NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def save(replay: PixelReplay, path: Path | str) -> None:
+    """Write a replay, whole or not at all.
+
+    Raises:
+        UserError: as ``replacing`` does.
+    """
+    kept = _rows_kept(replay)
+    head = _head(replay) | {
+        "kept": kept,
+        "head": replay.head.tolist(),
+        "filled": replay.filled.tolist(),
+        "rng": replay.rng.bit_generator.state,
+    }
+    text = json.dumps(head).encode()
+    with replacing(path) as part, open(part, "wb") as file:
+        file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+        for array in _arrays(replay, kept):
+            file.write(_bytes(array))
+        for begin in range(0, kept * replay.envs, PIECE):
+            piece = replay.frames[begin : min(begin + PIECE, kept * replay.envs)]
+            file.write(_bytes(piece.cpu().numpy()))
+
+
+def load(replay: PixelReplay, path: Path | str) -> None:
+    """Fill a replay of the same shape from a file. Episodes under way then are cut off there.
+
+    Raises:
+        UserError: if the file is missing, not a replay or of another shape; or if it is cut
+            short, and then the replay is empty.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = _read_head(file, path)
+            mine = _head(replay)
+            for name, value in mine.items():
+                if head[name] != value:
+                    raise UserError(
+                        f"{path}: a replay with {name} {head[name]}, but this run needs {value}; "
+                        "delete it to begin with an empty one"
+                    )
+            replay.filled[:] = 0
+            for array in _arrays(replay, head["kept"]):
+                _fill(file, array, path)
+            _fill_frames(file, replay, head["kept"] * replay.envs, path)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    replay.head[:] = head["head"]
+    replay.filled[:] = head["filled"]
+    replay.rng.bit_generator.state = head["rng"]
+
+
+def _read_head(file: BinaryIO, path: Path | str) -> dict[str, Any]:
+    try:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ValueError
+        size = int.from_bytes(file.read(8), "little")
+        if size > 1 << 24:
+            raise ValueError
+        head: dict[str, Any] = json.loads(file.read(size))
+        return head
+    except ValueError:
+        raise UserError(f"{path} is no pixel replay of this program, or a damaged one") from None
+
+
+def _fill(file: BinaryIO, array: npt.NDArray[Any], path: Path | str) -> None:
+    room = _bytes(array)
+    if file.readinto(room) != len(room):  # type: ignore[attr-defined]
+        raise UserError(f"{path} is cut short; delete it to begin with an empty replay")
+
+
+def _fill_frames(file: BinaryIO, replay: PixelReplay, count: int, path: Path | str) -> None:
+    for begin in range(0, count, PIECE):
+        piece = replay.frames[begin : min(begin + PIECE, count)]
+        if replay.storage.type == "cpu":
+            _fill(file, piece.numpy(), path)
+        else:
+            room = torch.empty(piece.shape, dtype=torch.uint8)
+            _fill(file, room.numpy(), path)
+            piece.copy_(room)
