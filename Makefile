@@ -41,8 +41,9 @@ test: .venv/train,pixels,dev.stamp
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/train,bench.stamp
+bench: .venv/train,pixels,bench.stamp
 	$(BIN)/python -m retroracer bench
+	$(BIN)/python -m retroracer bench --pixels
 
 clean:
 	rm -rf .venv runs build dist .mypy_cache .pytest_cache .ruff_cache

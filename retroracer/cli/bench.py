@@ -10,7 +10,8 @@ from retroracer.errors import UserError
 
 EXAMPLES = """examples:
   python -m retroracer bench
-  python -m retroracer bench --quick --json bench.json"""
+  python -m retroracer bench --quick --json bench.json
+  python -m retroracer bench --pixels"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default 5)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
+    parser.add_argument(
+        "--pixels", action="store_true", help="measure CarRacing-v3 beside Gymnasium's own instead"
+    )
     parser.set_defaults(run=run)
 
 
@@ -40,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if args.repeats < 1:
         raise UserError(f"bench: --repeats must be at least 1, not {args.repeats}")
     sys.path.insert(0, str(folder))
-    from benchmarks.bench_env import main
+    if args.pixels:
+        from benchmarks.bench_carracing import main
+    else:
+        from benchmarks.bench_env import main
 
     asked = ["--repeats", str(args.repeats)]
     asked += ["--quick"] if args.quick else []
