@@ -12,6 +12,8 @@ EXAMPLES = """examples:
   python play.py --menu                choose track, car and rival first
   python play.py --track suzuka --laps 3 --opponents 3
   python play.py --track monaco --watch
+  python play.py --watch-run runs/base --track copper_bowl
+  python play.py --track spa --watch --export lap.gif
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
 keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
@@ -50,6 +52,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--frames", type=int, metavar="N", help="end after N pictures (60 a second)"
     )
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save the last picture")
+    parser.add_argument(
+        "--watch-run", type=Path, metavar="RUN", help="a run's checkpoints race, new ones join"
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write your best lap (--watch: the driver's) as .gif, .webp, .png or .mp4",
+    )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="export only the lap's first S seconds"
+    )
     parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs drive you")
     parser.set_defaults(run=run)
 
@@ -65,8 +79,10 @@ def run(args: argparse.Namespace) -> int:
     size = _size(args.size) if args.size else (1280, 720)
     from retroracer.game.app import App, Options
     from retroracer.game.drivers import read_script
+    from retroracer.game.film import film
     from retroracer.game.garage import Setup, put_together
     from retroracer.game.settings import SettingsFile
+    from retroracer.game.watch_run import RunScreen
 
     script = read_script(args.script) if args.script else None
     settings = SettingsFile()
@@ -74,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         settings.change(heading_up=False)
     setup: Setup | None = None
     note = NOTE
-    if not args.menu:
+    if not args.menu and args.watch_run is None:
         setup = put_together(
             args.track or "monza",
             args.model or "",
@@ -87,6 +103,11 @@ def run(args: argparse.Namespace) -> int:
         if not setup.policies and args.opponents != 0:
             note = "no models/base.zip: you drive alone; train one with 'python train_base.py'"
             print(note)
+    if args.export is not None:
+        if setup is None or (args.watch and not setup.policies):
+            raise UserError("--export writes one lap: leave --menu and --watch-run out")
+        print(film(setup, args.export, args.seconds))
+        return 0
     options = Options(
         headless=args.headless,
         frames=args.frames,
@@ -94,7 +115,10 @@ def run(args: argparse.Namespace) -> int:
         size=size,
         fullscreen=args.fullscreen,
     )
-    App(options, setup, settings, script, "" if args.menu or args.watch else note).run()
+    app = App(options, setup, settings, script, "" if setup is None or args.watch else note)
+    if args.watch_run is not None:
+        app.show(RunScreen(app, args.watch_run, args.track or "monza"))
+    app.run()
     return 0
 
 

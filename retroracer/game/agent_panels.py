@@ -14,6 +14,10 @@ from retroracer.render.palette import Colour, Palette, shade
 from retroracer.track.geometry import Array
 
 WIDE = 122.0
+PEDALS = 50.0
+"""Height of one driver's pedals [UI pixels]."""
+
+PAY = 48.0 + 10 * len(REWARD_NAMES)
 
 
 class AgentPanels:
@@ -30,6 +34,16 @@ class AgentPanels:
         self._painted: tuple[object, ...] = ()
         self._plate = pygame.Surface((1, 1))
         self._inked = pygame.Rect(0, 0, 1, 1)
+
+    def bottom(self, row: int, top: float) -> float:
+        """Where the first column of panels ends [UI pixels]; arguments as ``draw_panels``."""
+        on, session = self._overlays.on, self._overlays.session
+        high = 0.0
+        if "pedals" in on:
+            high += PEDALS * (1 + (session.human and row != 0)) + 9
+        if "reward" in on:
+            high += PAY + 3
+        return top + high
 
     def draw(self, c: Canvas, row: int, top: float) -> None:
         """Draw the panels that are on; arguments as ``draw_panels``."""
@@ -95,10 +109,10 @@ def _pedals(c: Canvas, overlays: Overlays, human: bool, x: float, y: float) -> f
     blocks: list[tuple[str, Array, Colour]] = [("AGENT", history[:, 0:2], p.agent)]
     if human:
         blocks.append(("YOU", history[:, 2:4], p.human))
-    high = 6.0 + 50 * len(blocks)
+    high = 6.0 + PEDALS * len(blocks)
     c.panel(x, y, WIDE, high)
     for b, (name, inputs, colour) in enumerate(blocks):
-        top = y + 5 + 50 * b
+        top = y + 5 + PEDALS * b
         c.text(name, x + 6, top, colour)
         steer, throttle = inputs[-1]
         way = "left" if steer > 0.02 else "right" if steer < -0.02 else ""
@@ -114,7 +128,7 @@ def _pedals(c: Canvas, overlays: Overlays, human: bool, x: float, y: float) -> f
 
 def _pay(c: Canvas, overlays: Overlays, x: float, y: float) -> float:
     p = c.palette
-    high = 22.0 + 10 * len(REWARD_NAMES) + 26
+    high = PAY
     c.panel(x, y, WIDE, high)
     c.text("PAY", x + 6, y + 5, p.text_dim)
     c.text("now", x + 84, y + 5, p.text_dim, anchor=1.0)

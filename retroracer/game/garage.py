@@ -16,6 +16,7 @@ from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
 from retroracer.game.settings import Assists
 from retroracer.physics.car import Car, car_from, load_car
+from retroracer.render.palette import Colour
 from retroracer.resources import models_dir
 from retroracer.track.files import find_track, load_track
 from retroracer.track.track import Track
@@ -40,6 +41,7 @@ class Setup:
         laps: 0 = without end.
         assists: the help you take.
         names: of the rivals, as shown.
+        colours: of the rivals' cars; empty = the agents' colour.
     """
 
     track: Track
@@ -50,6 +52,7 @@ class Setup:
     laps: int = 3
     assists: Assists = field(default_factory=Assists)
     names: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
 
 
 def drivers() -> dict[str, Facts]:

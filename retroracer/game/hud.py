@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pygame
 
@@ -34,14 +36,17 @@ class Hud:
     Args:
         session: read only.
         palette: the track's.
+        colours: of the agents; empty = the agents' colour.
     """
 
-    def __init__(self, session: Session, palette: Palette) -> None:
+    def __init__(self, session: Session, palette: Palette, colours: Sequence[Colour] = ()) -> None:
+        self.colours = tuple(colours)
         self.session = session
         self.palette = palette
         self.focus = 0
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
         self.best: float | None = None
+        self.speed_aside = 0.0
         self.best_sectors: list[float] | None = None
 
     def draw(
@@ -165,7 +170,9 @@ class Hud:
             c.text(str(k + 1), left + 6, y, p.text_dim)
             sign = marker(role, p, 9 * c.k)
             c.blit(sign, left + 15, y - 1)
-            tone = driver_colour(i, role, p)
+            tone = driver_colour(role, p)
+            if self.colours and role == "agent":
+                tone = mix(self.colours[i - s.human], p.text, 0.25)
             c.text(s.names[i].upper(), left + 28, y, tone, width=52)
             finished = s.finish[i]
             if finished is not None:
@@ -199,7 +206,7 @@ class Hud:
 
     def _speed(self, c: Canvas) -> None:
         s, p, i = self.session, self.palette, self.focus
-        left, top = c.w - 6 - 110, c.h - 6 - 54
+        left, top = c.w - 6 - 110 - self.speed_aside, c.h - 6 - 54
         c.panel(left, top, 110, 54)
         kmh = f"{3.6 * abs(float(s.race.speed[i])):.0f}"
         c.text(kmh, left + 72, top + 7, p.text, 3, anchor=1.0)
@@ -232,7 +239,7 @@ class Hud:
         )  # fmt: skip
 
 
-def driver_colour(row: int, role: Role, palette: Palette) -> Colour:
+def driver_colour(role: Role, palette: Palette) -> Colour:
     """The colour a driver's name is written in: readable on a plate."""
     return mix(role_colour(role, palette), palette.text, 0.25)
 

@@ -53,14 +53,22 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
     hud = screen.hud
     hud.best_sectors = screen.best_sectors
     hud.best = screen.best.lap_time if screen.best is not None else None
+    looking = bool(overlays.on and session.policies)
+    agent = overlays.agent(view.row) if looking else 0
+    top = 20.0 + 13 * session.race.n
+    # The speed makes room where the agent's panels reach down to it.
+    low = looking and screen.panels.bottom(agent, top) > canvas.h - 62
+    hud.speed_aside = 126.0 if low else 0.0
     hud.draw(canvas, screen.deltas(limit), limit.lap_time if limit else None, view.row)
-    if overlays.on and session.policies:
-        screen.panels.draw(canvas, overlays.agent(view.row), 20.0 + 13 * session.race.n)
+    if looking:
+        screen.panels.draw(canvas, agent, top)
     if screen.lights > 0.0:
         _lamps(canvas, screen.lamps_on)
         canvas.text("SPACE skips", canvas.w / 2, 100, palette.text, anchor=0.5, shadow=True)
     elif screen.since_go < 0.9 and screen.had_lights:
         canvas.text("GO!", canvas.w / 2, 52, palette.good, 4, anchor=0.5, shadow=True)
+    if screen.errors:
+        _errors(canvas, screen.errors)
     if screen.paused:
         _pause(canvas)
 
@@ -84,6 +92,17 @@ def _lamps(c: Canvas, lit: int) -> None:
             pygame.draw.circle(
                 c.surface, shade(colour, 1.35), (at[0] - 2 * k, at[1] - 2 * k), 2 * k
             )
+
+
+def _errors(c: Canvas, errors: tuple[str, ...]) -> None:
+    """What is wrong with the page that was saved last."""
+    lines = errors[: int((c.h - 120) // 11)]
+    wide = min(c.w - 20, 440.0)
+    x, y = (c.w - wide) / 2, 108.0
+    c.panel(x, y, wide, 24 + 11 * len(lines), alpha=240, edge=c.palette.bad)
+    c.text("the saved page is broken; the last good track stays", x + 8, y + 6, c.palette.bad)
+    for k, line in enumerate(lines):
+        c.text(line, x + 8, y + 19 + 11 * k, c.palette.text, width=wide - 16)
 
 
 def _pause(c: Canvas) -> None:

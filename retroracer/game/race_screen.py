@@ -6,6 +6,7 @@ Owns the course of a race on screen. The race itself is ``session``'s, its pictu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pygame
@@ -21,6 +22,7 @@ from retroracer.game.loop import FixedStep
 from retroracer.game.overlays import Overlays
 from retroracer.game.race_page import curve_of, draw_race
 from retroracer.game.race_view import RaceView, slip_of
+from retroracer.game.reload import TrackWatch
 from retroracer.game.results import Results
 from retroracer.game.screens import Desk
 from retroracer.game.session import LapDone, Session
@@ -52,17 +54,26 @@ class RaceScreen:
 
     def __init__(self, desk: Desk, setup: Setup, lights: bool = True) -> None:
         self.desk = desk
+        self.loop = FixedStep(PHYSICS_DT)
+        self.limit: LimitFinder | None = None
+        self.take(setup, TrackScene(setup.track), lights)
+
+    def take(self, setup: Setup, scene: TrackScene, lights: bool = False) -> None:
+        """Begin a race, the first one or another in its place."""
+        desk = self.desk
+        if self.limit is not None:
+            self.limit.close()
         self.setup = setup
+        self.scene = scene
         self.session = Session(
             setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None
         )
-        self.scene = TrackScene(setup.track)
-        self.view = RaceView(self.session, self.scene, desk.settings.now.heading_up)
-        self.hud = Hud(self.session, self.scene.palette)
+        self.view = RaceView(self.session, scene, desk.settings.now.heading_up, setup.colours)
+        self.hud = Hud(self.session, scene.palette, setup.colours)
         self.overlays = Overlays(self.session, setup.assists.line)
-        self.panels = AgentPanels(self.overlays, self.scene.palette)
+        self.panels = AgentPanels(self.overlays, scene.palette)
         self.limit = LimitFinder(setup.track, setup.cars[0], solve=not desk.headless)
-        self.loop = FixedStep(PHYSICS_DT)
+        self.loop.forget()
         self.human = Human(setup.cars[0])
         self.paused = False
         self.lights = COUNTDOWN if lights else 0.0
@@ -75,6 +86,28 @@ class RaceScreen:
         self.limit_curve: LapCurve | None = None
         self.best_sectors: list[float] | None = None
         self.results = Results(self.session, setup.assists.named())
+        self.page = TrackWatch(setup.path, setup.track.digest) if setup.path else None
+        self.errors: tuple[str, ...] = ()
+
+    def _reload(self, elapsed: float) -> None:
+        """Drive on the new track if its page was saved."""
+        built = self.page.look(elapsed) if self.page is not None else None
+        if built is None:
+            return
+        self.errors = built.errors
+        if built.track is None or built.scene is None:
+            return
+        before = self.session
+        where = float(before.race.s[0]) / before.track.length
+        speed = float(before.race.vx[0])
+        self.take(replace(self.setup, track=built.track), built.scene)
+        if self.setup.human and before.ticks:
+            # You drive on where you were; the lap is not a whole one and is not timed.
+            self.session.race.place(rows=[0], s=where * built.track.length, speed=max(speed, 0.0))
+            self.session.recorder.begin()
+            self.session.before = self.session.pose()
+        self.view.jump()
+        self.desk.tell(f"{built.track.title}: the track was reloaded")
 
     @property
     def showing_results(self) -> bool:
@@ -83,7 +116,8 @@ class RaceScreen:
 
     def close(self) -> None:
         """Stop what runs beside the race."""
-        self.limit.close()
+        if self.limit is not None:
+            self.limit.close()
         self.desk.sound.quiet()
 
     # Events.
@@ -186,6 +220,7 @@ class RaceScreen:
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""
         script = self.desk.script
+        self._reload(elapsed)
         if self.paused:
             if script is not None:  # a script ends its own pause
                 self.held += elapsed
@@ -282,7 +317,7 @@ class RaceScreen:
 
     def limit_now(self) -> Limit | None:
         """The limit, None while it is being solved."""
-        limit = self.limit.get()
+        limit = self.limit.get() if self.limit is not None else None
         if limit is not None and self.limit_curve is None:
             self.limit_curve = curve_of(limit)
         return limit

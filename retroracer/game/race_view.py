@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pygame
@@ -17,6 +18,7 @@ from retroracer.render.camera import Camera
 from retroracer.render.cars import CarView, Role
 from retroracer.render.effects import Effects, Wheels
 from retroracer.render.follow import Follower
+from retroracer.render.palette import Colour
 from retroracer.render.scene import TrackScene
 from retroracer.track.geometry import Array
 
@@ -66,9 +68,17 @@ class RaceView:
         session: read only.
         scene: of its track.
         heading_up: False keeps north at the top.
+        colours: of the agents' cars, which then wear their names; empty = the agents' colour.
     """
 
-    def __init__(self, session: Session, scene: TrackScene, heading_up: bool = True) -> None:
+    def __init__(
+        self,
+        session: Session,
+        scene: TrackScene,
+        heading_up: bool = True,
+        colours: Sequence[Colour] = (),
+    ) -> None:
+        self.colours = tuple(colours)
         self.session = session
         self.scene = scene
         self.effects = Effects()
@@ -116,17 +126,19 @@ class RaceView:
         cars = [*ghosts]
         for i in order:
             role: Role = "human" if session.roles[i] == "human" else "agent"
-            cars.append(
-                car_view(
-                    session.cars[i],
-                    pose[i],
-                    float(race.steer_angle[i]),
-                    float(race.s[i]),
-                    role,
-                    1.0 if i == self.row else TRANSLUCENT,
-                    bool(session.actions[i, 1] < -0.05),
-                )
+            car = car_view(
+                session.cars[i],
+                pose[i],
+                float(race.steer_angle[i]),
+                float(race.s[i]),
+                role,
+                1.0 if i == self.row else TRANSLUCENT,
+                bool(session.actions[i, 1] < -0.05),
             )
+            if self.colours and role == "agent":
+                own = self.colours[i - session.human]
+                car = replace(car, colour=own, tag=session.names[i], marker=False, opacity=0.9)
+            cars.append(car)
         x, y, heading = (float(v) for v in pose[self.row])
         speed = float(race.speed[self.row])
         camera = self.follower.view(x, y, heading, speed, surface.get_size(), elapsed)

@@ -123,7 +123,7 @@ class Results:
             role: Role = "human" if s.roles[i] == "human" else "agent"
             c.text(str(k + 1), x, top, p.text_dim)
             c.blit(marker(role, p, 9 * c.k), x + 10, top - 1)
-            c.text(s.names[i].upper(), x + 26, top, driver_colour(i, role, p), width=80)
+            c.text(s.names[i].upper(), x + 26, top, driver_colour(role, p), width=80)
             total = s.finish[i]
             text = lap_text(total) if total is not None else f"lap {int(s.race.lap[i]) + 1}"
             if k and total is not None and first is not None:
