@@ -83,6 +83,8 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_action_space = probe.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        if workers > 1:
+            probe.reset()  # compiles, where that is still to do, once and not in every worker
         probe.close()
         started = start_context(context)
         shared = Shared.allocate(

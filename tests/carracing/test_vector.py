@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -119,6 +122,38 @@ def test_a_worker_that_dies_is_noticed(closing):
     with pytest.raises(RuntimeError, match="worker 1 is gone"):
         for _ in range(3):
             envs.step(envs.action_space.sample())
+
+
+ORPHANS = """
+import os, signal
+from retroracer.carracing.vector import CarRacingVectorEnv
+
+if __name__ == "__main__":
+    envs = CarRacingVectorEnv(2, workers=2)
+    envs.reset(seed=1)
+    print(*(p.pid for p in envs._crew.processes), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_do_not_outlive_a_program_that_was_killed(tmp_path):
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL
+    workers = [Path("/proc") / pid for pid in done.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 10.0
+    while any(w.exists() for w in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(w.exists() for w in workers)
 
 
 def test_closing_ends_the_processes():
