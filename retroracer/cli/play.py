@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   python play.py --track monaco --watch
   python play.py --watch-run runs/base --track copper_bowl
   python play.py --track spa --watch --export lap.gif
+  python play.py --edit tracks/mine.yaml
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
 keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
@@ -56,6 +57,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--watch-run", type=Path, metavar="RUN", help="a run's checkpoints race, new ones join"
     )
     parser.add_argument(
+        "--edit", type=Path, metavar="FILE", help="open a track's page, or a new one, in the editor"
+    )
+    parser.add_argument(
         "--export",
         type=Path,
         metavar="FILE",
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     size = _size(args.size) if args.size else (1280, 720)
     from retroracer.game.app import App, Options
     from retroracer.game.drivers import read_script
+    from retroracer.game.editor import Editor
     from retroracer.game.film import film
     from retroracer.game.garage import Setup, put_together
     from retroracer.game.settings import SettingsFile
@@ -90,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         settings.change(heading_up=False)
     setup: Setup | None = None
     note = NOTE
-    if not args.menu and args.watch_run is None:
+    if not args.menu and args.watch_run is None and args.edit is None:
         setup = put_together(
             args.track or "monza",
             args.model or "",
@@ -105,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
             print(note)
     if args.export is not None:
         if setup is None or (args.watch and not setup.policies):
-            raise UserError("--export writes one lap: leave --menu and --watch-run out")
+            raise UserError("--export writes one lap: leave --menu, --edit and --watch-run out")
         print(film(setup, args.export, args.seconds))
         return 0
     options = Options(
@@ -118,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
     app = App(options, setup, settings, script, "" if setup is None or args.watch else note)
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
+    if args.edit is not None:
+        app.show(Editor(app, args.edit))
     app.run()
     return 0
 

@@ -104,7 +104,7 @@ class App:
     # What screens ask for.
     def show(self, screen: Screen) -> None:
         """Go to another screen; the old one is closed unless the new one goes back to it."""
-        before = getattr(self, "screen", None)
+        before: Screen | None = getattr(self, "screen", None)
         if before is not None and getattr(screen, "back", None) is not before:
             before.close()
         self.screen: Screen = screen

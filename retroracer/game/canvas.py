@@ -116,6 +116,17 @@ class Canvas:
         """Width of a line [UI pixels]."""
         return text_width(text, size)
 
+    def lines(self, text: str, width: float, size: int = 1) -> list[str]:
+        """The text in lines no wider than ``width`` [UI pixels], broken between words."""
+        out = [""]
+        for word in text.split():
+            longer = f"{out[-1]} {word}".strip()
+            if out[-1] and self.width(longer, size) > width:
+                out.append(word)
+            else:
+                out[-1] = longer
+        return out
+
     def blit(self, picture: pygame.Surface, x: float, y: float) -> None:
         """A picture that is already in screen pixels, its corner at (x, y) [UI pixels]."""
         self.surface.blit(picture, (round(x * self.k), round(y * self.k)))

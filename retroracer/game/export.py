@@ -36,8 +36,8 @@ def frames(
     follower = Follower()
     surface = pygame.Surface(SIZE, 0, 32)
     end = min(last, tape.duration)
-    time = first
-    while time <= end:
+    for k in range(int((end - first) * FPS + 1e-6) + 1):
+        time = first + k / FPS
         tick = time / PHYSICS_DT
         views = cars_at(tape, trajectory, tick, row)
         car = views[-1]
@@ -51,7 +51,6 @@ def frames(
         canvas.text(lap_text(time), 12, 22, canvas.palette.text)
         canvas.text(f"{3.6 * speed:.0f} km/h", 112, 22, canvas.palette.accent, anchor=1.0)
         yield surface
-        time += 1.0 / FPS
 
 
 def export(

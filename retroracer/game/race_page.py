@@ -96,8 +96,9 @@ def _lamps(c: Canvas, lit: int) -> None:
 
 def _errors(c: Canvas, errors: tuple[str, ...]) -> None:
     """What is wrong with the page that was saved last."""
-    lines = errors[: int((c.h - 120) // 11)]
     wide = min(c.w - 20, 440.0)
+    told = [e for e in errors if not e.startswith("    ")]
+    lines = [part for e in told for part in c.lines(e, wide - 16)][: int((c.h - 130) // 11)]
     x, y = (c.w - wide) / 2, 108.0
     c.panel(x, y, wide, 24 + 11 * len(lines), alpha=240, edge=c.palette.bad)
     c.text("the saved page is broken; the last good track stays", x + 8, y + 6, c.palette.bad)

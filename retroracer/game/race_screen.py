@@ -24,7 +24,7 @@ from retroracer.game.race_page import curve_of, draw_race
 from retroracer.game.race_view import RaceView, slip_of
 from retroracer.game.reload import TrackWatch
 from retroracer.game.results import Results
-from retroracer.game.screens import Desk
+from retroracer.game.screens import Desk, Screen
 from retroracer.game.session import LapDone, Session
 from retroracer.game.timing import LapCurve
 from retroracer.physics import state
@@ -54,6 +54,7 @@ class RaceScreen:
 
     def __init__(self, desk: Desk, setup: Setup, lights: bool = True) -> None:
         self.desk = desk
+        self.back: Screen | None = None  # where Esc leads; None = the menu
         self.loop = FixedStep(PHYSICS_DT)
         self.limit: LimitFinder | None = None
         self.take(setup, TrackScene(setup.track), lights)
@@ -150,6 +151,9 @@ class RaceScreen:
         settings = self.desk.settings
         if what == "quit":
             self.desk.quit()
+        elif what == "menu" and self.back is not None:
+            self.desk.sound.quiet()
+            self.desk.show(self.back)
         elif what == "menu":
             self.desk.menu()
         elif what == "pause":

@@ -137,7 +137,14 @@ class RaceView:
             )
             if self.colours and role == "agent":
                 own = self.colours[i - session.human]
-                car = replace(car, colour=own, tag=session.names[i], marker=False, opacity=0.9)
+                car = replace(
+                    car,
+                    colour=own,
+                    tag=session.names[i],
+                    tag_side=1 if i % 2 else -1,
+                    marker=False,
+                    opacity=0.9,
+                )
             cars.append(car)
         x, y, heading = (float(v) for v in pose[self.row])
         speed = float(race.speed[self.row])

@@ -41,7 +41,8 @@ class CarView:
         braking: True lights its brake lamps.
         marker: True draws the driver's sign above it.
         colour: of its paint; None = its driver's.
-        tag: written above it, "" = nothing.
+        tag: written beside it, "" = nothing.
+        tag_side: +1 right of it on the screen, -1 left.
     """
 
     x: float
@@ -57,6 +58,7 @@ class CarView:
     marker: bool = True
     colour: Colour | None = None
     tag: str = ""
+    tag_side: int = 1
 
 
 def role_colour(role: Role, palette: Palette) -> Colour:
@@ -95,10 +97,12 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
             sign, (round(x - sign.get_width() / 2), round(y - half * 0.8 - sign.get_height()))
         )
     if car.tag:
-        scale_px = max(1, h // 480)
-        above = y - half * 0.8 - (max(9, round(h / 60)) if car.marker else 0) - 9 * scale_px
+        k = max(1, h // 360)
         tone = mix(car.colour or role_colour(car.role, palette), palette.text, 0.4)
-        write_pixels(surface, car.tag, (x, above), scale_px, tone, (0.5, 0.0), palette.panel)
+        # Beside the car, on its side: cars in a row leave each other's tags readable.
+        at = (x + car.tag_side * 0.55 * half, y)
+        anchor = (0.0 if car.tag_side > 0 else 1.0, 0.5)
+        write_pixels(surface, car.tag, at, k, tone, anchor, palette.panel)
 
 
 _BODY = (

@@ -1,0 +1,260 @@
+"""A track's page under edit: its points change, every other character of it stays.
+
+Owns: finding the points in the YAML text, and writing changed ones back as a small diff: a
+point that was not touched keeps its line, one that was keeps its comment. Knows no window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from retroracer.errors import UserError
+from retroracer.track.csv_io import decoded, read_bytes
+from retroracer.track.page_writing import quoted
+from retroracer.track.points import Knots
+from retroracer.track.yaml_nodes import MAX_BYTES
+
+LEAST_POINTS = 4
+NARROWEST, WIDEST = 4.0, 60.0
+
+NEW = """\
+# Drawn in the game's editor. Points are x (east) and y (north) in metres, in driving order; a
+# third number is the road's width there.
+schema: 1
+name: {name}
+layout:
+  width: 12
+  points:
+    - [0, 0]
+    - [220, 0]
+    - [380, -60]
+    - [380, -200]
+    - [220, -260]
+    - [0, -260]
+    - [-160, -200]
+    - [-160, -60]
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the centreline as it stands in the page.
+
+    Attributes:
+        x: east [m].
+        y: north [m].
+        width: of the road [m], None = the layout's.
+        left: half-width [m], None = half of the width; ``right`` likewise.
+        right: half-width [m].
+        name: what starts here, "" for nothing.
+        lead: lines before it, such as comments.
+        line: its own line as it was written, "" for a new point or a changed one.
+        tail: what follows it on its line, such as a comment.
+    """
+
+    x: float
+    y: float
+    width: float | None = None
+    left: float | None = None
+    right: float | None = None
+    name: str = ""
+    lead: tuple[str, ...] = ()
+    line: str = ""
+    tail: str = ""
+
+    def moved(self, x: float, y: float) -> Point:
+        """The point elsewhere, to a tenth of a metre."""
+        return replace(self, x=round(x, 1), y=round(y, 1), line="")
+
+    def as_wide(self, width: float) -> Point:
+        """The point with another width of the road, in half metres; its sides keep their share."""
+        width = min(max(round(2.0 * width) / 2.0, NARROWEST), WIDEST)
+        if self.left is None or self.right is None:
+            return replace(self, width=width, line="")
+        share = self.left / (self.left + self.right)
+        left = round(share * width, 1)
+        return replace(self, left=left, right=round(width - left, 1), line="")
+
+    def written(self, indent: str) -> str:
+        """Its line in the page."""
+        if self.line:
+            return self.line
+        if self.left is None and self.right is None and not self.name:
+            numbers = [self.x, self.y] + ([] if self.width is None else [self.width])
+            value = f"[{', '.join(f'{n:.7g}' for n in numbers)}]"
+        else:
+            parts: dict[str, float | None] = {"x": self.x, "y": self.y, "width": self.width}
+            parts |= {"left": self.left, "right": self.right}
+            items = [f"{k}: {n:.7g}" for k, n in parts.items() if n is not None]
+            items += [f"name: {quoted(self.name)}"] if self.name else []
+            value = f"{{{', '.join(items)}}}"
+        return f"{indent}- {value}{self.tail}"
+
+
+class EditPage:
+    """A page and its points.
+
+    Args:
+        path: of the page; one that does not exist begins as an oval.
+
+    Attributes:
+        points: as they are now.
+        width: of the layout [m], None if it gives none.
+
+    Raises:
+        UserError: if the page cannot be read, or is not laid through points.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in (".yaml", ".yml"):
+            raise UserError(f"cannot edit {path}: a track's page ends in .yaml")
+        self.path = path
+        self.is_new = not path.exists()
+        if self.is_new:
+            text = NEW.format(name=quoted(path.stem.replace("_", " ").title() or "New track"))
+        else:
+            text = decoded(read_bytes(path, MAX_BYTES), path.name)
+        self._take(text)
+
+    def _take(self, text: str) -> None:
+        where = self.path.name
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except (yaml.YAMLError, RecursionError) as error:
+            first = str(error).splitlines()[0]
+            raise UserError(f"cannot edit {where}: it is not YAML: {first}") from None
+        layout = _child(root, "layout")
+        node = _child(layout, "points")
+        if not isinstance(node, yaml.SequenceNode):
+            form = next((f for f in ("segments", "points_file") if _child(layout, f)), "nothing")
+            raise UserError(
+                f"cannot edit {where}: it is laid from {form}, and the editor moves points; "
+                "change the text while you drive (play.py --track reloads it), or name a new file"
+            )
+        if len(node.value) < LEAST_POINTS:
+            raise UserError(f"cannot edit {where}: a loop needs at least {LEAST_POINTS} points")
+        width = _child(layout, "width")
+        self.width = _number(width) if width is not None else None
+        newline = "\r\n" if "\r\n" in text else "\n"
+        lines = text.split(newline)
+        items = node.value
+        if node.flow_style or any(
+            a.start_mark.line == b.start_mark.line for a, b in pairwise(items)
+        ):
+            self._take_flow(lines, node, newline)
+            return
+        first = items[0].start_mark.line
+        self._newline = newline
+        self._before = lines[:first]
+        last = items[-1]
+        # A mapping spread over lines ends where the next thing begins.
+        end = last.end_mark.line + (1 if last.end_mark.column > 0 else 0)
+        self._after = lines[end:]
+        self._indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+        points = []
+        until = first
+        for item in items:
+            start = item.start_mark.line
+            stop = item.end_mark.line
+            whole = stop == start
+            row = lines[start]
+            point = _point(item, where)
+            points.append(
+                replace(
+                    point,
+                    lead=tuple(lines[until:start]),
+                    line=row if whole else "",
+                    tail=row[item.end_mark.column :] if whole else "",
+                )
+            )
+            until = stop + 1 if whole or item.end_mark.column > 0 else stop
+        self.points: tuple[Point, ...] = tuple(points)
+
+    def _take_flow(self, lines: list[str], node: yaml.SequenceNode, newline: str) -> None:
+        """Points written between brackets: each gets a line of its own."""
+        start, end = node.start_mark, node.end_mark
+        head = lines[start.line][: start.column].rstrip()
+        self._newline = newline
+        self._before = [*lines[: start.line], head]
+        rest = lines[end.line][end.column :].strip()
+        self._after = ([f"{rest}"] if rest else []) + lines[end.line + 1 :]
+        self._indent = " " * (len(head) - len(head.lstrip()) + 2)
+        self.points = tuple(_point(item, self.path.name) for item in node.value)
+
+    def text(self, points: tuple[Point, ...] | None = None) -> str:
+        """The page with these points, or those it has."""
+        rows = []
+        for point in self.points if points is None else points:
+            rows += [*point.lead, point.written(self._indent)]
+        return self._newline.join([*self._before, *rows, *self._after])
+
+    def line_of(self, index: int) -> int:
+        """Line of a point in ``text``, from 1."""
+        return (
+            len(self._before)
+            + sum(len(p.lead) + 1 for p in self.points[:index])
+            + (len(self.points[index].lead) + 1)
+        )
+
+    def point_at_line(self, line: int) -> int | None:
+        """The point on a line of ``text``, None if there is none."""
+        for k in range(len(self.points)):
+            if self.line_of(k) == line:
+                return k
+        return None
+
+    def half_widths(self, index: int) -> tuple[float, float]:
+        """Half-widths to the left and right at a point [m]."""
+        p = self.points[index]
+        half = (p.width or self.width or 12.0) / 2.0
+        return (half if p.left is None else p.left), (half if p.right is None else p.right)
+
+    def knots(self) -> Knots:
+        """The points as the track's builder takes them, in the page's own coordinates."""
+        sides = np.array([self.half_widths(k) for k in range(len(self.points))])
+        return Knots(
+            np.array([(p.x, p.y) for p in self.points]),
+            sides[:, 0],
+            sides[:, 1],
+            [p.name for p in self.points],
+            [("layout", "points", k) for k in range(len(self.points))],
+        )
+
+
+def _child(node: Any, key: str) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if getattr(name, "value", None) == key:
+                return value
+    return None
+
+
+def _number(node: Any) -> float:
+    try:
+        return float(node.value)
+    except (TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"line {node.start_mark.line + 1}: a number was expected, not {node.value!r:.40}"
+        ) from None
+
+
+def _point(node: Any, where: str) -> Point:
+    if isinstance(node, yaml.SequenceNode) and 2 <= len(node.value) <= 3:
+        numbers = [_number(n) for n in node.value]
+        return Point(numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None)
+    if isinstance(node, yaml.MappingNode):
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.value == "name":
+                found["name"] = str(value.value)
+            elif key.value in ("x", "y", "width", "left", "right"):
+                found[key.value] = _number(value)
+        if "x" in found and "y" in found:
+            return Point(**found)
+    raise UserError(f"cannot edit {where}: line {node.start_mark.line + 1} holds no point [x, y]")
