@@ -57,7 +57,6 @@ class FastCarRacing(car_racing.CarRacing):
         super().__init__(*stock)
         EzPickle.__init__(self, *stock, render)
         self.draws = render
-        self._work = work_space()
         self._state = np.zeros(27)
 
     def _create_track(self) -> bool:
@@ -103,7 +102,7 @@ class FastCarRacing(car_racing.CarRacing):
         state[26] = hull.angularVelocity
         out = np.empty(FRAME, np.uint8)
         draw_frame(
-            out, *self._work, p.corners, p.paint, p.circle, self._colours, self._ground, state
+            out, *work_space(), p.corners, p.paint, p.circle, self._colours, self._ground, state
         )
         out[TOP:, :SCORE_COLUMNS] = score_picture(f"{self.reward:04.0f}")
         return out

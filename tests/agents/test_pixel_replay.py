@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from retroracer.agents import pixel_replay_file
 from retroracer.agents.pixel_replay import PixelReplay
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.errors import UserError
 
 FRAME = (1, 2, 3)
@@ -302,3 +304,34 @@ def test_the_device_gets_the_same_frames(storage):
         replay.rng, there.rng = np.random.default_rng(seed), np.random.default_rng(seed)
         a, b = replay.sample(16), there.sample(16)
         assert all(torch.equal(x, y.cpu()) for x, y in zip(a, b, strict=True))
+
+
+def test_it_gives_back_what_carracing_showed():
+    settings = Pipeline(stack=3, action_repeat=2, early_stop=9)
+    envs = CarRacingVectorEnv(2, workers=0, pipeline=settings, max_episode_steps=30)
+    replay = PixelReplay(200, 2, (1, 84, 84), (2,), stack=3, seed=1)
+    obs, _ = envs.begin(4)
+    replay.begin(obs)
+    rng = np.random.default_rng(2)
+    known, ends = {}, 0
+    for _ in range(60):
+        action = rng.uniform(-1.0, 1.0, (2, 2)).astype(np.float32)
+        envs.send(action)
+        after, reward, terminated, truncated, _, ended = envs.receive()
+        last = [envs.final_obs(row) for row, _ in ended]
+        replay.add(action, reward, terminated, truncated, after, last)
+        reached = after.copy()
+        for (row, _), final in zip(ended, last, strict=True):
+            reached[row] = final
+        ends += len(ended)
+        for i in range(2):
+            known[action[i].tobytes()] = (obs[i], reward[i], reached[i])
+        obs = after
+    assert ends >= 8
+    batch = replay.sample(500, raw=True)
+    for k in range(500):
+        before, reward, reached = known[batch.action[k].numpy().tobytes()]
+        assert np.array_equal(batch.obs[k].numpy(), before)
+        assert np.array_equal(batch.next_obs[k].numpy(), reached)
+        assert float(batch.reward[k]) == pytest.approx(reward, abs=1e-6)
+        assert float(batch.discount[k]) == pytest.approx(0.99)  # timeouts are valued
