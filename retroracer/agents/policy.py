@@ -111,6 +111,11 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
     return Policy(read_actor(path), facts, path.stem)
 
 
+def policy_of(layers: Layers, activation: str, name: str = "training") -> Policy:
+    """The driver that an actor's plain layers are, before any of it is in a file."""
+    return Policy(layers, Facts(observation_layout="", steps=0, activation=activation), name)
+
+
 def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
     """Make sure that a model reads the observations it will be given.
 

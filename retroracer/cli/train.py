@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,18 @@ from retroracer.errors import UserError
 if TYPE_CHECKING:
     from retroracer.training.run_settings import RunSettings
 
+PROFILE_NAMES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
+
 BASE_EXAMPLES = """examples:
   python train_base.py
   python train_base.py --minutes 3 --out models/quick.zip
+  python train_base.py --profile 8gb --set log_to=[tensorboard,wandb]
   python train_base.py --car kart --set sac.gamma=0.985 --set cars=256"""
 
 FINE_EXAMPLES = """examples:
   python fine_tune.py --track monza.yaml
-  python fine_tune.py --track my_track.yaml --parent models/mine.zip --minutes 10"""
+  python fine_tune.py --track my_track.yaml --parent models/mine.zip --minutes 10
+  python fine_tune.py --track monza spa --out models/italian_belgian.zip"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "train-base",
         help="train a driver on endless random tracks",
         description="Train a driver that laps tracks it never saw, with SAC on endless random "
-        "tracks. Keeps the best by evaluation on unseen tracks; Ctrl+C saves and ends.",
+        "tracks. Keeps the best by evaluation on unseen tracks. Ctrl+C saves everything; the same "
+        "command goes on.",
         epilog=BASE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,7 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=FINE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    fine.add_argument("--track", required=True, metavar="TRACK", help="name, or path of a YAML")
+    fine.add_argument(
+        "--track", required=True, nargs="+", metavar="TRACK", help="names, or paths of YAML files"
+    )
     fine.add_argument(
         "--parent", metavar="MODEL", help="name or path of the driver to start from (default base)"
     )
@@ -63,7 +70,13 @@ def _shared(parser: argparse.ArgumentParser, out: str) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting"
     )
     parser.add_argument(
-        "--logs", type=Path, metavar="DIR", default=Path("runs"), help="TensorBoard's folder"
+        "--profile", choices=PROFILE_NAMES, default="auto", help="size of the run (default auto)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", default=Path("runs"), help="where runs are kept"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew even if a run stopped before its end"
     )
 
 
@@ -78,13 +91,22 @@ def run_fine(args: argparse.Namespace) -> int:
     """Train a specialist."""
     from retroracer.training.run_settings import FINE_TUNING
 
-    args.set += [f"track={args.track}"] + ([f"parent={args.parent}"] if args.parent else [])
-    return _run(args, FINE_TUNING, args.out or Path("models") / f"{Path(args.track).stem}.zip")
+    args.set += [f"track=[{', '.join(json.dumps(t) for t in args.track)}]"]
+    args.set += [f"parent={args.parent}"] if args.parent else []
+    out = args.out or Path("models") / f"{'-'.join(Path(t).stem for t in args.track)}.zip"
+    return _run(args, FINE_TUNING, out)
 
 
-def _settings(args: argparse.Namespace, start: RunSettings) -> RunSettings:
+def _settings(args: argparse.Namespace, start: RunSettings) -> tuple[RunSettings, str]:
+    """Settings, and the size of the run in words: defaults, profile, page, then options."""
     from retroracer import config
+    from retroracer.training import hardware
 
+    device = args.device or "auto"
+    name = args.profile
+    profile = hardware.profile_of(device) if name == "auto" else hardware.PROFILES[name]
+    if start.parent is None:
+        start = config.load(type(start), None, profile.overrides(), start=start)
     overrides = list(args.set)
     for name in ("minutes", "steps", "seed", "car", "device"):
         value = getattr(args, name)
@@ -92,34 +114,45 @@ def _settings(args: argparse.Namespace, start: RunSettings) -> RunSettings:
             overrides.append(f"{name}={value}")
     if args.steps is not None and args.minutes is None:
         overrides.append("minutes=null")
-    return config.load(type(start), args.config, overrides, start=start)
+    settings = config.load(type(start), args.config, overrides, start=start)
+    return settings, hardware.describe(settings)
 
 
 def _run(args: argparse.Namespace, start: RunSettings, out: Path) -> int:
     if out.suffix != ".zip":
         raise UserError(f"--out {out}: a model is a .zip")
-    settings = _settings(args, start)
     # Threads that spin while they wait stop one another on a machine that does anything else:
     # 2 to 7 updates a second instead of 15 to 30 on two busy cores. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        from retroracer.training.train import threads, train
+        from retroracer.training.hardware import use_cores
+        from retroracer.training.run_folder import RunFolder, goes_on
+        from retroracer.training.train import train
     except ImportError as error:
         raise UserError(
             f"training needs {error.name}; install it with: pip install 'retroracer[train]'"
         ) from None
-    threads(settings.device)
-    what = settings.track or "endless random tracks"
+    settings, size = _settings(args, start)
+    use_cores(settings.device)
+    folder = RunFolder(args.runs / out.stem)
+    before = None if args.fresh else folder.unfinished()
+    resume = before is not None and goes_on(before, settings)
+    what = " and ".join(settings.track) or "endless random tracks"
     budget = f"{settings.minutes:g} minutes" if settings.minutes else f"{settings.steps:,} steps"
-    print(f"training on {what} for {budget}; Ctrl+C saves and ends", flush=True)
-    log_dir = args.logs / f"{out.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    outcome = train(settings, out, log_dir)
+    if resume:
+        print(f"going on with the run in {folder.path}; --fresh would begin anew")
+    elif folder.unfinished_here():
+        aside = folder.next_aside()
+        print(f"a new run: the unfinished one in {folder.path} is kept in {aside}")
+    print(f"training on {what} for {budget}; Ctrl+C saves everything, the same command goes on")
+    print(size, flush=True)
+    outcome = train(settings, out, folder.path, resume)
     minutes = outcome.seconds / 60.0
-    print(
-        f"{'stopped' if outcome.interrupted else 'done'}: {outcome.steps:,} steps in "
-        f"{minutes:.1f} minutes; model: {outcome.path}"
-    )
-    track = settings.track or "monza"
+    if outcome.interrupted:
+        print(f"stopped after {minutes:.1f} minutes, all saved; the same command goes on")
+    else:
+        print(f"done: {outcome.steps:,} steps in {minutes:.1f} minutes; model: {outcome.path}")
+    track = settings.track[0] if settings.track else "monza"
     print(f"race it:     python play.py --track {track} --model {outcome.path}")
     print(f"measure it:  python -m retroracer evaluate {outcome.path} --random 200 --seed 1")
     return 0

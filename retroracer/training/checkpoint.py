@@ -19,6 +19,7 @@ from stable_baselines3 import SAC
 from torch import nn
 
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
+from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import (
     ACTOR_ENTRY,
     DAMAGE,
@@ -60,7 +61,7 @@ _LEFT_OUT = (
 )
 
 
-def save(model: SAC, path: str | Path, facts: Facts) -> Facts:
+def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Facts:
     """Write a checkpoint, whole or not at all.
 
     Args:
@@ -68,6 +69,8 @@ def save(model: SAC, path: str | Path, facts: Facts) -> Facts:
         path: of the zip.
         facts: what only the caller knows; counters, widths, activation and settings are
             filled in from the model.
+        moments: False leaves out what Adam remembers, half of the file; who goes on from it
+            begins with a fresh Adam.
 
     Returns:
         The facts as written.
@@ -76,7 +79,7 @@ def save(model: SAC, path: str | Path, facts: Facts) -> Facts:
         UserError: if the place cannot be written.
         ValueError: if the model is of another kind, or the facts are not plain data.
     """
-    layers, activation = _actor(model)
+    layers, activation = actor_layers(model)
     facts = dataclasses.replace(
         facts,
         algorithm="SAC",
@@ -91,16 +94,28 @@ def save(model: SAC, path: str | Path, facts: Facts) -> Facts:
     with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         with zipfile.ZipFile(whole) as stock:
             for name in stock.namelist():
-                if name != "system_info.txt":  # describes its author's machine
-                    archive.writestr(name, stock.read(name))
+                if name == "system_info.txt":  # describes its author's machine
+                    continue
+                data = stock.read(name)
+                if name.endswith("optimizer.pth") and not moments:
+                    data = _without_moments(data)
+                archive.writestr(name, data)
         archive.writestr(FACTS_ENTRY, facts.to_json())
         archive.writestr(ACTOR_ENTRY, actor_bytes(layers))
     return facts
 
 
+def _without_moments(raw: bytes) -> bytes:
+    """The state of an optimiser (our own, just written) as if it had never stepped."""
+    state = torch.load(io.BytesIO(raw), weights_only=True)
+    out = io.BytesIO()
+    torch.save(state | {"state": {}}, out)
+    return out.getvalue()
+
+
 def load_sac(
     name_or_path: str | Path, env: Any, *, layout: str | None = None, **overrides: Any
-) -> SAC:
+) -> FastSAC:
     """Build a SAC that continues from a checkpoint, running no code from it.
 
     The model is made fresh from the plain facts; then weights, targets, optimiser moments and
@@ -148,7 +163,7 @@ def load_sac(
             f"{path} reads {inputs} observations and this env gives "
             f"{env.observation_space.shape}; name another model"
         )
-    model = SAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
+    model = FastSAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
     try:
         _restore(model, weights, states)
     except _MISFIT as error:
@@ -158,7 +173,7 @@ def load_sac(
     return model
 
 
-def _actor(model: SAC) -> tuple[Layers, str]:
+def actor_layers(model: SAC) -> tuple[Layers, str]:
     """Plain layers of a model's actor, and the name of its activation."""
     space, actor = model.action_space, model.policy.actor
     if not ((space.low == -1).all() and (space.high == 1).all()):  # type: ignore[attr-defined]

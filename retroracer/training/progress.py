@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from retroracer.track.track import Track
-from retroracer.training.evaluate import Report
+
+if TYPE_CHECKING:
+    from retroracer.training.course import Judgement
 
 
 class Tally:
@@ -19,18 +22,30 @@ class Tally:
     def __init__(self, window: int = 200) -> None:
         self._episodes: deque[tuple[float, float, float, float]] = deque(maxlen=window)
 
-    def add(self, infos: list[dict[str, Any]]) -> None:
-        """Count the episodes that ended in this step."""
-        for info in infos:
-            if "episode" in info:
-                self._episodes.append(
-                    (
-                        info["episode"]["r"],
-                        info["episode"]["t"],
-                        info["progress"],
-                        float(info["TimeLimit.truncated"]),
-                    )
-                )
+    def add(
+        self,
+        returns: npt.NDArray[Any],
+        seconds: npt.NDArray[Any],
+        metres: npt.NDArray[Any],
+        survived: npt.NDArray[Any],
+    ) -> None:
+        """Count the M episodes that ended in a step.
+
+        Args:
+            returns: (M,) their rewards' sums.
+            seconds: (M,) their lengths.
+            metres: (M,) their progress.
+            survived: (M,) bool, driven to their end in time.
+        """
+        self._episodes.extend(
+            zip(
+                returns.tolist(),
+                seconds.tolist(),
+                metres.tolist(),
+                survived.astype(float).tolist(),
+                strict=True,
+            )
+        )
 
     def means(self) -> dict[str, float]:
         """By name; empty before the first episode has ended."""
@@ -42,29 +57,22 @@ class Tally:
 
 
 class Screen:
-    """A progress bar on a terminal, plain lines elsewhere.
+    """A progress bar on a terminal, plain lines elsewhere."""
 
-    Args:
-        minutes: the run's budget, or None.
-        steps: its other budget, or None.
-    """
-
-    def __init__(self, minutes: float | None, steps: int | None) -> None:
-        self._seconds = None if minutes is None else 60.0 * minutes
-        self._steps = steps
+    def __init__(self) -> None:
         self._console = Console()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]} left"),
             TextColumn("{task.fields[rates]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("warming up", total=1.0, rates="")
+        self._task = self._bar.add_task("warming up", total=1.0, rates="", left="?")
         self._mark = (time.monotonic(), 0, 0)
-        self._said = False
+        self._judged = ""
 
     def __enter__(self) -> Screen:
         self._bar.start()
@@ -77,40 +85,57 @@ class Screen:
         """Show how far the warm-up is."""
         self._bar.update(self._task, description=f"warming up {share:.0%}")
 
-    def update(self, elapsed: float, steps: int, updates: int, tally: Tally) -> None:
-        """Show where the run is; cheap, called at every vector step."""
+    def update(self, elapsed: float, share: float, steps: int, updates: int, tally: Tally) -> None:
+        """Show where the run is; cheap, called at every round.
+
+        Args:
+            elapsed: seconds of the run.
+            share: of its budget used up.
+            steps: control steps of all cars.
+            updates: gradient updates.
+            tally: of the last episodes.
+        """
         now = time.monotonic()
         then, steps_then, updates_then = self._mark
         if now - then < 1.0:
             return
         self._mark = (now, steps, updates)
-        share = 0.0 if self._seconds is None else elapsed / self._seconds
-        if self._steps is not None:
-            share = max(share, steps / self._steps)
-        means = tally.means()
-        rates = f"{(steps - steps_then) / (now - then):,.0f} steps/s"
+        rates = ""
         if updates_then:
+            rates = f"{(steps - steps_then) / (now - then):,.0f} steps/s"
             rates += f"  {(updates - updates_then) / (now - then):,.0f} updates/s"
+        means = tally.means()
         if means:
             rates += f"  {means['metres']:,.0f} m an episode, {means['survived']:.0%} to its end"
-        self._bar.update(self._task, description="training", completed=min(share, 1.0), rates=rates)
+        if self._judged:
+            rates += f"  {self._judged}"
+        left = _clock((1.0 - share) / share * elapsed) if share > 0.0 else "?"
+        self._bar.update(
+            self._task, description="training", completed=min(share, 1.0), rates=rates, left=left
+        )
 
     def say_evaluating(self) -> None:
         """Show that the pause is an evaluation."""
         self._bar.update(self._task, description="evaluating")
 
-    def judged(self, elapsed: float, report: Report, tracks: list[Track], better: bool) -> None:
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._bar.print(text)
+
+    def judged(self, judgement: Judgement, tracks: list[Track]) -> None:
         """Print a line about an evaluation."""
-        summary = report.summary()
-        speeds = [
-            t.length / r.lap_time_s
-            for r, t in zip(report.results, tracks, strict=True)
-            if r.lap_time_s is not None
-        ]
-        minutes, seconds = divmod(round(elapsed), 60)
-        pace = f"{3.6 * sum(speeds) / len(speeds):4.0f} km/h" if speeds else "   - km/h"
+        summary = judgement.report.summary()
         of = f"/{summary['tracks']} unseen tracks" if len(tracks) > 1 else f" of {tracks[0].title}"
+        ratio = summary["median_ratio"]
+        pace = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
+        self._judged = f"{summary['completed']}/{summary['tracks']} tracks, {pace}"
         self._bar.print(
-            f"{minutes:3d}:{seconds:02d}  laps {summary['completed']}{of}, "
-            f"clean {summary['clean']}, {pace}{'  saved: best so far' if better else ''}"
+            f"{_clock(judgement.seconds):>6}  laps {summary['completed']}{of}, "
+            f"clean {summary['clean']}, {pace}"
+            f"{'  saved: best so far' if judgement.best else ''}"
         )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

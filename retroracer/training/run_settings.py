@@ -15,7 +15,7 @@ class RunSettings:
     """Everything a run depends on.
 
     Attributes:
-        track: name or path of the one track to train on; None = endless random tracks.
+        track: names or paths of the tracks to train on; none = endless random tracks.
         parent: name or path of the model to continue from; None = from nothing.
         car: a shipped car's name or a path; None = the parent's, or the GT car.
         minutes: of training, evaluations included; None = until ``steps``.
@@ -27,13 +27,21 @@ class RunSettings:
         memory: transitions kept for replay.
         warm_up: steps driven before the first update, at random or by the parent.
         evaluate_every: seconds between evaluations.
-        evaluate_on: unseen random tracks to evaluate on (with ``track``, that track alone).
+        evaluate_on: unseen random tracks to evaluate on (with ``track``, those alone).
         episode: seconds after which an episode is cut.
+        final_rate: share of the learning rate that is left at the end of the budget; it falls
+            along half a cosine.
+        averaging: updates over which the weights of the driver that is judged and kept are
+            averaged; 0 = the last ones.
+        policy_delay: the actor learns at every so-manieth update only.
+        precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
+            processor or GPU has it, which is faster.
         sac: the algorithm's settings.
         variety: what varies between episodes.
+        log_to: where the figures are shown: tensorboard, aim, wandb.
     """
 
-    track: str | None = None
+    track: tuple[str, ...] = ()
     parent: str | None = None
     car: str | None = None
     minutes: Annotated[float, Range(above=0)] | None = 10.0
@@ -47,8 +55,13 @@ class RunSettings:
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
     episode: Annotated[float, Range(low=1)] = 60.0
+    final_rate: Annotated[float, Range(low=0, high=1)] = 0.1
+    averaging: Annotated[int, Range(low=0)] = 1000
+    policy_delay: Annotated[int, Range(low=1, high=100)] = 1
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16, n_steps=3))
     variety: Variety = TRAINING
+    log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
         """Check what types cannot say."""
@@ -56,6 +69,14 @@ class RunSettings:
             raise ValueError("give minutes or steps, or the run never ends")
         if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
             raise ValueError(f"hidden must be widths from 1 to 4096: {self.hidden}")
+
+    def half(self) -> bool:
+        """Whether hidden layers are multiplied in bfloat16 on this machine."""
+        if self.precision != "auto":
+            return self.precision == "bfloat16"
+        from retroracer.training.hardware import has_bfloat16
+
+        return has_bfloat16(self.device)
 
 
 FINE_TUNING = RunSettings(

@@ -1,5 +1,6 @@
 """Runs from settings to a model on disk: end to end, tiny."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -7,21 +8,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from stable_baselines3 import SAC
 
 from retroracer import config
+from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import read_facts
 from retroracer.agents.policy import load_policy
 from retroracer.envs import task
 from retroracer.errors import UserError
 from retroracer.track.generate import random_tracks
+from retroracer.training.course import score
 from retroracer.training.evaluate import Report, Result
+from retroracer.training.learner import Learner
+from retroracer.training.run_folder import RunFolder, goes_on
 from retroracer.training.run_settings import FINE_TUNING, RunSettings
 from retroracer.training.sac_settings import SacSettings
-from retroracer.training.train import EVALUATION_SEED, score, train
+from retroracer.training.train import EVALUATION_SEED, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +41,7 @@ TINY = RunSettings(
     evaluate_every=1e9,
     evaluate_on=2,
     sac=SacSettings(batch_size=32, gradient_steps=2),
+    log_to=(),
 )
 
 
@@ -68,20 +75,23 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates: list[float] = []
-    stock = SAC.train
+    study = FastSAC.study
 
-    def spying(self: SAC, gradient_steps: int, batch_size: int = 64) -> None:
-        stock(self, gradient_steps, batch_size)
-        optimisers = (self.actor.optimizer, self.critic.optimizer, self.ent_coef_optimizer)
-        rates.extend(group["lr"] for o in optimisers for group in o.param_groups)
+    def spying(self: FastSAC, batches: Any, rate: float | None = None) -> dict[str, float]:
+        losses = study(self, batches, rate)
+        adams = (self.fused.actor_adam, self.fused.critic_adam, self.ent_coef_optimizer)
+        rates.extend(group["lr"] for adam in adams for group in adam.param_groups)
+        return losses
 
-    monkeypatch.setattr(SAC, "train", spying)
+    monkeypatch.setattr(FastSAC, "study", spying)
     track = _page(tmp_path)
     settings = config.load(
         RunSettings,
         None,
         [
-            f"track={track}",
+            f"track=[{track}]",
+            "final_rate=1",
+            "log_to=[]",
             f"parent={base}",
             "minutes=null",
             "steps=400",
@@ -113,20 +123,99 @@ def _page(folder: Path) -> Path:
     return path
 
 
-def test_the_best_model_is_chosen_by_mean_speed_with_failures_counting_nothing() -> None:
-    tracks = random_tracks(5, 2)
-    a, b = (t.length for t in tracks)
-
-    def report(*times: float | None, off: float = 0.0) -> Report:
+def test_the_best_model_is_chosen_by_its_share_of_the_limits_speed() -> None:
+    def report(*laps: tuple[float | None, float]) -> Report:
         rows = [
-            Result(t.name, 2 if s else 0, s, off, "finished" if s else "stalled")
-            for t, s in zip(tracks, times, strict=True)
+            Result("t", 2 if s else 0, s, off, "finished" if s else "stalled", 50.0)
+            for s, off in laps
         ]
         return Report("driver", tuple(rows))
 
-    assert score(report(a / 20.0, b / 30.0), tracks) == pytest.approx(25.0)
-    assert score(report(a / 20.0, None), tracks) == pytest.approx(10.0)
-    assert score(report(a / 20.0, b / 30.0, off=1.0), tracks) < 25.0
+    assert score(report((100.0, 0.0), (62.5, 0.0))) == pytest.approx(0.65)
+    assert score(report((100.0, 0.0), (None, 1.0))) == pytest.approx((0.5 - 1.0) / 2)
+    assert score(report((100.0, 0.3))) == pytest.approx(0.3)
+    safe, bold = report(*[(60.0, 0.0)] * 10), report(*[(52.0, 0.0)] * 9, (None, 0.0))
+    assert score(safe) > score(bold)
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing after it is run."""
+
+
+def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dataclasses.replace(TINY, steps=1500, evaluate_every=1e-3, cars=6)
+    train(settings, tmp_path / "whole.zip", tmp_path / "whole")
+    folder, out = tmp_path / "run", tmp_path / "parts.zip"
+    for kill_at in (40, 35):
+        rounds = 0
+        drive = Learner.drive
+
+        def dying(self: Learner) -> None:
+            nonlocal rounds
+            rounds += 1
+            if rounds == kill_at:  # noqa: B023
+                raise KilledError
+            drive(self)  # noqa: B023
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Learner, "drive", dying)
+            with pytest.raises(KilledError):
+                train(settings, out, folder, resume=kill_at == 35)
+        assert RunFolder(folder).unfinished() == settings
+    outcome = train(settings, out, folder, resume=True)
+    assert not outcome.interrupted and RunFolder(folder).unfinished() is None
+    last = sorted((folder / "checkpoints").glob("*.zip"))[-1]
+    whole = sorted((tmp_path / "whole" / "checkpoints").glob("*.zip"))[-1]
+    assert last.name == whole.name
+    one, two = SAC.load(last), SAC.load(whole)
+    for a, b in zip(one.policy.parameters(), two.policy.parameters(), strict=True):
+        assert (a == b).all()
+    rows = json.loads((folder / "evaluations.json").read_text())
+    theirs = json.loads((tmp_path / "whole" / "evaluations.json").read_text())
+    assert [r["score"] for r in rows] == [r["score"] for r in theirs]
+
+
+def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, rates = FastSAC.study, []
+
+    def poisoned(self: FastSAC, batches: Any, rate: float | None = None) -> dict[str, float]:
+        rates.append(rate)
+        if len(rates) == 20:
+            self.fused.critic.flat[3] = float("nan")
+        return study(self, batches, rate)
+
+    monkeypatch.setattr(FastSAC, "study", poisoned)
+    train(dataclasses.replace(TINY, final_rate=1.0), tmp_path / "m.zip")
+    assert rates[19] == 3e-4 and rates[20] == 1.5e-4
+    model = SAC.load(tmp_path / "m.zip")
+    assert all(p.isfinite().all() for p in model.policy.parameters())
+
+
+def test_a_learner_that_always_diverges_ends_in_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = dict.fromkeys(("critic_loss", "actor_loss", "ent_coef_loss", "ent_coef"), float("nan"))
+    monkeypatch.setattr(FastSAC, "study", lambda self, batches, rate=None: nan)
+    with pytest.raises(UserError, match=r"critic_loss is nan.*sac\.learning_rate"):
+        train(TINY, tmp_path / "m.zip")
+
+
+def test_a_damaged_state_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(TINY)
+    for raw in (b"", b"PK\x03\x04 rubbish", os.urandom(500)):
+        (folder.path / "state.npz").write_bytes(raw)
+        with pytest.raises(UserError, match="--fresh begins a new one"):
+            train(TINY, tmp_path / "m.zip", folder.path, resume=True)
+
+
+def test_a_run_goes_on_only_with_its_own_settings_but_its_budget_may_grow() -> None:
+    assert goes_on(TINY, dataclasses.replace(TINY, steps=9000))
+    assert not goes_on(TINY, dataclasses.replace(TINY, cars=9))
 
 
 def test_the_tracks_a_run_is_judged_on_are_none_it_trains_on() -> None:
@@ -142,24 +231,46 @@ def test_a_run_without_an_end_is_refused() -> None:
         config.load(RunSettings, None, ["minutes=null"])
 
 
-def test_ctrl_c_saves_what_was_learned_and_says_so(tmp_path: Path) -> None:
-    out = tmp_path / "stopped.zip"
+def _train(out: Path, runs: Path, *more: str) -> list[str]:
     sets = ["cars=8", "hidden=[32, 32]", "memory=5000", "warm_up=200", "sac.batch_size=32"]
+    sets += ["evaluate_on=2", "evaluate_every=2"]
     command = [sys.executable, "train_base.py", "--minutes", "5", "--out", str(out)]
-    command += ["--logs", str(tmp_path / "logs"), *(x for s in sets for x in ("--set", s))]
+    return command + ["--runs", str(runs), *(x for s in sets for x in ("--set", s)), *more]
+
+
+def _started(command: list[str], state: Path) -> subprocess.Popen[str]:
+    """A run that has saved its state since it was started."""
+    before = state.stat().st_mtime_ns if state.exists() else 0
     run = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    logs = tmp_path / "logs"
     deadline = time.monotonic() + 120
-    while not list(logs.glob("*/events*")) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    time.sleep(3.0)
+    while time.monotonic() < deadline:
+        if state.exists() and state.stat().st_mtime_ns > before:
+            return run
+        time.sleep(0.1)
+    run.kill()
+    raise AssertionError(run.communicate())
+
+
+def test_kill_and_ctrl_c_lose_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    out, runs = tmp_path / "stopped.zip", tmp_path / "runs"
+    state = runs / "stopped" / "state.npz"
+    run = _started(_train(out, runs), state)
+    run.kill()  # -9
+    run.communicate()
+    steps = read_facts(max((runs / "stopped" / "checkpoints").glob("*.zip"))).steps
+    run = _started(_train(out, runs), state)
     os.kill(run.pid, signal.SIGINT)
     said, errors = run.communicate(timeout=60)
     assert run.returncode == 0, errors
-    assert "stopped:" in said and "Traceback" not in errors
-    assert read_facts(out).steps > 0
+    assert "going on with the run" in said and "the same command goes on" in said
+    assert "Traceback" not in errors
+    assert read_facts(max((runs / "stopped" / "checkpoints").glob("*.zip"))).steps > steps
+    run = _started(_train(out, runs, "--set", "sac.gamma=0.9"), state)
+    os.kill(run.pid, signal.SIGINT)
+    said, _ = run.communicate(timeout=60)
+    assert "a new run" in said and (runs / "stopped.1" / "state.npz").exists()
 
 
 def test_the_three_commands_work_one_after_another(base: Path, tmp_path: Path) -> None:
@@ -173,7 +284,7 @@ def test_the_three_commands_work_one_after_another(base: Path, tmp_path: Path) -
     track, special, figures = _page(tmp_path), tmp_path / "s.zip", tmp_path / "figures.json"
     tiny = ["cars=8", "memory=5000", "warm_up=100", "sac.gradient_steps=1"]
     sets = [x for s in tiny for x in ("--set", s)]
-    logs = ["--logs", str(tmp_path / "logs")]
+    logs = ["--runs", str(tmp_path / "runs")]
     common = ["--steps", "300", "--out", str(special), *logs, *sets]
     run("fine_tune.py", "--track", str(track), "--parent", str(base), *common)
     run(

@@ -1,0 +1,260 @@
+"""One SAC update as a fixed list of matrix products: SB3's mathematics, none of its overhead.
+
+Owns the update's arithmetic and its optimisers. Does not own the model (``fast_sac``) or the
+networks' (``stack``). Autograd is not used: the gradients of SAC's losses are short enough to
+write down, and written down they need no graph, no host synchronisation and no new memory.
+
+Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications; the order of the
+steps is that of Stable-Baselines3's ``SAC.train``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
+from torch import Tensor, nn
+
+from retroracer.agents.stack import Stack
+
+if TYPE_CHECKING:
+    from stable_baselines3 import SAC
+
+EPSILON = 1e-6  # SB3's, in the logarithm of tanh's slope
+
+
+class Batch(NamedTuple):
+    """Transitions to learn from, float32 on the model's device.
+
+    Attributes:
+        obs: (B, O).
+        actions: (B, A) in [-1, 1].
+        rewards: (B, 1), n-step returns.
+        next_obs: (B, O), n steps later.
+        discounts: (B, 1) of the value of ``next_obs``: 0 where the episode terminated.
+    """
+
+    obs: Tensor
+    actions: Tensor
+    rewards: Tensor
+    next_obs: Tensor
+    discounts: Tensor
+
+
+class FusedUpdate:
+    """A model's networks, optimiser moments and memory, laid out for fast updates.
+
+    Args:
+        model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers
+            are read now and written by ``publish``.
+        half: hidden layers in bfloat16.
+
+    Raises:
+        ValueError: if the networks are of another kind.
+    """
+
+    def __init__(self, model: SAC, half: bool = False) -> None:
+        actor, critics = model.actor, model.critic.q_networks
+        self.model = model
+        heads: Any = (actor.mu, actor.log_std)
+        self.actor = Stack([[*_rows(actor.latent_pi), heads]], half)
+        self.critic = Stack([_rows(q) for q in critics], half)
+        self.target = Stack([_rows(q) for q in model.critic_target.q_networks], half)
+        self.n_obs = int(model.observation_space.shape[0])  # type: ignore[index]
+        self.n_actions = int(model.action_space.shape[0])  # type: ignore[index]
+        self.actor_adam = _adam(self.actor, model.actor.optimizer)
+        self.critic_adam = _adam(self.critic, model.critic.optimizer)
+        self.losses = torch.zeros(4, device=self.actor.flat.device)
+        self._count = 0
+
+    def update(self, batch: Batch, noise: Tensor, actor_too: bool = True) -> None:
+        """Learn from one batch.
+
+        Args:
+            batch: B transitions.
+            noise: (2, B, A) standard normal: for the actions at ``obs``, then at ``next_obs``.
+            actor_too: False learns the critics only (delayed policy updates).
+        """
+        with torch.no_grad():
+            self._update(batch, noise, actor_too)
+
+    def _update(self, batch: Batch, noise: Tensor, actor_too: bool) -> None:
+        model, count, n = self.model, len(batch.obs), self.critic.count
+        # The actor looks at both observations at once: it does not change in between.
+        if actor_too:
+            both = torch.cat((batch.obs, batch.next_obs))[None]
+            means = self.actor.forward(both)[0]
+            here = _Sampled(means[:count], noise[0], self.n_actions)
+            there = _Sampled(means[count:], noise[1], self.n_actions)
+        else:
+            there = _Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
+        alpha = self._temperature(here.log_prob if actor_too else None)
+        # Critics: towards the reward and the target's value of what the actor would do.
+        ahead = torch.cat((batch.next_obs, there.action), 1)
+        value = self.target.forward(ahead.expand(n, -1, -1)).amin(0)
+        value = value - alpha * there.log_prob
+        goal = torch.addcmul(batch.rewards, batch.discounts, value)
+        did = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
+        error = self.critic.forward(did) - goal
+        self.critic.backward(did, error / count)
+        self.critic_adam.step()
+        self.critic.refresh()
+        self.losses[0] += 0.5 * error.square().sum() / count
+        if actor_too:
+            would = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
+            values = self.critic.forward(would)
+            worst, which = values.min(0, keepdim=True)
+            # Only the more pessimistic critic of a row has a say.
+            say = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
+            by_action = self.critic.input_grad(would, say, slice(self.n_obs, None)).sum(0)
+            self.actor.backward(both, here.backward(by_action, alpha / count)[None], rows=count)
+            self.actor_adam.step()
+            self.actor.refresh()
+            self.losses[1] += (alpha * here.log_prob - worst[0]).mean()
+        if self._count % model.target_update_interval == 0:
+            self.target.flat.lerp_(self.critic.flat, model.tau)
+            self.target.refresh()
+        self._count += 1
+
+    def _temperature(self, log_prob: Tensor | None) -> Tensor:
+        """The entropy coefficient to use now; it learns from ``log_prob`` (B, 1) meanwhile."""
+        model = self.model
+        log_alpha, adam = model.log_ent_coef, model.ent_coef_optimizer
+        if log_alpha is None or adam is None:
+            return model.ent_coef_tensor
+        alpha = log_alpha.detach().exp()
+        if log_prob is not None:
+            log_alpha.grad = -(log_prob + float(model.target_entropy)).mean().reshape(1)
+            self.losses[2] += log_alpha.detach()[0] * log_alpha.grad[0]
+            adam.step()
+        self.losses[3] += alpha[0]
+        return alpha
+
+    def begin(self, rate: float) -> None:
+        """Prepare for a round of updates at a learning rate."""
+        for adam in (self.actor_adam, self.critic_adam):
+            adam.param_groups[0]["lr"] = rate
+        self._refresh()
+        self.losses.zero_()
+        self._count = 0
+
+    def _refresh(self) -> None:
+        for stack in (self.actor, self.critic, self.target):
+            stack.refresh()
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Weights, moments and entropy coefficient as NumPy arrays by name, copied."""
+        return {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on exactly where ``state`` was taken, with a model of the same shape.
+
+        Raises:
+            ValueError: if it does not fit.
+        """
+        for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
+            if adam is not None:
+                _wake(adam)
+        for name, values in self._named():
+            value = torch.from_numpy(np.asarray(state[name]))
+            if value.shape != values.shape or value.dtype != values.dtype:
+                raise ValueError(f"{name} has another shape")
+            if not torch.isfinite(value).all():
+                raise ValueError(f"{name} is not finite")
+            values.data.copy_(value)
+        self._refresh()
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        named = [(n, getattr(self, n).flat) for n in ("actor", "critic", "target")]
+        adams = [("actor", self.actor_adam), ("critic", self.critic_adam)]
+        if self.model.log_ent_coef is not None and self.model.ent_coef_optimizer is not None:
+            named.append(("log_ent_coef", self.model.log_ent_coef))
+            adams.append(("ent_coef", self.model.ent_coef_optimizer))  # type: ignore[arg-type]
+        for who, adam in adams:
+            _wake(adam)
+            state = adam.state[adam.param_groups[0]["params"][0]]
+            named += [(f"{who}.{k}", state[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
+        return named
+
+    def publish(self) -> None:
+        """Write the optimisers' moments back into the model's own optimisers, as SB3 keeps them."""
+        pairs = (
+            (self.actor, self.actor_adam, self.model.actor.optimizer),
+            (self.critic, self.critic_adam, self.model.critic.optimizer),
+        )
+        for stack, adam, theirs in pairs:
+            state = adam.state.get(adam.param_groups[0]["params"][0])
+            if not state:
+                continue
+            for parameter, where in stack.parameters:
+                theirs.state[parameter] = {
+                    "step": state["step"].clone().cpu(),
+                    "exp_avg": state["exp_avg"][where].view(parameter.shape).clone(),
+                    "exp_avg_sq": state["exp_avg_sq"][where].view(parameter.shape).clone(),
+                }
+
+
+class _Sampled:
+    """Squashed Gaussian actions and what is needed to differentiate them."""
+
+    def __init__(self, head: Tensor, noise: Tensor, n: int) -> None:
+        raw = head[:, n:]
+        log_std = raw.clamp(LOG_STD_MIN, LOG_STD_MAX)
+        self.inside = (raw == log_std).float()
+        self.spread = log_std.exp() * noise
+        self.action = torch.tanh(head[:, :n] + self.spread)
+        self.slope = 1.0 - self.action.square()
+        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+        self.log_prob = (gaussian - (self.slope + EPSILON).log()).sum(1, keepdim=True)
+
+    def backward(self, by_action: Tensor, alpha: Tensor) -> Tensor:
+        """Gradient (B, 2A) by means and log stds.
+
+        Of ``alpha * sum(log_prob)``, and of what has
+        the gradient ``by_action`` (B, A) by the actions.
+        """
+        by_action = by_action + alpha * 2.0 * self.action / (self.slope + EPSILON)
+        by_mean = by_action * self.slope
+        by_log_std = (by_mean * self.spread - alpha) * self.inside
+        return torch.cat((by_mean, by_log_std), 1)
+
+
+def _rows(net: Any) -> list[tuple[nn.Linear]]:
+    linears = [m for m in net if isinstance(m, nn.Linear)]
+    if {type(m) for m in net} - {nn.Linear, nn.ReLU} or not linears:
+        raise ValueError("the fused update knows plain ReLU networks; use Stable-Baselines3's SAC")
+    return [(x,) for x in linears]
+
+
+def _wake(adam: torch.optim.Optimizer) -> None:
+    """Give an Adam that has not stepped yet its moments: nothing, at step 0."""
+    (parameter,) = adam.param_groups[0]["params"]
+    if not adam.state.get(parameter):
+        adam.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device if "fused" in adam.defaults else "cpu"),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+
+
+def _adam(stack: Stack, theirs: torch.optim.Optimizer) -> torch.optim.Adam:
+    """Adam over a stack's flat vector that goes on where the model's optimiser stands."""
+    group = theirs.param_groups[0]
+    if type(theirs) is not torch.optim.Adam or group["weight_decay"] or group["amsgrad"]:
+        raise ValueError("the fused update knows plain Adam; use Stable-Baselines3's SAC")
+    flat = nn.Parameter(stack.flat, requires_grad=False)
+    flat.grad = stack.grad
+    adam = torch.optim.Adam([flat], betas=group["betas"], eps=group["eps"], fused=True)
+    known = [theirs.state.get(p) for p, _ in stack.parameters]
+    if all(known):
+        moments = {}
+        for name in ("exp_avg", "exp_avg_sq"):
+            parts = [state[name].reshape(-1) for state in known if state]
+            moments[name] = torch.cat(parts).to(stack.flat.device)
+        step = torch.as_tensor(float(known[0]["step"]), device=stack.flat.device)  # type: ignore[index]
+        adam.state[flat] = {"step": step, **moments}
+    return adam

@@ -1,0 +1,185 @@
+"""Equal MLPs side by side on one flat vector: forward and backward without autograd.
+
+Owns the arithmetic of the networks of a fused update and the memory it works in. Knows no
+algorithm. A stack takes over the parameters of torch modules: they become views into its flat
+vector, so that one optimiser call, one copy or one blend serves all of them, and the modules
+go on seeing (and saving) the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+Linears = Sequence[nn.Linear]
+
+
+class Stack:
+    """Parallel ReLU networks of one shape; the last layer is linear.
+
+    Args:
+        members: one sequence of layers a network. The layers of a place that are themselves a
+            tuple share their input and stand one under the other (an actor's mean and log std).
+        half: multiply hidden layers in bfloat16; parameters, first and last layer stay float32.
+
+    Attributes:
+        flat: (P,) all parameters.
+        grad: (P,) their gradients, overwritten by ``backward``.
+    """
+
+    def __init__(self, members: Sequence[Sequence[Linears]], half: bool = False) -> None:
+        first = members[0][0][0].weight
+        self.count = len(members)
+        self.half = half
+        self.depth = len(members[0])
+        places = [[m[k] for m in members] for k in range(self.depth)]
+        size = sum(p.numel() for m in members for place in m for x in place for p in x.parameters())
+        self.flat = torch.empty(size, device=first.device)
+        self.grad = torch.zeros_like(self.flat)
+        self.weights: list[Tensor] = []  # (C, out, in) views of flat
+        self.biases: list[Tensor] = []  # (C, 1, out)
+        self.weight_grads: list[Tensor] = []
+        self.bias_grads: list[Tensor] = []
+        self.parameters: list[tuple[nn.Parameter, slice]] = []
+        at = 0
+        for place in places:
+            width = place[0][0].in_features
+            for name in ("weight", "bias"):
+                begin = at
+                for linears in place:
+                    for linear in linears:
+                        at = self._take_over(getattr(linear, name), at)
+                rows = (at - begin) // (self.count * (width if name == "weight" else 1))
+                whole = slice(begin, at)
+                if name == "weight":
+                    shape = (self.count, rows, width)
+                    self.weights.append(self.flat[whole].view(shape))
+                    self.weight_grads.append(self.grad[whole].view(shape))
+                else:
+                    shape = (self.count, 1, rows)
+                    self.biases.append(self.flat[whole].view(shape))
+                    self.bias_grads.append(self.grad[whole].view(shape))
+        self._inner = range(1, self.depth - 1)  # the layers that may be multiplied in half
+        self._halves = {
+            k: torch.empty_like(self.weights[k], dtype=torch.bfloat16)
+            for k in (self._inner if half else ())
+        }
+        self._half_grads = {k: torch.empty_like(w) for k, w in self._halves.items()}
+        self._scratch: dict[tuple[str, int, int], Tensor] = {}
+        self.refresh()
+
+    def _take_over(self, parameter: nn.Parameter, at: int) -> int:
+        where = slice(at, at + parameter.numel())
+        self.flat[where] = parameter.detach().reshape(-1)
+        parameter.data = self.flat[where].view(parameter.shape)
+        self.parameters.append((parameter, where))
+        return where.stop
+
+    def refresh(self) -> None:
+        """Tell that the parameters have changed."""
+        for k, half in self._halves.items():
+            half.copy_(self.weights[k])
+
+    def _room(self, name: str, k: int, shape: tuple[int, ...], half: bool = False) -> Tensor:
+        """Memory kept between calls: fresh pages cost more than the arithmetic done in them."""
+        key = (name, k, shape[1])
+        room = self._scratch.get(key)
+        if room is None or room.shape != shape:
+            kind = torch.bfloat16 if half else torch.float32
+            room = self._scratch[key] = torch.empty(shape, dtype=kind, device=self.flat.device)
+        return room
+
+    def forward(self, x: Tensor, use: str = "") -> Tensor:
+        """Outputs (C, B, out) for inputs ``x`` (C, B, in).
+
+        Activations stay valid, for ``backward`` with the same ``use``, until the next
+        ``forward`` with the same ``use`` and B.
+        """
+        h = x
+        batch = x.shape[1]
+        for k in range(self.depth):
+            width = self.weights[k].shape[1]
+            shape = (self.count, batch, width)
+            if k in self._halves:
+                out = self._room(f"z{use}", k, shape, half=True)
+                torch.bmm(self._as(h, k, use, True), self._halves[k].transpose(1, 2), out=out)
+                out.add_(self.biases[k])
+            else:
+                out = self._room(f"z{use}", k, shape)
+                source = self._as(h, k, use, False)
+                torch.bmm(source, self.weights[k].transpose(1, 2), out=out)
+                out.add_(self.biases[k])
+            if k < self.depth - 1:
+                out.clamp_min_(0.0)
+            h = out
+        return h
+
+    def _as(self, h: Tensor, k: int, use: str, half: bool) -> Tensor:
+        """Layer ``k``'s input in the precision it is multiplied in."""
+        if (h.dtype == torch.bfloat16) == half:
+            return h
+        same = self._room(f"x{use}", k, tuple(h.shape), half)
+        return same.copy_(h)
+
+    def _input(self, x: Tensor, k: int, use: str) -> Tensor:
+        """Layer ``k``'s input as the forward pass with ``use`` multiplied it."""
+        if k == 0:
+            return x
+        key_x, key_z = (f"x{use}", k, x.shape[1]), (f"z{use}", k - 1, x.shape[1])
+        crossed = (k in self._halves) != ((k - 1) in self._halves)
+        return self._scratch[key_x if crossed else key_z]
+
+    def backward(self, x: Tensor, out_grad: Tensor, use: str = "", rows: int | None = None) -> None:
+        """Overwrite ``grad`` with the parameters' gradients.
+
+        Args:
+            x: the input of the forward pass with this ``use``.
+            out_grad: (C, R, out) gradient of the loss by the outputs of the first R rows.
+            use: of the forward pass.
+            rows: R, if fewer than all.
+        """
+        self._descend(x, out_grad, use, rows, parameters=True)
+
+    def input_grad(self, x: Tensor, out_grad: Tensor, columns: slice, use: str = "") -> Tensor:
+        """Gradient (C, B, columns) of the loss by some columns of the input."""
+        dz = self._descend(x, out_grad, use, None, parameters=False)
+        return torch.bmm(dz, self.weights[0][:, :, columns])
+
+    def _descend(
+        self, x: Tensor, out_grad: Tensor, use: str, rows: int | None, parameters: bool
+    ) -> Tensor:
+        dz = out_grad
+        for k in reversed(range(self.depth)):
+            half = k in self._halves
+            if k < self.depth - 1:
+                dz = self._cast(dz, k, half)
+            if parameters:
+                h = self._input(x, k, use)[:, :rows]
+                if half:
+                    torch.bmm(dz.transpose(1, 2), h, out=self._half_grads[k])
+                    self.weight_grads[k].copy_(self._half_grads[k])
+                else:
+                    torch.bmm(dz.transpose(1, 2), h, out=self.weight_grads[k])
+                torch.sum(dz, 1, keepdim=True, dtype=torch.float32, out=self.bias_grads[k])
+            if k == 0:
+                break
+            weight = self._halves[k] if half else self.weights[k]
+            below = self._room("d", k, (self.count, dz.shape[1], weight.shape[2]), half)
+            torch.bmm(dz, weight, out=below)
+            # After a ReLU the activation itself tells where it was open.
+            active = self._scratch[(f"z{use}", k - 1, x.shape[1])][:, :rows]
+            torch.ops.aten.threshold_backward.grad_input(
+                below,
+                active if active.dtype == below.dtype else self._input(x, k, use)[:, :rows],
+                0.0,
+                grad_input=below,
+            )
+            dz = below
+        return dz
+
+    def _cast(self, dz: Tensor, k: int, half: bool) -> Tensor:
+        if (dz.dtype == torch.bfloat16) == half:
+            return dz
+        return self._room("c", k, tuple(dz.shape), half).copy_(dz)

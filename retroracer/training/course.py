@@ -1,0 +1,150 @@
+"""The course of a run: how good the driver is by now, which one is kept, what is written down.
+
+Owns evaluations during training and the choice of the best. Does not own learning (``learner``),
+files (``run_folder``, ``checkpoint``) or the screen (``progress``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroracer.agents.facts import Facts
+from retroracer.agents.policy import policy_of
+from retroracer.envs import task
+from retroracer.laptime.many import lap_limits
+from retroracer.physics.car import Car, car_facts
+from retroracer.physics.race import CONTROL_DT
+from retroracer.track.track import Track
+from retroracer.training import checkpoint
+from retroracer.training.evaluate import Entry, Report, evaluate
+from retroracer.training.learner import Learner
+from retroracer.training.run_settings import RunSettings
+
+UNCLEAN, FAILED = 0.2, 1.0
+"""What a lap that was not clean, and one not completed, cost of a driver's ``score``."""
+
+
+@dataclass
+class Judgement:
+    """One evaluation of a run.
+
+    Attributes:
+        seconds: of the run until then.
+        steps: control steps of all cars until then.
+        updates: until then.
+        report: of the evaluation.
+        score: of it.
+        best: True if no earlier one was better.
+        figures: losses and means over episodes, by name.
+    """
+
+    seconds: float
+    steps: int
+    updates: int
+    report: Report
+    score: float
+    best: bool
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Plain data, as it is written down."""
+        plain = {k: v for k, v in vars(self).items() if k not in ("report", "figures")}
+        return plain | self.report.summary() | self.figures
+
+
+class Course:
+    """Judges a learner now and then, and keeps the best driver.
+
+    Args:
+        settings: of the run.
+        car: what is driven.
+        tracks: judged on, none of which is trained on (but a specialist's own).
+        out: the model's file.
+    """
+
+    def __init__(self, settings: RunSettings, car: Car, tracks: list[Track], out: Path) -> None:
+        self.settings = settings
+        self.car = car
+        self.tracks = tracks
+        self.out = out
+        self.limits = lap_limits([(track, car) for track in tracks])
+        self.rows: list[dict[str, Any]] = []
+        self.best_score = -np.inf
+        self.best: Report | None = None
+
+    def judge(self, learner: Learner, seconds: float, losses: dict[str, float]) -> Judgement:
+        """Evaluate the averaged driver; keep it if it is the best so far."""
+        with learner.averaged() as model:
+            policy = policy_of(*checkpoint.actor_layers(model))
+        report = self.report(policy.act)
+        value = score(report)
+        best = value > self.best_score
+        judgement = Judgement(
+            seconds, learner.steps, learner.updates, report, value, best,
+            losses | {f"episode_{k}": v for k, v in learner.tally.means().items()},
+        )  # fmt: skip
+        if best:
+            self.best_score, self.best = value, report
+            self.save(learner, self.out, report, seconds)
+        self.rows.append(judgement.row())
+        return judgement
+
+    def report(self, act: Any) -> Report:
+        """How a driver fares on the tracks it is judged on."""
+        report = evaluate([Entry("training", act, self.car)], self.tracks)[0]
+        return report.with_limits(self.limits)
+
+    def save(self, learner: Learner, path: Path, report: Report | None, seconds: float) -> None:
+        """Write the averaged driver as a model, with what is known of it."""
+        settings = self.settings
+        path.parent.mkdir(parents=True, exist_ok=True)
+        evaluation: dict[str, Any] = {}
+        if report is not None:
+            on = settings.track or (f"{len(self.tracks)} random tracks",)
+            evaluation = report.summary() | {"on": list(on)}
+        with learner.averaged() as model:
+            checkpoint.save(
+                model,
+                path,
+                Facts(
+                    observation_layout=task.LAYOUT,
+                    steps=learner.steps,
+                    seed=settings.seed,
+                    car=car_facts(self.car),
+                    tracks=settings.track or ("random",),
+                    parent=settings.parent,
+                    evaluation=evaluation,
+                    notes={"control_dt": CONTROL_DT, "training_s": round(seconds, 1)},
+                ),
+                moments=False,
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """What a run that goes on must know of its course, as plain data."""
+        score = None if self.best is None else self.best_score
+        return {"rows": self.rows, "best_score": score}
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """Go on where ``facts`` was taken; the best model is in its file."""
+        self.rows = list(facts["rows"])
+        self.best_score = -np.inf if facts["best_score"] is None else float(facts["best_score"])
+
+
+def score(report: Report) -> float:
+    """How good a driver is: the mean share of the limit's speed it makes of its flying laps.
+
+    A lap that was not clean costs UNCLEAN, one not completed FAILED. Where no limit is known, a
+    completed lap counts half.
+    """
+    values = []
+    for result in report.results:
+        if not result.completed:
+            values.append(-FAILED)
+            continue
+        share = 0.5 if result.ratio is None else 1.0 / result.ratio
+        values.append(share - (0.0 if result.clean else UNCLEAN))
+    return float(np.mean(values))

@@ -1,0 +1,229 @@
+"""A learner at work: cars that gather experience, the memory of it, and the model it goes into.
+
+Owns the loop's two halves, ``drive`` and ``learn``, and its whole state, so that a run can stop
+and go on to the last bit. Does not own when to stop, what is saved where (``run_folder``) or how
+good the driver is (``course``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.memory import Memory
+from retroracer.envs import task
+from retroracer.envs.batch import RacingBatch
+from retroracer.physics.car import Car
+from retroracer.track.track import Track
+from retroracer.training import checkpoint
+from retroracer.training.progress import Tally
+from retroracer.training.run_settings import RunSettings
+from retroracer.training.vec_env import RacingVecEnv
+
+HELD = 0.1
+"""Chance that a random driver of the warm-up changes its action: it holds one half a second."""
+
+
+class Learner:
+    """Cars, memory and model of one run.
+
+    Args:
+        settings: of the run.
+        car: what is driven.
+        tracks: driven on; None = endless random ones.
+
+    Attributes:
+        batch: the cars.
+        memory: of what they did.
+        model: what learns.
+        average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates:
+            the driver that is judged and kept. Single weights swing from update to update.
+        steps: control steps of all cars together, a parent's included.
+        tally: of the episodes that ended lately.
+    """
+
+    def __init__(self, settings: RunSettings, car: Car, tracks: list[Track] | None) -> None:
+        self.settings = settings
+        self.batch = RacingBatch(
+            settings.cars,
+            tracks=tracks,
+            car=car,
+            variety=settings.variety,
+            ending=task.Ending(time=settings.episode),
+            seed=settings.seed,
+        )
+        self.obs = self.batch.reset(settings.seed)
+        self.model = _model(settings, self.batch)
+        fused = self.model.fused
+        self.memory = Memory(
+            settings.memory, settings.cars, fused.n_obs, fused.n_actions, self.model.device
+        )
+        self.average = fused.actor.flat.clone()
+        self.tally = Tally()
+        self._returns = np.zeros(settings.cars)
+
+    @property
+    def steps(self) -> int:
+        """Control steps experienced."""
+        return self.model.num_timesteps
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates done."""
+        return self.model._n_updates
+
+    def warm_up(self, tell: Callable[[float], None]) -> None:
+        """Fill the memory before the first update.
+
+        From nothing, with smooth random actions; from a parent, with the parent's own driving:
+        uniform noise in its memory would teach it to expect crashes (SB3's ``learning_starts``
+        does that to a loaded model).
+
+        Args:
+            tell: called with the share done.
+        """
+        n = self.batch.n
+        rng = np.random.default_rng([self.settings.seed, 1])
+        actions = np.zeros((n, 2), np.float32)
+        for done in range(0, self.settings.warm_up, n):
+            if self.settings.parent is not None:
+                actions = self.model.explore(self.obs)
+            else:
+                drawn = rng.uniform(-1.0, 1.0, (n, 2)).astype(np.float32)
+                actions = np.where(rng.random((n, 1)) < HELD, drawn, actions)
+            self._take(actions)
+            tell(done / self.settings.warm_up)
+
+    def drive(self) -> None:
+        """Gather experience: ``train_freq`` control steps of every car."""
+        for _ in range(self.settings.sac.train_freq):
+            self._take(self.model.explore(self.obs))
+
+    def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+        batch = self.batch
+        obs, reward, terminated, truncated = batch.step(actions)
+        self._returns += reward
+        seen = obs
+        rows = np.flatnonzero(terminated | truncated)
+        if len(rows):
+            seen = obs.copy()
+            seen[rows] = batch.final_obs
+            self.tally.add(
+                self._returns[rows], batch.ended["time"], batch.ended["progress"], truncated[rows]
+            )
+            self._returns[rows] = 0.0
+        self.memory.add(self.obs, actions, reward.astype(np.float32), seen, terminated, truncated)
+        self.model.num_timesteps += batch.n
+        self.obs = obs
+
+    def learn(self, rate: float) -> dict[str, float]:
+        """A round of updates at a learning rate.
+
+        Returns:
+            Means over them, by name (``FastSAC.study``).
+        """
+        sac = self.settings.sac
+        count = sac.gradient_steps if sac.gradient_steps > 0 else sac.train_freq * self.batch.n
+        batches = self.memory.sample(count, sac.batch_size, sac.gamma, sac.n_steps)
+        losses = self.model.study(batches, rate)
+        window = self.settings.averaging
+        share = 1.0 if window == 0 else min(1.0, count / window)
+        self.average.lerp_(self.model.fused.actor.flat, share)
+        return losses
+
+    @contextmanager
+    def averaged(self) -> Iterator[FastSAC]:
+        """The model with the averaged driver in the place of the one that learns."""
+        actor = self.model.fused.actor
+        own = actor.flat.clone()
+        actor.flat.copy_(self.average)
+        try:
+            yield self.model
+        finally:
+            actor.flat.copy_(own)
+
+    def weights(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The part of the state that learning changes: weights, moments, averages."""
+        return {"average": self.average.cpu().numpy().copy()} | {
+            f"model.{k}": v for k, v in self.model.fused.state().items()
+        }
+
+    def rewind(self, weights: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Take over what ``weights`` returned; cars and memory stay."""
+        self.model.fused.restore(_part(weights, "model"))
+        self.average.copy_(torch.from_numpy(weights["average"]))
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """All that the future of this run depends on, as plain arrays by name."""
+        plain = {
+            "steps": self.model.num_timesteps,
+            "updates": self.model._n_updates,
+            "batch": self.batch.state_facts(),
+        }
+        state: dict[str, np.ndarray[Any, Any]] = {
+            "learner": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "returns": self._returns,
+            "obs": self.obs,
+            "torch_rng": torch.get_rng_state().numpy(),
+        }
+        if self.model.device.type == "cuda":
+            state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
+        state |= self.weights()
+        parts = (
+            ("memory", self.memory.state()),
+            ("batch", self.batch.state_arrays()),
+        )
+        for name, part in parts:
+            state |= {f"{name}.{k}": np.asarray(v) for k, v in part.items()}  # type: ignore[attr-defined]
+        return state
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken, by a learner of the same settings.
+
+        Args:
+            state: what ``state`` returned.
+
+        Raises:
+            ValueError: if it does not fit.
+            KeyError: if something is missing.
+        """
+        self.rewind(state)
+        plain = json.loads(bytes(state["learner"]).decode())
+        self.model.num_timesteps = int(plain["steps"])
+        self.model._n_updates = int(plain["updates"])
+        self.memory.restore(_part(state, "memory"))
+        self.batch.restore(plain["batch"], _part(state, "batch"))
+        self.obs = state["obs"]
+        self._returns = state["returns"].copy()
+        torch.set_rng_state(torch.from_numpy(state["torch_rng"].copy()))
+        if self.model.device.type == "cuda" and "cuda_rng" in state:
+            torch.cuda.set_rng_state(torch.from_numpy(state["cuda_rng"].copy()))
+
+
+def _part(state: Mapping[str, np.ndarray[Any, Any]], name: str) -> dict[str, np.ndarray[Any, Any]]:
+    """The entries called ``name.something``, without the name."""
+    return {k[len(name) + 1 :]: v for k, v in state.items() if k.startswith(f"{name}.")}
+
+
+def _model(settings: RunSettings, batch: RacingBatch) -> FastSAC:
+    env = RacingVecEnv(batch)  # the model asks it for its spaces only
+    arguments: dict[str, Any] = dataclasses.asdict(settings.sac) | {
+        "buffer_size": 1,  # SB3's memory stays unused
+        "seed": settings.seed,
+        "device": settings.device,
+    }
+    if settings.parent is not None:
+        model = checkpoint.load_sac(settings.parent, env, layout=task.LAYOUT, **arguments)
+    else:
+        kwargs = {"net_arch": list(settings.hidden)}
+        model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
+    model.half = settings.half()
+    model.policy_delay = settings.policy_delay
+    return model

@@ -1,0 +1,140 @@
+"""The folder of a run: what is needed to go on with it, and what is worth looking at.
+
+::
+
+    runs/mine/
+      settings.yaml       what the run is
+      state.npz           everything it needs to go on; gone once it has finished
+      evaluations.json    how good it was, and when
+      checkpoints/*.zip   the driver at each of up to 24 evaluations
+      curve.png film.png film.gif, TensorBoard's files
+
+Owns names, formats and the question whether a run goes on. Everything is written whole or not
+at all, and read without unpickling.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroracer import config
+from retroracer.atomic import replacing, write_text
+from retroracer.errors import UserError
+from retroracer.training.run_settings import RunSettings
+
+MAX_CHECKPOINTS = 24
+"""More than this, and every second one is let go."""
+
+_BUDGET = ("minutes", "steps")  # may be changed in the middle of a run
+
+State = dict[str, np.ndarray[Any, Any]]
+
+
+class RunFolder:
+    """A run on disk.
+
+    Args:
+        path: of the folder; made when first written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    def unfinished(self) -> RunSettings | None:
+        """The settings of the run that stopped here before its end; None if there is none.
+
+        Raises:
+            UserError: if they cannot be read.
+        """
+        if not self.unfinished_here():
+            return None
+        return config.load(RunSettings, self.path / "settings.yaml")
+
+    def unfinished_here(self) -> bool:
+        """Whether a run stopped here before its end."""
+        return (self.path / "state.npz").is_file()
+
+    def begin(self, settings: RunSettings) -> None:
+        """Start a run here; a run that was here is moved aside (``next_aside``).
+
+        Raises:
+            UserError: if the folder cannot be written.
+        """
+        try:
+            if self.path.exists() and any(self.path.iterdir()):
+                self.path.rename(self.next_aside())
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot keep the run in {self.path}: {error.strerror}") from None
+        config.save(settings, self.path / "settings.yaml")
+
+    def next_aside(self) -> Path:
+        """Where the run that is here now would be kept if a new one began."""
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
+            number += 1
+        return aside
+
+    def save(self, state: Mapping[str, np.ndarray[Any, Any]], facts: Mapping[str, Any]) -> None:
+        """Keep what the run needs to go on.
+
+        Args:
+            state: the learner's.
+            facts: the course's, plain data.
+        """
+        page = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        with replacing(self.path / "state.npz") as part, open(part, "wb") as file:
+            np.savez(file, **(dict(state) | {"course": page}))  # type: ignore[arg-type]
+
+    def load(self) -> tuple[State, dict[str, Any]]:
+        """What ``save`` kept last.
+
+        Raises:
+            UserError: if it is damaged.
+        """
+        path = self.path / "state.npz"
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as page:
+                state = {name: page[name] for name in page.files}
+            return state, json.loads(bytes(state.pop("course")).decode())
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise self.unfit(str(error)) from None
+
+    def unfit(self, why: str) -> UserError:
+        """The error of a state one cannot go on from."""
+        return UserError(
+            f"cannot go on with the run in {self.path}: {why}; --fresh begins a new one"
+        )
+
+    def finish(self) -> None:
+        """The run has come to its end: nothing is needed any more to go on."""
+        (self.path / "state.npz").unlink(missing_ok=True)
+
+    def note(self, evaluations: list[dict[str, Any]]) -> None:
+        """Write how good the driver was at every evaluation."""
+        text = json.dumps(evaluations, indent=1, allow_nan=False)
+        write_text(self.path / "evaluations.json", text + "\n")
+
+    def checkpoint(self, steps: int) -> Path:
+        """Where the driver after so many steps belongs; makes room for it."""
+        kept = sorted(self.checkpoints.glob("*.zip"))
+        if len(kept) >= MAX_CHECKPOINTS:
+            for path in kept[1::2]:
+                path.unlink(missing_ok=True)
+        return self.checkpoints / f"{steps:012d}.zip"
+
+
+def goes_on(before: RunSettings, now: RunSettings) -> bool:
+    """Whether a run with settings ``now`` is the one that stopped, its budget aside."""
+    one, two = config.to_dict(before), config.to_dict(now)
+    return {k: v for k, v in one.items() if k not in _BUDGET} == {
+        k: v for k, v in two.items() if k not in _BUDGET
+    }
