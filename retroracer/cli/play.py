@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python play.py --watch-run runs/base --track copper_bowl
   python play.py --track spa --watch --export lap.gif
   python play.py --edit tracks/mine.yaml
+  python play.py --env carracing --seed 3
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
 keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
@@ -60,6 +61,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--edit", type=Path, metavar="FILE", help="open a track's page, or a new one, in the editor"
     )
     parser.add_argument(
+        "--env", choices=["carracing"], help="drive Gymnasium's CarRacing-v3 instead"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of CarRacing's first track")
+    parser.add_argument(
         "--export",
         type=Path,
         metavar="FILE",
@@ -86,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.game.editor import Editor
     from retroracer.game.film import film
     from retroracer.game.garage import Setup, put_together
+    from retroracer.game.pixel_screen import PixelScreen
     from retroracer.game.settings import SettingsFile
     from retroracer.game.watch_run import RunScreen
 
@@ -95,7 +101,10 @@ def run(args: argparse.Namespace) -> int:
         settings.change(heading_up=False)
     setup: Setup | None = None
     note = NOTE
-    if not args.menu and args.watch_run is None and args.edit is None:
+    elsewhere = [args.menu, args.watch_run is not None, args.edit is not None, bool(args.env)]
+    if sum(elsewhere) > 1:
+        raise UserError("--menu, --watch-run, --edit and --env are different pages; name one")
+    if not any(elsewhere):
         setup = put_together(
             args.track or "monza",
             args.model or "",
@@ -110,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
             print(note)
     if args.export is not None:
         if setup is None or (args.watch and not setup.policies):
-            raise UserError("--export writes one lap: leave --menu, --edit and --watch-run out")
+            raise UserError("--export writes one lap: leave the other pages out")
         print(film(setup, args.export, args.seconds))
         return 0
     options = Options(
@@ -123,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
     app = App(options, setup, settings, script, "" if setup is None or args.watch else note)
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
+    if args.env:
+        app.show(PixelScreen(app, args.seed))
     if args.edit is not None:
         app.show(Editor(app, args.edit))
     app.run()
