@@ -44,6 +44,10 @@ class Batch(NamedTuple):
     next_obs: Tensor
     discounts: Tensor
 
+    def beside(self, other: Batch) -> Batch:
+        """This batch and another as one."""
+        return Batch(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
+
 
 class FusedUpdate:
     """A model's networks, optimiser moments and memory, laid out for fast updates.

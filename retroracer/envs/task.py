@@ -61,8 +61,8 @@ class Reward(NamedTuple):
     wall: float = -10.0
     impact: float = -0.5
     crash: float = -5.0
-    steering: float = -0.5
-    pedals: float = -0.1
+    steering: float = -0.2
+    pedals: float = -0.02
 
 
 REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash", "smoothness")

@@ -51,7 +51,14 @@ SMOOTHING = 0.25
 _OFFSET, _CURVATURE, _SPEED, _PUSH, _COS, _SIN, _COLUMNS = range(7)
 
 
-def line_to_follow(track: Track, car: Car, grip_used: float = 0.8, margin: float = 0.5) -> Limit:
+def line_to_follow(
+    track: Track,
+    car: Car,
+    grip_used: float = 0.8,
+    margin: float = 0.5,
+    coarsest: float = 5.0,
+    finest: float = 2.0,
+) -> Limit:
     """A line a driver with reactions can hold: that of a car with less grip on a narrower road.
 
     Args:
@@ -59,8 +66,10 @@ def line_to_follow(track: Track, car: Car, grip_used: float = 0.8, margin: float
         car: the car that will follow it.
         grip_used: share of its grip.
         margin: left free beside the edges of the road [m].
+        coarsest: distance between nodes on straights [m].
+        finest: in the tightest corners [m].
     """
-    return solve(track, replace(car, mu=grip_used * car.mu), margin)
+    return solve(track, replace(car, mu=grip_used * car.mu), margin, coarsest, finest)
 
 
 class LineDriver:

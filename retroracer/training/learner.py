@@ -23,6 +23,7 @@ from retroracer.envs.batch import RacingBatch
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 from retroracer.training import checkpoint
+from retroracer.training.lessons import gather
 from retroracer.training.progress import Tally
 from retroracer.training.run_settings import RunSettings
 from retroracer.training.vec_env import RacingVecEnv
@@ -42,6 +43,7 @@ class Learner:
     Attributes:
         batch: the cars.
         memory: of what they did.
+        lessons: of what a line driver did, or None; the same every time the run goes on.
         model: what learns.
         average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates:
             the driver that is judged and kept. Single weights swing from update to update.
@@ -64,6 +66,15 @@ class Learner:
         fused = self.model.fused
         self.memory = Memory(
             settings.memory, settings.cars, fused.n_obs, fused.n_actions, self.model.device
+        )
+        self.lessons = gather(
+            settings.lessons,
+            car,
+            tracks,
+            settings.variety,
+            self.batch.ending,
+            settings.seed,
+            self.model.device,
         )
         self.average = fused.actor.flat.clone()
         self.tally = Tally()
@@ -131,7 +142,11 @@ class Learner:
         """
         sac = self.settings.sac
         count = sac.gradient_steps if sac.gradient_steps > 0 else sac.train_freq * self.batch.n
-        batches = self.memory.sample(count, sac.batch_size, sac.gamma, sac.n_steps)
+        taught = round(self.settings.lessons.share * sac.batch_size) if self.lessons else 0
+        batches = self.memory.sample(count, sac.batch_size - taught, sac.gamma, sac.n_steps)
+        if self.lessons and taught:
+            shown = self.lessons.sample(count, taught, sac.gamma, sac.n_steps)
+            batches = [own.beside(other) for own, other in zip(batches, shown, strict=True)]
         losses = self.model.study(batches, rate)
         window = self.settings.averaging
         share = 1.0 if window == 0 else min(1.0, count / window)

@@ -11,6 +11,28 @@ from retroracer.training.sac_settings import SacSettings
 
 
 @dataclass(frozen=True)
+class Lessons:
+    """How many lessons there are, and how they are given.
+
+    Attributes:
+        share: of every batch of updates; 0 = none at all.
+        steps: transitions gathered.
+        tracks: random tracks they are given on (a specialist's: its own).
+        grip: share of the car's grip the lines are solved for.
+        margin: left free beside the edges of the road [m].
+        noise: standard deviation of what is added to the driver's actions, so that there is
+            something to learn from.
+    """
+
+    share: Annotated[float, Range(low=0, high=0.9)] = 0.25
+    steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
+    tracks: Annotated[int, Range(low=1, high=1000)] = 48
+    grip: Annotated[float, Range(above=0, high=1)] = 0.85
+    margin: Annotated[float, Range(low=0)] = 0.5
+    noise: Annotated[float, Range(low=0, high=1)] = 0.05
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """Everything a run depends on.
 
@@ -38,6 +60,7 @@ class RunSettings:
             processor or GPU has it, which is faster.
         sac: the algorithm's settings.
         variety: what varies between episodes.
+        lessons: what is learned from a driver that follows solved lines.
         log_to: where the figures are shown: tensorboard, aim, wandb.
     """
 
@@ -61,6 +84,7 @@ class RunSettings:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16, n_steps=3))
     variety: Variety = TRAINING
+    lessons: Lessons = Lessons()
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:

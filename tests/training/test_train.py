@@ -25,7 +25,7 @@ from retroracer.training.course import score
 from retroracer.training.evaluate import Report, Result
 from retroracer.training.learner import Learner
 from retroracer.training.run_folder import RunFolder, goes_on
-from retroracer.training.run_settings import FINE_TUNING, RunSettings
+from retroracer.training.run_settings import FINE_TUNING, Lessons, RunSettings
 from retroracer.training.sac_settings import SacSettings
 from retroracer.training.train import EVALUATION_SEED, train
 
@@ -42,6 +42,7 @@ TINY = RunSettings(
     evaluate_on=2,
     sac=SacSettings(batch_size=32, gradient_steps=2),
     log_to=(),
+    lessons=Lessons(share=0.0),
 )
 
 
@@ -92,6 +93,7 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
             f"track=[{track}]",
             "final_rate=1",
             "log_to=[]",
+            "lessons.steps=1000",
             f"parent={base}",
             "minutes=null",
             "steps=400",
@@ -233,7 +235,7 @@ def test_a_run_without_an_end_is_refused() -> None:
 
 def _train(out: Path, runs: Path, *more: str) -> list[str]:
     sets = ["cars=8", "hidden=[32, 32]", "memory=5000", "warm_up=200", "sac.batch_size=32"]
-    sets += ["evaluate_on=2", "evaluate_every=2"]
+    sets += ["evaluate_on=2", "evaluate_every=2", "lessons.share=0"]
     command = [sys.executable, "train_base.py", "--minutes", "5", "--out", str(out)]
     return command + ["--runs", str(runs), *(x for s in sets for x in ("--set", s)), *more]
 
@@ -282,7 +284,7 @@ def test_the_three_commands_work_one_after_another(base: Path, tmp_path: Path) -
         return done.stdout
 
     track, special, figures = _page(tmp_path), tmp_path / "s.zip", tmp_path / "figures.json"
-    tiny = ["cars=8", "memory=5000", "warm_up=100", "sac.gradient_steps=1"]
+    tiny = ["cars=8", "memory=5000", "warm_up=100", "sac.gradient_steps=1", "lessons.steps=1000"]
     sets = [x for s in tiny for x in ("--set", s)]
     logs = ["--runs", str(tmp_path / "runs")]
     common = ["--steps", "300", "--out", str(special), *logs, *sets]
