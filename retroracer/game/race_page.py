@@ -39,7 +39,7 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
         if "path" in overlays.on:
             draw_trail(target, camera, palette, list(overlays.trail))
         if "sight" in overlays.on:
-            x, y, heading = session.before[row].tolist()
+            x, y, heading = session.seen_from[row].tolist()
             draw_sight(target, camera, palette, session.observation[row], (x, y, heading))
 
     view.draw(surface, screen.loop.share, elapsed, [lines], screen.ghosts.views())

@@ -67,6 +67,7 @@ class Session:
     Attributes:
         done: laps finished by anybody since ``take_done`` was last called.
         observation: (N, 22) what the agents were given when they last decided.
+        seen_from: (N, 3) where the cars were then.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Session:
         self.done: deque[LapDone] = deque(maxlen=64)
         self.tapes: deque[Tape] = deque(maxlen=TAPES_KEPT)
         self.recorder = Recorder(self.race)
-        self.before = self.pose()
+        self.before = self.seen_from = self.pose()
 
     def _spread_out(self) -> None:
         """Every agent stands where it stands in evaluation, unless its twin does already.
@@ -179,6 +180,7 @@ class Session:
         if not self.policies:
             return
         obs = self.observation
+        self.seen_from = self.pose()
         observe_serial(race.floats, race.ints, race.params, self.actions, race.bank, obs)
         for k, policy in enumerate(self.policies):
             row = k + self.human

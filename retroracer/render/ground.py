@@ -17,12 +17,12 @@ from retroracer.render.palette import Colour, Palette, mix, shade
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-MOWN = 26.0
+MOWN = 34.0
 """Side of a square of mown grass [m]."""
 
 _TUFT_TILE = 60.0
 _TUFTS_PER_TILE = 48
-_MOST_TUFTS = 420
+_MOST_TUFTS = 320
 
 
 def hash01(*lattice: npt.NDArray[np.int64]) -> Array:

@@ -1,0 +1,122 @@
+"""What is shown of an agent is what it was given, and nothing else."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pygame
+import pytest
+
+from retroracer.game.overlays import Overlays
+from retroracer.game.session import Session
+from retroracer.game.sight_view import seen_road
+from retroracer.game.sound import LOOPS, RATE, Sound, engine_loop, noise_loop, revs
+from tests.game.races import frames, game, setup, strike
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    pygame.display.quit()
+
+
+def test_the_road_rebuilt_from_an_observation_is_the_road_ahead() -> None:
+    race = setup(track="monza")
+    session = Session(race.track, race.policies, race.cars)
+    for _ in range(3000):
+        session.tick()
+        if session.ticks % 5 == 1:
+            x, y, heading = session.before[1].tolist()
+    session.tick()
+    # The observation of this very step, and the pose it was made from.
+    x, y, heading = session.before[1].tolist()
+    points = seen_road(session.observation[1], x, y, heading)
+    gaps = [float(np.hypot(*(race.track.xy - p).T).min()) for p in points[:7]]
+    assert max(gaps) < 2.0, "the near stretches lie on the centreline"
+
+
+def test_pay_is_what_training_would_pay() -> None:
+    from retroracer.envs.batch import RacingBatch
+    from retroracer.envs.task import REWARD_NAMES
+
+    assert RacingBatch is not None
+    race = setup()
+    session = Session(race.track, race.policies, race.cars)
+    overlays = Overlays(session)
+    overlays.press("reward")
+    for _ in range(500):
+        session.tick()
+        overlays.note(1)
+    assert len(overlays.pay) == 60
+    gained = 0.2 * float(session.race.progress[1])  # a clean drive is paid for its metres
+    assert overlays.paid[0] == pytest.approx(gained, rel=1e-6)
+    assert overlays.paid[1] == pytest.approx(-5.0)
+    assert len(overlays.paid) == len(REWARD_NAMES)
+
+
+def test_overlays_that_are_off_remember_nothing() -> None:
+    race = setup()
+    session = Session(race.track, race.policies, race.cars)
+    overlays = Overlays(session)
+    for _ in range(100):
+        session.tick()
+        overlays.note(0)
+    assert not overlays.trail and not overlays.pay and not overlays.pedals
+
+
+def test_a_line_once_shown_is_named_on_the_result() -> None:
+    app = game()
+    strike(pygame.K_l)
+    frames(app, 2)
+    strike(pygame.K_l)
+    frames(app, 2)
+    assert app.screen.overlays.helped  # type: ignore[attr-defined]
+
+
+def test_without_an_agent_there_is_nothing_to_look_into() -> None:
+    app = game(setup(rivals=0))
+    strike(pygame.K_F1, pygame.K_F2, pygame.K_F3, pygame.K_F4)
+    frames(app, 3)
+    assert app.screen.overlays.on == set()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("frequency", [45.0, 97.3, 240.0])
+def test_an_engine_loop_ends_where_it_begins(frequency: float) -> None:
+    wave = engine_loop(frequency)
+    steps = np.abs(np.diff(wave))
+    assert abs(wave[0] - wave[-1]) <= 1.5 * steps.max(), "it would click"
+    assert np.abs(wave).max() <= 1.0 and 0.05 * RATE < len(wave) < 0.2 * RATE
+
+
+def test_noise_stays_in_its_band_and_is_the_same_every_time() -> None:
+    wave = noise_loop(900.0, 2600.0)
+    power = np.abs(np.fft.rfft(wave)) ** 2
+    band = np.fft.rfftfreq(len(wave), 1.0 / RATE)
+    assert power[(band > 850) & (band < 2650)].sum() > 0.99 * power.sum()
+    np.testing.assert_array_equal(wave, noise_loop(900.0, 2600.0))
+
+
+def test_revs_stay_in_range_at_any_speed() -> None:
+    values = [revs(v) for v in np.linspace(0.0, 140.0, 500)]
+    assert min(values) == 0.0 and max(values) == 1.0
+    assert all(0 <= int(v * (LOOPS - 1)) < LOOPS for v in values)
+
+
+def test_a_car_sounds_with_the_dummy_device_and_is_silent_without_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sound = Sound()
+    for speed in np.linspace(0.0, 90.0, 60):
+        sound.drive(float(speed), 1.0, 0.5, bool(speed > 50))
+    sound.signal("green")
+    sound.quiet()
+    sound.close()
+
+    def none(*_: object) -> None:
+        raise pygame.error("no available audio device")
+
+    monkeypatch.setattr(pygame.mixer, "init", none)
+    silent = Sound()
+    assert "no sound" in silent.trouble
+    silent.drive(30.0, 1.0, 0.0, False)
+    silent.signal("red")
+    silent.close()
