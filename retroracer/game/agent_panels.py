@@ -21,7 +21,7 @@ PAY = 48.0 + 10 * len(REWARD_NAMES)
 
 
 class AgentPanels:
-    """The panels of a session's agent, painted as often as it decides: 20 times a second.
+    """The panels of a session's agent, painted anew after every second decision of it.
 
     Args:
         overlays: what is on, and what they remember.
@@ -49,7 +49,7 @@ class AgentPanels:
         """Draw the panels that are on; arguments as ``draw_panels``."""
         overlays = self._overlays
         wide, high = round((2 * WIDE + 12) * c.k), c.surface.get_height()
-        step = overlays.session.ticks // N_SUBSTEPS
+        step = overlays.session.ticks // (2 * N_SUBSTEPS)
         key = (step, row, c.k, wide, high, top, tuple(sorted(overlays.on)))
         if key != self._painted:
             if self._plate.get_size() != (wide, high):

@@ -89,12 +89,12 @@ def _stand(
         e = near + side * (0.8 + row * 1.7)
         tone = mix(palette.wall, palette.panel, 0.25 + 0.08 * (row % 2))
         out.add(box(track, s0 + 0.8, s1 - 0.8, e, e + side * 1.3), tone)
-        seats = np.arange(26, dtype=np.int64)
+        seats = np.arange(17, dtype=np.int64)
         chance = hash01(seats, np.full_like(seats, row), np.full_like(seats, int(s0) + 999))
         for k in np.flatnonzero(chance < 0.72).tolist():
             colour = CROWD[int(chance[k] * 997) % len(CROWD)]
-            s = s0 + 1.6 + k * 1.9
-            out.add(box(track, s, s + 1.0, e + side * 0.15, e + side * 1.05), colour)
+            s = s0 + 1.4 + k * 2.95
+            out.add(box(track, s, s + 1.6, e + side * 0.15, e + side * 1.05), colour)
     roof = near + side * (depth - 3.6)
     out.add(box(track, s0 - 0.6, s1 + 0.6, roof, far + side * 0.8), shade(palette.wall_alt, 0.8),
             SMOOTH)  # fmt: skip

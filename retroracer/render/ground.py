@@ -56,13 +56,17 @@ def _draw_squares(
     iy = np.arange(np.floor(low[1] / side), np.floor(high[1] / side) + 1)
     gx, gy = np.meshgrid(ix, iy)
     odd = (gx + gy) % 2 == 0
-    at = np.stack([gx[odd], gy[odd]], axis=-1)
-    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    px = camera.to_screen((at[:, None, :] + square) * side)
+    at = np.stack([gx[odd], gy[odd]], axis=-1) * side
+    # One corner of each on the screen, and the way from it to the others: they are all alike.
+    corner = camera.to_screen(at)
+    square = camera.to_screen(np.array([[0.0, 0.0], [side, 0.0], [side, side], [0.0, side]]))
+    square -= square[0]
     w, h = camera.size
-    outside = (px.max(axis=1) < 0).any(axis=1) | (px.min(axis=1) > [w, h]).any(axis=1)
-    for points in px[~outside].tolist():
-        pygame.draw.polygon(surface, colour, points)
+    inside = (corner + square.max(axis=0) > 0.0) & (corner + square.min(axis=0) < (w, h))
+    seen = corner[inside.all(axis=1)]
+    polygon = pygame.draw.polygon
+    for points in (seen[:, None, :] + square).tolist():
+        polygon(surface, colour, points)
 
 
 @lru_cache(maxsize=1)
