@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +142,8 @@ class App:
             os.environ["SDL_VIDEODRIVER"] = "dummy"
             os.environ["SDL_AUDIODRIVER"] = "dummy"
         pygame.display.init()
-        pygame.font.init()
+        with suppress(ImportError, NotImplementedError, pygame.error):
+            pygame.font.init()  # only for letters the game's own font has not
         flags = pygame.FULLSCREEN if options.fullscreen else pygame.RESIZABLE
         try:
             pygame.display.set_mode((0, 0) if options.fullscreen else options.size, flags)

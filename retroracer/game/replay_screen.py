@@ -5,6 +5,7 @@ Owns the viewer. What it shows is re-simulated from the tape's inputs (``tape.dr
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,6 +83,7 @@ class ReplayScreen:
         self.held = 0
         self.row = 0
         self._bar = (0.0, 0.0, 1.0, 1.0)
+        self._filming: threading.Thread | None = None
         self._open()
 
     @property
@@ -161,14 +163,25 @@ class ReplayScreen:
     def _film(self) -> None:
         from retroracer.game.export import export
 
+        if self._filming is not None and self._filming.is_alive():
+            self.desk.tell("one film at a time: the last one is not done yet")
+            return
         folder = data_dir() / "films"
         path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}.gif"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            export(self.track, self.tape, path, row=self.row, scene=self.scene)
-            self.desk.tell(f"saved {path}")
-        except (UserError, OSError) as error:
-            self.desk.tell(f"no film saved: {error}", bad=True)
+        tape, row = self.tape, self.row
+
+        def write() -> None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                export(self.track, tape, path, row=row, scene=self.scene)
+                self.desk.tell(f"saved {path}")
+            except (UserError, OSError) as error:
+                self.desk.tell(f"no film saved: {error}", bad=True)
+
+        # A lap's pictures take seconds: they are drawn beside the game.
+        self._filming = threading.Thread(target=write, daemon=True)
+        self._filming.start()
+        self.desk.tell(f"filming to {path.name} ...")
 
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pygame
 
@@ -15,6 +17,9 @@ from retroracer.render.text import lap_text
 
 MEDALS = (("gold", 1.05), ("silver", 1.12), ("bronze", 1.25))
 """Medals and the multiple of the limit that earns each."""
+
+MOST_LAPS = 50
+"""Laps of each driver that are remembered on the page."""
 
 MEDAL_COLOURS = {
     "author": (126, 226, 196), "gold": (255, 210, 74), "silver": (206, 212, 226),
@@ -64,8 +69,13 @@ class Results:
 
     def add(self, done: LapDone) -> None:
         """Take in a finished lap."""
-        self.laps[done.row].append(done)
-        del self.laps[done.row][:-200]
+        laps = self.laps[done.row]
+        laps.append(done)
+        best = min((d for d in laps if d.valid), key=lambda d: d.time, default=None)
+        # Of a race without end only the best lap's inputs are of use here.
+        laps[:] = [d if d is best else replace(d, tape=None) for d in laps[-MOST_LAPS:]]
+        if best is not None and best not in laps:
+            laps.insert(0, best)
 
     def headline(self) -> str:
         """Who won, in a few words."""

@@ -1,0 +1,67 @@
+"""Who can be raced."""
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retroracer.agents.model_file import ACTOR_ENTRY, FACTS_ENTRY, actor_bytes
+from retroracer.errors import UserError
+from retroracer.game import garage
+from retroracer.game.garage import describe, drivers, put_together, rivals_for
+from tests.game.races import follower
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of models: the default, part of the ladder, a specialist, and broken ones."""
+    for name, steps, layout in (
+        ("base", 900, None), ("rookie", 100, None), ("pro", 800, None), ("monza", 950, None),
+        ("old", 10, "another layout"),
+    ):  # fmt: skip
+        driver = follower(name)
+        facts = replace(driver.facts, steps=steps, tracks=("monza",) if name == "monza" else ())
+        if layout:
+            facts = replace(facts, observation_layout=layout)
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr(FACTS_ENTRY, facts.to_json())
+            archive.writestr(ACTOR_ENTRY, actor_bytes(driver._layers))
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no zip")
+    monkeypatch.setattr(garage, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr("retroracer.agents.model_file.models_dir", lambda: tmp_path)
+    return tmp_path
+
+
+def test_drivers_are_the_default_the_ladder_from_below_and_the_others(models: Path) -> None:
+    assert list(drivers()) == ["base", "rookie", "pro", "monza"]
+    assert describe(drivers()["monza"]) == "1k steps, monza"
+
+
+def test_rivals_are_different_drivers_as_far_as_there_are_any(models: Path) -> None:
+    assert rivals_for("base", 0) == []
+    assert rivals_for("base", 3)[0] == "base"
+    assert len(set(rivals_for("rookie", 3))) == 3
+    setup = put_together("copper_bowl", "base", rivals=3)
+    assert len(setup.cars) == 4 and len(set(setup.names)) == 3
+
+
+def test_one_driver_three_times_is_told_apart(models: Path) -> None:
+    for name in ("rookie", "pro", "monza"):
+        (models / f"{name}.zip").unlink()
+    assert put_together("copper_bowl", rivals=3).names == ("base 1", "base 2", "base 3")
+
+
+def test_without_any_model_you_drive_alone_and_cannot_watch(models: Path) -> None:
+    for path in models.glob("*.zip"):
+        path.unlink()
+    setup = put_together("copper_bowl")
+    assert setup.policies == () and len(setup.cars) == 1
+    with pytest.raises(UserError, match="no driver to watch"):
+        put_together("copper_bowl", watch=True)
+
+
+@pytest.mark.parametrize("name", ["broken", "old", "nobody"])
+def test_a_model_that_cannot_drive_is_told(models: Path, name: str) -> None:
+    with pytest.raises(UserError, match=name):
+        put_together("copper_bowl", name)
