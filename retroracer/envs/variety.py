@@ -108,9 +108,9 @@ class Variety:
 TRAINING = Variety(
     start="random",
     standing=0.2,
-    grip=(0.85, 1.1),
+    grip=(0.78, 1.1),
     mass=(0.92, 1.08),
-    power=(0.85, 1.15),
+    power=(0.8, 1.2),
     latency=(0, 1),
     reverse=0.5,
     width=(0.9, 1.1),

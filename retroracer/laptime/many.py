@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
 
 from retroracer.errors import UserError
-from retroracer.laptime.limit import Limit, known_limit, limit_of
+from retroracer.laptime.limit import Limit, known_time, limit_of
 from retroracer.laptime.line_driver import line_to_follow
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
@@ -35,11 +35,9 @@ def lap_limits(
     out: list[float | None] = [None] * len(pairs)
     todo = []
     for i, (track, car) in enumerate(pairs):
-        known = known_limit(track, car)
-        if known is None:
+        out[i] = known_time(track, car)
+        if out[i] is None:
             todo.append(i)
-        else:
-            out[i] = known.lap_time
     solved = shared_out(lap_limit, [pairs[i] for i in todo], tell)
     for i, time in zip(todo, solved, strict=True):
         out[i] = time

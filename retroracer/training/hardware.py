@@ -46,11 +46,11 @@ TRANSITION_BYTES = 2 * 22 * 4 + 2 * 4 + 4 + 2
 PROFILES = {
     p.name: p
     for p in (
-        Profile("cpu", 128, 256, 16, 1_000_000),
-        Profile("4gb", 512, 1024, 32, 2_000_000),
-        Profile("6gb", 512, 1024, 32, 4_000_000),
-        Profile("8gb", 1024, 2048, 32, 6_000_000),
-        Profile("12gb", 1024, 2048, 32, 10_000_000),
+        Profile("cpu", 512, 256, 16, 1_000_000),
+        Profile("4gb", 1024, 1024, 32, 2_000_000),
+        Profile("6gb", 1024, 1024, 32, 4_000_000),
+        Profile("8gb", 2048, 2048, 32, 6_000_000),
+        Profile("12gb", 2048, 2048, 32, 10_000_000),
     )
 }
 """By name: the processor alone, or a GPU with at least so much memory."""

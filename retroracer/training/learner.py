@@ -134,18 +134,23 @@ class Learner:
         self.model.num_timesteps += batch.n
         self.obs = obs
 
-    def learn(self, rate: float) -> dict[str, float]:
-        """A round of updates at a learning rate.
+    def learn(self, rate: float, with_lessons: bool = True) -> dict[str, float]:
+        """A round of updates.
+
+        Args:
+            rate: the learning rate.
+            with_lessons: whether part of every batch is lessons, if there are any.
 
         Returns:
             Means over them, by name (``FastSAC.study``).
         """
         sac = self.settings.sac
         count = sac.gradient_steps if sac.gradient_steps > 0 else sac.train_freq * self.batch.n
-        taught = round(self.settings.lessons.share * sac.batch_size) if self.lessons else 0
+        lessons = self.lessons if with_lessons else None
+        taught = round(self.settings.lessons.share * sac.batch_size) if lessons else 0
         batches = self.memory.sample(count, sac.batch_size - taught, sac.gamma, sac.n_steps)
-        if self.lessons and taught:
-            shown = self.lessons.sample(count, taught, sac.gamma, sac.n_steps)
+        if lessons and taught:
+            shown = lessons.sample(count, taught, sac.gamma, sac.n_steps)
             batches = [own.beside(other) for own, other in zip(batches, shown, strict=True)]
         losses = self.model.study(batches, rate)
         window = self.settings.averaging

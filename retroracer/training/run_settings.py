@@ -10,12 +10,18 @@ from retroracer.envs.variety import TRAINING, Variety
 from retroracer.training.sac_settings import SacSettings
 
 
+EVALUATION_SEED = 977_000_001
+"""Of the tracks a run is judged on: far from any seed a person gives a run."""
+
+
 @dataclass(frozen=True)
 class Lessons:
     """How many lessons there are, and how they are given.
 
     Attributes:
         share: of every batch of updates; 0 = none at all.
+        start: share of the budget after which they begin: who cannot drive yet learns staying
+            on the road sooner without them.
         steps: transitions gathered.
         tracks: random tracks they are given on (a specialist's: its own).
         grip: share of the car's grip the lines are solved for.
@@ -25,6 +31,7 @@ class Lessons:
     """
 
     share: Annotated[float, Range(low=0, high=0.9)] = 0.25
+    start: Annotated[float, Range(low=0, high=1)] = 0.25
     steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
     tracks: Annotated[int, Range(low=1, high=1000)] = 48
     grip: Annotated[float, Range(above=0, high=1)] = 0.85
@@ -53,6 +60,8 @@ class RunSettings:
         episode: seconds after which an episode is cut.
         final_rate: share of the learning rate that is left at the end of the budget; it falls
             along half a cosine.
+        final_entropy: target entropy at the end of the budget, approached evenly: noise that
+            finds a fast line is too much noise to drive it; None = that of ``sac`` throughout.
         averaging: updates over which the weights of the driver that is judged and kept are
             averaged; 0 = the last ones.
         policy_delay: the actor learns at every so-manieth update only.
@@ -71,18 +80,21 @@ class RunSettings:
     steps: Annotated[int, Range(low=1)] | None = None
     seed: Annotated[int, Range(low=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    cars: Annotated[int, Range(low=1, high=65536)] = 128
+    cars: Annotated[int, Range(low=1, high=65536)] = 512
     hidden: tuple[int, ...] = (256, 256)
     memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
     warm_up: Annotated[int, Range(low=0)] = 10_000
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
-    episode: Annotated[float, Range(low=1)] = 60.0
-    final_rate: Annotated[float, Range(low=0, high=1)] = 0.1
+    episode: Annotated[float, Range(low=1)] = 12.0
+    final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
+    final_entropy: float | None = -8.0
     averaging: Annotated[int, Range(low=0)] = 1000
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    sac: SacSettings = field(default_factory=lambda: SacSettings(gradient_steps=16, n_steps=3))
+    sac: SacSettings = field(
+        default_factory=lambda: SacSettings(gradient_steps=16, n_steps=6, target_entropy=-5.0)
+    )
     variety: Variety = TRAINING
     lessons: Lessons = Lessons()
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
@@ -106,9 +118,25 @@ class RunSettings:
 FINE_TUNING = RunSettings(
     parent="base",
     minutes=5.0,
-    cars=64,
-    memory=300_000,
-    sac=SacSettings(learning_rate=1e-4, gradient_steps=16, n_steps=3),
-    variety=Variety(start="random", standing=0.2, heading=0.05),
+    cars=256,
+    memory=500_000,
+    warm_up=30_000,
+    sac=SacSettings(
+        learning_rate=1e-4,
+        gradient_steps=16,
+        n_steps=6,
+        target_entropy=-7.0,
+        ent_coef="auto_0.001",
+    ),
+    variety=Variety(
+        start="random",
+        standing=0.1,
+        heading=0.05,
+        grip=(0.97, 1.03),
+        mass=(0.98, 1.02),
+        power=(0.97, 1.03),
+    ),
+    lessons=Lessons(start=0.0, grip=0.9),
 )
-"""What makes a specialist of a generalist: its track only, a lower rate, its own experience."""
+"""What makes a specialist of a generalist: its track, a lower rate, its own experience, and a
+little of the generalist's variety, so that it does not learn one lap by heart."""

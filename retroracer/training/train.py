@@ -28,11 +28,8 @@ from retroracer.training.health import Watch
 from retroracer.training.learner import Learner
 from retroracer.training.progress import Screen
 from retroracer.training.run_folder import RunFolder
-from retroracer.training.run_settings import RunSettings
+from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 from retroracer.training.tracking import Tracking
-
-EVALUATION_SEED = 977_000_001
-"""Of the tracks a run is judged on: far from any seed a person gives a run."""
 
 MAX_RECOVERIES = 5
 """Times a run goes back to its last good state before it gives up."""
@@ -94,6 +91,7 @@ class _Run:
         self.course = Course(settings, car, judged_on, out)
         self.out = out
         self.first_step = self.learner.steps  # a parent's come before
+        self.first_entropy = float(self.learner.model.target_entropy)
         self.watch = Watch()
         self.good = self.learner.weights()
         self.caution = 1.0  # factor on the learning rate
@@ -123,6 +121,12 @@ class _Run:
         fall = 0.5 * (1.0 + math.cos(math.pi * min(self.share, 1.0)))
         return self.settings.sac.learning_rate * self.caution * (last + (1.0 - last) * fall)
 
+    @property
+    def entropy(self) -> float:
+        """The target entropy now: evenly from the first to the last."""
+        first, last = self.first_entropy, self.settings.final_entropy
+        return first if last is None else first + min(self.share, 1.0) * (last - first)
+
     def go(self, resume: bool) -> Outcome:
         if resume:
             self._restore()
@@ -147,7 +151,8 @@ class _Run:
         next_judging = self.seconds + settings.evaluate_every
         while True:
             learner.drive()
-            losses = learner.learn(self.rate)
+            learner.model.target_entropy = self.entropy
+            losses = learner.learn(self.rate, self.share >= settings.lessons.start)
             trouble = self.watch.trouble(losses)
             if trouble is not None:
                 self._recover(trouble)

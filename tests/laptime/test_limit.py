@@ -8,16 +8,17 @@ import pytest
 from retroracer.errors import UserError
 from retroracer.laptime import limit as limits
 from retroracer.laptime.envelope import envelope, top_speed
-from retroracer.laptime.limit import grips_of, limit_of, solve
+from retroracer.laptime.limit import grips_of, known_time, limit_of, solve
 from retroracer.laptime.many import lap_limits
 from retroracer.laptime.minimum_time import fastest_speed, straightest_line
 from retroracer.laptime.ribbon import ribbon
-from retroracer.physics.car import AIR_DENSITY, GRAVITY, load_car
+from retroracer.physics.car import AIR_DENSITY, GRAVITY, load_car, shipped_cars
 from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.generate import random_tracks, track_from_seed
 from retroracer.track.geometry import Corner, Straight, profile_of
 from retroracer.track.projection import project
 from retroracer.track.track import even_track
+from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 from tests.shapes import circle, figure_of_eight, oval
 
 COARSE = {"coarsest": 10.0, "finest": 4.0}
@@ -314,3 +315,15 @@ def test_a_track_without_a_limit_is_one_clear_line(monkeypatch, gt):
     monkeypatch.setattr(limits, "fastest_speed", never)
     with pytest.raises(UserError, match="oval: no fastest line found"):
         solve(oval(), gt)
+
+
+def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, monkeypatch, gt):
+    """Needs ``python benchmarks/ship_limits.py`` after a change of generator, solver or car."""
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))  # nothing cached
+    judged = random_tracks(EVALUATION_SEED, RunSettings().evaluate_on)
+    ours = [load_track(name) for name in shipped_tracks()]
+    for car in map(load_car, shipped_cars()):
+        assert all(known_time(track, car) is not None for track in judged + ours)
+    short = min(judged, key=lambda track: track.length)
+    assert known_time(short, gt) == pytest.approx(solve(short, gt).lap_time, abs=1e-3)
+    assert known_time(oval(), gt) is None

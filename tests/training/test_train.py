@@ -25,9 +25,9 @@ from retroracer.training.course import score
 from retroracer.training.evaluate import Report, Result
 from retroracer.training.learner import Learner
 from retroracer.training.run_folder import RunFolder, goes_on
-from retroracer.training.run_settings import FINE_TUNING, Lessons, RunSettings
+from retroracer.training.run_settings import EVALUATION_SEED, FINE_TUNING, Lessons, RunSettings
 from retroracer.training.sac_settings import SacSettings
-from retroracer.training.train import EVALUATION_SEED, train
+from retroracer.training.train import train
 
 ROOT = Path(__file__).parents[2]
 
