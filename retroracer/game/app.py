@@ -141,17 +141,17 @@ class App:
         if options.headless:
             os.environ["SDL_VIDEODRIVER"] = "dummy"
             os.environ["SDL_AUDIODRIVER"] = "dummy"
-        pygame.display.init()
-        with suppress(ImportError, NotImplementedError, pygame.error):
-            pygame.font.init()  # only for letters the game's own font has not
         flags = pygame.FULLSCREEN if options.fullscreen else pygame.RESIZABLE
         try:
+            pygame.display.init()
             pygame.display.set_mode((0, 0) if options.fullscreen else options.size, flags)
         except pygame.error as error:
             raise UserError(
                 f"cannot open a window: {error}; without a screen use --headless"
             ) from None
         pygame.display.set_caption("RetroRacer")
+        with suppress(ImportError, NotImplementedError, pygame.error):
+            pygame.font.init()  # only for letters the game's own font has not
         now = self.settings.now
         self.controls = Controls(now.keys)
         self.records = Records()

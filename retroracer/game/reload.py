@@ -15,7 +15,7 @@ from retroracer.render.scene import TrackScene
 from retroracer.track.files import load_track
 from retroracer.track.track import Track
 
-EVERY = 0.2
+EVERY = 0.1
 """Seconds between two looks at the file."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retroracer.render.ground import hash01
+from retroracer.render.ground import distance_to, hash01
 from retroracer.render.palette import Colour, Palette, mix, shade
 from retroracer.render.pieces import FILL, SMOOTH, PieceList, Pieces
 from retroracer.track.geometry import Array
@@ -72,8 +72,7 @@ def _is_clear(track: Track, s0: float, s1: float, e0: float, e1: float) -> bool:
         return False
     grid = np.stack(np.meshgrid(np.linspace(s0, s1, 8), np.linspace(e0, e1, 3)), -1).reshape(-1, 2)
     points = track.pose_at(grid[:, 0], grid[:, 1])[0]
-    gap = np.hypot(*(points[:, None] - track.xy[None]).transpose(2, 0, 1)).min(axis=1)
-    return bool(gap.min() > abs(e0) - 2.0)
+    return bool(distance_to(track.xy, points).min() > abs(e0) - 2.0)
 
 
 def _stand(
@@ -81,26 +80,39 @@ def _stand(
 ) -> None:
     s1, depth = s0 + 52.0, 13.0
     far = near + side * depth
-    shift = np.array([2.4, -2.4])
-    out.add(box(track, s0, s1, near, far) + shift, palette.shadow)
-    out.add(box(track, s0, s1, near, far), shade(palette.wall, 0.62), SMOOTH)
+    # Boxes (from, to, inner, outer) with their colours, laid on the ground all at once.
+    boxes: list[tuple[float, float, float, float]] = []
+    colours: list[tuple[Colour, int]] = []
+
+    def add(
+        a: float, b: float, inner: float, outer: float, colour: Colour, kind: int = FILL
+    ) -> None:
+        boxes.append((a, b, inner, outer))
+        colours.append((colour, kind))
+
+    add(s0, s1, near, far, palette.shadow)
+    add(s0, s1, near, far, shade(palette.wall, 0.62), SMOOTH)
     rows = 5
     for row in range(rows):
         e = near + side * (0.8 + row * 1.7)
         tone = mix(palette.wall, palette.panel, 0.25 + 0.08 * (row % 2))
-        out.add(box(track, s0 + 0.8, s1 - 0.8, e, e + side * 1.3), tone)
+        add(s0 + 0.8, s1 - 0.8, e, e + side * 1.3, tone)
         seats = np.arange(17, dtype=np.int64)
         chance = hash01(seats, np.full_like(seats, row), np.full_like(seats, int(s0) + 999))
         for k in np.flatnonzero(chance < 0.72).tolist():
             colour = CROWD[int(chance[k] * 997) % len(CROWD)]
             s = s0 + 1.4 + k * 2.95
-            out.add(box(track, s, s + 1.6, e + side * 0.15, e + side * 1.05), colour)
+            add(s, s + 1.6, e + side * 0.15, e + side * 1.05, colour)
     roof = near + side * (depth - 3.6)
-    out.add(box(track, s0 - 0.6, s1 + 0.6, roof, far + side * 0.8), shade(palette.wall_alt, 0.8),
-            SMOOTH)  # fmt: skip
+    add(s0 - 0.6, s1 + 0.6, roof, far + side * 0.8, shade(palette.wall_alt, 0.8), SMOOTH)
     for k in range(0, 52, 13):
-        e0, e1 = roof + side * 0.5, far + side * 0.3
-        out.add(box(track, s0 + k, s0 + k + 6.5, e0, e1), palette.wall_alt)
+        add(s0 + k, s0 + k + 6.5, roof + side * 0.5, far + side * 0.3, palette.wall_alt)
+    sides = np.array(boxes)
+    corners = track.pose_at(sides[:, [0, 1, 1, 0]].ravel(), sides[:, [2, 2, 3, 3]].ravel())[0]
+    corners = corners.reshape(-1, 4, 2)
+    corners[0] += (2.4, -2.4)  # the shadow falls to the south-east
+    for points, (paint, kind) in zip(corners, colours, strict=True):
+        out.add(points, paint, kind)
 
 
 def _tyre_walls(out: PieceList, track: Track, palette: Palette) -> None:

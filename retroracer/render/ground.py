@@ -130,7 +130,7 @@ class Trees:
             ],
             axis=1,
         )
-        clear = _distance_to(track.xy[::4], xy) > 40.0
+        clear = distance_to(track.xy[::4], xy) > 40.0
         self._xy = xy[clear]
         self._radius = 3.2 + 3.4 * hash01(i, j, np.full_like(i, 29))[clear]
 
@@ -155,13 +155,11 @@ class Trees:
         surface.fblits(sprites)
 
 
-def _distance_to(line: Array, points: Array) -> Array:
+def distance_to(line: Array, points: Array) -> Array:
     """Distance (N,) [m] of points (N, 2) to the nearest of the line's points (M, 2)."""
-    out = np.empty(len(points))
-    for a in range(0, len(points), 512):
-        d = points[a : a + 512, None, :] - line[None]
-        out[a : a + 512] = np.sqrt((d * d).sum(axis=2).min(axis=1))
-    return out
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(line).query(points)[0])
 
 
 @lru_cache(maxsize=256)

@@ -219,6 +219,14 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(more: tuple[str, ...], mess
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
+def test_without_a_screen_it_says_so() -> None:
+    env = dict(os.environ, SDL_VIDEODRIVER="x11", DISPLAY="")
+    command = [sys.executable, "play.py", "--frames", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
+    assert done.returncode == 2 and "--headless" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_game_without_an_end_is_refused_without_a_screen() -> None:
     done = subprocess.run(
         [sys.executable, "play.py", "--headless"], cwd=ROOT, capture_output=True, text=True
