@@ -23,7 +23,7 @@ MAX_WIDTH = 4096
 
 _TEXTS = ("observation_layout", "algorithm", "activation", "package_version")
 _COUNTS = ("steps", "updates", "format")
-_RECORDS = ("car", "settings", "evaluation", "notes")
+_RECORDS = ("car", "settings", "evaluation", "notes", "pipeline", "network")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Facts:
         observation_layout: id of the observations it was trained on.
         steps: control steps experienced.
         seed: seed of the run.
-        algorithm: "SAC", "PPO" or "DQN".
+        algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN".
         activation: of the hidden layers, a key of ``policy.ACTIVATIONS``.
         layers: widths of the actor's hidden layers.
         car: name and every parameter (SI) of the car driven.
@@ -44,6 +44,8 @@ class Facts:
         settings: plain hyperparameters needed to continue (gamma, tau, ...).
         evaluation: summary of the last evaluation, empty if never evaluated.
         notes: anything else, plain data.
+        pipeline: the wrappers a driver of CarRacing was trained with; empty for all others.
+        network: the shape of such a driver's network.
         package_version: of RetroRacer when it was saved.
         format: version of this record.
     """
@@ -61,6 +63,8 @@ class Facts:
     settings: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
     package_version: str = __version__
     format: int = FORMAT
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from stable_baselines3 import SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
@@ -89,6 +90,22 @@ def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Fa
         activation=activation,
         settings=settings_of(model),
     )
+    entries = {FACTS_ENTRY: facts.to_json().encode(), ACTOR_ENTRY: actor_bytes(layers)}
+    write_zip(model, path, entries, moments)
+    return facts
+
+
+def write_zip(
+    model: BaseAlgorithm, path: str | Path, entries: Mapping[str, bytes], moments: bool
+) -> None:
+    """Write a model as SB3 does, and entries of our own, whole or not at all.
+
+    Args:
+        model: of any kind.
+        path: of the zip.
+        entries: contents by name.
+        moments: False leaves out what the optimisers remember.
+    """
     whole = io.BytesIO()
     model.save(whole, exclude=_LEFT_OUT)
     with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -100,9 +117,8 @@ def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Fa
                 if name.endswith("optimizer.pth") and not moments:
                     data = _without_moments(data)
                 archive.writestr(name, data)
-        archive.writestr(FACTS_ENTRY, facts.to_json())
-        archive.writestr(ACTOR_ENTRY, actor_bytes(layers))
-    return facts
+        for name, data in entries.items():
+            archive.writestr(name, data)
 
 
 def _without_moments(raw: bytes) -> bytes:
@@ -143,7 +159,7 @@ def load_sac(
         )
     arguments = settings_read(facts.settings, f"{path}: settings") | overrides
     try:
-        states = _states(path)
+        states = read_states(path)
         weights = states.pop("policy")
         policy_kwargs = {
             "net_arch": {
@@ -192,7 +208,7 @@ def actor_layers(model: SAC) -> tuple[Layers, str]:
     return layers, names[actor.activation_fn]
 
 
-def _states(path: Path) -> dict[str, Any]:
+def read_states(path: Path) -> dict[str, Any]:
     """State dicts of a zip by name, read as tensors and plain containers only."""
     states: dict[str, Any] = {}
     with zipfile.ZipFile(path) as archive:
