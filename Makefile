@@ -30,7 +30,7 @@ $(BIN)/python:
 train: .venv/train.stamp
 	$(BIN)/python train_base.py --minutes $(MINUTES) --out models/mine.zip
 	$(BIN)/python -m retroracer evaluate models/mine.zip --random 20 --seed 1
-	$(BIN)/python -m retroracer evaluate models/mine.zip --tracks copper_bowl monza --picture runs/lap.png
+	$(BIN)/python -m retroracer evaluate models/mine.zip --tracks copper_bowl monza --plot runs/lap.png
 
 play: .venv/train.stamp
 	$(BIN)/python play.py

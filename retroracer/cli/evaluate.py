@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from retroracer.errors import UserError
 
 if TYPE_CHECKING:
+    from retroracer.physics.car import Car
     from retroracer.track.track import Track
     from retroracer.training.evaluate import Entry, Report, Result
 
@@ -19,7 +20,9 @@ TABLE_ROWS = 40
 EXAMPLES = """examples:
   retroracer evaluate base --tracks monza spa
   retroracer evaluate models/base.zip models/monza.zip --tracks monza --json monza.json
-  retroracer evaluate base --random 200 --seed 1"""
+  retroracer evaluate base --random 200 --seed 1
+  retroracer evaluate base monza --tracks monza --plot monza.png --gif monza.gif
+  retroracer evaluate base --random 200 --grip 0.8 --latency 1"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,10 +51,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument(
+        "--plot",
         "--picture",
         type=Path,
         metavar="FILE",
-        help="draw the second lap of the first model on the first track",
+        help="PNG of the laps on the first track: line, speeds against the limit, braking points",
+    )
+    for kind in ("gif", "mp4"):
+        parser.add_argument(
+            f"--{kind}", type=Path, metavar="FILE", help=f"film of the first model's lap as {kind}"
+        )
+    for name, what in (("grip", "tyres' grip"), ("power", "power"), ("mass", "mass")):
+        parser.add_argument(
+            f"--{name}", type=float, default=1.0, metavar="X", help=f"times the car's {what}"
+        )
+    parser.add_argument(
+        "--latency", type=int, default=0, metavar="N", help="delay actions by N steps of 50 ms"
     )
     parser.set_defaults(run=run)
 
@@ -62,17 +77,15 @@ def run(args: argparse.Namespace) -> int:
 
     from retroracer.agents.policy import load_policy
     from retroracer.atomic import write_text
-    from retroracer.physics.car import load_car
-    from retroracer.training.evaluate import Entry, LapTrace, evaluate
+    from retroracer.training.evaluate import Entry, LapTrace, evaluate, watching
 
+    _check(args)
     policies = [load_policy(name) for name in args.models]
-    entries = [
-        Entry(p.name, p.act, load_car(args.car or p.facts.car.get("name", "gt"))) for p in policies
-    ]
+    entries = [Entry(p.name, p.act, _car(args, p.facts.car.get("name", "gt"))) for p in policies]
     tracks = _tracks(args)
-    trace = LapTrace(row=0) if args.picture else None
+    traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
     with Console(stderr=True).status(f"evaluating on {len(tracks)} tracks ..."):
-        reports = evaluate(entries, tracks, watch=trace)
+        reports = evaluate(entries, tracks, watching(traces), args.latency)
     if not args.no_limit:
         reports = _with_limits(reports, entries, tracks)
     _print(reports, tracks)
@@ -80,12 +93,50 @@ def run(args: argparse.Namespace) -> int:
         whole = [r.to_dict() for r in reports]
         page = whole[0] if len(whole) == 1 else {"models": whole}
         write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
-    if trace is not None:
-        from retroracer.training.lap_picture import draw_lap
+    if args.plot:
+        from retroracer.laptime.limit import limit_of
+        from retroracer.training.lap_plot import plot_laps
 
-        draw_lap(args.picture, tracks[0], trace, reports[0])
-        print(f"picture: {args.picture}")
+        limit = None if args.no_limit else limit_of(tracks[0], entries[-1].car)
+        plot_laps(args.plot, tracks[0], limit, list(zip(reports, traces, strict=True)))
+        print(f"plot: {args.plot}")
+    for path in filter(None, (args.gif, args.mp4)):
+        from retroracer.game.film import film
+        from retroracer.game.garage import Setup
+
+        cars, names = (entries[0].car,), (entries[0].name,)
+        print(film(Setup(tracks[0], None, (policies[0],), cars, human=False, names=names), path))
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Complain about options that make no sense before any work is done."""
+    for name in ("grip", "power", "mass"):
+        if not 0.05 <= getattr(args, name) <= 20.0:
+            raise UserError(f"--{name} {getattr(args, name):g}: give a factor from 0.05 to 20")
+    if not 0 <= args.latency <= 20:
+        raise UserError(f"--latency {args.latency}: give 0 to 20 steps of 50 ms")
+    for name in ("gif", "mp4"):
+        path = getattr(args, name)
+        if path is not None and path.suffix.lower() != f".{name}":
+            raise UserError(f"--{name} {path}: end it with .{name}")
+
+
+def _car(args: argparse.Namespace, trained_with: str) -> Car:
+    """The car to measure a driver in, changed as asked."""
+    from dataclasses import replace
+
+    from retroracer.physics.car import load_car
+
+    car = load_car(args.car or trained_with)
+    return replace(
+        car,
+        mu=args.grip * car.mu,
+        power=args.power * car.power,
+        drive_force=args.power * car.drive_force,
+        mass=args.mass * car.mass,
+        yaw_inertia=args.mass * car.yaw_inertia,
+    )
 
 
 def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track]) -> list[Report]:

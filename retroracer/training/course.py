@@ -24,6 +24,9 @@ from retroracer.training.evaluate import Entry, Report, evaluate
 from retroracer.training.learner import Learner
 from retroracer.training.run_settings import RunSettings
 
+Lap = tuple[float | None, float]
+"""A lap time [s], None if not completed, and the time spent off the track [s]."""
+
 UNCLEAN, FAILED = 0.2, 1.0
 """What a lap that was not clean, and one not completed, cost of a driver's ``score``."""
 
@@ -75,6 +78,7 @@ class Course:
         self.rows: list[dict[str, Any]] = []
         self.best_score = -np.inf
         self.best: Report | None = None
+        self.floor: list[Lap] = []
 
     def judge(self, learner: Learner, seconds: float, losses: dict[str, float]) -> Judgement:
         """Evaluate the averaged driver; keep it if it is the best so far."""
@@ -82,7 +86,7 @@ class Course:
             policy = policy_of(*checkpoint.actor_layers(model))
         report = self.report(policy.act)
         value = score(report)
-        best = value > self.best_score
+        best = value > self.best_score and _no_worse(report, self.floor)
         judgement = Judgement(
             seconds, learner.steps, learner.updates, report, value, best,
             losses | {f"episode_{k}": v for k, v in learner.tally.means().items()},
@@ -91,6 +95,13 @@ class Course:
             self.best_score, self.best = value, report
             self.save(learner, self.out, report, seconds)
         self.rows.append(judgement.row())
+        return judgement
+
+    def judge_parent(self, learner: Learner) -> Judgement:
+        """Evaluate the driver the run begins with: a specialist must be no worse on any track."""
+        judgement = self.judge(learner, 0.0, {})
+        if self.settings.track:
+            self.floor = [(r.lap_time_s, r.off_track_s) for r in judgement.report.results]
         return judgement
 
     def report(self, act: Any) -> Report:
@@ -126,11 +137,12 @@ class Course:
     def facts(self) -> dict[str, Any]:
         """What a run that goes on must know of its course, as plain data."""
         score = None if self.best is None else self.best_score
-        return {"rows": self.rows, "best_score": score}
+        return {"rows": self.rows, "best_score": score, "floor": self.floor}
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Go on where ``facts`` was taken; the best model is in its file."""
         self.rows = list(facts["rows"])
+        self.floor = [(lap, float(off)) for lap, off in facts["floor"]]
         self.best_score = -np.inf if facts["best_score"] is None else float(facts["best_score"])
 
 
@@ -148,3 +160,13 @@ def score(report: Report) -> float:
         share = 0.5 if result.ratio is None else 1.0 / result.ratio
         values.append(share - (0.0 if result.clean else UNCLEAN))
     return float(np.mean(values))
+
+
+def _no_worse(report: Report, floor: list[Lap]) -> bool:
+    """Whether no lap is slower, less clean or less complete than those of ``floor``."""
+    for result, (lap, off) in zip(report.results, floor, strict=bool(floor)):
+        if lap is None:
+            continue
+        if result.lap_time_s is None or result.lap_time_s > lap or result.off_track_s > off:
+            return False
+    return True

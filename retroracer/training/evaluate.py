@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,7 @@ class Result:
         off_track_s: time beyond track limits [s] in all laps, or until stopped.
         ended: "finished", "stalled" or "too slow".
         limit_s: the minimum lap time of this track and car [s], None while not known.
+        sector_times_s: of the second lap [s]; empty if not completed.
     """
 
     track: str
@@ -74,6 +76,7 @@ class Result:
     off_track_s: float
     ended: str
     limit_s: float | None = None
+    sector_times_s: tuple[float, ...] = ()
 
     @property
     def completed(self) -> bool:
@@ -131,30 +134,44 @@ class Report:
 
 
 class LapTrace:
-    """Records where one row drove in its last lap, for a picture: pass it as ``watch``.
+    """Records how one row drove its last lap, for pictures: pass it as ``watch``.
 
     Attributes:
-        points: (x [m], y [m], speed [m/s]) at every control step of that lap.
+        points: (x [m], y [m], speed [m/s], s [m], lateral offset [m]) at every control step
+            of that lap.
     """
 
     def __init__(self, row: int) -> None:
         self.row = row
-        self.points: list[tuple[float, float, float]] = []
+        self.points: list[tuple[float, float, float, float, float]] = []
 
     def __call__(self, race: Race) -> None:
         """Record one step."""
-        if race.lap[self.row] >= LAPS:
+        row = self.row
+        if race.lap[row] >= LAPS:
             return
-        if race.ints[self.row, state.STEP_LAP]:
+        if race.ints[row, state.STEP_LAP]:
             self.points.clear()
-        x, y, speed = race.x[self.row], race.y[self.row], race.speed[self.row]
-        self.points.append((float(x), float(y), float(speed)))
+        told = (race.x, race.y, race.speed, race.s, race.lateral_offset)
+        x, y, speed, s, offset = (float(values[row]) for values in told)
+        self.points.append((x, y, speed, s, offset))
+
+
+def watching(traces: Sequence[LapTrace]) -> Callable[[Race], None]:
+    """What to pass as ``watch`` to record several rows."""
+
+    def watch(race: Race) -> None:
+        for trace in traces:
+            trace(race)
+
+    return watch
 
 
 def evaluate(
     entries: Sequence[Entry],
     tracks: Sequence[Track],
     watch: Callable[[Race], None] | None = None,
+    latency: int = 0,
 ) -> list[Report]:
     """Let every driver drive every track.
 
@@ -163,6 +180,7 @@ def evaluate(
         tracks: at least one.
         watch: called with the race at the start and after every control step, to record it;
             row ``e * len(tracks) + t`` is entry e on track t.
+        latency: control steps of 50 ms after which an action takes effect.
 
     Returns:
         One report a driver, in order.
@@ -172,6 +190,7 @@ def evaluate(
     race.start_on_grid(np.tile(np.arange(m), len(entries)))
     obs = np.zeros((race.n, N_OBS), np.float32)
     actions = np.zeros((race.n, 2))
+    delayed = deque([np.zeros_like(actions) for _ in range(latency)])
     running = np.ones(race.n, bool)
     off_track = np.zeros(race.n)
     cap = race.length() / SLOWEST + GRACE
@@ -187,7 +206,8 @@ def evaluate(
             rows = k * m + np.flatnonzero(running[k * m : (k + 1) * m])
             if len(rows):
                 actions[rows] = np.clip(entry.act(obs[rows]), -1.0, 1.0)
-        race.advance(actions)
+        delayed.append(actions.copy())
+        race.advance(delayed.popleft())
         if watch:
             watch(race)
         lapped = race.ints[:, state.STEP_LAP] == 1
@@ -207,9 +227,16 @@ def evaluate(
                 lap_time_s=float(race.last_lap_time[row]) if finished[row] else None,
                 off_track_s=float(off_track[row] + lost),
                 ended=how,
+                sector_times_s=_sectors(race, row) if finished[row] else (),
             )
         running &= ~over
     return [
         Report(entry.name, tuple(results[k * m + t] for t in range(m)))
         for k, entry in enumerate(entries)
     ]
+
+
+def _sectors(race: Race, row: int) -> tuple[float, ...]:
+    """Sector times [s] of a row's last lap."""
+    times = race.last_sectors[row]
+    return tuple(float(t) for t in times[~np.isnan(times)])

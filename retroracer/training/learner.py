@@ -58,6 +58,7 @@ class Learner:
             tracks=tracks,
             car=car,
             variety=settings.variety,
+            reward=_reward(settings.caution),
             ending=task.Ending(time=settings.episode),
             seed=settings.seed,
         )
@@ -72,6 +73,7 @@ class Learner:
             car,
             tracks,
             settings.variety,
+            self.batch.reward,
             self.batch.ending,
             settings.seed,
             self.model.device,
@@ -225,6 +227,16 @@ class Learner:
         torch.set_rng_state(torch.from_numpy(state["torch_rng"].copy()))
         if self.model.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(torch.from_numpy(state["cuda_rng"].copy()))
+
+
+def _reward(caution: float) -> task.Reward:
+    usual = task.Reward()
+    return usual._replace(
+        off_track=caution * usual.off_track,
+        wall=caution * usual.wall,
+        impact=caution * usual.impact,
+        crash=caution * usual.crash,
+    )
 
 
 def _part(state: Mapping[str, np.ndarray[Any, Any]], name: str) -> dict[str, np.ndarray[Any, Any]]:

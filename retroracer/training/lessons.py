@@ -35,6 +35,7 @@ def gather(
     car: Car,
     tracks: list[Track] | None,
     variety: Variety,
+    reward: task.Reward,
     ending: task.Ending,
     seed: int,
     device: torch.device,
@@ -47,6 +48,7 @@ def gather(
         tracks: where; None = random tracks.
         variety: of the episodes; tracks are driven one way and at their own width, because
             lines are solved for them as they are.
+        reward: what is paid.
         ending: of the episodes.
         seed: of the episodes.
         device: of the memory.
@@ -68,6 +70,7 @@ def gather(
         tracks=[t for t, _ in pairs],
         car=car,
         variety=dataclasses.replace(variety, reverse=0.0, width=(1.0, 1.0), grip=firm),
+        reward=reward,
         ending=ending,
         seed=seed,
     )
@@ -77,12 +80,12 @@ def gather(
     for _ in range(memory.rows):
         wanted = driver(batch.race) + rng.normal(0.0, lessons.noise, (CARS, 2))
         actions = np.clip(wanted, -1.0, 1.0).astype(np.float32)
-        after, reward, terminated, truncated = batch.step(actions)
+        after, paid, terminated, truncated = batch.step(actions)
         seen = after
         rows = np.flatnonzero(terminated | truncated)
         if len(rows):
             seen = after.copy()
             seen[rows] = batch.final_obs
-        memory.add(obs, actions, reward.astype(np.float32), seen, terminated, truncated)
+        memory.add(obs, actions, paid.astype(np.float32), seen, terminated, truncated)
         obs = after
     return memory

@@ -125,7 +125,7 @@ class Screen:
     def judged(self, judgement: Judgement, tracks: list[Track]) -> None:
         """Print a line about an evaluation."""
         summary = judgement.report.summary()
-        of = f"/{summary['tracks']} unseen tracks" if len(tracks) > 1 else f" of {tracks[0].title}"
+        of = f"/{summary['tracks']} tracks" if len(tracks) > 1 else f" of {tracks[0].title}"
         ratio = summary["median_ratio"]
         pace = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
         self._judged = f"{summary['completed']}/{summary['tracks']} tracks, {pace}"

@@ -9,7 +9,6 @@ from retroracer.config import Range
 from retroracer.envs.variety import TRAINING, Variety
 from retroracer.training.sac_settings import SacSettings
 
-
 EVALUATION_SEED = 977_000_001
 """Of the tracks a run is judged on: far from any seed a person gives a run."""
 
@@ -68,6 +67,8 @@ class RunSettings:
         precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
             processor or GPU has it, which is faster.
         sac: the algorithm's settings.
+        caution: factor on what leaving the road, walls and ended episodes cost: above 1 makes
+            cleaner and slower drivers.
         variety: what varies between episodes.
         lessons: what is learned from a driver that follows solved lines.
         log_to: where the figures are shown: tensorboard, aim, wandb.
@@ -95,6 +96,7 @@ class RunSettings:
     sac: SacSettings = field(
         default_factory=lambda: SacSettings(gradient_steps=16, n_steps=6, target_entropy=-5.0)
     )
+    caution: Annotated[float, Range(low=0.1, high=100)] = 1.0
     variety: Variety = TRAINING
     lessons: Lessons = Lessons()
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)

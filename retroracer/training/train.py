@@ -22,6 +22,7 @@ from retroracer.errors import UserError
 from retroracer.physics.car import Car, car_from, load_car
 from retroracer.track.files import load_track
 from retroracer.track.generate import random_tracks
+from retroracer.track.track import Track
 from retroracer.training.course import Course
 from retroracer.training.evaluate import Report
 from retroracer.training.health import Watch
@@ -45,6 +46,8 @@ class Outcome:
         steps: control steps of all cars together.
         seconds: it took, earlier sessions included.
         interrupted: True if Ctrl+C ended it; it can be continued if it has a folder.
+        tracks: it was judged on.
+        car: driven.
     """
 
     path: Path
@@ -52,6 +55,8 @@ class Outcome:
     steps: int
     seconds: float
     interrupted: bool
+    tracks: list[Track]
+    car: Car
 
 
 def train(
@@ -94,7 +99,7 @@ class _Run:
         self.first_entropy = float(self.learner.model.target_entropy)
         self.watch = Watch()
         self.good = self.learner.weights()
-        self.caution = 1.0  # factor on the learning rate
+        self.brake = 1.0  # factor on the learning rate
         self.recoveries = 0
         self.before = 0.0  # seconds of earlier sessions
         self.started = time.monotonic()
@@ -119,7 +124,7 @@ class _Run:
         """The learning rate now: half a cosine from all of it down to its last share."""
         last = self.settings.final_rate
         fall = 0.5 * (1.0 + math.cos(math.pi * min(self.share, 1.0)))
-        return self.settings.sac.learning_rate * self.caution * (last + (1.0 - last) * fall)
+        return self.settings.sac.learning_rate * self.brake * (last + (1.0 - last) * fall)
 
     @property
     def entropy(self) -> float:
@@ -135,6 +140,7 @@ class _Run:
         with Tracking(self.settings.log_to, self.folder.path) as tracking, self.screen:
             with _stop_requested() as stop:
                 if not resume:
+                    self._judge_parent()
                     self.learner.warm_up(self.screen.warm)
                 self._learn(stop, tracking)
             interrupted = stop.requested and self.share < 1.0
@@ -144,7 +150,15 @@ class _Run:
                     self.course.save(self.learner, self.out, None, self.seconds)
             elif self.keep:
                 self.folder.finish()
-        return Outcome(self.out, self.course.best, self.learner.steps, self.seconds, interrupted)
+        return Outcome(
+            self.out,
+            self.course.best,
+            self.learner.steps,
+            self.seconds,
+            interrupted,
+            self.course.tracks,
+            self.course.car,
+        )
 
     def _learn(self, stop: _Stop, tracking: Tracking) -> None:
         settings, learner = self.settings, self.learner
@@ -174,6 +188,12 @@ class _Run:
                 self.seconds, self.share, learner.steps, learner.updates, learner.tally
             )
 
+    def _judge_parent(self) -> None:
+        """A specialist is kept only if it beats the driver it was made from."""
+        if self.settings.parent is not None:
+            judgement = self.course.judge_parent(self.learner)
+            self.screen.judged(judgement, self.course.tracks)
+
     def _recover(self, trouble: str) -> None:
         """Go back to the last good weights, and on from there with half the learning rate."""
         self.recoveries += 1
@@ -182,7 +202,7 @@ class _Run:
                 f"training fails: {trouble}, for the {self.recoveries}th time; the best driver "
                 f"so far is in {self.out}; try a lower --set sac.learning_rate"
             )
-        self.caution *= 0.5
+        self.brake *= 0.5
         self.learner.rewind(self.good)
         self.watch.forget()
         self.screen.say(
@@ -196,7 +216,7 @@ class _Run:
         facts = self.course.facts() | {
             "seconds": self.seconds,
             "first_step": self.first_step,
-            "caution": self.caution,
+            "brake": self.brake,
             "recoveries": self.recoveries,
         }
         self.folder.save(self.learner.state(), facts)
@@ -207,7 +227,7 @@ class _Run:
             self.course.restore(facts)
             self.before = float(facts["seconds"])
             self.first_step = int(facts["first_step"])
-            self.caution = float(facts["caution"])
+            self.brake = float(facts["brake"])
             self.recoveries = int(facts["recoveries"])
             self.learner.restore(state)
         except (ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ FEW = Lessons(steps=128 * 150, tracks=2)
 def lessons(settings=FEW, tracks=None):
     ending = task.Ending(time=6.0)
     device = torch.device("cpu")
-    return gather(settings, load_car("gt"), tracks, TRAINING, ending, 3, device)
+    return gather(settings, load_car("gt"), tracks, TRAINING, task.Reward(), ending, 3, device)
 
 
 def test_lessons_are_faster_than_what_a_beginner_sees_and_seldom_end_off_the_road():
