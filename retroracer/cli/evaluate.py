@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retroracer.cli import evaluate_pixels
 from retroracer.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,11 +69,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--latency", type=int, default=0, metavar="N", help="delay actions by N steps of 50 ms"
     )
+    evaluate_pixels.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print a table, write what was asked for."""
+    if evaluate_pixels.concerns(args):
+        return evaluate_pixels.run(args)
     from rich.console import Console
 
     from retroracer.agents.policy import load_policy

@@ -1,0 +1,162 @@
+"""``retroracer evaluate`` of drivers of CarRacing: options, table, films and curves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.training.pixel_evaluate import PixelReport
+
+_CALM = ("smooth_alpha", "steer_deadzone", "steer_clip")
+_OF_CIRCUITS = {
+    "tracks": None, "random": None, "car": None, "no_limit": False,
+    "grip": 1.0, "power": 1.0, "mass": 1.0, "latency": 0,
+}  # fmt: skip
+_OF_PIXELS = dict.fromkeys(("episodes", "env", "processes", "fps", "run_folder", *_CALM))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what concerns drivers of CarRacing alone."""
+    group = parser.add_argument_group("drivers of CarRacing-v3 (models of train-pixels)")
+    group.add_argument("--episodes", type=int, metavar="N", help="seeds driven (default 100)")
+    group.add_argument(
+        "--env", choices=("stock", "fast"), help="default: stock, the one scores are told of"
+    )
+    group.add_argument("--processes", type=int, metavar="P", help="default: one a core")
+    shared = (
+        ("--gif", "film the first seed"),
+        ("--mp4", "the same, needs PyAV"),
+        ("--plot", "draw the run's training curve"),
+    )
+    for option, what in shared:
+        if option not in parser._option_string_actions:
+            group.add_argument(option, type=Path, metavar="FILE", help=what)
+    group.add_argument("--fps", type=int, metavar="N", help="of --gif and --mp4 (default 25)")
+    group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
+    group.add_argument("--smooth-alpha", type=float, metavar="A", help="share of the last action")
+    group.add_argument("--steer-deadzone", type=float, metavar="D", help="less steering is none")
+    group.add_argument("--steer-clip", type=float, metavar="C", help="most steering")
+
+
+def concerns(args: argparse.Namespace) -> bool:
+    """Whether the models asked for drive CarRacing.
+
+    Raises:
+        UserError: if some do and some do not, or if options of the other kind were given.
+    """
+    from retroracer.agents.model_file import read_facts
+
+    pixels = [read_facts(m).observation_layout.startswith("carracing-") for m in args.models]
+    if any(pixels) and not all(pixels):
+        first = args.models[pixels.index(True)]
+        raise UserError(f"{first} drives CarRacing and the others do not; evaluate them apart")
+    foreign = _OF_CIRCUITS if pixels[0] else _OF_PIXELS
+    for name, unset in foreign.items():
+        if getattr(args, name, unset) != unset:
+            option = "run" if name == "run_folder" else name.replace("_", "-")
+            kind = "drives CarRacing" if pixels[0] else "does not drive CarRacing"
+            raise UserError(f"--{option} does not go with {args.models[0]}, which {kind}")
+    return pixels[0]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print a table, write what was asked for."""
+    from rich.console import Console
+
+    from retroracer.agents.model_file import find_model
+    from retroracer.atomic import write_text
+    from retroracer.training.pixel_checkpoint import load_driver
+    from retroracer.training.pixel_evaluate import evaluate_file
+
+    count = 100 if args.episodes is None else args.episodes
+    if count < 0 or not 1 <= (args.fps or 25) <= 50 or args.seed < 0:
+        raise UserError("--episodes and --seed must not be negative; --fps is 1 to 50")
+    if args.processes is not None and args.processes < 1:
+        raise UserError(f"--processes {args.processes}: give 1 or more")
+    if args.mp4:
+        from retroracer.training.pixel_film import demand_av
+
+        demand_av()
+    paths = [find_model(m) for m in args.models]
+    for path in paths:
+        load_driver(path)
+    calm = {n: getattr(args, n) for n in _CALM if getattr(args, n) is not None}
+    seeds = range(args.seed, args.seed + count)
+    reports = []
+    with Console(stderr=True).status("evaluating ...") as status:
+        for path in paths if count else []:
+            reports.append(
+                evaluate_file(
+                    path,
+                    seeds,
+                    args.env or "stock",
+                    args.processes,
+                    calm,
+                    lambda n, name=path.stem: status.update(  # type: ignore[misc]
+                        f"{name}: {n} of {count} episodes"
+                    ),
+                )
+            )
+    if reports:
+        _print(reports)
+    if args.json:
+        whole = [r.to_dict() for r in reports]
+        page = whole[0] if len(whole) == 1 else {"models": whole}
+        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
+    _pictures(args, paths[0], calm)
+    return 0
+
+
+def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float]) -> None:
+    if args.gif or args.mp4:
+        from retroracer import config
+        from retroracer.carracing.pipeline import Pipeline
+        from retroracer.training.pixel_checkpoint import load_driver
+        from retroracer.training.pixel_film import film, write_gif, write_mp4
+
+        driver = load_driver(path)
+        plain = config.to_dict(driver.records.pipeline) | calm
+        pipeline = config.from_dict(Pipeline, plain, "calm actions")
+        fps = args.fps or 25
+        pictures = film(driver.act, pipeline, args.seed, fps)
+        for place, write in ((args.gif, write_gif), (args.mp4, write_mp4)):
+            if place:
+                write(place, pictures, fps)
+                print(f"film: {place}")
+    if args.plot:
+        from retroracer.training.pixel_plot import draw_curve
+
+        draw_curve(args.plot, args.run_folder or Path("runs") / path.stem)
+        print(f"curve: {args.plot}")
+
+
+def _print(reports: list[PixelReport]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from retroracer.training.pixel_evaluate import ENVS, summary
+
+    first = reports[0]
+    seeds = f"seeds {first.episodes[0].seed} to {first.episodes[-1].seed}"
+    table = Table(caption=f"raw returns on {ENVS[first.env]}, {seeds}, best actions")
+    for name in ("model", "algorithm", "mean", "std", "min", "p10", "finished", "frames", "speed"):
+        table.add_column(name, justify="left" if name in ("model", "algorithm") else "right")
+    for report in reports:
+        s = summary(report.episodes)
+        table.add_row(
+            report.model,
+            report.algorithm,
+            *(f"{s[n]:.1f}" for n in ("mean", "std", "min", "p10")),
+            f"{s['finished']}/{s['episodes']}",
+            f"{s['frames']:.0f}",
+            f"{s['speed']:.1f} m/s",
+        )
+    Console().print(table)
+    for report in reports:
+        frames = sum(e.frames for e in report.episodes)
+        print(f"{report.model}: {frames:,} frames in {report.seconds:.0f} s")
