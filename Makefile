@@ -44,6 +44,7 @@ test: .venv/train,pixels,dev.stamp
 bench: .venv/train,pixels,bench.stamp
 	$(BIN)/python -m retroracer bench
 	$(BIN)/python -m retroracer bench --pixels
+	$(BIN)/python -m retroracer bench --learning
 
 clean:
 	rm -rf .venv runs build dist .mypy_cache .pytest_cache .ruff_cache

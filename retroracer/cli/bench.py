@@ -11,7 +11,8 @@ from retroracer.errors import UserError
 EXAMPLES = """examples:
   python -m retroracer bench
   python -m retroracer bench --quick --json bench.json
-  python -m retroracer bench --pixels"""
+  python -m retroracer bench --pixels
+  python -m retroracer bench --learning"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +31,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--pixels", action="store_true", help="measure CarRacing-v3 beside Gymnasium's own instead"
     )
+    parser.add_argument(
+        "--learning", action="store_true", help="measure updates beside Stable-Baselines3's SAC"
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,6 +48,11 @@ def run(args: argparse.Namespace) -> int:
     if args.repeats < 1:
         raise UserError(f"bench: --repeats must be at least 1, not {args.repeats}")
     sys.path.insert(0, str(folder))
+    if args.learning:
+        from benchmarks.bench_learning import main as measure_learning
+
+        measure_learning(args.repeats, args.quick, args.json)
+        return 0
     if args.pixels:
         from benchmarks.bench_carracing import main
     else:
