@@ -22,20 +22,15 @@ _OF_PIXELS = dict.fromkeys(("episodes", "env", "processes", "fps", "run_folder",
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what concerns drivers of CarRacing alone."""
-    group = parser.add_argument_group("drivers of CarRacing-v3 (models of train-pixels)")
+    group = parser.add_argument_group(
+        "drivers of CarRacing-v3 (models of train-pixels)",
+        "--seed, --json, --gif, --mp4 and --plot (the training curve) are for them too.",
+    )
     group.add_argument("--episodes", type=int, metavar="N", help="seeds driven (default 100)")
     group.add_argument(
         "--env", choices=("stock", "fast"), help="default: stock, the one scores are told of"
     )
     group.add_argument("--processes", type=int, metavar="P", help="default: one a core")
-    shared = (
-        ("--gif", "film the first seed"),
-        ("--mp4", "the same, needs PyAV"),
-        ("--plot", "draw the run's training curve"),
-    )
-    for option, what in shared:
-        if option not in parser._option_string_actions:
-            group.add_argument(option, type=Path, metavar="FILE", help=what)
     group.add_argument("--fps", type=int, metavar="N", help="of --gif and --mp4 (default 25)")
     group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
     group.add_argument("--smooth-alpha", type=float, metavar="A", help="share of the last action")

@@ -1,6 +1,6 @@
 """A drive as a film: GIF, or MP4 where PyAV is installed.
 
-Owns recording an episode's pictures and writing them. The pictures are Gymnasium's own.
+Owns driving for the camera (``carracing.recorder``) and the files.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from retroracer.atomic import replacing
-from retroracer.carracing.pipeline import STOCK_ID, Pipeline, wrapped
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.carracing.recorder import recording
 from retroracer.errors import UserError
 from retroracer.training.pixel_evaluate import Act
 
@@ -21,23 +21,6 @@ GIF_SIZE = (300, 200)
 """Pixels; a whole lap at twice that would be some 30 MB."""
 
 Picture = npt.NDArray[np.uint8]
-
-
-class Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Keeps the picture of every n-th frame; sits below the wrappers that repeat actions."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], every: int) -> None:
-        super().__init__(env)
-        self.pictures: list[Picture] = []
-        self._every, self._frame = every, 0
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and keep the picture if it is its turn."""
-        result = self.env.step(action)
-        if self._frame % self._every == 0:
-            self.pictures.append(np.asarray(self.env.render()))
-        self._frame += 1
-        return result
 
 
 def film(act: Act, pipeline: Pipeline, seed: int, fps: int) -> list[Picture]:
@@ -49,15 +32,14 @@ def film(act: Act, pipeline: Pipeline, seed: int, fps: int) -> list[Picture]:
         seed: of the track.
         fps: pictures a second of driving: 50, or a divisor of it, or the nearest below.
     """
-    recorder = Recorder(gymnasium.make(STOCK_ID, render_mode="rgb_array"), max(1, 50 // fps))
-    env = wrapped(recorder, pipeline, training=False)
+    env, pictures = recording(pipeline, max(1, 50 // fps))
     obs, _ = env.reset(seed=seed)
     over = False
     while not over:
         obs, _, terminated, truncated, _ = env.step(act(obs[None])[0])
         over = terminated or truncated
     env.close()
-    return recorder.pictures
+    return pictures
 
 
 def write_gif(path: Path, pictures: list[Picture], fps: int) -> None:
