@@ -7,7 +7,7 @@ from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
 from retroracer.track.generate import random_tracks
 from retroracer.training.evaluate import LAPS, Entry, LapTrace, Report, Result, evaluate
-from retroracer.training.lap_picture import draw_lap
+from retroracer.training.lap_plot import plot_laps
 from tests.training.drivers import path_follower
 
 
@@ -98,6 +98,26 @@ def test_a_lap_is_drawn_along_the_road(tracks, tmp_path):
     assert len(points) == pytest.approx(report.results[0].lap_time_s / 0.05, abs=2)
     gap = np.hypot(*(points[:, None, :2] - tracks[0].xy[None]).T).min(axis=0)
     assert gap.max() < 15.0
-    draw_lap(tmp_path / "lap.png", tracks[0], trace, report)
-    picture = np.asarray(Image.open(tmp_path / "lap.png").convert("RGB"))
+    plot_laps(tmp_path / "lap.png", tracks[0], None, [(report, trace)])
+    with Image.open(tmp_path / "lap.png") as image:
+        picture = np.asarray(image.convert("RGB"))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_sectors_of_a_lap_add_up_to_it(reports):
+    for result in reports[1].results:
+        assert sum(result.sector_times_s) == pytest.approx(result.lap_time_s, abs=1e-9)
+    assert reports[2].results[0].sector_times_s == ()
+
+
+def test_actions_come_late_by_the_latency_asked_for(tracks):
+    """A driver that goes flat out at once gets away one control step later with each step."""
+    speeds = []
+    for latency in (0, 1, 3):
+        seen = []
+        evaluate(
+            [entry(flat_out)], tracks[:1], lambda race, to=seen: to.append(race.vx[0]), latency
+        )
+        speeds.append(np.array(seen[:40]))
+    np.testing.assert_array_equal(speeds[1][1:], speeds[0][:-1])
+    np.testing.assert_array_equal(speeds[2][3:], speeds[0][:-3])
