@@ -55,6 +55,7 @@ class RunSettings:
         memory: transitions kept for replay.
         warm_up: steps driven before the first update, at random or by the parent.
         evaluate_every: seconds between evaluations.
+        save_every: least seconds between saves of what the run needs to go on.
         evaluate_on: unseen random tracks to evaluate on (with ``track``, those alone).
         episode: seconds after which an episode is cut.
         final_rate: share of the learning rate that is left at the end of the budget; it falls
@@ -86,6 +87,7 @@ class RunSettings:
     memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
     warm_up: Annotated[int, Range(low=0)] = 10_000
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
+    save_every: Annotated[float, Range(low=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
     episode: Annotated[float, Range(low=1)] = 12.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
@@ -139,6 +141,8 @@ FINE_TUNING = RunSettings(
         power=(0.97, 1.03),
     ),
     lessons=Lessons(start=0.0, grip=0.9),
+    evaluate_every=10.0,
+    caution=3.0,
 )
 """What makes a specialist of a generalist: its track, a lower rate, its own experience, and a
 little of the generalist's variety, so that it does not learn one lap by heart."""

@@ -102,6 +102,7 @@ class _Run:
         self.brake = 1.0  # factor on the learning rate
         self.recoveries = 0
         self.before = 0.0  # seconds of earlier sessions
+        self.saved = -math.inf  # when the state was last saved [s]
         self.started = time.monotonic()
 
     @property
@@ -180,7 +181,8 @@ class _Run:
                 if self.keep:
                     path = self.folder.checkpoint(learner.steps)
                     self.course.save(learner, path, judgement.report, self.seconds)
-                self._save()
+                if over or self.seconds >= self.saved + settings.save_every:
+                    self._save()
                 next_judging = self.seconds + settings.evaluate_every
             if over or stop.requested:
                 return
@@ -220,6 +222,7 @@ class _Run:
             "recoveries": self.recoveries,
         }
         self.folder.save(self.learner.state(), facts)
+        self.saved = self.seconds
 
     def _restore(self) -> None:
         state, facts = self.folder.load()

@@ -106,11 +106,12 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
         start=FINE_TUNING,
     )
     out = tmp_path / "special.zip"
-    train(settings, out)
+    outcome = train(settings, out)
     assert rates and set(rates) == {1e-4}
     facts, parent = read_facts(out), read_facts(base)
     assert facts.parent == str(base) and facts.tracks == (str(track),)
-    assert facts.steps > parent.steps and facts.updates > parent.updates
+    assert outcome.steps > parent.steps  # it drove; the model is the parent's until it is beaten
+    assert facts.updates >= parent.updates
 
 
 def _page(folder: Path) -> Path:
@@ -147,7 +148,7 @@ class KilledError(Exception):
 def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = dataclasses.replace(TINY, steps=1500, evaluate_every=1e-3, cars=6)
+    settings = dataclasses.replace(TINY, steps=1500, evaluate_every=1e-3, save_every=0, cars=6)
     train(settings, tmp_path / "whole.zip", tmp_path / "whole")
     folder, out = tmp_path / "run", tmp_path / "parts.zip"
     for kill_at in (40, 35):
@@ -235,7 +236,7 @@ def test_a_run_without_an_end_is_refused() -> None:
 
 def _train(out: Path, runs: Path, *more: str) -> list[str]:
     sets = ["cars=8", "hidden=[32, 32]", "memory=5000", "warm_up=200", "sac.batch_size=32"]
-    sets += ["evaluate_on=2", "evaluate_every=2", "lessons.share=0"]
+    sets += ["evaluate_on=2", "evaluate_every=2", "save_every=0", "lessons.share=0"]
     command = [sys.executable, "train_base.py", "--minutes", "5", "--out", str(out)]
     return command + ["--runs", str(runs), *(x for s in sets for x in ("--set", s)), *more]
 
