@@ -22,6 +22,7 @@ from retroracer.errors import UserError
 COMMANDS: dict[str, tuple[str, str]] = {
     "train-base": ("retroracer.cli.train", "train a driver on endless random tracks"),
     "fine-tune": ("retroracer.cli.train", "make a driver a specialist of one track"),
+    "train-pixels": ("retroracer.cli.train_pixels", "train a driver of CarRacing-v3 from pixels"),
     "play": ("retroracer.cli.play", "race against a trained driver"),
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "limit": ("retroracer.cli.limit", "compute the fastest lap physics allows"),
@@ -30,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, one line of help), in the order a newcomer meets them."""
 
-SIMULATING = {"train-base", "fine-tune", "play", "evaluate", "bench"}
+SIMULATING = {"train-base", "fine-tune", "train-pixels", "play", "evaluate", "bench"}
 """Commands that run the simulator, which is compiled on its first use."""
 
 MISTAKE = 2

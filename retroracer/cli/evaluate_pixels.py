@@ -148,7 +148,7 @@ def _print(reports: list[PixelReport]) -> None:
             report.algorithm,
             *(f"{s[n]:.1f}" for n in ("mean", "std", "min", "p10")),
             f"{s['finished']}/{s['episodes']}",
-            f"{s['frames']:.0f}",
+            f"{s['mean_frames']:.0f}",
             f"{s['speed']:.1f} m/s",
         )
     Console().print(table)

@@ -91,7 +91,7 @@ def summary(episodes: Sequence[Episode]) -> dict[str, Any]:
         "median": float(np.median(rewards)),
         "max": float(rewards.max()),
         "finished": sum(e.finished for e in episodes),
-        "frames": float(np.mean([e.frames for e in episodes])),
+        "mean_frames": float(np.mean([e.frames for e in episodes])),
         "speed": float(np.mean([e.speed for e in episodes])),
     }
 

@@ -62,7 +62,7 @@ class RunFolder:
         """Whether a run stopped here before its end."""
         return (self.path / "state.npz").is_file()
 
-    def begin(self, settings: RunSettings) -> None:
+    def begin(self, settings: Any) -> None:
         """Start a run here; a run that was here is moved aside (``next_aside``).
 
         Raises:
@@ -132,7 +132,7 @@ class RunFolder:
         return self.checkpoints / f"{steps:012d}.zip"
 
 
-def goes_on(before: RunSettings, now: RunSettings) -> bool:
+def goes_on(before: Any, now: Any) -> bool:
     """Whether a run with settings ``now`` is the one that stopped, its budget aside."""
     one, two = config.to_dict(before), config.to_dict(now)
     return {k: v for k, v in one.items() if k not in _BUDGET} == {

@@ -8,14 +8,10 @@ sees ``progress``.
 from __future__ import annotations
 
 import math
-import signal
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from retroracer.agents.model_file import find_model, read_facts
 from retroracer.errors import UserError
@@ -30,6 +26,7 @@ from retroracer.training.learner import Learner
 from retroracer.training.progress import Screen
 from retroracer.training.run_folder import RunFolder
 from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
+from retroracer.training.stopping import Stop, stop_requested
 from retroracer.training.tracking import Tracking
 
 MAX_RECOVERIES = 5
@@ -139,7 +136,7 @@ class _Run:
         elif self.keep:
             self.folder.begin(self.settings)
         with Tracking(self.settings.log_to, self.folder.path) as tracking, self.screen:
-            with _stop_requested() as stop:
+            with stop_requested() as stop:
                 if not resume:
                     self._judge_parent()
                     self.learner.warm_up(self.screen.warm)
@@ -161,7 +158,7 @@ class _Run:
             self.course.car,
         )
 
-    def _learn(self, stop: _Stop, tracking: Tracking) -> None:
+    def _learn(self, stop: Stop, tracking: Tracking) -> None:
         settings, learner = self.settings, self.learner
         next_judging = self.seconds + settings.evaluate_every
         while True:
@@ -236,35 +233,6 @@ class _Run:
         except (ValueError, KeyError, TypeError) as error:
             raise self.folder.unfit(str(error)) from None
         self.good = self.learner.weights()
-
-
-class _Stop:
-    """Whether Ctrl+C has been pressed."""
-
-    requested = False
-
-
-@contextmanager
-def _stop_requested() -> Iterator[_Stop]:
-    """Turn the first Ctrl+C (or a polite kill) into a request; a second one stops at once."""
-    stop = _Stop()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.requested:
-            raise KeyboardInterrupt
-        stop.requested = True
-
-    earlier = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            earlier[number] = signal.signal(number, ask)
-        except ValueError:  # not in the main thread: whoever owns it decides
-            break
-    try:
-        yield stop
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
 
 
 def _car(settings: RunSettings) -> Car:

@@ -1,0 +1,1 @@
+"""Training drivers of CarRacing from pixels: SAC, SAC with DrQ, PPO, DQN."""
