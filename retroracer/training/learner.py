@@ -49,6 +49,7 @@ class Learner:
             the driver that is judged and kept. Single weights swing from update to update.
         steps: control steps of all cars together, a parent's included.
         tally: of the episodes that ended lately.
+        ready: True once lessons have begun.
     """
 
     def __init__(self, settings: RunSettings, car: Car, tracks: list[Track] | None) -> None:
@@ -80,6 +81,7 @@ class Learner:
         )
         self.average = fused.actor.flat.clone()
         self.tally = Tally()
+        self.ready = False
         self._returns = np.zeros(settings.cars)
 
     @property
@@ -136,20 +138,22 @@ class Learner:
         self.model.num_timesteps += batch.n
         self.obs = obs
 
-    def learn(self, rate: float, with_lessons: bool = True) -> dict[str, float]:
+    def learn(self, rate: float, share: float) -> dict[str, float]:
         """A round of updates.
 
         Args:
             rate: the learning rate.
-            with_lessons: whether part of every batch is lessons, if there are any.
+            share: of the run's budget that is used up.
 
         Returns:
             Means over them, by name (``FastSAC.study``).
         """
         sac = self.settings.sac
         count = sac.gradient_steps if sac.gradient_steps > 0 else sac.train_freq * self.batch.n
-        lessons = self.lessons if with_lessons else None
-        taught = round(self.settings.lessons.share * sac.batch_size) if lessons else 0
+        wanted = self.settings.lessons
+        self.ready = self.ready or share >= wanted.latest or self.tally.survived >= wanted.ready
+        lessons = self.lessons if self.ready else None
+        taught = round(wanted.share * sac.batch_size) if lessons else 0
         batches = self.memory.sample(count, sac.batch_size - taught, sac.gamma, sac.n_steps)
         if lessons and taught:
             shown = lessons.sample(count, taught, sac.gamma, sac.n_steps)
@@ -188,6 +192,8 @@ class Learner:
             "steps": self.model.num_timesteps,
             "updates": self.model._n_updates,
             "batch": self.batch.state_facts(),
+            "ready": self.ready,
+            "tally": self.tally.state(),
         }
         state: dict[str, np.ndarray[Any, Any]] = {
             "learner": np.frombuffer(json.dumps(plain).encode(), np.uint8),
@@ -220,6 +226,8 @@ class Learner:
         plain = json.loads(bytes(state["learner"]).decode())
         self.model.num_timesteps = int(plain["steps"])
         self.model._n_updates = int(plain["updates"])
+        self.ready = bool(plain["ready"])
+        self.tally.restore(plain["tally"])
         self.memory.restore(_part(state, "memory"))
         self.batch.restore(plain["batch"], _part(state, "batch"))
         self.obs = state["obs"]

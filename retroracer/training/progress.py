@@ -47,6 +47,21 @@ class Tally:
             )
         )
 
+    @property
+    def survived(self) -> float:
+        """Share of the episodes driven to their end; 0 until as many are known as are kept."""
+        full = len(self._episodes) == self._episodes.maxlen
+        return self.means()["survived"] if full else 0.0
+
+    def state(self) -> list[tuple[float, float, float, float]]:
+        """The episodes counted, as plain data."""
+        return list(self._episodes)
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Count those that ``state`` returned."""
+        self._episodes.clear()
+        self._episodes.extend((a, b, c, d) for a, b, c, d in state)
+
     def means(self) -> dict[str, float]:
         """By name; empty before the first episode has ended."""
         if not self._episodes:

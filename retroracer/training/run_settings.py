@@ -19,8 +19,9 @@ class Lessons:
 
     Attributes:
         share: of every batch of updates; 0 = none at all.
-        start: share of the budget after which they begin: who cannot drive yet learns staying
-            on the road sooner without them.
+        ready: share of its episodes that a learner must drive to their end before lessons
+            begin: who cannot drive yet learns to stay on the road sooner without them.
+        latest: share of the budget after which they begin anyhow.
         steps: transitions gathered.
         tracks: random tracks they are given on (a specialist's: its own).
         grip: share of the car's grip the lines are solved for.
@@ -30,7 +31,8 @@ class Lessons:
     """
 
     share: Annotated[float, Range(low=0, high=0.9)] = 0.25
-    start: Annotated[float, Range(low=0, high=1)] = 0.25
+    ready: Annotated[float, Range(low=0, high=1)] = 0.95
+    latest: Annotated[float, Range(low=0, high=1)] = 0.5
     steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
     tracks: Annotated[int, Range(low=1, high=1000)] = 48
     grip: Annotated[float, Range(above=0, high=1)] = 0.85
@@ -140,7 +142,7 @@ FINE_TUNING = RunSettings(
         mass=(0.98, 1.02),
         power=(0.97, 1.03),
     ),
-    lessons=Lessons(start=0.0, grip=0.9),
+    lessons=Lessons(latest=0.0, grip=0.9),
     evaluate_every=10.0,
     caution=3.0,
 )

@@ -164,7 +164,7 @@ class _Run:
         while True:
             learner.drive()
             learner.model.target_entropy = self.entropy
-            losses = learner.learn(self.rate, self.share >= settings.lessons.start)
+            losses = learner.learn(self.rate, self.share)
             trouble = self.watch.trouble(losses)
             if trouble is not None:
                 self._recover(trouble)
