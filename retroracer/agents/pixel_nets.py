@@ -86,6 +86,17 @@ class PixelEncoder(BaseFeaturesExtractor):
         return self.trunk(seen.detach() if self.detached else seen)  # type: ignore[no-any-return]
 
 
+def arrange(policy: nn.Module) -> None:
+    """Lay convolutions out in memory as processors and GPUs compute them fastest.
+
+    Channels last: torch follows the weights' order. What is computed and saved means the same;
+    on one core the convolutions take about three quarters of the time.
+    """
+    for module in policy.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def policy_kwargs(algorithm: str, network: Network) -> dict[str, Any]:
     """SB3's ``policy_kwargs`` of a shape.
 

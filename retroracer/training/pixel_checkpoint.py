@@ -26,7 +26,7 @@ from retroracer import config
 from retroracer.agents.drq import DrQPolicy, DrQSAC
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import DAMAGE, FACTS_ENTRY, damaged, find_model, read_facts
-from retroracer.agents.pixel_nets import Network, network_of, policy_kwargs
+from retroracer.agents.pixel_nets import Network, arrange, network_of, policy_kwargs
 from retroracer.carracing.pipeline import Pipeline, make
 from retroracer.errors import UserError
 from retroracer.training.checkpoint import read_states, write_zip
@@ -56,7 +56,9 @@ def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
     """
     kind, policy = KINDS[algorithm]
     kwargs = policy_kwargs(algorithm, network) | arguments.pop("policy_kwargs", {})
-    return kind(policy, env, policy_kwargs=kwargs, **arguments)
+    model = kind(policy, env, policy_kwargs=kwargs, **arguments)
+    arrange(model.policy)
+    return model
 
 
 def save(
@@ -207,6 +209,7 @@ def load_driver(name_or_path: str | Path) -> PixelDriver:
     policy = KINDS[records.facts.algorithm][1](
         seen, actions, lambda _: 0.0, **policy_kwargs(records.facts.algorithm, records.network)
     )
+    arrange(policy)
     put_weights(policy, weights, path)
     policy.set_training_mode(False)
     return PixelDriver(policy, records, path.stem)

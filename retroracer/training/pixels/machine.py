@@ -19,9 +19,9 @@ from retroracer.carracing.vector import cores
 from retroracer.errors import UserError
 from retroracer.training.pixels.settings import PixelRun
 
-PROGRAM = 650_000_000
+PROGRAM = 1_000_000_000
 """Bytes of this program with torch loaded and the envs' picture code compiled."""
-WORKER = 160_000_000
+WORKER = 110_000_000
 """Bytes of a process of envs that it shares with nobody."""
 CUDA = 700_000_000
 """Bytes of a GPU that CUDA and cuDNN take for themselves."""
