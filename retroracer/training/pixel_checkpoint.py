@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3 import DQN, PPO, SAC
-from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.sac.policies import SACPolicy
 
@@ -37,7 +37,7 @@ LAYOUT = "carracing-pixels-1"
 KINDS: dict[str, tuple[Any, Any]] = {
     "SAC": (SAC, SACPolicy),
     "SAC+DrQ": (DrQSAC, DrQPolicy),
-    "PPO": (PPO, ActorCriticPolicy),
+    "PPO": (PPO, ActorCriticCnnPolicy),  # the plain one warns against GPUs
     "DQN": (DQN, DQNPolicy),
 }
 """Algorithm -> its SB3 class and policy."""
@@ -81,6 +81,7 @@ def save(
         ValueError: if the model is of another kind.
     """
     names = [n for n, (kind, policy) in KINDS.items() if type(model.policy) is policy]
+    names += ["PPO"] if isinstance(model.policy, ActorCriticPolicy) else []
     if not names:
         raise ValueError(f"a {type(model.policy).__name__} is no driver of this kind")
     facts = dataclasses.replace(
