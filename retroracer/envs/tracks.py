@@ -59,7 +59,7 @@ class TrackPool:
         self._origins: list[dict[str, Any]] = []
         if tracks is None:
             size = min(max(MIN_POOL, n_cars), MAX_POOL)
-            self._origins = [rng.bit_generator.state] * size
+            self._origins = [dict(rng.bit_generator.state)] * size
             self.tracks = [self._varied(random_track(rng), rng)] * size
         else:
             self.tracks = [self._widened(t, rng) for t in tracks]
@@ -116,7 +116,7 @@ class TrackPool:
 
     def _renew(self, slot: int, rng: np.random.Generator) -> None:
         self._own[slot] = True
-        self._origins[slot] = rng.bit_generator.state
+        self._origins[slot] = dict(rng.bit_generator.state)
         self.tracks[slot] = self._varied(random_track(rng), rng)
         put(self.bank, slot, self.tracks[slot])
 
