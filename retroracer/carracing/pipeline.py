@@ -113,5 +113,7 @@ def make(settings: Pipeline, training: bool = False, env_id: str = ENV_ID, **opt
         env_id: the fast env, or ``STOCK_ID``.
         options: of the env, as ``gymnasium.make`` takes them.
     """
+    from retroracer.carracing import stock  # noqa: F401  Box2D is loaded its way, or told of
+
     env = gymnasium.make(env_id, disable_env_checker=True, **options)
     return wrapped(env, settings, training)

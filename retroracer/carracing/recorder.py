@@ -40,5 +40,7 @@ def recording(pipeline: Pipeline, every: int) -> tuple[Any, list[Picture]]:
         pipeline: the wrappers.
         every: frames from one picture (400, 600, 3) to the next.
     """
+    from retroracer.carracing import stock  # noqa: F401  Box2D is loaded its way, or told of
+
     recorder = Recorder(gymnasium.make(STOCK_ID, render_mode="rgb_array"), every)
     return wrapped(recorder, pipeline, training=False), recorder.pictures

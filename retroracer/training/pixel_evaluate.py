@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -152,6 +153,7 @@ def _get_ready(path: Path, pipeline: Pipeline) -> None:
 
     from retroracer.training.pixel_checkpoint import load_driver
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that asked
     torch.set_num_threads(1)
     _mine = load_driver(path).act, pipeline
 

@@ -1,0 +1,1 @@
+"""CarRacing from pixels, taught: an expert that knows the true state shows a network what to do."""

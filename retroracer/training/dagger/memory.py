@@ -1,0 +1,102 @@
+"""Frames of many drives, kept once each, and stacks of them put together when they are drawn.
+
+Owns: the arrays, the batches, and the file of a round's drives. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.atomic import replacing
+from retroracer.errors import UserError
+from retroracer.training.dagger.drives import Drive
+
+N_ACTIONS = 2
+
+
+@dataclass
+class Batch:
+    """What a lesson is made of: stacks (B, stack, size, size) uint8, actions, states."""
+
+    pictures: npt.NDArray[np.uint8]
+    actions: npt.NDArray[np.float32]
+    state: npt.NDArray[np.float32]
+
+
+class Memory:
+    """Frames, the expert's actions and true states.
+
+    Args:
+        capacity: frames there is room for; memory is taken as it fills.
+        size: side of a frame.
+        stack: frames seen at once.
+        n_state: numbers of a state.
+
+    Attributes:
+        used: frames in it.
+    """
+
+    def __init__(self, capacity: int, size: int, stack: int, n_state: int) -> None:
+        self.capacity, self.used = capacity, 0
+        self._frames = np.empty((capacity, size, size), np.uint8)
+        self._labels = np.empty((capacity, N_ACTIONS + n_state), np.float32)
+        self._first = np.empty(capacity, np.int64)
+        self._back = np.arange(stack - 1, -1, -1)
+
+    def add(self, drives: Sequence[Drive]) -> None:
+        """Keep drives; those that there is no room for any more are left out."""
+        for drive in drives:
+            begin, end = self.used, self.used + len(drive.frames)
+            if end > self.capacity:
+                return
+            self._frames[begin:end] = drive.frames
+            self._labels[begin:end, :N_ACTIONS] = drive.actions
+            self._labels[begin:end, N_ACTIONS:] = drive.state
+            self._first[begin:end] = begin
+            self.used = end
+
+    def draw(self, rows: npt.NDArray[np.int64]) -> Batch:
+        """The stacks that end at ``rows``; before a drive's first frame stands that frame."""
+        places = np.maximum(rows[:, None] - self._back, self._first[rows, None])
+        labels = self._labels[rows]
+        return Batch(self._frames[places], labels[:, :N_ACTIONS], labels[:, N_ACTIONS:])
+
+
+def write_drives(path: Path, drives: Sequence[Drive]) -> None:
+    """Keep a round's drives on disk, whole or not at all."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            frames=np.concatenate([d.frames for d in drives]),
+            actions=np.concatenate([d.actions for d in drives]),
+            state=np.concatenate([d.state for d in drives]),
+            lengths=[len(d.frames) for d in drives],
+            rewards=[d.reward for d in drives],
+            finished=[d.finished for d in drives],
+            alone=[d.alone for d in drives],
+        )
+
+
+def read_drives(path: Path) -> list[Drive]:
+    """Read what ``write_drives`` wrote.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            kept = {name: data[name] for name in data.files}
+        ends = np.cumsum(kept["lengths"])
+        facts = zip(kept["rewards"], kept["finished"], kept["alone"], strict=True)
+        pieces = [np.split(kept[n], ends[:-1]) for n in ("frames", "actions", "state")]
+        return [
+            Drive(f, a, s, float(reward), bool(finished), bool(alone))
+            for f, a, s, (reward, finished, alone) in zip(*pieces, facts, strict=True)
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
