@@ -154,23 +154,25 @@ def _run(args: argparse.Namespace, start: RunSettings, out: Path) -> int:
         print(f"stopped after {minutes:.1f} minutes, all saved; the same command goes on")
     else:
         print(f"done: {outcome.steps:,} steps in {minutes:.1f} minutes; model: {outcome.path}")
-    _show(outcome, folder, settings.parent)
+    _show(outcome, folder, settings)
     track = settings.track[0] if settings.track else "monza"
     print(f"race it:     python play.py --track {track} --model {outcome.path}")
     print(f"measure it:  python -m retroracer evaluate {outcome.path} --random 200 --seed 1")
     return 0
 
 
-def _show(outcome: Outcome, folder: RunFolder, parent: str | None) -> None:
+def _show(outcome: Outcome, folder: RunFolder, settings: RunSettings) -> None:
     """Draw the run; of a specialist, print and draw its laps beside its parent's."""
     from retroracer.track.files import load_track
     from retroracer.training.run_pictures import draw_curve, draw_film
 
     pictures = [draw_curve(folder)]
-    shown = outcome.tracks[0] if parent is not None else load_track("copper_bowl")
-    if parent is not None and outcome.path.is_file():
+    shown = outcome.tracks[0] if settings.track else load_track("copper_bowl")
+    if settings.track and settings.parent is not None and outcome.path.is_file():
         from retroracer.training.comparison import compare
 
-        pictures.append(compare(parent, outcome.path, outcome.tracks, outcome.car, folder.path))
+        pictures.append(
+            compare(settings.parent, outcome.path, outcome.tracks, outcome.car, folder.path)
+        )
     pictures += draw_film(folder, shown, outcome.car) or ()
     print("pictures:   ", " ".join(str(path) for path in pictures if path is not None))

@@ -127,7 +127,7 @@ class Course:
                     seed=settings.seed,
                     car=car_facts(self.car),
                     tracks=settings.track or ("random",),
-                    parent=settings.parent,
+                    parent=Path(settings.parent).stem if settings.parent else None,
                     evaluation=evaluation,
                     notes={"control_dt": CONTROL_DT, "training_s": round(seconds, 1)},
                 ),

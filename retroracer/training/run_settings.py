@@ -21,7 +21,7 @@ class Lessons:
         share: of every batch of updates; 0 = none at all.
         ready: share of its episodes that a learner must drive to their end before lessons
             begin: who cannot drive yet learns to stay on the road sooner without them.
-        latest: share of the budget after which they begin anyhow.
+        latest: share of the budget after which they begin anyhow; 1 = never.
         steps: transitions gathered.
         tracks: random tracks they are given on (a specialist's: its own).
         grip: share of the car's grip the lines are solved for.
@@ -32,7 +32,7 @@ class Lessons:
 
     share: Annotated[float, Range(low=0, high=0.9)] = 0.25
     ready: Annotated[float, Range(low=0, high=1)] = 0.95
-    latest: Annotated[float, Range(low=0, high=1)] = 0.5
+    latest: Annotated[float, Range(low=0, high=1)] = 1.0
     steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
     tracks: Annotated[int, Range(low=1, high=1000)] = 48
     grip: Annotated[float, Range(above=0, high=1)] = 0.85

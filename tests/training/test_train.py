@@ -109,7 +109,7 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
     outcome = train(settings, out)
     assert rates and set(rates) == {1e-4}
     facts, parent = read_facts(out), read_facts(base)
-    assert facts.parent == str(base) and facts.tracks == (str(track),)
+    assert facts.parent == base.stem and facts.tracks == (str(track),)
     assert outcome.steps > parent.steps  # it drove; the model is the parent's until it is beaten
     assert facts.updates >= parent.updates
 
