@@ -21,7 +21,8 @@ The observation, 22 numbers, each scaled to about one and clipped to +-LIMIT:
 10  previous_throttle    1                          last action
 11  curvature_1..6       root(10 m * |mean|)        mean curvature of six stretches ahead, left +
 17  bend_1..3            root(10 m * rms)           root mean square curvature of three further
-                                                    stretches: a chicane does not cancel out
+                                                    stretches, with the sign of their whole turn:
+                                                    a chicane does not cancel out
 20  width_near           / 12 m                     width of the road a fifth of the way ahead
 21  width_far            / 12 m                     and three fifths of it
 ==  ===================  =========================  =======================================
@@ -43,7 +44,7 @@ from retroracer.physics.block import LANES
 from retroracer.physics.car import MU
 from retroracer.track import bank as b
 
-LAYOUT = "road-22.1"
+LAYOUT = "road-22.2"
 """Id of this observation; a model remembers the one it was trained on."""
 
 N_OBS = 22
@@ -183,7 +184,7 @@ def find_cells(w, j):  # type: ignore[no-untyped-def]
 def fetch_way(w, j, bank, first):  # type: ignore[no-untyped-def]
     """Read the bank at the cells found; nothing else, so that many reads are under way at once."""
     way = bank.way
-    for k in range(1, N_NEAR + 1):
+    for k in range(1, len(AHEAD)):
         here = first + int(w[(ROWS + k) * LANES + j])
         w[(HEADING_FROM + k) * LANES + j] = way[here, b.HEADING]
         w[(HEADING_TO + k) * LANES + j] = way[here + 1, b.HEADING]
@@ -216,15 +217,20 @@ def see_self(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def see_near(w, j, k):  # type: ignore[no-untyped-def]
-    """Mean curvature of near stretch ``k``, which ends at point k + 1."""
+def see_turn(w, j, k):  # type: ignore[no-untyped-def]
+    """By how much the road turns in stretch ``k``, which ends at point k + 1 [rad]."""
     heading = w[(HEADING_FROM + k + 1) * LANES + j]
     more = w[(HEADING_TO + k + 1) * LANES + j] - heading
     heading += w[(FRACS + k + 1) * LANES + j] * more
     heading += w[(LAPS + k + 1) * LANES + j] * w[LAP_TURN * LANES + j]
     w[(HEADINGS + k + 1) * LANES + j] = heading
-    turn = heading - w[(HEADINGS + k) * LANES + j]
-    mean = turn * (PER_SHARE[k] * w[REACH * LANES + j])
+    return heading - w[(HEADINGS + k) * LANES + j]
+
+
+@compiled(inline=True)
+def see_near(w, j, k):  # type: ignore[no-untyped-def]
+    """Mean curvature of near stretch ``k``."""
+    mean = see_turn(w, j, k) * (PER_SHARE[k] * w[REACH * LANES + j])
     root = math.sqrt(10.0 * abs(mean))
     w[(CURVATURES + k) * LANES + j] = clipped(root if mean >= 0.0 else -root)
 
@@ -239,10 +245,12 @@ def see_bend(w, j, k):  # type: ignore[no-untyped-def]
 
 @compiled(inline=True)
 def see_far(w, j, k):  # type: ignore[no-untyped-def]
-    """Root mean square curvature of far stretch ``k``."""
+    """Root mean square curvature of far stretch ``k``, with the sign of its turn."""
+    turn = see_turn(w, j, k)
     bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
     square = max(bend, 0.0) * (PER_SHARE[k] * w[REACH * LANES + j])
-    w[(CURVATURES + k) * LANES + j] = clipped(math.sqrt(10.0 * math.sqrt(square)))
+    root = math.sqrt(10.0 * math.sqrt(square))
+    w[(CURVATURES + k) * LANES + j] = clipped(root if turn >= 0.0 else -root)
 
 
 @compiled(inline=True)
