@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from retroracer.errors import UserError
@@ -15,7 +16,7 @@ EXAMPLES = """examples:
   python play.py --watch-run runs/base --track copper_bowl
   python play.py --track spa --watch --export lap.gif
   python play.py --edit tracks/mine.yaml
-  python play.py --env carracing --seed 3
+  python play.py --env carracing --seed 3 --model carracing
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
 keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
@@ -35,7 +36,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--track", metavar="TRACK", help="name or path (default monza)")
     parser.add_argument(
-        "--model", metavar="MODEL", help="name or path of the driver to race (default base)"
+        "--model",
+        metavar="MODEL",
+        help="name or path of whom to race or watch (default base)",
     )
     parser.add_argument("--car", metavar="CAR", help="yours: gt, kart, formula, or a path")
     parser.add_argument("--laps", type=int, metavar="N", help="default 3; 0 = no end")
@@ -86,12 +89,14 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= (1 if args.opponents is None else args.opponents) <= 3:
         raise UserError("--opponents is 0 to 3")
     size = _size(args.size) if args.size else (1280, 720)
+    # Small products that many threads share are slower, and on a busy machine late by frames.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from retroracer.game.app import App, Options
     from retroracer.game.drivers import read_script
     from retroracer.game.editor import Editor
     from retroracer.game.film import film
     from retroracer.game.garage import Setup, put_together
-    from retroracer.game.pixel_screen import PixelScreen
     from retroracer.game.settings import SettingsFile
     from retroracer.game.watch_run import RunScreen
 
@@ -133,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
     if args.env:
-        app.show(PixelScreen(app, args.seed))
+        app.carracing(args.seed, args.model or "", watch=bool(args.model))
     if args.edit is not None:
         app.show(Editor(app, args.edit))
     app.run()

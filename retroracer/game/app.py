@@ -23,6 +23,7 @@ from retroracer.game.screens import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.render.palette import DEFAULT
+from retroracer.resources import models_dir
 
 FPS = 60
 SIZE = (1280, 720)
@@ -125,6 +126,31 @@ class App:
 
         driven = self.script is not None and self.script.drives
         self.show(RaceScreen(self, setup, self.options.lights and not driven))
+
+    def carracing(self, seed: int = 0, model: str = "", watch: bool = False) -> None:
+        """Go to Gymnasium's pixel task.
+
+        Args:
+            seed: of its first track.
+            model: who can be watched there; "" = the shipped driver, if there is one.
+            watch: True if the driver begins.
+
+        Raises:
+            UserError: if the named model cannot drive it, or Box2D is missing.
+        """
+        from retroracer.game.pixel_driver import SHIPPED, load_pixel_driver
+        from retroracer.game.pixel_screen import PixelScreen
+
+        driver = None
+        if model or (models_dir() / f"{SHIPPED}.zip").is_file():
+            try:
+                driver = load_pixel_driver(model or SHIPPED)
+            except UserError as error:
+                if model:
+                    raise
+                self.tell(str(error).splitlines()[0], bad=True)
+        self.sound.quiet()
+        self.show(PixelScreen(self, seed, driver, watch))
 
     def quit(self) -> None:
         """End the game after this frame."""
@@ -264,7 +290,7 @@ class App:
             return
         for k, (text, _, bad) in enumerate(reversed(self._told)):
             wide = min(canvas.width(text) + 16, canvas.w - 240)
-            x, y = (canvas.w - wide) / 2, canvas.h - 24 - 18 * k
+            x, y = (canvas.w - wide) / 2, canvas.h - 21 - self.screen.foot - 18 * k
             canvas.panel(x, y, wide, 15, edge=DEFAULT.bad if bad else None)
             tone = DEFAULT.bad if bad else DEFAULT.text
             canvas.text(text, canvas.w / 2, y + 4, tone, anchor=0.5, width=wide - 12)

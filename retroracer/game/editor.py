@@ -73,6 +73,8 @@ class Editor:
         path: of the page.
     """
 
+    foot = 18.0
+
     def __init__(self, desk: Desk, path: Path) -> None:
         self.desk = desk
         self.page = EditPage(path)

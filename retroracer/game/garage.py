@@ -98,6 +98,18 @@ def car_of(policy: Policy) -> Car:
     return car_from(dict(facts), f"the car of {policy.name}") if facts else load_car()
 
 
+def demand_road_driver(name: str) -> None:
+    """Refuse a driver of the pixel task, which no track here can be driven by.
+
+    Raises:
+        UserError: saying where it can be watched.
+    """
+    if read_facts(name).observation_layout.startswith("carracing-"):
+        raise UserError(
+            f"{name} drives CarRacing, no track here: watch it with --env carracing --model {name}"
+        )
+
+
 def put_together(
     track: str | Path,
     model: str = "",
@@ -133,6 +145,7 @@ def put_together(
     loaded: dict[str, Policy] = {}
     for name in names:
         if name not in loaded:
+            demand_road_driver(name)
             loaded[name] = load_policy(find_model(name))
     policies = tuple(loaded[n] for n in names)
     cars = [car_of(p) for p in policies]

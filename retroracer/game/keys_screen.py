@@ -22,6 +22,8 @@ class KeysScreen:
         desk: the app.
     """
 
+    foot = 18.0
+
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.at = 0

@@ -28,8 +28,8 @@ from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.track import Track
 
 ROWS = ("RACE", "WATCH", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "STABILITY", "ABS",
-        "RACING LINE", "RECORDS", "KEYS", "QUIT")  # fmt: skip
-PLAIN = {"RACE", "WATCH", "RECORDS", "KEYS", "QUIT"}
+        "RACING LINE", "RECORDS", "CARRACING", "KEYS", "QUIT")  # fmt: skip
+PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "KEYS", "QUIT"}
 LAPS = (1, 2, 3, 5, 10, 20, 0)
 STEP = 13.0
 
@@ -40,6 +40,8 @@ class Menu:
     Args:
         desk: the app.
     """
+
+    foot = 18.0
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -149,6 +151,7 @@ class Menu:
             "QUIT": self.desk.quit,
             "KEYS": lambda: self.desk.show(KeysScreen(self.desk)),
             "RECORDS": self._records,
+            "CARRACING": self._carracing,
         }
         pages.get(row, lambda: self.start(watch=row == "WATCH"))()
 
@@ -158,6 +161,12 @@ class Menu:
             from retroracer.game.records_screen import RecordsScreen
 
             self.desk.show(RecordsScreen(self.desk, track))
+
+    def _carracing(self) -> None:
+        try:
+            self.desk.carracing()
+        except UserError as error:
+            self.desk.tell(str(error).splitlines()[0], bad=True)
 
     def start(self, watch: bool = False) -> None:
         """Go racing with what is chosen; what is wrong is told here."""

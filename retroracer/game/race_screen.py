@@ -115,6 +115,11 @@ class RaceScreen:
         """True once the results lie over the picture."""
         return self.since_over >= RESULTS_AFTER
 
+    @property
+    def foot(self) -> float:
+        """The results have key hints at the bottom, the race has none."""
+        return 26.0 if self.showing_results else 3.0
+
     def close(self) -> None:
         """Stop what runs beside the race."""
         if self.limit is not None:

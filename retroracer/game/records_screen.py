@@ -26,6 +26,8 @@ class RecordsScreen:
         track: whose laps.
     """
 
+    foot = 18.0
+
     def __init__(self, desk: Desk, track: Track) -> None:
         self.desk = desk
         self.track = track

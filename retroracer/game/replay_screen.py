@@ -66,6 +66,8 @@ class ReplayScreen:
         back: the screen to go back to; None = the menu.
     """
 
+    foot = 44.0
+
     def __init__(
         self,
         desk: Desk,

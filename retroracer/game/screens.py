@@ -17,6 +17,10 @@ from retroracer.game.sound import Sound
 class Screen(Protocol):
     """A page of the game: takes events, lets time pass, draws itself."""
 
+    @property
+    def foot(self) -> float:
+        """Height at the bottom that messages leave free: of key hints [UI pixels]."""
+
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to an event; ``action`` is what the controls made of it, or ""."""
 
@@ -49,6 +53,9 @@ class Desk(Protocol):
 
     def race(self, setup: Setup) -> None:
         """Go racing."""
+
+    def carracing(self, seed: int = 0, model: str = "", watch: bool = False) -> None:
+        """Go to Gymnasium's pixel task."""
 
     def quit(self) -> None:
         """End the game."""

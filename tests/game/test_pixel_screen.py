@@ -1,10 +1,16 @@
 """Gymnasium's pixel task by hand."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pygame
 import pytest
 
+from retroracer.agents.facts import Facts
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.game.menu import ROWS, Menu
+from retroracer.game.pixel_driver import PixelDriver
 from retroracer.game.pixel_screen import PixelScreen
 from tests.game.races import frames, game, hold, strike
 
@@ -46,7 +52,60 @@ def test_an_episode_ends_with_its_score() -> None:
     app.show(screen)
     screen.steps = 999
     frames(app, 2)
-    assert screen.over == "TIME IS UP" and screen.best is not None
+    assert screen.over == "TIME IS UP" and list(screen.best) == ["you"]
     strike(pygame.K_RETURN)
     frames(app, 1)
     assert screen.over == ""
+
+
+class FullGas:
+    """A network that wants the same whatever it sees."""
+
+    def values(self, seen: Any) -> Any:
+        """Straight on, gas."""
+        assert seen.shape == (4, 84, 84) and 0.0 <= seen.min() < seen.max() <= 1.0
+        return np.array([0.0, 1.0], np.float32)
+
+
+def gas_driver() -> PixelDriver:
+    facts = Facts(observation_layout="carracing-pixels-1", steps=0, algorithm="PPO")
+    return PixelDriver(FullGas(), facts, Pipeline(), "gas")  # type: ignore[arg-type]
+
+
+def test_a_driver_is_watched_through_its_own_eyes_and_tab_takes_the_wheel() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, 1, gas_driver(), watch=True)
+    app.show(screen)
+    strike(pygame.K_F1)
+    frames(app, 60)
+    assert screen.who == "gas" and screen.steps == pytest.approx(50, abs=1)
+    assert screen.env.car.hull.linearVelocity.length > 5.0, "nobody pressed a key, yet it drives"
+    strike(pygame.K_TAB)
+    frames(app, 30)
+    assert screen.who == "you" and screen.env.car.hull.linearVelocity.length < 0.5
+    strike(pygame.K_TAB)
+    frames(app, 2)
+    screen.steps = 999
+    frames(app, 2)
+    assert list(screen.best) == ["gas"]
+
+
+def test_without_a_driver_tab_says_so_and_you_go_on() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, 1)
+    app.show(screen)
+    strike(pygame.K_TAB)
+    frames(app, 3)
+    assert screen.who == "you" and screen.steps > 0
+
+
+def test_the_menu_leads_to_it_and_escape_back() -> None:
+    app = game(menu=True)
+    assert isinstance(app.screen, Menu)
+    app.screen.at = ROWS.index("CARRACING")
+    strike(pygame.K_RETURN)
+    frames(app, 2)
+    assert isinstance(app.screen, PixelScreen)
+    strike(pygame.K_ESCAPE)
+    frames(app, 2)
+    assert isinstance(app.screen, Menu)

@@ -1,0 +1,241 @@
+"""A driver of CarRacing at work in the game: its convolutions in NumPy, without torch.
+
+Owns inference from pictures, and the driver's place between an env that the game steps frame by
+frame and the wrappers it was trained with. The numbers are the ones training saved; a test holds
+the actions against torch's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer import config
+from retroracer.agents.facts import Facts
+from retroracer.agents.model_file import DAMAGE, damaged, find_model, read_entry, read_facts
+from retroracer.carracing.observations import PixelObservation
+from retroracer.carracing.pipeline import Pipeline, wrapped
+from retroracer.errors import UserError
+from retroracer.game.tensor_file import read_tensors
+
+LAYOUT = "carracing-pixels-1"
+"""``Facts.observation_layout`` of the drivers that can be shown."""
+
+SHIPPED = "carracing"
+"""Name of the driver that is there without being named."""
+
+STRIDES: dict[str, tuple[int, ...]] = {
+    "atari": (4, 2, 1), "drq": (2, 1, 1, 1), "slim": (2, 2, 2, 2, 1),
+}  # fmt: skip
+"""Strides by the name of the convolutions; all else is told by the weights' shapes."""
+
+WEIGHTS_ENTRY = "policy.pth"
+MAX_WEIGHTS_BYTES = 256_000_000
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+_EYES = {"PPO": "pi_features_extractor.", "DQN": "q_net.features_extractor."}
+_HIDDEN = {"PPO": "mlp_extractor.policy_net.", "DQN": "q_net.q_net."}
+_HEAD = {"PPO": "action_net", "SAC": "actor.mu", "SAC+DrQ": "actor.mu"}
+_KNOWN = ("PPO", "SAC", "SAC+DrQ", "DQN")
+
+
+class PixelNet:
+    """The actor of a driver: from a picture to its best action.
+
+    Args:
+        weights: the policy's tensors by name.
+        facts: what its model says of it.
+
+    Raises:
+        KeyError, ValueError: if they do not fit together.
+    """
+
+    def __init__(self, weights: dict[str, npt.NDArray[Any]], facts: Facts) -> None:
+        kind = facts.algorithm
+        eye = _EYES.get(kind, "actor.features_extractor.")
+        if not any(name.startswith(eye) for name in weights):
+            eye = "features_extractor."
+        strides = STRIDES[str(facts.network["convs"])]
+        convs = _in_order(weights, f"{eye}convs.")
+        if len(convs) != len(strides):
+            raise ValueError("it has another number of convolutions than it says")
+        self._convs = [(*layer, s) for layer, s in zip(convs, strides, strict=True)]
+        self._trunk = _plain(weights, f"{eye}trunk.0")
+        normed = f"{eye}trunk.1.weight" in weights
+        self._norm = _plain(weights, f"{eye}trunk.1") if normed else None
+        self._hidden = _in_order(weights, _HIDDEN.get(kind, "actor.latent_pi."))
+        head = _HEAD.get(kind)
+        self._head = _plain(weights, head) if head else self._hidden.pop()
+        self._squashes = kind.startswith("SAC")
+
+    def values(self, seen: Floats) -> Floats:
+        """What the last layer says of a picture (channels, H, W) from 0 to 1."""
+        x = seen
+        for weight, bias, stride in self._convs:
+            x = _convolved(x, weight, bias, stride)
+        weight, bias = self._trunk
+        x = weight @ x.reshape(-1) + bias
+        if self._norm is None:
+            x = np.maximum(x, 0.0)
+        else:
+            gain, shift = self._norm
+            x = (x - x.mean()) / np.sqrt(x.var() + np.float32(1e-5)) * gain + shift
+            x = np.tanh(x)
+        for weight, bias in self._hidden:
+            x = np.maximum(weight @ x + bias, 0.0)
+        weight, bias = self._head
+        out: Floats = weight @ x + bias
+        return np.tanh(out) if self._squashes else out
+
+
+def _plain(weights: dict[str, npt.NDArray[Any]], name: str) -> tuple[Floats, Floats]:
+    found = [np.ascontiguousarray(weights[f"{name}.{part}"], np.float32) for part in
+             ("weight", "bias")]  # fmt: skip
+    if not all(np.isfinite(a).all() for a in found):
+        raise ValueError(f"{name} is not finite")
+    return found[0], found[1]
+
+
+def _in_order(weights: dict[str, npt.NDArray[Any]], prefix: str) -> list[tuple[Floats, Floats]]:
+    """The layers whose names begin like this, by their numbers."""
+    places = {int(found[1]) for name in weights
+              if (found := re.fullmatch(re.escape(prefix) + r"(\d+)\.weight", name))}  # fmt: skip
+    return [_plain(weights, f"{prefix}{k}") for k in sorted(places)]
+
+
+def _convolved(x: Floats, weight: Floats, bias: Floats, stride: int) -> Floats:
+    """A convolution without a border, and what of it is positive: (outputs, h, w)."""
+    outputs, channels, k, _ = weight.shape
+    if len(x) != channels:
+        raise ValueError("its convolutions see another number of channels")
+    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))[:, ::stride, ::stride]
+    h, w = windows.shape[1:3]
+    rows = windows.transpose(1, 2, 0, 3, 4).reshape(h * w, -1)
+    out = rows @ weight.reshape(outputs, -1).T
+    out += bias
+    np.maximum(out, 0.0, out=out)
+    return np.ascontiguousarray(out.T).reshape(outputs, h, w)
+
+
+class PixelDriver:
+    """A driver and the wrappers it sees and acts through.
+
+    Attributes:
+        name: what to call it.
+        facts: what its model says of it.
+        pipeline: its wrappers.
+    """
+
+    def __init__(self, net: PixelNet, facts: Facts, pipeline: Pipeline, name: str) -> None:
+        self._net, self.facts, self.pipeline, self.name = net, facts, pipeline, name
+
+    def act(self, seen: npt.NDArray[Any]) -> Any:
+        """The best action for what its wrappers show: numbers, or the number of a discrete one."""
+        pipeline = self.pipeline
+        if pipeline.layout == "last":
+            seen = np.moveaxis(seen, -1, 0)
+        picture: Floats = np.asarray(seen, np.float32)
+        if not pipeline.unit_floats:
+            picture = picture / np.float32(255.0)
+        values = self._net.values(picture)
+        if pipeline.actions == "discrete":
+            return int(np.argmax(values))
+        low = np.array([-1.0, 0.0, 0.0] if pipeline.actions == "stock" else [-1.0, -1.0])
+        if len(values) != len(low):
+            raise ValueError("it has another number of actions than its wrappers")
+        if self.facts.algorithm.startswith("SAC"):  # from -1..1 to the range of each
+            return (low + 0.5 * (values + 1.0) * (1.0 - low)).astype(np.float32)
+        return np.clip(values, low, 1.0).astype(np.float32)
+
+
+class AtTheWheel:
+    """A driver in an episode that the game steps one frame after the other.
+
+    Asks the wrappers' own methods what they would do in their ``step``, so that the driver sees
+    and does here what it does where it is judged.
+
+    Args:
+        driver: at the wheel.
+        env: CarRacing, with frames.
+        first: the frame the episode began with.
+
+    Attributes:
+        seen: what it was last shown.
+    """
+
+    def __init__(self, driver: PixelDriver, env: Any, first: Pixels) -> None:
+        self.driver = driver
+        layer = wrapped(env, driver.pipeline, training=False)
+        self._hands = []
+        while layer is not env:
+            if hasattr(layer, "action"):
+                self._hands.append(layer)
+            if isinstance(layer, PixelObservation):
+                self._eye = layer
+            layer = layer.env
+        self._frames = [self._eye.observation(first)] * driver.pipeline.stack
+        self._left = 0
+        self._wish: Any = None
+        self.seen: npt.NDArray[Any] = first
+
+    def inputs(self) -> npt.NDArray[Any]:
+        """Steer, gas and brake of the next frame, in the task's own sense."""
+        pipeline = self.driver.pipeline
+        if self._left == 0:
+            axis = 0 if pipeline.layout == "first" else -1
+            self.seen = np.concatenate(self._frames, axis)
+            if pipeline.unit_floats:
+                self.seen = self.seen.astype(np.float32) / np.float32(255.0)
+            self._wish = self.driver.act(self.seen)
+            self._left = pipeline.action_repeat
+        self._left -= 1
+        action = self._wish
+        for hand in self._hands:  # the outermost first, as in their steps
+            action = hand.action(action)
+        return np.asarray(action)
+
+    def note(self, frame: Pixels) -> None:
+        """Take in the frame that came of the last inputs."""
+        if self._left == 0:
+            self._frames = [*self._frames[1:], self._eye.observation(frame)]
+
+    def newest(self) -> Pixels:
+        """The newest picture it knows, (size, size, 3)."""
+        picture = self._frames[-1]
+        if self.driver.pipeline.layout == "first":
+            picture = np.moveaxis(picture, 0, -1)
+        return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+
+
+def load_pixel_driver(name_or_path: str | Path) -> PixelDriver:
+    """Load a driver of CarRacing, running nothing from its file.
+
+    Raises:
+        UserError: if it is missing, damaged, or no driver of CarRacing.
+    """
+    path = find_model(name_or_path)
+    facts = read_facts(path)
+    if facts.observation_layout != LAYOUT or facts.algorithm not in _KNOWN:
+        raise UserError(
+            f"{path} does not drive CarRacing (it is {facts.algorithm} and sees "
+            f"{facts.observation_layout!r}); name a model made by train-pixels"
+        )
+    known = {f.name for f in dataclasses.fields(Pipeline)}
+    record = {k: v for k, v in facts.pipeline.items() if k in known}
+    pipeline: Pipeline = config.from_dict(Pipeline, record, f"{path}: pipeline")
+    try:
+        weights = read_tensors(read_entry(path, WEIGHTS_ENTRY, MAX_WEIGHTS_BYTES))
+        driver = PixelDriver(PixelNet(weights, facts), facts, pipeline, path.stem)
+        side, colours = pipeline.size, 3 if pipeline.colour == "rgb" else 1
+        blank = np.zeros((colours * pipeline.stack, side, side), np.uint8)
+        driver.act(np.moveaxis(blank, 0, -1) if pipeline.layout == "last" else blank)
+    except (*DAMAGE, TypeError, IndexError, AttributeError) as error:
+        raise damaged(path, f"its network cannot be read ({error})") from None
+    return driver
