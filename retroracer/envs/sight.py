@@ -249,8 +249,8 @@ def see_far(w, j, k):  # type: ignore[no-untyped-def]
     turn = see_turn(w, j, k)
     bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
     square = max(bend, 0.0) * (PER_SHARE[k] * w[REACH * LANES + j])
-    root = math.sqrt(10.0 * math.sqrt(square))
-    w[(CURVATURES + k) * LANES + j] = clipped(root if turn >= 0.0 else -root)
+    side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
+    w[(CURVATURES + k) * LANES + j] = clipped(side * math.sqrt(10.0 * math.sqrt(square)))
 
 
 @compiled(inline=True)

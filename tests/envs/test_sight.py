@@ -83,7 +83,7 @@ def literal_observation(track: Track, race: Race, i: int, car, last) -> np.ndarr
         else:
             mean = (lap_sum(square, track, b) - lap_sum(square, track, a)) / (b - a)
             whole = lap_sum(turn, track, b) - lap_sum(turn, track, a)
-            seen.append((1.0 if whole >= 0.0 else -1.0) * np.sqrt(10.0 * np.sqrt(max(mean, 0.0))))
+            seen.append(np.sign(whole) * np.sqrt(10.0 * np.sqrt(max(mean, 0.0))))
     for share in (0.2, 0.6):
         k = min(int((s + share * reach) % track.length / track.spacing), track.n - 1)
         seen.append((track.half_width_left[k] + track.half_width_right[k]) / 12.0)
