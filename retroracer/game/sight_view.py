@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
 
 NEAR = 6
-"""Stretches of the way ahead whose curvature is seen with its sign."""
+"""Stretches of the way ahead whose mean curvature is seen; of the further ones only how much
+they bend, and which way in all."""
 
 BRAKING, COASTING = -3.0, -0.3
 """Accelerations along the fastest line [m/s^2] below which it is drawn as braking, lifting."""
 
 
 def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
-    """Points of the road ahead, rebuilt from an observation (layout road-22.1).
+    """Points of the road ahead, rebuilt from an observation (layout road-22.2).
 
     Args:
         obs: (22,) as given to the policy.
@@ -36,8 +37,8 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
         heading: of the car [rad].
 
     Returns:
-        (10, 2) world points [m]: beside the car, then the ends of the stretches; the last three,
-        whose bend has no sign, straight on.
+        (10, 2) world points [m]: beside the car, then the ends of the stretches. The last three
+        bend all the way as much as they do anywhere: right where they turn one way only.
     """
     speed, offset, error = 50.0 * float(obs[0]), 6.0 * float(obs[4]), float(obs[5])
     reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
@@ -47,7 +48,7 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
     for k in range(len(AHEAD) - 1):
         length = float(AHEAD[k + 1] - AHEAD[k]) * reach
         seen = float(obs[11 + k])
-        curvature = np.sign(seen) * seen * seen / 10.0 if k < NEAR else 0.0
+        curvature = np.sign(seen) * seen * seen / 10.0
         # A chord of the arc: half of its turn before, half after.
         way += 0.5 * curvature * length
         at = at + length * np.array([np.cos(way), np.sin(way)])
@@ -74,7 +75,7 @@ def draw_sight(
         a, b = px[k].tolist(), px[k + 1].tolist()
         if k < NEAR:
             pygame.draw.line(surface, colour, a, b, thick)
-        else:  # bend without a sign: dashes
+        else:  # less is known of these: dashes
             across = px[k] + np.linspace(0.0, 1.0, 17)[:, None] * (px[k + 1] - px[k])
             ends = across.tolist()
             for p, q in zip(ends[:-1:2], ends[1::2], strict=True):

@@ -10,7 +10,8 @@ from retroracer.game.overlays import Overlays
 from retroracer.game.session import Session
 from retroracer.game.sight_view import seen_road
 from retroracer.game.sound import LOOPS, RATE, Sound, engine_loop, noise_loop, revs
-from tests.game.races import frames, game, setup, strike
+from retroracer.track.track import even_track
+from tests.game.races import GT, frames, game, setup, strike
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,26 @@ def test_the_road_rebuilt_from_an_observation_is_the_road_ahead() -> None:
     points = seen_road(session.observation[1], x, y, heading)
     gaps = [float(np.hypot(*(race.track.xy - p).T).min()) for p in points[:7]]
     assert max(gaps) < 2.0, "the near stretches lie on the centreline"
+
+
+def bowl(turn: float) -> Session:
+    """One agent on a circle of 150 m, turning left (+1) or right (-1)."""
+    angle = turn * np.linspace(0.0, 2.0 * np.pi, 400, endpoint=False)
+    xy = 150.0 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    wide = np.full(400, 6.0)
+    track = even_track("bowl", xy, wide, wide, heading=angle + turn * np.pi / 2.0)
+    return Session(track, setup().policies, [GT], human=False)
+
+
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_far_stretches_bend_the_way_the_road_does(turn: float) -> None:
+    session = bowl(turn)
+    for _ in range(1001):
+        session.tick()
+    x, y, heading = session.seen_from[0].tolist()
+    points = seen_road(session.observation[0], x, y, heading)
+    away = np.abs(np.hypot(*points.T) - 150.0)
+    assert away.max() < 3.0, "a road of one bend is rebuilt to its far end"
 
 
 def test_pay_is_what_training_would_pay() -> None:
