@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.game.drivers import read_script
     from retroracer.game.editor import Editor
     from retroracer.game.film import film
-    from retroracer.game.garage import Setup, put_together
+    from retroracer.game.garage import Setup, put_together, why_no_driver
     from retroracer.game.settings import SettingsFile
     from retroracer.game.watch_run import RunScreen
 
@@ -120,8 +120,8 @@ def run(args: argparse.Namespace) -> int:
             assists=settings.now.assists,
         )
         if not setup.policies and args.opponents != 0:
-            note = "no models/base.zip: you drive alone; train one with 'python train_base.py'"
-            print(note)
+            note = f"you drive alone: {why_no_driver()}"
+            print(f"retroracer: {note}")
     if args.export is not None:
         if setup is None or (args.watch and not setup.policies):
             raise UserError("--export writes one lap: leave the other pages out")

@@ -15,9 +15,28 @@ from retroracer.track.geometry import Array
 
 WIDE = 122.0
 PEDALS = 50.0
-"""Height of one driver's pedals [UI pixels]."""
+"""Height of one driver's pedals [UI pixels]; where there is little room, ``LOW_PEDALS``."""
 
+LOW_PEDALS = 40.0
 PAY = 48.0 + 10 * len(REWARD_NAMES)
+CURVE = 26.0
+"""Of it, the curve of the pay, which is left out where there is little room."""
+
+LITTLE = 340.0
+"""Height of a screen [UI pixels] below which panels are drawn small."""
+
+SAID = {
+    "lateral_velocity": "side speed", "steer_angle": "wheel", "lateral_offset": "offset",
+    "heading_error": "heading", "previous_steer": "last steer", "previous_throttle": "last pedal",
+    "smoothness": "smooth",
+}  # fmt: skip
+"""What is too long for a panel, in fewer letters."""
+
+
+def said(name: str) -> str:
+    """The name of a number the agent sees, or of a term of its pay, as it is written."""
+    return SAID.get(name, name.replace("bend", "far bend").replace("curvature", "bend")
+                    .replace("_", " "))  # fmt: skip
 
 
 class AgentPanels:
@@ -45,9 +64,14 @@ class AgentPanels:
             high += PAY + 3
         return top + high
 
+    def over_map(self, height: float) -> bool:
+        """Whether what the agent sees takes the mini-map's place on a screen so high."""
+        return "sight" in self._overlays.on and height < LITTLE
+
     def draw(self, c: Canvas, row: int, top: float) -> None:
         """Draw the panels that are on; arguments as ``draw_panels``."""
         overlays = self._overlays
+        little = c.h < LITTLE
         wide, high = round((2 * WIDE + 12) * c.k), c.surface.get_height()
         step = overlays.session.ticks // (2 * N_SUBSTEPS)
         key = (step, row, c.k, wide, high, top, tuple(sorted(overlays.on)))
@@ -55,14 +79,18 @@ class AgentPanels:
             if self._plate.get_size() != (wide, high):
                 self._plate = pygame.Surface((wide, high), pygame.SRCALPHA, 32)
             self._plate.fill((0, 0, 0, 0))
-            draw_panels(Canvas(self._plate, self._palette, c.k), overlays, row, top)
+            plate = Canvas(self._plate, self._palette, c.k)
+            draw_panels(plate, overlays, row, top, little)
             self._painted = key
             self._inked = self._plate.get_bounding_rect()
         left = c.surface.get_width() - wide + self._inked.left
         c.surface.blit(self._plate, (left, self._inked.top), self._inked)
+        if little and "sight" in overlays.on:
+            seen = overlays.session.observation[row]
+            _numbers(c, seen, 6, c.h - 6 - (19 + 6 * len(OBS_NAMES)), 6)
 
 
-def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float) -> None:
+def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float, little: bool) -> None:
     """Draw those that are on, down the right side from ``top`` [UI pixels].
 
     Args:
@@ -70,32 +98,40 @@ def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float) -> None:
         overlays: what is on, and what they remember.
         row: of the agent.
         top: where there is room.
+        little: True where there is little of it; then what it sees is drawn elsewhere.
     """
     y = top
     session = overlays.session
     x = c.w - 6 - WIDE
     if "pedals" in overlays.on:
-        y += _pedals(c, overlays, session.human and row != 0, x, y) + 3
+        y += _pedals(c, overlays, session.human and row != 0, x, y, little) + 3
     if "reward" in overlays.on:
-        y += _pay(c, overlays, x, y) + 3
-    if "sight" in overlays.on:
-        high = 20.0 + 6 * len(OBS_NAMES)
+        y += _pay(c, overlays, x, y, little) + 3
+    if "sight" in overlays.on and not little:
+        high = 20.0 + 9 * len(OBS_NAMES)
         # Beside the others where there is no room below them, above the speed.
         if y + high > c.h - 66:
             x, y = x - WIDE - 4, top
-        _numbers(c, session.observation[row], x, y)
+        _numbers(c, session.observation[row], x, y, 9)
 
 
-def _numbers(c: Canvas, obs: npt.NDArray[np.float32], x: float, y: float) -> None:
-    """The observation as bars from the middle; the scale is the observation's own, +-1."""
+def _numbers(c: Canvas, obs: npt.NDArray[np.float32], x: float, y: float, step: float) -> None:
+    """The observation as bars from the middle; the scale is the observation's own, +-1.
+
+    Their names stand beside them where a ``step`` from one to the next is as high as a letter.
+    """
     p = c.palette
-    c.panel(x, y, WIDE, 19 + 6 * len(OBS_NAMES))
+    named = step >= 9
+    c.panel(x, y, WIDE, 19 + step * len(OBS_NAMES))
     c.text("SEES", x + 6, y + 5, p.text_dim)
     c.text("-1 .. 1", x + WIDE - 6, y + 5, p.text_dim, anchor=1.0)
-    middle, reach = x + WIDE / 2, WIDE / 2 - 7
+    reach = 26.0 if named else WIDE / 2 - 7
+    middle = x + WIDE - 7 - reach
     for k, value in enumerate(obs.tolist()):
-        top = y + 16 + 6 * k
-        c.rect(x + 7, top, 2 * reach, 4, shade(p.panel_edge, 0.5))
+        top = y + 16 + step * k + (2 if named else 0)
+        if named:
+            c.text(said(OBS_NAMES[k]), x + 6, top - 2, p.text_dim, width=58)
+        c.rect(middle - reach, top, 2 * reach, 4, shade(p.panel_edge, 0.5))
         share = max(-1.0, min(1.0, value))
         colour = p.bad if abs(value) >= LIMIT else (p.agent if k < 11 else p.good)
         wide = abs(share) * reach
@@ -103,32 +139,34 @@ def _numbers(c: Canvas, obs: npt.NDArray[np.float32], x: float, y: float) -> Non
         c.rect(middle, top, 0.5, 4, p.text_dim)
 
 
-def _pedals(c: Canvas, overlays: Overlays, human: bool, x: float, y: float) -> float:
+def _pedals(c: Canvas, overlays: Overlays, human: bool, x: float, y: float, little: bool) -> float:
     p = c.palette
+    each = LOW_PEDALS if little else PEDALS
+    strip = each / 2 - 9
     history = np.array(overlays.pedals) if overlays.pedals else np.zeros((1, 4))
     blocks: list[tuple[str, Array, Colour]] = [("AGENT", history[:, 0:2], p.agent)]
     if human:
         blocks.append(("YOU", history[:, 2:4], p.human))
-    high = 6.0 + PEDALS * len(blocks)
+    high = 6.0 + each * len(blocks)
     c.panel(x, y, WIDE, high)
     for b, (name, inputs, colour) in enumerate(blocks):
-        top = y + 5 + PEDALS * b
+        top = y + 5 + each * b
         c.text(name, x + 6, top, colour)
         steer, throttle = inputs[-1]
         way = "left" if steer > 0.02 else "right" if steer < -0.02 else ""
         pedal = "brake" if throttle < -0.02 else "drive" if throttle > 0.02 else "coast"
         c.text(f"{pedal} {way}", x + WIDE - 6, top, p.text_dim, anchor=1.0)
         for k, values in enumerate((inputs[:, 1], inputs[:, 0])):
-            box = (x + 6, top + 11 + 18 * k, WIDE - 12, 16.0)
+            box = (x + 6, top + 11 + (strip + 2) * k, WIDE - 12, strip)
             c.rect(*box, shade(p.panel, 0.7))
-            c.rect(box[0], box[1] + 8, box[2], 0.5, p.panel_edge)
+            c.rect(box[0], box[1] + strip / 2, box[2], 0.5, p.panel_edge)
             _spark(c, box, values, p.text if k else colour, -1.0, 1.0)
     return high
 
 
-def _pay(c: Canvas, overlays: Overlays, x: float, y: float) -> float:
+def _pay(c: Canvas, overlays: Overlays, x: float, y: float, little: bool) -> float:
     p = c.palette
-    high = PAY
+    high = PAY - CURVE if little else PAY
     c.panel(x, y, WIDE, high)
     c.text("PAY", x + 6, y + 5, p.text_dim)
     c.text("now", x + 84, y + 5, p.text_dim, anchor=1.0)
@@ -137,10 +175,12 @@ def _pay(c: Canvas, overlays: Overlays, x: float, y: float) -> float:
     for k, name in enumerate(REWARD_NAMES):
         top = y + 17 + 10 * k
         colour = p.good if now[k] > 0 else p.bad if now[k] < 0 else p.text_dim
-        c.text(name.replace("_", " "), x + 6, top, p.text, width=50)
+        c.text(said(name), x + 6, top, p.text, width=50)
         c.text(f"{now[k]:+.2f}", x + 84, top, colour, anchor=1.0)
         c.text(f"{overlays.paid[k]:+.0f}", x + WIDE - 6, top, p.text, anchor=1.0)
-    box = (x + 6, y + high - 26, WIDE - 12, 20.0)
+    if little:
+        return high
+    box = (x + 6, y + high - CURVE, WIDE - 12, 20.0)
     c.rect(*box, shade(p.panel, 0.7))
     total = np.array([t.sum() for t in overlays.pay]) if overlays.pay else np.zeros(1)
     top_ = max(1.0, float(np.abs(total).max()))

@@ -2,7 +2,7 @@
 
 Owns: the scale of what is written over the picture, and its few shapes. Everything is placed
 in UI pixels, each a whole number of screen pixels, so that letters stay crisp at any size:
-480 x 270 of them at least, 640 x 360 at 1280 x 720, 480 x 270 at 4K.
+480 x 270 of them at least, about 640 x 360 from 1280 x 720 up to 4K.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from retroracer.render.pixel_font import CAPITAL, fitted, label, text_width
 LEAST = (480, 270)
 """What every screen must fit into [UI pixels]."""
 
+ROOMY = (600, 337)
+"""What screens with more pixels than enough give: there letters are large either way."""
+
 
 def ui_scale(size: tuple[int, int]) -> int:
     """Screen pixels for a UI pixel."""
-    return max(1, min(size[0] // LEAST[0], size[1] // LEAST[1]))
+    roomy = min(size[0] // ROOMY[0], size[1] // ROOMY[1])
+    return max(1, roomy, min(size[0] // LEAST[0], size[1] // LEAST[1], 2))
 
 
 @lru_cache(maxsize=96)

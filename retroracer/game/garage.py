@@ -98,6 +98,18 @@ def car_of(policy: Policy) -> Car:
     return car_from(dict(facts), f"the car of {policy.name}") if facts else load_car()
 
 
+def why_no_driver() -> str:
+    """Why the default driver cannot be raced, in a line; "" if it can."""
+    path = models_dir() / f"{DEFAULT}.zip"
+    if not path.is_file():
+        return f"there is no models/{DEFAULT}.zip; train one with 'python train_base.py'"
+    try:
+        load_policy(path)
+    except UserError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
 def demand_road_driver(name: str) -> None:
     """Refuse a driver of the pixel task, which no track here can be driven by.
 
@@ -124,7 +136,7 @@ def put_together(
 
     Args:
         track: name or path.
-        model: name or path of the first rival, "" = the default one if there is any.
+        model: name or path of the first rival, "" = the default one, nobody if it cannot drive.
         car: yours, "" = the rival's.
         rivals: how many, at most 3; watching, at least one.
         laps: 0 = without end.
@@ -136,10 +148,11 @@ def put_together(
     """
     path = find_track(track)
     built = load_track(path)
-    if not model and (models_dir() / f"{DEFAULT}.zip").is_file():
-        model = DEFAULT
-    if not model and watch:
-        raise UserError("no driver to watch: train one with 'python train_base.py'")
+    if not model and (rivals or watch):
+        why = why_no_driver()
+        if why and watch:
+            raise UserError(f"no driver to watch: {why}")
+        model = "" if why else DEFAULT
     wanted = max(rivals, 1) if watch else rivals
     names = rivals_for(model, min(wanted, MOST_RIVALS)) if model else []
     loaded: dict[str, Policy] = {}

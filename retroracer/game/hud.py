@@ -47,6 +47,7 @@ class Hud:
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
         self.best: float | None = None
         self.speed_aside = 0.0
+        self.map_shown = True
         self.best_sectors: list[float] | None = None
 
     def draw(
@@ -70,7 +71,8 @@ class Hud:
         self._times(canvas, limit)
         self._deltas(canvas, deltas)
         self._drivers(canvas)
-        self._mini_map(canvas)
+        if self.map_shown:
+            self._mini_map(canvas)
         self._speed(canvas)
         if self.session.wrong_way(row) and self.session.finish[row] is None:
             self._wrong_way(canvas)
@@ -206,18 +208,19 @@ class Hud:
 
     def _speed(self, c: Canvas) -> None:
         s, p, i = self.session, self.palette, self.focus
-        left, top = c.w - 6 - 110 - self.speed_aside, c.h - 6 - 54
-        c.panel(left, top, 110, 54)
+        wide = 96.0 if self.speed_aside else 110.0
+        left, top = c.w - 6 - wide - self.speed_aside, c.h - 6 - 54
+        c.panel(left, top, wide, 54)
         kmh = f"{3.6 * abs(float(s.race.speed[i])):.0f}"
-        c.text(kmh, left + 72, top + 7, p.text, 3, anchor=1.0)
-        c.text("km/h", left + 77, top + 21, p.text_dim)
+        c.text(kmh, left + wide - 38, top + 7, p.text, 3, anchor=1.0)
+        c.text("km/h", left + wide - 33, top + 21, p.text_dim)
         steer, throttle = (float(v) for v in s.actions[i])
-        dark = shade(p.panel_edge, 0.62)
-        c.bar(left + 8, top + 34, 94, 4, max(throttle, 0.0), p.good, dark)
-        c.bar(left + 8, top + 40, 94, 4, max(-throttle, 0.0), p.bad, dark)
-        c.rect(left + 8, top + 46, 94, 3, dark)
-        middle = left + 8 + 47
-        reach = abs(steer) * 47
+        dark, long = shade(p.panel_edge, 0.62), wide - 16
+        c.bar(left + 8, top + 34, long, 4, max(throttle, 0.0), p.good, dark)
+        c.bar(left + 8, top + 40, long, 4, max(-throttle, 0.0), p.bad, dark)
+        c.rect(left + 8, top + 46, long, 3, dark)
+        middle = left + wide / 2
+        reach = abs(steer) * long / 2
         c.rect(middle - (reach if steer > 0 else 0), top + 46, max(reach, 1), 3, p.accent)
         c.rect(middle, top + 45, 1, 5, p.text)
 

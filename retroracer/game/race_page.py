@@ -59,6 +59,7 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
     # The speed makes room where the agent's panels reach down to it.
     low = looking and screen.panels.bottom(agent, top) > canvas.h - 62
     hud.speed_aside = 126.0 if low else 0.0
+    hud.map_shown = not (looking and screen.panels.over_map(canvas.h))
     hud.draw(canvas, screen.deltas(limit), limit.lap_time if limit else None, view.row)
     if looking:
         screen.panels.draw(canvas, agent, top)

@@ -25,6 +25,9 @@ from retroracer.track.geometry import Array
 TRANSLUCENT = 0.62
 """Opacity of a car that cannot be touched."""
 
+APART = 3.0
+"""Cars nearer to one another than this wear one name [m]."""
+
 Layer = Callable[[pygame.Surface, Camera], None]
 
 
@@ -124,6 +127,8 @@ class RaceView:
         pose: Array = session.before + share * (now - session.before)
         order = [i for i in range(race.n) if i != self.row] + [self.row]
         cars = [*ghosts]
+        tagged: list[Array] = []
+        many = race.n - session.human > 1
         for i in order:
             role: Role = "human" if session.roles[i] == "human" else "agent"
             car = car_view(
@@ -145,6 +150,11 @@ class RaceView:
                     marker=False,
                     opacity=0.9,
                 )
+            elif role == "agent" and many:
+                # Orange cars are told apart by their names; in one place one can be read.
+                apart = all(np.hypot(*(pose[i, :2] - at)) > APART for at in tagged)
+                car = replace(car, tag=session.names[i] if apart else "")
+                tagged.append(pose[i, :2])
             cars.append(car)
         x, y, heading = (float(v) for v in pose[self.row])
         speed = float(race.speed[self.row])

@@ -66,7 +66,7 @@ class ReplayScreen:
         back: the screen to go back to; None = the menu.
     """
 
-    foot = 44.0
+    foot = 54.0
 
     def __init__(
         self,
@@ -230,8 +230,9 @@ class ReplayScreen:
             if k != self.row:
                 c.text(f"{ahead:+.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
         self._pedals(c, i, speed)
-        x, base, wide = 14.0, c.h - 30, c.w - 28
-        c.panel(6, c.h - 42, c.w - 12, 36, alpha=236)
+        narrow = c.w < 600
+        x, base, wide = 14.0, c.h - (42 if narrow else 30), c.w - 28
+        c.panel(6, base - 12, c.w - 12, c.h - 6 - base + 12, alpha=236)
         self._bar = (x * c.k, base * c.k, wide * c.k, 6.0 * c.k)
         c.bar(x, base, wide, 5, self.tick / max(self.last, 1), p.accent, p.panel_edge)
         start = float(tape.floats[0, state.LAP_FINISH]) - self.track.length
@@ -241,16 +242,16 @@ class ReplayScreen:
                 c.rect(x + wide * passed[0] / self.last, base - 2, 1, 9, p.text)
         c.rect(x + wide * self.tick / max(self.last, 1) - 1, base - 3, 3, 11, p.text)
         mode = f"{'▶' if self.playing else '■'} {SPEEDS[self.speed]:g}x"
-        c.text(f"{lap_text(self.tick * PHYSICS_DT)}  {mode}", x, c.h - 19, p.text)
-        hints = [("SPACE", "play"), ("← →", "scrub"), (", .", "step"), ("↑ ↓", "speed")]
-        if c.w >= 600:
-            hints += [("TAB", "car"), ("G", "film"), ("ESC", "back")]
-        total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
-        c.hints(hints, c.w - 14 - total, c.h - 19, shadow=False)
+        c.text(f"{lap_text(self.tick * PHYSICS_DT)}  {mode}", x, base + 11, p.text)
+        keys = [[("SPACE", "play"), ("← →", "scrub"), (", .", "step"), ("↑ ↓", "speed")],
+                [("TAB", "car"), ("G", "film"), ("ESC", "back")]]  # fmt: skip
+        for k, hints in enumerate(keys if narrow else [keys[0] + keys[1]]):
+            total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
+            c.hints(hints, c.w - 14 - total, base + 11 + 13 * k, shadow=False)
 
     def _pedals(self, c: Canvas, i: int, speed: float) -> None:
         p = c.palette
-        left, top = c.w - 116, c.h - 96
+        left, top = c.w - 116, c.h - (108 if c.w < 600 else 96)
         c.panel(left, top, 110, 50)
         c.text(f"{3.6 * speed:.0f}", left + 72, top + 7, p.text, 3, anchor=1.0)
         c.text("km/h", left + 77, top + 21, p.text_dim)

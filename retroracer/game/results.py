@@ -140,8 +140,11 @@ class Results:
                 text = signed(total - first)
             c.text(text, x + 170, top, p.text, anchor=1.0)
             best = s.best[i]
-            colour = p.text if best is not None else p.text_dim
-            c.text(lap_text(best), x + 244, top, colour, anchor=1.0)
+            if best is None and self.laps[i]:  # laps there were, but none that counts
+                told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
+            else:
+                told, colour = lap_text(best), p.text if best is not None else p.text_dim
+            c.text(told, x + 244, top, colour, anchor=1.0)
             medal = medal_for(best, limit, author if i == 0 and s.human else None)
             if medal:
                 tone = MEDAL_COLOURS[medal]

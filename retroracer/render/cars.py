@@ -97,7 +97,7 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
             sign, (round(x - sign.get_width() / 2), round(y - half * 0.8 - sign.get_height()))
         )
     if car.tag:
-        k = max(1, h // 360)
+        k = max(1, round(h / 300))
         tone = mix(car.colour or role_colour(car.role, palette), palette.text, 0.4)
         # Beside the car, on its side: cars in a row leave each other's tags readable.
         at = (x + car.tag_side * 0.55 * half, y)

@@ -1,12 +1,16 @@
 """Races for the game's tests: a driver that is honest inference, a game without a screen."""
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pygame
 
 from retroracer.agents.facts import Facts
+from retroracer.agents.model_file import ACTOR_ENTRY, FACTS_ENTRY, actor_bytes
 from retroracer.agents.policy import Policy
 from retroracer.envs.task import LAYOUT, N_OBS
 from retroracer.game.app import App, Options
@@ -28,6 +32,17 @@ def follower(name: str = "follower") -> Policy:
     w[0, 1], b[1] = -6.0, 1.8
     facts = Facts(observation_layout=LAYOUT, steps=0, car=car_facts(GT))
     return Policy([(w, b)], facts, name)
+
+
+def save_driver(path: Path, **facts: Any) -> Path:
+    """A model file of the follower, as far as driving needs it; ``facts`` differ from its own."""
+    driver = follower()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with zipfile.ZipFile(part, "w") as archive:
+        archive.writestr(FACTS_ENTRY, replace(driver.facts, **facts).to_json())
+        archive.writestr(ACTOR_ENTRY, actor_bytes(driver._layers))
+    return part.rename(path)
 
 
 def setup(track: str = "copper_bowl", human: bool = True, rivals: int = 1, laps: int = 3) -> Setup:

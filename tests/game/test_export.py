@@ -14,7 +14,7 @@ from retroracer.game.export import export
 from retroracer.game.replay_screen import SPEEDS, ReplayScreen
 from retroracer.game.session import Session
 from retroracer.game.tape import Tape
-from tests.game.races import frames, game, setup, strike
+from tests.game.races import frames, game, save_driver, setup, strike
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +84,9 @@ def test_the_viewer_plays_steps_scrubs_and_slows_down(lap) -> None:  # type: ign
 
 def test_the_command_exports_the_drivers_lap(tmp_path: Path) -> None:
     path = tmp_path / "lap.gif"
-    more = ["--track", "copper_bowl", "--watch", "--export", str(path), "--seconds", "0.5"]
+    driver = str(save_driver(tmp_path / "driver.zip"))
+    more = ["--track", "copper_bowl", "--model", driver, "--watch", "--export", str(path)]
+    more += ["--seconds", "0.5"]
     done = subprocess.run(
         [sys.executable, "play.py", *more], cwd=ROOT, capture_output=True, text=True, timeout=180
     )

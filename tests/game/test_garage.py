@@ -1,16 +1,13 @@
 """Who can be raced."""
 
-import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retroracer.agents.model_file import ACTOR_ENTRY, FACTS_ENTRY, actor_bytes
 from retroracer.errors import UserError
 from retroracer.game import garage
-from retroracer.game.garage import describe, drivers, put_together, rivals_for
-from tests.game.races import follower
+from retroracer.game.garage import describe, drivers, put_together, rivals_for, why_no_driver
+from tests.game.races import save_driver
 
 
 @pytest.fixture
@@ -20,13 +17,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("base", 900, None), ("rookie", 100, None), ("pro", 800, None), ("monza", 950, None),
         ("old", 10, "another layout"),
     ):  # fmt: skip
-        driver = follower(name)
-        facts = replace(driver.facts, steps=steps, tracks=("monza",) if name == "monza" else ())
-        if layout:
-            facts = replace(facts, observation_layout=layout)
-        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
-            archive.writestr(FACTS_ENTRY, facts.to_json())
-            archive.writestr(ACTOR_ENTRY, actor_bytes(driver._layers))
+        more = {"observation_layout": layout} if layout else {}
+        tracks = ("monza",) if name == "monza" else ()
+        save_driver(tmp_path / f"{name}.zip", steps=steps, tracks=tracks, **more)
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no zip")
     monkeypatch.setattr(garage, "models_dir", lambda: tmp_path)
     monkeypatch.setattr("retroracer.agents.model_file.models_dir", lambda: tmp_path)
@@ -59,6 +52,25 @@ def test_without_any_model_you_drive_alone_and_cannot_watch(models: Path) -> Non
     assert setup.policies == () and len(setup.cars) == 1
     with pytest.raises(UserError, match="no driver to watch"):
         put_together("copper_bowl", watch=True)
+
+
+@pytest.mark.parametrize("contents", [b"PK no zip", b""])
+def test_a_default_driver_that_cannot_drive_leaves_you_alone_on_the_road(
+    models: Path, contents: bytes
+) -> None:
+    (models / "base.zip").write_bytes(contents)
+    assert put_together("copper_bowl").policies == ()
+    assert "base.zip" in why_no_driver()
+    assert put_together("copper_bowl", "rookie").names == ("rookie",)
+    with pytest.raises(UserError, match=r"no driver to watch: .*base\.zip"):
+        put_together("copper_bowl", watch=True)
+
+
+def test_a_driver_of_the_pixel_task_is_sent_there(models: Path) -> None:
+    save_driver(models / "pixels.zip", observation_layout="carracing-pixels-1")
+    assert "pixels" not in drivers()
+    with pytest.raises(UserError, match="--env carracing --model pixels"):
+        put_together("copper_bowl", "pixels")
 
 
 @pytest.mark.parametrize("name", ["broken", "old", "nobody"])

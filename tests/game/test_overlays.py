@@ -6,6 +6,7 @@ import numpy as np
 import pygame
 import pytest
 
+from retroracer.game.canvas import ui_scale
 from retroracer.game.overlays import Overlays
 from retroracer.game.session import Session
 from retroracer.game.sight_view import seen_road
@@ -141,3 +142,27 @@ def test_a_car_sounds_with_the_dummy_device_and_is_silent_without_any(
     silent.drive(30.0, 1.0, 0.0, False)
     silent.signal("red")
     silent.close()
+
+
+@pytest.mark.parametrize("size", [(960, 540), (1280, 720), (1920, 1080), (3840, 2160)])
+def test_four_cars_and_all_overlays_leave_the_car_in_sight(size: tuple[int, int]) -> None:
+    app = game(setup(rivals=3), size=size)
+    strike(pygame.K_F1, pygame.K_F2, pygame.K_F3, pygame.K_F4)
+    frames(app, 30)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    x, y = size[0] // 2, round(0.76 * size[1])
+    half = size[1] // 90
+    car = pygame.surfarray.array3d(surface)[x - half : x + half, y - half : y + half]
+    blue = (car[..., 2] > 150) & (car[..., 0] < 110)
+    assert blue.mean() > 0.1, "a panel lies over your car"
+
+
+@pytest.mark.parametrize(
+    ("size", "k"),
+    [((160, 90), 1), ((960, 540), 2), ((1280, 720), 2), ((1920, 1080), 3), ((3840, 2160), 6)],
+)
+def test_letters_grow_with_the_screen_and_leave_room_for_every_panel(
+    size: tuple[int, int], k: int
+) -> None:
+    assert ui_scale(size) == k

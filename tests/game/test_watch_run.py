@@ -1,18 +1,15 @@
 """A run's checkpoints as cars, and new ones joining."""
 
-import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pygame
 import pytest
 
-from retroracer.agents.model_file import ACTOR_ENTRY, FACTS_ENTRY, actor_bytes
 from retroracer.errors import UserError
 from retroracer.game.watch_run import RunScreen, checkpoints, run_setup, spread
 from retroracer.track.files import find_track, load_track
-from tests.game.races import follower, frames, game
+from tests.game.races import frames, game, save_driver
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +19,8 @@ def _closed() -> Iterator[None]:
 
 
 def save(folder: Path, steps: int) -> None:
-    """A checkpoint as training writes it, as far as driving needs it."""
-    driver = follower()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{steps}.part"
-    with zipfile.ZipFile(part, "w") as archive:
-        archive.writestr(FACTS_ENTRY, replace(driver.facts, steps=steps).to_json())
-        archive.writestr(ACTOR_ENTRY, actor_bytes(driver._layers))
-    part.rename(folder / f"{steps:09d}.zip")
+    """A checkpoint as training writes it."""
+    save_driver(folder / f"{steps:09d}.zip", steps=steps)
 
 
 def test_checkpoints_come_in_order_and_broken_ones_are_left_out(tmp_path: Path) -> None:
