@@ -53,7 +53,6 @@ class Ghosts:
 
     Attributes:
         best: your best lap so far, None before there is one.
-        author: the fastest lap an agent has done here in this car [s], or None.
     """
 
     def __init__(self, records: Records, session: Session, setup: Setup) -> None:
@@ -63,7 +62,6 @@ class Ghosts:
         self.best: LapCurve | None = None
         car = setup.cars[0]
         self._kind = kind_of(setup.track, car, setup.assists.named())
-        self.author = records.author(self._kind, sorted({p.name for p in setup.policies}))
         if not setup.human:
             return
         best = records.best(self._kind)
@@ -104,8 +102,6 @@ class Ghosts:
         self._records.add(
             kind, setup.track.name, car.title, done.time, done.valid, done.sectors, tape
         )
-        if driver != "you" and done.valid and kind.car == self._kind.car:
-            self.author = min(done.time, self.author or done.time)
 
     def views(self) -> list[CarView]:
         """The ghosts where they were at this time into the lap."""

@@ -1,16 +1,13 @@
 """The limit of a track and car, solved beside the game: a frame never waits for it.
 
-Owns the background process and the asking. The solver and its cache are ``laptime.limit``'s.
+Owns the asking. The solver and its cache are ``laptime.limit``'s.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from retroracer.errors import UserError
+from retroracer.game.errand import Errand
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 
@@ -21,10 +18,7 @@ if TYPE_CHECKING:
 def _solve(track: Track, car: Car) -> None:
     from retroracer.laptime.limit import limit_of
 
-    with suppress(AttributeError, OSError):
-        os.nice(10)  # the race comes first
-    with suppress(UserError):
-        limit_of(track, car)
+    limit_of(track, car)
 
 
 class LimitFinder:
@@ -39,44 +33,35 @@ class LimitFinder:
     def __init__(self, track: Track, car: Car, solve: bool = True) -> None:
         self._track, self._car = track, car
         self._found: Limit | None = None
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._errand: Errand | None = None
         self._asked = False
         self._solve = solve
 
     @property
     def working(self) -> bool:
         """True while it is being solved."""
-        return self._process is not None
+        return self._errand is not None
 
     def get(self) -> Limit | None:
         """The limit, None while it is not known (yet)."""
-        if self._found is not None or (self._asked and self._process is None):
+        if self._found is not None or (self._asked and self._errand is None):
             return self._found
         from retroracer.laptime.limit import known_limit
 
-        if self._process is not None:
-            if self._process.is_alive():
+        if self._errand is not None:
+            if self._errand.running:
                 return None
-            self._process.join()
-            self._process = None
+            self._errand = None
             self._found = known_limit(self._track, self._car)
             return self._found
         self._asked = True
         self._found = known_limit(self._track, self._car)
         if self._found is None and self._solve:
-            context = multiprocessing.get_context("spawn")
-            try:
-                self._process = context.Process(
-                    target=_solve, args=(self._track, self._car), daemon=True
-                )
-                self._process.start()
-            except OSError:
-                self._process = None  # no more processes to be had: no limit
+            self._errand = Errand(_solve, self._track, self._car)
         return self._found
 
     def close(self) -> None:
         """Stop solving."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.join()
-            self._process = None
+        if self._errand is not None:
+            self._errand.close()
+            self._errand = None

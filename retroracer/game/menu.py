@@ -12,6 +12,7 @@ from pathlib import Path
 import pygame
 
 from retroracer.errors import UserError
+from retroracer.game.author import authors
 from retroracer.game.backdrop import backdrop
 from retroracer.game.canvas import Canvas
 from retroracer.game.garage import DEFAULT, MOST_RIVALS, describe, drivers, put_together
@@ -52,6 +53,7 @@ class Menu:
         self.loaded: dict[str, Track | str] = {}
         self._limits: dict[tuple[str, str], float | None] = {}
         self._bests: dict[Kind, float | None] = {}
+        self._authors: dict[Kind, float | None] = {}
         self._rows_at: list[tuple[float, float, float, float]] = []
         now = desk.settings.now
         if now.track not in self.tracks and Path(now.track).is_file():
@@ -92,6 +94,17 @@ class Menu:
             found = self.desk.records.best(kind)
             self._bests[kind] = found[1] if found else None
         return self._bests[kind]
+
+    def author(self) -> float | None:
+        """The fastest valid lap a shipped driver has done here in this car [s]."""
+        track, now = self.track(), self.desk.settings.now
+        if isinstance(track, str):
+            return None
+        car = load_car(now.car or "gt")
+        kind = kind_of(track, car, "no assists")
+        if kind not in self._authors:
+            self._authors[kind] = self.desk.records.author(kind, authors(car))
+        return self._authors[kind]
 
     def rival(self) -> str:
         """Name of the chosen rival, "" if there is no driver at all."""
@@ -253,10 +266,13 @@ class Menu:
             ("LIMIT", lap_text(limit)),
             ("GOLD", lap_text(MEDALS[0][1] * limit if limit else None)),
             ("RUNS", way),
-            ("WIDTH", f"{(track.half_width_left + track.half_width_right).mean():.0f} m"),
+            ("AUTHOR", lap_text(self.author())),
         ]
         best = self.best()
-        facts += [("YOUR BEST", lap_text(best)), ("MEDAL", medal_for(best, limit) or "none yet")]
+        facts += [
+            ("YOUR BEST", lap_text(best)),
+            ("MEDAL", medal_for(best, limit, self.author()) or "none yet"),
+        ]
         if self.rival() and now.rivals:
             facts += [("", ""), (self.rival().upper(), describe(self.drivers[self.rival()]))][1:]
         return facts

@@ -48,7 +48,8 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
         return
     if screen.showing_results:
         screen.results.line_shown = overlays.helped
-        screen.results.draw(canvas, limit.lap_time if limit else None, screen.ghosts.author)
+        author = screen.author.get() if screen.author is not None else None
+        screen.results.draw(canvas, limit.lap_time if limit else None, author)
         return
     hud = screen.hud
     hud.best_sectors = screen.best_sectors

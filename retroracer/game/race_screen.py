@@ -13,6 +13,7 @@ import pygame
 
 from retroracer.game.agent_panels import AgentPanels
 from retroracer.game.assists import assisted
+from retroracer.game.author import AuthorFinder
 from retroracer.game.drivers import Human
 from retroracer.game.garage import Setup
 from retroracer.game.ghosts import Ghosts
@@ -57,13 +58,13 @@ class RaceScreen:
         self.back: Screen | None = None  # where Esc leads; None = the menu
         self.loop = FixedStep(PHYSICS_DT)
         self.limit: LimitFinder | None = None
+        self.author: AuthorFinder | None = None
         self.take(setup, TrackScene(setup.track), lights)
 
     def take(self, setup: Setup, scene: TrackScene, lights: bool = False) -> None:
         """Begin a race, the first one or another in its place."""
         desk = self.desk
-        if self.limit is not None:
-            self.limit.close()
+        self._stop_errands()
         self.setup = setup
         self.scene = scene
         self.session = Session(
@@ -74,6 +75,9 @@ class RaceScreen:
         self.overlays = Overlays(self.session, setup.assists.line)
         self.panels = AgentPanels(self.overlays, scene.palette)
         self.limit = LimitFinder(setup.track, setup.cars[0], solve=not desk.headless)
+        self.author = AuthorFinder(
+            desk.records, setup.track, setup.cars[0], drive=setup.human and not desk.headless
+        )
         self.loop.forget()
         self.human = Human(setup.cars[0])
         self.paused = False
@@ -122,9 +126,13 @@ class RaceScreen:
 
     def close(self) -> None:
         """Stop what runs beside the race."""
-        if self.limit is not None:
-            self.limit.close()
+        self._stop_errands()
         self.desk.sound.quiet()
+
+    def _stop_errands(self) -> None:
+        for errand in (self.limit, self.author):
+            if errand is not None:
+                errand.close()
 
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
@@ -302,6 +310,11 @@ class RaceScreen:
     def _lapped(self, done: LapDone) -> None:
         self.results.add(done)
         self.ghosts.remember(done, self.overlays.helped)
+        session = self.session
+        if session.roles[done.row] == "agent" and done.valid and self.author is not None:
+            policy = session.policies[done.row - session.human]
+            if session.cars[done.row] == session.cars[0]:
+                self.author.note(policy.name, done.time)
         if done.row != 0:
             return
         self.desk.sound.signal("lap")
@@ -329,6 +342,8 @@ class RaceScreen:
         limit = self.limit.get() if self.limit is not None else None
         if limit is not None and self.limit_curve is None:
             self.limit_curve = curve_of(limit)
+            if self.author is not None:
+                self.author.send()  # one after the other: there may be two processors only
         return limit
 
     @property

@@ -269,8 +269,21 @@ class Records:
         )
         return (int(str(rows[0][0])), float(str(rows[0][1]))) if rows else None
 
+    @property
+    def kept(self) -> bool:
+        """True if laps can be remembered."""
+        return self._open
+
+    def driven(self, kind: Kind) -> bool:
+        """Whether there is a lap of this kind, valid or not."""
+        return bool(self._rows(
+            "SELECT 1 FROM laps WHERE track=? AND car=? AND physics=? AND assists=? AND driver=?"
+            " LIMIT 1",
+            (kind.track, kind.car, kind.physics, kind.assists, kind.driver),
+        ))  # fmt: skip
+
     def author(self, kind: Kind, drivers: list[str]) -> float | None:
-        """The fastest valid lap [s] any of these drivers has done in the game."""
+        """The fastest valid lap [s] any of these drivers has done on this track, in this car."""
         marks = ",".join("?" * len(drivers))
         rows = self._rows(
             "SELECT min(time) FROM laps WHERE track=? AND car=? AND physics=? AND valid=1 AND"
