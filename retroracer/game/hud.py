@@ -202,9 +202,9 @@ class Hud:
             role: Role = "human" if s.roles[i] == "human" else "agent"
             sign = marker(role, p, (9 if i == self.focus else 7) * c.k)
             half = sign.get_width() / 2
-            c.surface.blit(
-                sign, (round(x * c.k + spots[i, 0] - half), round(y * c.k + spots[i, 1] - half))
-            )
+            # A car lost in the country stays at the edge of the map.
+            at = np.clip(spots[i], half, np.array([wide, high]) * c.k - half) - half
+            c.surface.blit(sign, (round(x * c.k + at[0]), round(y * c.k + at[1])))
 
     def _speed(self, c: Canvas) -> None:
         s, p, i = self.session, self.palette, self.focus

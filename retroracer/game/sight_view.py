@@ -113,15 +113,15 @@ def draw_limit_line(
     colours = (palette.good, palette.accent, palette.bad)
     w, h = camera.size
     inside = (px[:, 0] > -80) & (px[:, 0] < w + 80) & (px[:, 1] > -80) & (px[:, 1] < h + 80)
-    n = len(px)
-    for i in np.flatnonzero(inside).tolist():
-        j = (i + 1) % n
-        colour = colours[int(kind[i])] if braking else palette.line
-        # A dash a node: the road shows between them. Braking dashes are whole and thicker.
-        share = 1.0 if braking and kind[i] == 2 else 0.6
-        end = px[i] + share * (px[j] - px[i])
-        thick = wide + (wide // 2 if braking and kind[i] == 2 else 0)
-        pygame.draw.line(surface, colour, px[i].tolist(), end.tolist(), thick)
+    near = np.flatnonzero(inside)
+    # A dash a node: the road shows between them. Braking dashes are whole and thicker.
+    share = np.where(braking & (kind[near] == 2), 1.0, 0.6)[:, None]
+    ends = px[near] + share * (px[(near + 1) % len(px)] - px[near])
+    dashes = zip(px[near].tolist(), ends.tolist(), kind[near].tolist(), strict=True)
+    for begin, end, k in dashes:
+        colour = colours[k] if braking else palette.line
+        thick = wide + (wide // 2 if braking and k == 2 else 0)
+        pygame.draw.line(surface, colour, begin, end, thick)
 
 
 def _visible_runs(px: Array, camera: Camera) -> list[Array]:

@@ -106,22 +106,23 @@ class Effects:
         inside = (np.minimum(a, b) < (w + 9, h + 9)).all(1) & (np.maximum(a, b) > -9).all(1)
         width = max(1, round(0.24 * camera.pixels_per_metre))
         rubber, soil = shade(palette.rubber, 0.66), shade(palette.grass, 0.62)
-        marks = list(self._marks)
-        line = pygame.draw.line
+        off = [m[4] for m in self._marks]
+        line, begins, ends = pygame.draw.line, a.tolist(), b.tolist()
         for i in np.flatnonzero(inside).tolist():
-            line(surface, soil if marks[i][4] else rubber, a[i].tolist(), b[i].tolist(), width)
+            line(surface, soil if off[i] else rubber, begins[i], ends[i], width)
 
     def draw_dust(
         self, surface: pygame.Surface, camera: Camera, palette: Palette, time: float
     ) -> None:
         """Paint dust and smoke, over the cars."""
+        alive = [d for d in self._dust if 0.0 <= time - d[2] < DUST_LIFE]
+        if not alive:
+            return
         sprites = []
         w, h = camera.size
-        for x, y, born, off in self._dust:
+        places = camera.to_screen(np.array([d[:2] for d in alive])).tolist()
+        for (px, py), (_, _, born, off) in zip(places, alive, strict=True):
             age = (time - born) / DUST_LIFE
-            if not 0.0 <= age < 1.0:
-                continue
-            px, py = camera.to_screen(np.array([x, y])).tolist()
             radius = max(2, round((0.5 + 1.5 * age) * camera.pixels_per_metre))
             if -radius < px < w + radius and -radius < py < h + radius:
                 colour = mix(palette.gravel, palette.grass, 0.25) if off else (214, 212, 220)

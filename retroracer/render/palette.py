@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 from retroracer.errors import UserError
 
@@ -159,6 +160,7 @@ def shade(colour: Colour, factor: float) -> Colour:
     return (r, g, b)
 
 
+@lru_cache(maxsize=4096)
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """``a`` with the given share [0, 1] of ``b`` in it."""
     red, green, blue = (
