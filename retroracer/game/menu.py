@@ -12,15 +12,13 @@ from pathlib import Path
 import pygame
 
 from retroracer.errors import UserError
-from retroracer.game.author import authors
 from retroracer.game.backdrop import backdrop
 from retroracer.game.canvas import Canvas
 from retroracer.game.garage import DEFAULT, MOST_RIVALS, describe, drivers, put_together
-from retroracer.game.limit_line import LimitFinder
-from retroracer.game.records import Kind, kind_of
 from retroracer.game.results import MEDALS, medal_for
 from retroracer.game.screens import Desk
 from retroracer.game.track_card import draw_card
+from retroracer.game.track_times import TrackTimes
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
@@ -51,16 +49,15 @@ class Menu:
         self.drivers = drivers()
         self.cars = ["", *shipped_cars()]
         self.loaded: dict[str, Track | str] = {}
-        self._limits: dict[tuple[str, str], float | None] = {}
-        self._bests: dict[Kind, float | None] = {}
-        self._authors: dict[Kind, float | None] = {}
+        self.times = TrackTimes(desk)
         self._rows_at: list[tuple[float, float, float, float]] = []
         now = desk.settings.now
         if now.track not in self.tracks and Path(now.track).is_file():
             self.tracks.append(now.track)
 
     def close(self) -> None:
-        """Nothing runs beside the menu."""
+        """Stop what runs beside the menu."""
+        self.times.close()
 
     # Choices.
     def track(self) -> Track | str:
@@ -72,39 +69,6 @@ class Menu:
             except UserError as error:
                 self.loaded[name] = str(error)
         return self.loaded[name]
-
-    def limit(self) -> float | None:
-        """The limit of track and car if it has been solved before [s]."""
-        track, car = self.track(), self.desk.settings.now.car or "gt"
-        if isinstance(track, str):
-            return None
-        key = (track.digest, car)
-        if key not in self._limits:
-            found = LimitFinder(track, load_car(car), solve=False).get()
-            self._limits[key] = found.lap_time if found else None
-        return self._limits[key]
-
-    def best(self) -> float | None:
-        """Your best lap with what is chosen [s]."""
-        track, now = self.track(), self.desk.settings.now
-        if isinstance(track, str):
-            return None
-        kind = kind_of(track, load_car(now.car or "gt"), now.assists.named())
-        if kind not in self._bests:
-            found = self.desk.records.best(kind)
-            self._bests[kind] = found[1] if found else None
-        return self._bests[kind]
-
-    def author(self) -> float | None:
-        """The fastest valid lap a shipped driver has done here in this car [s]."""
-        track, now = self.track(), self.desk.settings.now
-        if isinstance(track, str):
-            return None
-        car = load_car(now.car or "gt")
-        kind = kind_of(track, car, "no assists")
-        if kind not in self._authors:
-            self._authors[kind] = self.desk.records.author(kind, authors(car))
-        return self._authors[kind]
 
     def rival(self) -> str:
         """Name of the chosen rival, "" if there is no driver at all."""
@@ -230,7 +194,8 @@ class Menu:
                         self.change(row, -1 if event.pos[0] < x + 0.55 * w else 1)
 
     def advance(self, elapsed: float) -> None:
-        """The menu waits."""
+        """The menu waits, and counts for how long."""
+        self.times.rest(elapsed)
 
     # Picture.
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
@@ -259,19 +224,21 @@ class Menu:
         )  # fmt: skip
 
     def _facts(self, track: Track) -> list[tuple[str, str]]:
-        limit, now = self.limit(), self.desk.settings.now
+        now = self.desk.settings.now
+        car = load_car(now.car or "gt")
+        limit, author = self.times.limit(track, car), self.times.author(track, car)
         turn = track.closing_turn
         way = "anticlockwise" if turn > 1 else "clockwise" if turn < -1 else "figure of eight"
         facts = [
             ("LIMIT", lap_text(limit)),
             ("GOLD", lap_text(MEDALS[0][1] * limit if limit else None)),
             ("RUNS", way),
-            ("AUTHOR", lap_text(self.author())),
+            ("AUTHOR", lap_text(author)),
         ]
-        best = self.best()
+        best = self.times.best(track, car, now.assists.named())
         facts += [
             ("YOUR BEST", lap_text(best)),
-            ("MEDAL", medal_for(best, limit, self.author()) or "none yet"),
+            ("MEDAL", medal_for(best, limit, author) or "none yet"),
         ]
         if self.rival() and now.rivals:
             facts += [("", ""), (self.rival().upper(), describe(self.drivers[self.rival()]))][1:]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pygame
 
+from retroracer.errors import UserError
 from retroracer.game.canvas import Canvas
 from retroracer.game.loop import FixedStep
 from retroracer.game.pixel_driver import AtTheWheel, PixelDriver
@@ -38,6 +39,9 @@ class PixelScreen:
         driver: who can be watched; None if there is none.
         watch: True if the driver begins, False if you do.
 
+    Raises:
+        UserError: if the task cannot be drawn here.
+
     Attributes:
         best: best scores on this track, yours and the driver's, by who drove.
     """
@@ -53,6 +57,13 @@ class PixelScreen:
     ) -> None:
         from retroracer.carracing.env import FastCarRacing
 
+        try:
+            pygame.font.init()
+        except (ImportError, NotImplementedError, pygame.error):
+            raise UserError(
+                "CarRacing writes its score with pygame's font module, which is missing here; "
+                "run: pip install --force-reinstall pygame-ce"
+            ) from None
         self.desk = desk
         # Drawn by Gymnasium's own painter, large; frames for a network only where one looks.
         self.env = FastCarRacing(render_mode="rgb_array", render=driver is not None)

@@ -99,6 +99,22 @@ def test_without_a_driver_tab_says_so_and_you_go_on() -> None:
     assert screen.who == "you" and screen.steps > 0
 
 
+def test_without_a_font_the_menu_says_why_it_cannot_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> None:
+        raise NotImplementedError("font module not available")
+
+    app = game(menu=True)
+    assert isinstance(app.screen, Menu)
+    app.screen.at = ROWS.index("CARRACING")
+    monkeypatch.setattr("pygame.font.init", none)
+    strike(pygame.K_RETURN)
+    frames(app, 2)
+    assert isinstance(app.screen, Menu)
+    assert any("font module" in text for text, _, _ in app._told)
+
+
 def test_the_menu_leads_to_it_and_escape_back() -> None:
     app = game(menu=True)
     assert isinstance(app.screen, Menu)
