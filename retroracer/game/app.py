@@ -28,6 +28,9 @@ from retroracer.resources import models_dir
 FPS = 60
 SIZE = (1280, 720)
 SMALLEST = (160, 90)
+UNSEEN = ("dummy", "offscreen")
+"""Video drivers without a screen."""
+
 TOLD_FOR = 4.0
 """Seconds a message is shown."""
 
@@ -175,6 +178,10 @@ class App:
             raise UserError(
                 f"cannot open a window: {error}; without a screen use --headless"
             ) from None
+        chosen = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
+        if not options.headless and not chosen and pygame.display.get_driver() in UNSEEN:
+            pygame.display.quit()  # SDL would rather play where nobody sees it than not at all
+            raise UserError("there is no screen to open a window on; without one use --headless")
         pygame.display.set_caption("RetroRacer")
         with suppress(ImportError, NotImplementedError, pygame.error):
             pygame.font.init()  # only for letters the game's own font has not

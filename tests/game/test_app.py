@@ -219,8 +219,11 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(more: tuple[str, ...], mess
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_without_a_screen_it_says_so() -> None:
-    env = dict(os.environ, SDL_VIDEODRIVER="x11", DISPLAY="")
+@pytest.mark.parametrize("driver", ["x11", ""])
+def test_without_a_screen_it_says_so(driver: str) -> None:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")
+    env = {k: v for k, v in os.environ.items() if k not in hidden}
+    env |= {"SDL_VIDEODRIVER": driver} if driver else {}
     command = [sys.executable, "play.py", "--frames", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
     assert done.returncode == 2 and "--headless" in done.stderr
