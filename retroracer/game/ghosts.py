@@ -18,6 +18,7 @@ from retroracer.game.timing import LapCurve
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView
+from retroracer.render.text import lap_text
 
 MOST = 3
 """Ghosts that race along."""
@@ -53,6 +54,7 @@ class Ghosts:
 
     Attributes:
         best: your best lap so far, None before there is one.
+        refused: why an earlier lap of yours does not race along, or "".
     """
 
     def __init__(self, records: Records, session: Session, setup: Setup) -> None:
@@ -60,14 +62,19 @@ class Ghosts:
         self._ghosts: list[tuple[Tape, Trajectory]] = []
         self._known: dict[str, tuple[int, float] | None] = {}
         self.best: LapCurve | None = None
+        self.refused = ""
         car = setup.cars[0]
         self._kind = kind_of(setup.track, car, setup.assists.named())
         if not setup.human:
             return
         best = records.best(self._kind)
         tape = records.tape(best[0]) if best else None
-        if tape is not None:
-            self.take(tape.only())
+        if tape is not None and not self.take(tape.only()):
+            self.refused = "your best lap comes to another time now: it does not race along"
+        if best is None:
+            old = [p for p in records.laps(setup.track) if p.driver == "you" and p.valid]
+            if old and old[0].stale:
+                self.refused = f"your {lap_text(old[0].time)} does not race along: {old[0].stale}"
 
     def take(self, tape: Tape) -> bool:
         """Race against a lap from now on; False if it does not come to its time any more."""

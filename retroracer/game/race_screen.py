@@ -87,6 +87,7 @@ class RaceScreen:
         self.since_over = 0.0
         self.held = 0.0
         self.ghosts = Ghosts(desk.records, self.session, setup)
+        desk.tell(self.ghosts.refused, bad=True)
         self.best: LapCurve | None = self.ghosts.best
         self.limit_curve: LapCurve | None = None
         self.best_sectors: list[float] | None = None

@@ -15,8 +15,11 @@ from retroracer.game.drivers import Cue, Script
 from retroracer.game.menu import Menu
 from retroracer.game.race_screen import COUNTDOWN, RaceScreen
 from retroracer.game.replay_screen import ReplayScreen
+from retroracer.game.session import Session
+from retroracer.game.tape import drive_again
 from retroracer.physics.car import load_car
 from retroracer.training.evaluate import Entry, evaluate
+from tests.drivers import PathFollower
 from tests.game.races import drive_cleanly, follower, frames, game, hold, setup, strike, until
 
 ROOT = Path(__file__).parents[2]
@@ -144,18 +147,35 @@ def test_the_agents_lap_in_the_game_is_its_lap_in_evaluate_to_the_last_bit() -> 
     assert float(screen.session.race.last_lap_time[1]) == report.results[0].lap_time_s
 
 
-def test_the_same_script_at_any_frame_rate_gives_the_same_race() -> None:
-    cues = [Cue(0.0, throttle=1.0), Cue(1.5, steer=0.1), Cue(2.0, steer=-0.1, throttle=0.2)]
-    ends = []
-    for fps in (30, 60, 144):
-        app = game(script=Script(list(cues)))
-        session = racing(app).session
-        while session.ticks < 300:
-            app.screen.advance(min(1.0 / fps, (300 - session.ticks) * 0.01))
-        ends.append(session.race.floats.copy())
-        app.close()
-    np.testing.assert_array_equal(ends[0], ends[1])
-    np.testing.assert_array_equal(ends[0], ends[2])
+@pytest.fixture(scope="module")
+def recorded() -> tuple[list[Cue], float]:
+    """A whole lap as a script, an input every hundredth of a second, and its time [s]."""
+    race = setup(laps=1)
+    session = Session(race.track, race.policies, race.cars, True, 1)
+    driver = PathFollower(race.track, race.cars[0], pace=0.9)
+    cues = []
+    while session.finish[0] is None:
+        steer, throttle = (float(np.float32(v)) for v in driver(session.race)[0])
+        cues.append(Cue(session.time, steer, throttle))
+        session.tick(steer, throttle)
+    return cues, float(session.race.last_lap_time[0])
+
+
+@pytest.mark.parametrize("fps", [30, 60, 144, 0])
+def test_recorded_inputs_give_the_same_lap_and_state_at_any_frame_rate(
+    recorded: tuple[list[Cue], float], fps: int
+) -> None:
+    cues, lap_time = recorded
+    app = game(setup(laps=1), script=Script(list(cues)))
+    session = racing(app).session
+    rng = np.random.default_rng(5)
+    while session.finish[0] is None:  # 0 = frames that stutter at random
+        app.screen.advance(1.0 / fps if fps else float(rng.uniform(0.001, 0.2)))
+    assert float(session.race.last_lap_time[0]) == lap_time
+    (tape,) = session.tapes
+    np.testing.assert_array_equal(tape.actions[:, 0], [(c.steer, c.throttle) for c in cues])
+    again = drive_again(tape, session.track)
+    assert again.lap_time == lap_time
 
 
 def test_drawing_changes_nothing_in_the_race() -> None:

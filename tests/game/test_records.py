@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from retroracer.game.ghosts import Ghosts
 from retroracer.game.physics_print import physics_print
 from retroracer.game.records import FILE, Records, kind_of
+from retroracer.game.session import Session
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
+from tests.game.races import setup
 
 TRACK = load_track("copper_bowl")
 KIND = kind_of(TRACK, load_car("gt"), "no assists")
@@ -122,3 +125,16 @@ def test_the_fingerprint_of_physics_is_the_same_in_every_process() -> None:
     code = "from retroracer.game.physics_print import physics_print; print(physics_print())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == physics_print()
+
+
+def test_a_track_edited_since_refuses_your_ghost_and_says_why(tmp_path: Path) -> None:
+    race = setup()
+    session = Session(race.track, race.policies, race.cars)
+    records = Records(tmp_path)
+    add(records, 61.5, kind=replace(KIND, track="of the page as it was"))
+    ghosts = Ghosts(records, session, race)
+    assert ghosts.best is None and not ghosts.views()
+    assert ghosts.refused == "your 1:01.500 does not race along: the track was edited since"
+    add(records, 62.0)
+    assert Ghosts(records, session, race).refused == ""
+    records.close()
