@@ -9,7 +9,6 @@ theirs. A start is a new process from its first line to the end of its first fra
 """
 
 import argparse
-import gc
 import json
 import os
 import statistics
@@ -51,7 +50,7 @@ def shares(seconds: list[float]) -> dict[str, float]:
 
 def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
     """Drive ``count`` frames of a four-car race and time each."""
-    from retroracer.game.app import App, Options
+    from retroracer.game.app import App, Options, settle
     from retroracer.game.garage import put_together
     from retroracer.game.race_screen import RaceScreen
 
@@ -67,8 +66,7 @@ def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
         screen.overlays.racing_line = True
     for _ in range(60):
         app.step(1 / 60)
-    gc.collect()
-    gc.freeze()  # as App.run does
+    settle()  # as App.run does
     work, clock = [], []
     for _ in range(count):
         cpu, wall = time.process_time(), time.perf_counter()

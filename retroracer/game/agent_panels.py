@@ -80,9 +80,10 @@ class AgentPanels:
                 self._plate = pygame.Surface((wide, high), pygame.SRCALPHA, 32)
             self._plate.fill((0, 0, 0, 0))
             plate = Canvas(self._plate, self._palette, c.k)
-            draw_panels(plate, overlays, row, top, little)
+            low = draw_panels(plate, overlays, row, top, little)
             self._painted = key
-            self._inked = self._plate.get_bounding_rect()
+            first = int(top * c.k)
+            self._inked = pygame.Rect(0, first, wide, min(high, round((low + 2) * c.k)) - first)
         left = c.surface.get_width() - wide + self._inked.left
         c.surface.blit(self._plate, (left, self._inked.top), self._inked)
         if little and "sight" in overlays.on:
@@ -90,7 +91,7 @@ class AgentPanels:
             _numbers(c, seen, 6, c.h - 6 - (19 + 6 * len(OBS_NAMES)), 6)
 
 
-def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float, little: bool) -> None:
+def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float, little: bool) -> float:
     """Draw those that are on, down the right side from ``top`` [UI pixels].
 
     Args:
@@ -99,6 +100,9 @@ def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float, little: boo
         row: of the agent.
         top: where there is room.
         little: True where there is little of it; then what it sees is drawn elsewhere.
+
+    Returns:
+        Where the lowest of them ends [UI pixels].
     """
     y = top
     session = overlays.session
@@ -107,12 +111,15 @@ def draw_panels(c: Canvas, overlays: Overlays, row: int, top: float, little: boo
         y += _pedals(c, overlays, session.human and row != 0, x, y, little) + 3
     if "reward" in overlays.on:
         y += _pay(c, overlays, x, y, little) + 3
+    low = y
     if "sight" in overlays.on and not little:
         high = 20.0 + 9 * len(OBS_NAMES)
         # Beside the others where there is no room below them, above the speed.
         if y + high > c.h - 66:
             x, y = x - WIDE - 4, top
         _numbers(c, session.observation[row], x, y, 9)
+        low = max(low, y + high)
+    return low
 
 
 def _numbers(c: Canvas, obs: npt.NDArray[np.float32], x: float, y: float, step: float) -> None:

@@ -71,6 +71,17 @@ def demand_pygame_ce() -> None:
         )
 
 
+def settle() -> None:
+    """Have garbage looked for rarely: what is loaded stays, and frames leave next to none.
+
+    A look through everything takes four frames' time, and at Python's own pace comes every
+    second: each picture makes and drops thousands of short lists of points.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 class App:
     """The game.
 
@@ -204,9 +215,7 @@ class App:
     def run(self) -> None:
         """Until closed, or for the number of frames asked for."""
         options = self.options
-        # What is loaded stays: a look through all of it for garbage takes four frames' time.
-        gc.collect()
-        gc.freeze()
+        settle()
         clock = pygame.time.Clock()
         try:
             last = time.perf_counter()

@@ -185,7 +185,7 @@ class Results:
         """Speed against distance of the best laps."""
         s, p = self.session, c.palette
         c.rect(x, y, wide, high, shade(p.panel, 0.7))
-        c.text("SPEED", x + 4, y + 3, p.text_dim)
+        c.text("SPEED", x + 4, y + high - 10, p.text_dim)
         rival = self._rival()
         traces = []
         for i, colour in ((rival, p.agent), (0, p.human if s.human else p.agent)):
