@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pygame
 
@@ -17,9 +15,6 @@ from retroracer.render.text import lap_text
 
 MEDALS = (("gold", 1.05), ("silver", 1.12), ("bronze", 1.25))
 """Medals and the multiple of the limit that earns each."""
-
-MOST_LAPS = 50
-"""Laps of each driver that are remembered on the page."""
 
 MEDAL_COLOURS = {
     "author": (126, 226, 196), "gold": (255, 210, 74), "silver": (206, 212, 226),
@@ -58,6 +53,9 @@ class Results:
     Args:
         session: read only; it may go on while the panel is shown.
         assists: what helped, in words.
+
+    Attributes:
+        laps: of each car, the fastest and the fastest that counts.
     """
 
     def __init__(self, session: Session, assists: str) -> None:
@@ -69,13 +67,11 @@ class Results:
 
     def add(self, done: LapDone) -> None:
         """Take in a finished lap."""
-        laps = self.laps[done.row]
-        laps.append(done)
-        best = min((d for d in laps if d.valid), key=lambda d: d.time, default=None)
-        # Of a race without end only the best lap's inputs are of use here.
-        laps[:] = [d if d is best else replace(d, tape=None) for d in laps[-MOST_LAPS:]]
-        if best is not None and best not in laps:
-            laps.insert(0, best)
+        # Of a race without end the best laps are enough: the fastest, and the fastest that counts.
+        laps = [*self.laps[done.row], done]
+        fastest = min(laps, key=lambda d: d.time)
+        counts = min((d for d in laps if d.valid), key=lambda d: d.time, default=fastest)
+        self.laps[done.row] = [counts] if counts is fastest else [fastest, counts]
 
     def headline(self) -> str:
         """Who won, in a few words."""

@@ -12,6 +12,8 @@ import pytest
 
 from retroracer.game.app import App
 from retroracer.game.drivers import Cue, Script
+from retroracer.game.editor import Editor
+from retroracer.game.keys_screen import KeysScreen
 from retroracer.game.menu import Menu
 from retroracer.game.race_screen import COUNTDOWN, RaceScreen
 from retroracer.game.replay_screen import ReplayScreen
@@ -108,31 +110,61 @@ def test_a_race_ends_in_results_from_where_it_is_raced_again_watched_and_left() 
     assert len(screen.ghosts.views()) == 1, "the standing lap races along from the grid"
 
 
-def test_keys_mashed_at_random_and_a_window_of_any_size_never_break_it() -> None:
-    app = game(lights=True)
+def mash(app: App, count: int) -> None:
+    """Keys, mouse and pad at random, in a window of any size."""
     rng = np.random.default_rng(0)
-    names = "UP DOWN LEFT RIGHT r p c v g l m RETURN ESCAPE TAB BACKSPACE SPACE COMMA HOME"
+    names = (
+        "UP DOWN LEFT RIGHT r p c v g l n t s u y x RETURN ESCAPE TAB BACKSPACE SPACE COMMA HOME"
+    )
     codes = [getattr(pygame, f"K_{n}") for n in [*names.split(), "F1", "F2", "F3", "F4", "F5"]]
-    codes = [c for c in codes if c != pygame.K_m] + [0, 999_999]
+    codes += [0, 999_999]
     sizes = [(1, 1), (200, 120), (333, 777), (1920, 1080), (640, 360)]
-    kinds = [pygame.MOUSEMOTION, pygame.CONTROLLERAXISMOTION, pygame.CONTROLLERDEVICEREMOVED,
-             pygame.WINDOWFOCUSLOST, pygame.CONTROLLERBUTTONDOWN]  # fmt: skip
-    for k in range(260):
+    kinds = [pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP, pygame.MOUSEWHEEL,
+             pygame.CONTROLLERAXISMOTION, pygame.CONTROLLERDEVICEADDED, pygame.WINDOWFOCUSLOST,
+             pygame.CONTROLLERDEVICEREMOVED, pygame.CONTROLLERBUTTONDOWN]  # fmt: skip
+    for k in range(count):
         for _ in range(3):
             hold(int(rng.choice(codes)), bool(rng.random() < 0.6))
-        if rng.random() < 0.1:
-            kind = int(rng.choice(kinds))
+        if rng.random() < 0.2:
+            at = (int(rng.integers(-5, 700)), int(rng.integers(-5, 400)))
             values = {
-                pygame.MOUSEMOTION: {"pos": (9, 9), "rel": (1, 1), "buttons": (1, 0, 0)},
-                pygame.CONTROLLERAXISMOTION: {"axis": int(rng.integers(6)), "value": 20_000},
-                pygame.CONTROLLERDEVICEREMOVED: {"instance_id": 3},
-                pygame.CONTROLLERBUTTONDOWN: {"button": int(rng.integers(15))},
-            }.get(kind, {})
-            pygame.event.post(pygame.event.Event(kind, values))
+                "pos": at, "rel": (3, -2), "buttons": (1, 0, 0), "y": 1, "value": 20_000,
+                "button": int(rng.integers(15)), "axis": int(rng.integers(6)),
+                "instance_id": 3, "device_index": 1,
+            }  # fmt: skip
+            pygame.event.post(pygame.event.Event(int(rng.choice(kinds)), values))
         if k % 25 == 7:
             pygame.display.set_mode(sizes[int(rng.integers(len(sizes)))], pygame.RESIZABLE)
         app.step(1 / 60)
-    assert app.frame == 260
+        app.running = True  # it may well have been told to quit
+
+
+def test_a_race_mashed_at_random_never_breaks() -> None:
+    app = game(lights=True)
+    mash(app, 160)
+    assert app.frame == 160
+
+
+@pytest.mark.parametrize("page", ["menu", "keys", "editor", "replay", "carracing"])
+def test_no_page_breaks_however_it_is_mashed(page: str, tmp_path: Path) -> None:
+    app = game(menu=True)
+    if page == "keys":
+        app.show(KeysScreen(app))
+    elif page == "editor":
+        app.show(Editor(app, tmp_path / "mine.yaml"))
+    elif page == "replay":
+        race = setup()
+        session = Session(race.track, race.policies, race.cars, True, 1)
+        for _ in range(500):
+            session.tick(0.0, 0.4)
+        tape = session.recorder.finish(session.cars, session.names, session.roles, 5.0, False)
+        assert tape is not None
+        app.show(ReplayScreen(app, race.track, [tape]))
+    elif page == "carracing":
+        pytest.importorskip("Box2D")
+        app.carracing()
+    mash(app, 90)
+    assert app.frame == 90
 
 
 def test_the_agents_lap_in_the_game_is_its_lap_in_evaluate_to_the_last_bit() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from retroracer.game.session import Session
+from retroracer.game.results import Results
+from retroracer.game.session import LapDone, Session
 from retroracer.game.timing import LapCurve, LapTrace, Trace
 from retroracer.physics import state
 from tests.game.races import GT, follower, setup
@@ -90,3 +91,13 @@ def test_an_hour_of_racing_keeps_only_bounded_memory() -> None:
         race.tick(0.0, 0.0)
     assert len(race.recorder._actions) <= 65_536
     assert len(race.cars) == 2 and race.cars[0] == GT
+
+
+def test_results_of_a_race_without_end_keep_only_the_best_laps() -> None:
+    results = Results(session(), "no assists")
+    curve = LapCurve([0.0, 1.0], [0.0, 1.0], 1.0)
+    for lap, (time, valid) in enumerate([(50.0, True), (40.0, False), (45.0, True), (60.0, True)]):
+        results.add(LapDone(0, lap, time, valid, (time,), curve, None))
+    assert [(d.time, d.valid) for d in results.laps[0]] == [(40.0, False), (45.0, True)]
+    best = results.best_lap()
+    assert best is not None and best.time == 45.0
