@@ -9,7 +9,7 @@ from retroracer.render.camera import NORTH_UP, Camera
 SEEN_AHEAD = 2.3
 """Seconds of road in view ahead of the car."""
 
-CLOSE, FAR = 9.0, 3.2
+CLOSE, FAR = 9.0, 2.7
 """Zoom at rest and the widest, in pixels a metre on a screen 720 px high."""
 
 
