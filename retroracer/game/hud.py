@@ -15,6 +15,9 @@ from retroracer.render.cars import Role, marker, role_colour
 from retroracer.render.palette import Colour, Palette, mix, shade
 from retroracer.render.text import lap_text
 
+ARROW = ((1.0, 0.0), (0.1, 1.0), (0.1, 0.4), (-1.0, 0.4), (-1.0, -0.4), (0.1, -0.4), (0.1, -1.0))
+"""Corners of an arrow, forwards and aside."""
+
 Delta = tuple[str, float | None]
 """A name and how far behind it a car is [s] (negative = ahead), None while unknown."""
 
@@ -48,6 +51,7 @@ class Hud:
         self.best: float | None = None
         self.speed_aside = 0.0
         self.map_shown = True
+        self.way = 0.0  # of the track where the car is: angle on the screen
         self.best_sectors: list[float] | None = None
 
     def draw(
@@ -225,21 +229,17 @@ class Hud:
         c.rect(middle, top + 45, 1, 5, p.text)
 
     def _wrong_way(self, c: Canvas) -> None:
-        p = self.palette
-        x, y = c.w / 2, c.h * 0.34
-        c.panel(x - 62, y - 8, 124, 32, edge=p.bad)
-        c.text("WRONG WAY", x + 10, y, p.bad, 2, anchor=0.5, width=90)
-        k = c.k
-        turn = [(-54, 8), (-46, 0), (-46, 4), (-38, 4), (-38, 16), (-50, 16), (-50, 13), (-41, 13),
-                (-41, 11), (-46, 11), (-46, 16)]  # fmt: skip
-        pygame.draw.polygon(
-            c.surface, p.accent, [((x + a) * k, (y + b - 2) * k) for a, b in turn[:5]]
-        )
-        pygame.draw.lines(
-            c.surface, p.accent, False,
-            [((x + a) * k, (y + b) * k) for a, b in ((-46, 2), (-40, 2), (-40, 14), (-52, 14))],
-            max(1, 3 * k),
-        )  # fmt: skip
+        """A sign with an arrow that turns to where the track goes."""
+        p, words = self.palette, "WRONG WAY"
+        wide = c.width(words, 2) + 52
+        x, y = (c.w - wide) / 2, c.h * 0.34 - 8
+        c.panel(x, y, wide, 32, alpha=240, edge=p.bad)
+        c.text(words, x + 42, y + 9, p.bad, 2)
+        forward = np.array([np.cos(self.way), np.sin(self.way)])
+        aside = np.array([-forward[1], forward[0]])
+        middle = np.array([x + 21.0, y + 16.0])
+        corners = [middle + 11 * f * forward + 9 * r * aside for f, r in ARROW]
+        pygame.draw.polygon(c.surface, p.accent, [(q * c.k).tolist() for q in corners])
 
 
 def driver_colour(role: Role, palette: Palette) -> Colour:

@@ -42,7 +42,7 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
             x, y, heading = session.seen_from[row].tolist()
             draw_sight(target, camera, palette, session.observation[row], (x, y, heading))
 
-    view.draw(surface, screen.loop.share, elapsed, [lines], screen.ghosts.views())
+    camera = view.draw(surface, screen.loop.share, elapsed, [lines], screen.ghosts.views())
     canvas = Canvas(surface, palette)
     if canvas.w < 320 or canvas.h < 180:
         return
@@ -59,6 +59,10 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
     top = 20.0 + 13 * session.race.n
     # The speed makes room where the agent's panels reach down to it.
     low = looking and screen.panels.bottom(agent, top) > canvas.h - 62
+    race = session.race
+    hud.way = camera.angle_on_screen(
+        float(race.heading[view.row]) - float(race.heading_error[view.row])
+    )
     hud.speed_aside = 126.0 if low else 0.0
     hud.map_shown = not (looking and screen.panels.over_map(canvas.h))
     hud.draw(canvas, screen.deltas(limit), limit.lap_time if limit else None, view.row)

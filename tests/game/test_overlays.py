@@ -8,6 +8,7 @@ import pytest
 
 from retroracer.game.canvas import ui_scale
 from retroracer.game.overlays import Overlays
+from retroracer.game.race_screen import RaceScreen
 from retroracer.game.session import Session
 from retroracer.game.sight_view import seen_road
 from retroracer.game.sound import LOOPS, RATE, Sound, engine_loop, noise_loop, revs
@@ -166,3 +167,14 @@ def test_letters_grow_with_the_screen_and_leave_room_for_every_panel(
     size: tuple[int, int], k: int
 ) -> None:
     assert ui_scale(size) == k
+
+
+def test_the_wrong_way_arrow_points_where_the_track_goes() -> None:
+    app = game()
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    for error, pointing in ((0.0, -1.0), (np.pi, 1.0)):  # up and down the screen
+        screen.session.race.place(rows=[0], s=150.0, heading_error=error)
+        screen.view.jump()
+        frames(app, 1)
+        assert np.sin(screen.hud.way) == pytest.approx(pointing, abs=0.02)
