@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pygame
@@ -46,6 +47,11 @@ class Hud:
         self.colours = tuple(colours)
         self.session = session
         self.palette = palette
+        # Markers wear the colour of their car.
+        self._inks = [palette] * session.human + [
+            replace(palette, agent=self.colours[k]) if self.colours else palette
+            for k in range(session.race.n - session.human)
+        ]
         self.focus = 0
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
         self.best: float | None = None
@@ -174,7 +180,7 @@ class Hud:
             if i == self.focus:
                 c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
             c.text(str(k + 1), left + 6, y, p.text_dim)
-            sign = marker(role, p, 9 * c.k)
+            sign = marker(role, self._inks[i], 9 * c.k)
             c.blit(sign, left + 15, y - 1)
             tone = driver_colour(role, p)
             if self.colours and role == "agent":
@@ -204,7 +210,7 @@ class Hud:
         order = [i for i in range(s.race.n) if i != self.focus] + [self.focus]
         for i in order:
             role: Role = "human" if s.roles[i] == "human" else "agent"
-            sign = marker(role, p, (9 if i == self.focus else 7) * c.k)
+            sign = marker(role, self._inks[i], (9 if i == self.focus else 7) * c.k)
             half = sign.get_width() / 2
             # A car lost in the country stays at the edge of the map.
             at = np.clip(spots[i], half, np.array([wide, high]) * c.k - half) - half

@@ -105,6 +105,17 @@ class RaceView:
             if session.race.speed[i] > 2.0:
                 self.effects.add(i, wheels_of(session, i), session.time)
 
+    def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
+        """Agents that wear their names: where there are several; of those in one place, one."""
+        session = self.session
+        named: list[int] = []
+        if session.race.n - session.human > 1:
+            for i in reversed(order):  # the one looked at first
+                near = any(np.hypot(*(pose[i, :2] - pose[j, :2])) < APART for j in named)
+                if session.roles[i] == "agent" and not near:
+                    named.append(i)
+        return set(named)
+
     def draw(
         self,
         surface: pygame.Surface,
@@ -127,8 +138,7 @@ class RaceView:
         pose: Array = session.before + share * (now - session.before)
         order = [i for i in range(race.n) if i != self.row] + [self.row]
         cars = [*ghosts]
-        tagged: list[Array] = []
-        many = race.n - session.human > 1
+        named = self._named(pose, order)
         for i in order:
             role: Role = "human" if session.roles[i] == "human" else "agent"
             car = car_view(
@@ -142,19 +152,9 @@ class RaceView:
             )
             if self.colours and role == "agent":
                 own = self.colours[i - session.human]
-                car = replace(
-                    car,
-                    colour=own,
-                    tag=session.names[i],
-                    tag_side=1 if i % 2 else -1,
-                    marker=False,
-                    opacity=0.9,
-                )
-            elif role == "agent" and many:
-                # Orange cars are told apart by their names; in one place one can be read.
-                apart = all(np.hypot(*(pose[i, :2] - at)) > APART for at in tagged)
-                car = replace(car, tag=session.names[i] if apart else "")
-                tagged.append(pose[i, :2])
+                car = replace(car, colour=own, marker=False, opacity=0.9)
+            if i in named:
+                car = replace(car, tag=session.names[i])
             cars.append(car)
         x, y, heading = (float(v) for v in pose[self.row])
         speed = float(race.speed[self.row])

@@ -41,8 +41,7 @@ class CarView:
         braking: True lights its brake lamps.
         marker: True draws the driver's sign above it.
         colour: of its paint; None = its driver's.
-        tag: written beside it, "" = nothing.
-        tag_side: +1 right of it on the screen, -1 left.
+        tag: written to its right on the screen, "" = nothing.
     """
 
     x: float
@@ -58,7 +57,6 @@ class CarView:
     marker: bool = True
     colour: Colour | None = None
     tag: str = ""
-    tag_side: int = 1
 
 
 def role_colour(role: Role, palette: Palette) -> Colour:
@@ -99,10 +97,8 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
     if car.tag:
         k = max(1, round(h / 300))
         tone = mix(car.colour or role_colour(car.role, palette), palette.text, 0.4)
-        # Beside the car, on its side: cars in a row leave each other's tags readable.
-        at = (x + car.tag_side * 0.55 * half, y)
-        anchor = (0.0 if car.tag_side > 0 else 1.0, 0.5)
-        write_pixels(surface, car.tag, at, k, tone, anchor, palette.panel)
+        at = (x + 0.55 * half, y)
+        write_pixels(surface, car.tag, at, k, tone, (0.0, 0.5), palette.panel)
 
 
 _BODY = (
