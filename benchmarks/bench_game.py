@@ -20,6 +20,7 @@ from pathlib import Path
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["SDL_AUDIODRIVER"] = "dummy"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as play does
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
