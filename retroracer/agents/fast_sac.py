@@ -59,12 +59,15 @@ class FastSAC(SAC):
         self.logger.record("train/learning_rate", rate)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def study(self, batches: list[Batch], rate: float | None = None) -> dict[str, float]:
+    def study(
+        self, batches: list[Batch], rate: float | None = None, actor_too: bool = True
+    ) -> dict[str, float]:
         """Learn from batches, one update each.
 
         Args:
             batches: at least one.
             rate: the learning rate; None = that of SB3's schedule.
+            actor_too: False learns the critics alone.
 
         Returns:
             Means over the updates: critic_loss, actor_loss, ent_coef_loss, ent_coef.
@@ -78,9 +81,9 @@ class FastSAC(SAC):
         learned = 0
         for batch in batches:
             noise = torch.randn((2, *batch.actions.shape), device=self.device)
-            actor_too = self._n_updates % self.policy_delay == 0
-            fused.update(batch, noise, actor_too)
-            learned += actor_too
+            turn = actor_too and self._n_updates % self.policy_delay == 0
+            fused.update(batch, noise, turn)
+            learned += turn
             self._n_updates += 1
         critic, actor, alpha_loss, alpha = fused.losses.tolist()
         return {

@@ -19,6 +19,7 @@ import torch
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
+from retroracer.agents.adam import adam_over, wake
 from retroracer.agents.stack import Stack
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class FusedUpdate:
         self.target = Stack([_rows(q) for q in model.critic_target.q_networks], half)
         self.n_obs = int(model.observation_space.shape[0])  # type: ignore[index]
         self.n_actions = int(model.action_space.shape[0])  # type: ignore[index]
-        self.actor_adam = _adam(self.actor, model.actor.optimizer)
-        self.critic_adam = _adam(self.critic, model.critic.optimizer)
+        self.actor_adam = adam_over(self.actor, model.actor.optimizer)
+        self.critic_adam = adam_over(self.critic, model.critic.optimizer)
         self.losses = torch.zeros(4, device=self.actor.flat.device)
         self._count = 0
 
@@ -92,10 +93,10 @@ class FusedUpdate:
         if actor_too:
             both = torch.cat((batch.obs, batch.next_obs))[None]
             means = self.actor.forward(both)[0]
-            here = _Sampled(means[:count], noise[0], self.n_actions)
-            there = _Sampled(means[count:], noise[1], self.n_actions)
+            here = Sampled(means[:count], noise[0], self.n_actions)
+            there = Sampled(means[count:], noise[1], self.n_actions)
         else:
-            there = _Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
+            there = Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
         alpha = self._temperature(here.log_prob if actor_too else None)
         # Critics: towards the reward and the target's value of what the actor would do.
         ahead = torch.cat((batch.next_obs, there.action), 1)
@@ -162,7 +163,7 @@ class FusedUpdate:
         """
         for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
             if adam is not None:
-                _wake(adam)
+                wake(adam)
         for name, values in self._named():
             value = torch.from_numpy(np.asarray(state[name]))
             if value.shape != values.shape or value.dtype != values.dtype:
@@ -179,7 +180,7 @@ class FusedUpdate:
             named.append(("log_ent_coef", self.model.log_ent_coef))
             adams.append(("ent_coef", self.model.ent_coef_optimizer))  # type: ignore[arg-type]
         for who, adam in adams:
-            _wake(adam)
+            wake(adam)
             state = adam.state[adam.param_groups[0]["params"][0]]
             named += [(f"{who}.{k}", state[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
         return named
@@ -202,7 +203,7 @@ class FusedUpdate:
                 }
 
 
-class _Sampled:
+class Sampled:
     """Squashed Gaussian actions and what is needed to differentiate them."""
 
     def __init__(self, head: Tensor, noise: Tensor, n: int) -> None:
@@ -232,33 +233,3 @@ def _rows(net: Any) -> list[tuple[nn.Linear]]:
     if {type(m) for m in net} - {nn.Linear, nn.ReLU} or not linears:
         raise ValueError("the fused update knows plain ReLU networks; use Stable-Baselines3's SAC")
     return [(x,) for x in linears]
-
-
-def _wake(adam: torch.optim.Optimizer) -> None:
-    """Give an Adam that has not stepped yet its moments: nothing, at step 0."""
-    (parameter,) = adam.param_groups[0]["params"]
-    if not adam.state.get(parameter):
-        adam.state[parameter] = {
-            "step": torch.zeros((), device=parameter.device if "fused" in adam.defaults else "cpu"),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
-
-
-def _adam(stack: Stack, theirs: torch.optim.Optimizer) -> torch.optim.Adam:
-    """Adam over a stack's flat vector that goes on where the model's optimiser stands."""
-    group = theirs.param_groups[0]
-    if type(theirs) is not torch.optim.Adam or group["weight_decay"] or group["amsgrad"]:
-        raise ValueError("the fused update knows plain Adam; use Stable-Baselines3's SAC")
-    flat = nn.Parameter(stack.flat, requires_grad=False)
-    flat.grad = stack.grad
-    adam = torch.optim.Adam([flat], betas=group["betas"], eps=group["eps"], fused=True)
-    known = [theirs.state.get(p) for p, _ in stack.parameters]
-    if all(known):
-        moments = {}
-        for name in ("exp_avg", "exp_avg_sq"):
-            parts = [state[name].reshape(-1) for state in known if state]
-            moments[name] = torch.cat(parts).to(stack.flat.device)
-        step = torch.as_tensor(float(known[0]["step"]), device=stack.flat.device)  # type: ignore[index]
-        adam.state[flat] = {"step": step, **moments}
-    return adam

@@ -31,12 +31,14 @@ class Watch:
         """What is wrong, in words; None if nothing is.
 
         Args:
-            losses: of a round: critic_loss, actor_loss, ent_coef_loss, ent_coef.
+            losses: of a round: critic_loss, actor_loss, ent_coef_loss, ent_coef, or those of
+                practice, which has a value_loss and no coefficient.
         """
         for name, value in losses.items():
             if not math.isfinite(value):
                 return f"{name} is {value}"
-        critic, alpha = losses["critic_loss"], losses["ent_coef"]
+        critic = losses.get("critic_loss", losses.get("value_loss", 0.0))
+        alpha = losses.get("ent_coef", 1.0)
         if self._rounds >= PATIENCE and critic > BLOWN_UP * max(self._usual, 1e-3):
             return f"the critic diverges: its loss is {critic:.3g}, usually {self._usual:.3g}"
         share = max(1.0 / (self._rounds + 1), 0.01)

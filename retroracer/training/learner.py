@@ -11,12 +11,13 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.fused_sac import Sampled
 from retroracer.agents.memory import Memory
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
@@ -24,12 +25,31 @@ from retroracer.physics.car import Car
 from retroracer.track.track import Track
 from retroracer.training import checkpoint
 from retroracer.training.lessons import gather
+from retroracer.training.practice import Practice
 from retroracer.training.progress import Tally
 from retroracer.training.run_settings import RunSettings
 from retroracer.training.vec_env import RacingVecEnv
 
 HELD = 0.1
 """Chance that a random driver of the warm-up changes its action: it holds one half a second."""
+
+
+class Came(NamedTuple):
+    """What came of a vector step.
+
+    Attributes:
+        reward: (N,).
+        terminated: (N,) bool.
+        truncated: (N,) bool.
+        rows: (M,) of cars whose episodes ended.
+        final_obs: (M, O) what they saw last.
+    """
+
+    reward: np.ndarray[Any, Any]
+    terminated: np.ndarray[Any, Any]
+    truncated: np.ndarray[Any, Any]
+    rows: np.ndarray[Any, Any]
+    final_obs: np.ndarray[Any, Any]
 
 
 class Learner:
@@ -83,6 +103,10 @@ class Learner:
         self.tally = Tally()
         self.ready = False
         self._returns = np.zeros(settings.cars)
+        self.practice = Practice(settings, self) if settings.practice.share > 0.0 else None
+        if self.practice is not None:
+            self.average.copy_(fused.actor.flat)
+        self.critics_only = settings.practice.critics_first if self.practice else 0
 
     @property
     def steps(self) -> int:
@@ -113,15 +137,16 @@ class Learner:
             else:
                 drawn = rng.uniform(-1.0, 1.0, (n, 2)).astype(np.float32)
                 actions = np.where(rng.random((n, 1)) < HELD, drawn, actions)
-            self._take(actions)
+            self.take(actions)
             tell(done / self.settings.warm_up)
 
     def drive(self) -> None:
         """Gather experience: ``train_freq`` control steps of every car."""
         for _ in range(self.settings.sac.train_freq):
-            self._take(self.model.explore(self.obs))
+            self.take(self.model.explore(self.obs))
 
-    def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    def take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> Came:
+        """Let all cars act (N, 2) for a step, and remember it."""
         batch = self.batch
         obs, reward, terminated, truncated = batch.step(actions)
         self._returns += reward
@@ -137,6 +162,42 @@ class Learner:
         self.memory.add(self.obs, actions, reward.astype(np.float32), seen, terminated, truncated)
         self.model.num_timesteps += batch.n
         self.obs = obs
+        final = batch.final_obs if len(rows) else batch.final_obs[:0]
+        return Came(reward, terminated, truncated, rows, final)
+
+    def practise(self, rate: float) -> dict[str, float]:
+        """A round of practice: PPO's share of a run.
+
+        Args:
+            rate: the learning rate.
+
+        Returns:
+            Means over its updates, by name.
+        """
+        assert self.practice is not None
+        losses, updates = self.practice.round(self, rate)
+        self.model._n_updates += updates
+        self._follow(updates)
+        return losses
+
+    def end_practice(self) -> None:
+        """Go on with SAC, from as much noise as practice has left."""
+        self.practice = None
+        self.model.target_entropy = self._entropy()
+
+    def _entropy(self) -> float:
+        """Mean entropy of the actor's squashed actions, over places it has lately been in."""
+        batch = self.memory.sample(1, 4096, 1.0)[0]
+        with torch.no_grad():
+            head = self.model.fused.actor.forward(batch.obs[None], "entropy")[0]
+            noise = torch.randn(len(head), head.shape[1] // 2, device=head.device)
+            return -float(Sampled(head, noise, head.shape[1] // 2).log_prob.mean())
+
+    def _follow(self, count: int) -> None:
+        """Let the averaged weights follow ``count`` updates."""
+        window = self.settings.averaging
+        share = 1.0 if window == 0 else min(1.0, count / window)
+        self.average.lerp_(self.model.fused.actor.flat, share)
 
     def learn(self, rate: float, share: float) -> dict[str, float]:
         """A round of updates.
@@ -158,10 +219,11 @@ class Learner:
         if lessons and taught:
             shown = lessons.sample(count, taught, sac.gamma, sac.n_steps)
             batches = [own.beside(other) for own, other in zip(batches, shown, strict=True)]
+        if self.critics_only > 0:
+            self.critics_only -= count
+            return self.model.study(batches, rate, actor_too=False)
         losses = self.model.study(batches, rate)
-        window = self.settings.averaging
-        share = 1.0 if window == 0 else min(1.0, count / window)
-        self.average.lerp_(self.model.fused.actor.flat, share)
+        self._follow(count)
         return losses
 
     @contextmanager
@@ -194,6 +256,9 @@ class Learner:
             "batch": self.batch.state_facts(),
             "ready": self.ready,
             "tally": self.tally.state(),
+            "practising": self.practice is not None,
+            "critics_only": self.critics_only,
+            "target_entropy": float(self.model.target_entropy),
         }
         state: dict[str, np.ndarray[Any, Any]] = {
             "learner": np.frombuffer(json.dumps(plain).encode(), np.uint8),
@@ -204,12 +269,14 @@ class Learner:
         if self.model.device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
         state |= self.weights()
-        parts = (
-            ("memory", self.memory.state()),
-            ("batch", self.batch.state_arrays()),
-        )
-        for name, part in parts:
-            state |= {f"{name}.{k}": np.asarray(v) for k, v in part.items()}  # type: ignore[attr-defined]
+        parts: dict[str, Mapping[str, Any]] = {
+            "memory": self.memory.state(),
+            "batch": self.batch.state_arrays(),
+        }
+        if self.practice is not None:
+            parts["practice"] = self.practice.state()
+        for name, part in parts.items():
+            state |= {f"{name}.{k}": np.asarray(v) for k, v in part.items()}
         return state
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -227,6 +294,12 @@ class Learner:
         self.model.num_timesteps = int(plain["steps"])
         self.model._n_updates = int(plain["updates"])
         self.ready = bool(plain["ready"])
+        self.critics_only = int(plain["critics_only"])
+        self.model.target_entropy = float(plain["target_entropy"])
+        if not plain["practising"]:
+            self.practice = None
+        elif self.practice is not None:
+            self.practice.restore(_part(state, "practice"))
         self.tally.restore(plain["tally"])
         self.memory.restore(_part(state, "memory"))
         self.batch.restore(plain["batch"], _part(state, "batch"))

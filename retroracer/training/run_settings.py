@@ -30,7 +30,7 @@ class Lessons:
             something to learn from.
     """
 
-    share: Annotated[float, Range(low=0, high=0.9)] = 0.25
+    share: Annotated[float, Range(low=0, high=0.9)] = 0.0
     ready: Annotated[float, Range(low=0, high=1)] = 0.95
     latest: Annotated[float, Range(low=0, high=1)] = 1.0
     steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
@@ -38,6 +38,32 @@ class Lessons:
     grip: Annotated[float, Range(above=0, high=1)] = 0.85
     margin: Annotated[float, Range(low=0)] = 0.5
     noise: Annotated[float, Range(low=0, high=1)] = 0.05
+
+
+@dataclass(frozen=True)
+class Practice:
+    """How the first part of a run goes, in which PPO teaches the driver (``agents.fused_ppo``).
+
+    Attributes:
+        share: of the budget; 0 = none at all: SAC from nothing. SAC has the rest.
+        steps: vector steps of all cars between rounds of learning.
+        epochs: times each step is looked at.
+        batch: steps an update.
+        rate: learning rate at first; it falls along half a cosine to a fiftieth.
+        entropy: what trying different things is worth.
+        values_first: rounds in which a parent only drives, so that what is learned first is
+            what its places are worth.
+        critics_first: updates of SAC's critics alone, before SAC's actor learns.
+    """
+
+    share: Annotated[float, Range(low=0, high=1)] = 0.9
+    steps: Annotated[int, Range(low=1, high=10_000)] = 32
+    epochs: Annotated[int, Range(low=1, high=100)] = 3
+    batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
+    rate: Annotated[float, Range(above=0, high=1)] = 1e-3
+    entropy: Annotated[float, Range(low=0, high=1)] = 0.002
+    values_first: Annotated[int, Range(low=0, high=10_000)] = 10
+    critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 3000
 
 
 @dataclass(frozen=True)
@@ -55,7 +81,8 @@ class RunSettings:
         cars: cars driving side by side.
         hidden: widths of the hidden layers of actor and critics (a parent's stand).
         memory: transitions kept for replay.
-        warm_up: steps driven before the first update, at random or by the parent.
+        warm_up: steps driven before SAC's first update, at random or by the parent, where there
+            is no practice before it.
         evaluate_every: seconds between evaluations.
         save_every: least seconds between saves of what the run needs to go on.
         evaluate_on: unseen random tracks to evaluate on (with ``track``, those alone).
@@ -69,6 +96,7 @@ class RunSettings:
         policy_delay: the actor learns at every so-manieth update only.
         precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
             processor or GPU has it, which is faster.
+        practice: how the driver is taught before SAC goes on.
         sac: the algorithm's settings.
         caution: factor on what leaving the road, walls and ended episodes cost: above 1 makes
             cleaner and slower drivers.
@@ -84,8 +112,8 @@ class RunSettings:
     steps: Annotated[int, Range(low=1)] | None = None
     seed: Annotated[int, Range(low=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    cars: Annotated[int, Range(low=1, high=65536)] = 512
-    hidden: tuple[int, ...] = (256, 256)
+    cars: Annotated[int, Range(low=1, high=65536)] = 2048
+    hidden: tuple[int, ...] = (128, 128)
     memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
     warm_up: Annotated[int, Range(low=0)] = 10_000
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
@@ -97,6 +125,7 @@ class RunSettings:
     averaging: Annotated[int, Range(low=0)] = 1000
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    practice: Practice = Practice()
     sac: SacSettings = field(
         default_factory=lambda: SacSettings(gradient_steps=16, n_steps=6, target_entropy=-5.0)
     )
@@ -124,9 +153,10 @@ class RunSettings:
 FINE_TUNING = RunSettings(
     parent="base",
     minutes=5.0,
-    cars=256,
+    cars=1024,
     memory=500_000,
     warm_up=30_000,
+    practice=Practice(rate=1e-4, entropy=0.0),
     sac=SacSettings(
         learning_rate=1e-4,
         gradient_steps=16,
@@ -142,7 +172,7 @@ FINE_TUNING = RunSettings(
         mass=(0.98, 1.02),
         power=(0.97, 1.03),
     ),
-    lessons=Lessons(latest=0.0, grip=0.9),
+    lessons=Lessons(latest=0.0, grip=0.9),  # if any are asked for
     evaluate_every=10.0,
     caution=3.0,
 )

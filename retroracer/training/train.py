@@ -32,6 +32,9 @@ from retroracer.training.tracking import Tracking
 MAX_RECOVERIES = 5
 """Times a run goes back to its last good state before it gives up."""
 
+LAST_OF_PRACTICE = 0.02
+"""Share of practice's learning rate that is left at its end."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -93,7 +96,7 @@ class _Run:
         self.course = Course(settings, car, judged_on, out)
         self.out = out
         self.first_step = self.learner.steps  # a parent's come before
-        self.first_entropy = float(self.learner.model.target_entropy)
+        self.first_entropy = float(self.learner.model.target_entropy)  # of SAC's part of the run
         self.watch = Watch()
         self.good = self.learner.weights()
         self.brake = 1.0  # factor on the learning rate
@@ -118,17 +121,43 @@ class _Run:
         return used
 
     @property
-    def rate(self) -> float:
-        """The learning rate now: half a cosine from all of it down to its last share."""
-        last = self.settings.final_rate
-        fall = 0.5 * (1.0 + math.cos(math.pi * min(self.share, 1.0)))
-        return self.settings.sac.learning_rate * self.brake * (last + (1.0 - last) * fall)
+    def phase_share(self) -> float:
+        """How much of the budget of practice, or of SAC after it, is used up."""
+        ends = self.settings.practice.share
+        if self.learner.practice is not None:
+            return min(self.share / ends, 1.0)
+        return min((self.share - ends) / max(1.0 - ends, 1e-9), 1.0)
 
     @property
+    def rate(self) -> float:
+        """The learning rate now: half a cosine from all of it down to its last share."""
+        settings = self.settings
+        practising = self.learner.practice is not None
+        first = settings.practice.rate if practising else settings.sac.learning_rate
+        last = LAST_OF_PRACTICE if practising else settings.final_rate
+        fall = 0.5 * (1.0 + math.cos(math.pi * self.phase_share))
+        return first * self.brake * (last + (1.0 - last) * fall)
+
     def entropy(self) -> float:
         """The target entropy now: evenly from the first to the last."""
         first, last = self.first_entropy, self.settings.final_entropy
-        return first if last is None else first + min(self.share, 1.0) * (last - first)
+        if last is None or first < last:  # calmer already than it shall be
+            return first
+        return first + self.phase_share * (last - first)
+
+    def _round(self) -> dict[str, float]:
+        """Drive and learn: by practice at first, by SAC after it."""
+        learner, ends = self.learner, self.settings.practice.share
+        if learner.practice is not None and self.share < ends:
+            return learner.practise(self.rate)
+        if learner.practice is not None:
+            learner.end_practice()
+            self.watch.forget()
+            self.first_entropy = float(learner.model.target_entropy)
+            self.screen.say("practice is over: SAC goes on, its critics first")
+        learner.drive()
+        learner.model.target_entropy = self.entropy()
+        return learner.learn(self.rate, self.share)
 
     def go(self, resume: bool) -> Outcome:
         if resume:
@@ -139,7 +168,8 @@ class _Run:
             with stop_requested() as stop:
                 if not resume:
                     self._judge_parent()
-                    self.learner.warm_up(self.screen.warm)
+                    if self.learner.practice is None:
+                        self.learner.warm_up(self.screen.warm)
                 self._learn(stop, tracking)
             interrupted = stop.requested and self.share < 1.0
             if interrupted:
@@ -162,9 +192,7 @@ class _Run:
         settings, learner = self.settings, self.learner
         next_judging = self.seconds + settings.evaluate_every
         while True:
-            learner.drive()
-            learner.model.target_entropy = self.entropy
-            losses = learner.learn(self.rate, self.share)
+            losses = self._round()
             trouble = self.watch.trouble(losses)
             if trouble is not None:
                 self._recover(trouble)
@@ -217,6 +245,7 @@ class _Run:
             "first_step": self.first_step,
             "brake": self.brake,
             "recoveries": self.recoveries,
+            "first_entropy": self.first_entropy,
         }
         self.folder.save(self.learner.state(), facts)
         self.saved = self.seconds
@@ -229,6 +258,7 @@ class _Run:
             self.first_step = int(facts["first_step"])
             self.brake = float(facts["brake"])
             self.recoveries = int(facts["recoveries"])
+            self.first_entropy = float(facts["first_entropy"])
             self.learner.restore(state)
         except (ValueError, KeyError, TypeError) as error:
             raise self.folder.unfit(str(error)) from None

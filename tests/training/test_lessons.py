@@ -12,7 +12,7 @@ from retroracer.training.lessons import gather
 from retroracer.training.run_settings import Lessons
 from tests.shapes import oval
 
-FEW = Lessons(steps=128 * 150, tracks=2)
+FEW = Lessons(share=0.25, steps=128 * 150, tracks=2)
 
 
 def lessons(settings=FEW, tracks=None):

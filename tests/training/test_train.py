@@ -25,7 +25,13 @@ from retroracer.training.course import score
 from retroracer.training.evaluate import Report, Result
 from retroracer.training.learner import Learner
 from retroracer.training.run_folder import RunFolder, goes_on
-from retroracer.training.run_settings import EVALUATION_SEED, FINE_TUNING, Lessons, RunSettings
+from retroracer.training.run_settings import (
+    EVALUATION_SEED,
+    FINE_TUNING,
+    Lessons,
+    Practice,
+    RunSettings,
+)
 from retroracer.training.sac_settings import SacSettings
 from retroracer.training.train import train
 
@@ -78,8 +84,10 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
     rates: list[float] = []
     study = FastSAC.study
 
-    def spying(self: FastSAC, batches: Any, rate: float | None = None) -> dict[str, float]:
-        losses = study(self, batches, rate)
+    def spying(
+        self: FastSAC, batches: Any, rate: float | None = None, actor_too: bool = True
+    ) -> dict[str, float]:
+        losses = study(self, batches, rate, actor_too)
         adams = (self.fused.actor_adam, self.fused.critic_adam, self.ent_coef_optimizer)
         rates.extend(group["lr"] for adam in adams for group in adam.param_groups)
         return losses
@@ -102,6 +110,9 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
             "memory=5000",
             "evaluate_every=1e9",
             "sac.gradient_steps=1",
+            "practice.steps=4",
+            "practice.share=0.5",
+            "practice.critics_first=5",
         ],
         start=FINE_TUNING,
     )
@@ -145,27 +156,30 @@ class KilledError(Exception):
     """Stands for a kill: nothing after it is run."""
 
 
+@pytest.mark.parametrize("practice", [Practice(share=0.0), Practice(share=0.6, steps=8, batch=24)])
 def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    practice: Practice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = dataclasses.replace(TINY, steps=1500, evaluate_every=1e-3, save_every=0, cars=6)
+    settings = dataclasses.replace(
+        TINY, steps=1500, evaluate_every=1e-3, save_every=0, cars=6, practice=practice
+    )
     train(settings, tmp_path / "whole.zip", tmp_path / "whole")
     folder, out = tmp_path / "run", tmp_path / "parts.zip"
-    for kill_at in (40, 35):
-        rounds = 0
-        drive = Learner.drive
+    for kill_at in (76, 70):  # the second in the midst of SAC, whether there was practice or not
+        steps = 0
+        take = Learner.take
 
-        def dying(self: Learner) -> None:
-            nonlocal rounds
-            rounds += 1
-            if rounds == kill_at:  # noqa: B023
+        def dying(self: Learner, actions: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            if steps == kill_at:  # noqa: B023
                 raise KilledError
-            drive(self)  # noqa: B023
+            return take(self, actions)  # noqa: B023
 
         with monkeypatch.context() as patch:
-            patch.setattr(Learner, "drive", dying)
+            patch.setattr(Learner, "take", dying)
             with pytest.raises(KilledError):
-                train(settings, out, folder, resume=kill_at == 35)
+                train(settings, out, folder, resume=kill_at == 70)
         assert RunFolder(folder).unfinished() == settings
     outcome = train(settings, out, folder, resume=True)
     assert not outcome.interrupted and RunFolder(folder).unfinished() is None
@@ -185,14 +199,17 @@ def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
 ) -> None:
     study, rates = FastSAC.study, []
 
-    def poisoned(self: FastSAC, batches: Any, rate: float | None = None) -> dict[str, float]:
+    def poisoned(
+        self: FastSAC, batches: Any, rate: float | None = None, actor_too: bool = True
+    ) -> dict[str, float]:
         rates.append(rate)
         if len(rates) == 20:
             self.fused.critic.flat[3] = float("nan")
-        return study(self, batches, rate)
+        return study(self, batches, rate, actor_too)
 
     monkeypatch.setattr(FastSAC, "study", poisoned)
-    train(dataclasses.replace(TINY, final_rate=1.0), tmp_path / "m.zip")
+    alone = dataclasses.replace(TINY, final_rate=1.0, practice=Practice(share=0.0))
+    train(alone, tmp_path / "m.zip")
     assert rates[19] == 3e-4 and rates[20] == 1.5e-4
     model = SAC.load(tmp_path / "m.zip")
     assert all(p.isfinite().all() for p in model.policy.parameters())
@@ -202,9 +219,9 @@ def test_a_learner_that_always_diverges_ends_in_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nan = dict.fromkeys(("critic_loss", "actor_loss", "ent_coef_loss", "ent_coef"), float("nan"))
-    monkeypatch.setattr(FastSAC, "study", lambda self, batches, rate=None: nan)
+    monkeypatch.setattr(FastSAC, "study", lambda self, batches, rate=None, actor_too=True: nan)
     with pytest.raises(UserError, match=r"critic_loss is nan.*sac\.learning_rate"):
-        train(TINY, tmp_path / "m.zip")
+        train(dataclasses.replace(TINY, practice=Practice(share=0.0)), tmp_path / "m.zip")
 
 
 def test_a_damaged_state_is_refused_in_one_line(tmp_path: Path) -> None:

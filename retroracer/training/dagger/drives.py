@@ -7,13 +7,13 @@ its own; a drive depends on its seed and the student alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.carracing.expert import Expert
+from retroracer.carracing.expert import Expert, Style
 from retroracer.carracing.pipeline import Pipeline, make
 
 Act = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -27,11 +27,13 @@ class Mixture:
         expert: share of the time the expert is at the wheel.
         shoves: disturbances a second, in every other drive.
         patience: frames without a new tile after which a drive is given up.
+        style: the expert's.
     """
 
     expert: float = 0.0
     shoves: float = 0.6
     patience: int = 150
+    style: Style = field(default_factory=Style)
 
 
 @dataclass
@@ -62,7 +64,7 @@ class _Seat:
         self.rng = np.random.default_rng([seed, 5])
         self.env = make(pipeline, training=False)
         self.obs = self.env.reset(seed=seed)[0]
-        self.expert = Expert()
+        self.expert = Expert(mixture.style)
         self.expert.begin(self.env.unwrapped.track)
         self.mixture, self.disturbed = mixture, disturbed
         self.frames: list[Any] = []

@@ -24,6 +24,7 @@ import torch
 
 from retroracer import config
 from retroracer.agents.facts import Facts
+from retroracer.agents.model_file import find_model
 from retroracer.agents.pixel_nets import Network
 from retroracer.atomic import replacing
 from retroracer.carracing.expert import N_SEEN, Style
@@ -34,7 +35,7 @@ from retroracer.errors import UserError
 from retroracer.training.dagger.drives import Drive, Mixture, drive
 from retroracer.training.dagger.memory import Memory, read_drives, write_drives
 from retroracer.training.dagger.student import Sight, Student, rows_of
-from retroracer.training.pixel_checkpoint import LAYOUT, save
+from retroracer.training.pixel_checkpoint import LAYOUT, read_weights, save
 from retroracer.training.pixel_vec_env import PixelVecEnv
 
 Tell = Callable[[str], None]
@@ -59,6 +60,9 @@ class DaggerRun:
         shoves: disturbances a second, in every other drive.
         capacity: frames kept.
         processes: that drive.
+        parent: a driver taught earlier to begin with, of the same network and wrappers.
+        style: the expert's. Calmer than it could be: what its pupil gets wrong at its pace it
+            survives, and a tile missed costs more than the frames won.
         network: shape.
         pipeline: wrappers.
     """
@@ -74,13 +78,17 @@ class DaggerRun:
     shoves: float = 0.6
     capacity: int = 440_000
     processes: int = 1
+    parent: str | None = None
+    style: Style = field(
+        default_factory=lambda: Style(room=2.0, grip=165.0, braking=150.0, top_speed=85.0)
+    )
     network: Network = field(default_factory=lambda: Network("atari", 256, "relu", (128,)))
     pipeline: Pipeline = field(default_factory=lambda: Pipeline(action_repeat=1))
 
     def mixture(self, number: int) -> Mixture:
         """Who drives in a round."""
         share = self.expert * 0.5 ** (number - 1)
-        return Mixture(share if share > 0.03 else 0.0, self.shoves)
+        return Mixture(share if share > 0.03 else 0.0, self.shoves, style=self.style)
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -125,6 +133,9 @@ class Run:
         self.memory = Memory(settings.capacity, pipeline.size, pipeline.stack, N_SEEN)
         self.done = 0
         self.driven = 0
+        if settings.parent is not None:
+            path = find_model(settings.parent)
+            self.student.take_over(read_weights(path)["policy"], path)
         self._go_on()
 
     def _demand_same(self) -> None:
@@ -185,9 +196,9 @@ class Run:
         first = FIRST_SEED + s.seed * 1_000_000 + number * 1_000
         seeds = list(range(first, first + count))
         # Only the expert is fit to drive before the first lesson.
-        taught = self.student.steps > 0
+        taught = self.student.steps > 0 or s.parent is not None
         weights = self.student.weights() if taught else None
-        mixture = s.mixture(number) if taught else Mixture(1.0, s.shoves)
+        mixture = s.mixture(number) if taught else Mixture(1.0, s.shoves, style=s.style)
         parts = [seeds[k :: s.processes] for k in range(s.processes)]
         return [pool.submit(gather, weights, part, s, mixture) for part in parts]
 
@@ -229,7 +240,7 @@ class Run:
             seed=self.settings.seed,
             tracks=("CarRacing-v3",),
             settings={"method": "DAgger", **_plain(self.settings)},
-            notes={"expert": dataclasses.asdict(Style())},
+            notes={"expert": dataclasses.asdict(self.settings.style)},
         )
         with self.student.averaged():
             return save(model, path, self.settings.pipeline, facts)
@@ -237,4 +248,4 @@ class Run:
 
 def _plain(settings: DaggerRun) -> dict[str, Any]:
     record: dict[str, Any] = config.to_dict(settings)
-    return {k: v for k, v in record.items() if k not in ("network", "pipeline")}
+    return {k: v for k, v in record.items() if k not in ("network", "pipeline", "style")}

@@ -7,6 +7,8 @@ deterministic action is trained by regression; the value head stays as it was ma
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from retroracer.agents.pixel_nets import Network, policy_kwargs
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.training.dagger.memory import Batch
-from retroracer.training.pixel_checkpoint import build, spaces_of
+from retroracer.training.pixel_checkpoint import build, put_weights, spaces_of
 
 STEER_WEIGHT = 4.0
 BRAKE_WEIGHT = 5.0
@@ -81,6 +83,16 @@ class Student:
         self.steps = 0
         # Whether the processor multiplies bfloat16 itself; without, it would be far slower.
         self._half = bool(torch.cpu._is_avx512_bf16_supported())
+
+    def take_over(self, weights: Mapping[str, Any], path: Path) -> None:
+        """Begin with a driver's weights.
+
+        Raises:
+            UserError: if they do not fit.
+        """
+        put_weights(self.policy, weights, path)
+        for mean, p in zip(self._averages, self._learned, strict=True):
+            mean.copy_(p.detach())
 
     def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
         """One step; returns the loss of the actions and that of the state."""

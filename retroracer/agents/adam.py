@@ -1,0 +1,51 @@
+"""Adam over a stack's flat vector: one call steps every layer of every network in it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from retroracer.agents.stack import Stack
+
+
+def adam_over(
+    stack: Stack, theirs: torch.optim.Optimizer | None = None, eps: float = 1e-8
+) -> torch.optim.Adam:
+    """An Adam for all of a stack's parameters; its learning rate is set before each use.
+
+    Args:
+        stack: its gradients are ``stack.grad``.
+        theirs: a plain Adam of the same parameters to take settings and moments over from.
+        eps: where there is none.
+
+    Raises:
+        ValueError: if ``theirs`` is of another kind.
+    """
+    flat = nn.Parameter(stack.flat, requires_grad=False)
+    flat.grad = stack.grad
+    if theirs is None:
+        return torch.optim.Adam([flat], eps=eps, fused=True)
+    group = theirs.param_groups[0]
+    if type(theirs) is not torch.optim.Adam or group["weight_decay"] or group["amsgrad"]:
+        raise ValueError("the fused update knows plain Adam; use Stable-Baselines3's SAC")
+    adam = torch.optim.Adam([flat], betas=group["betas"], eps=group["eps"], fused=True)
+    known = [theirs.state.get(p) for p, _ in stack.parameters]
+    if all(known):
+        moments = {}
+        for name in ("exp_avg", "exp_avg_sq"):
+            parts = [state[name].reshape(-1) for state in known if state]
+            moments[name] = torch.cat(parts).to(stack.flat.device)
+        step = torch.as_tensor(float(known[0]["step"]), device=stack.flat.device)  # type: ignore[index]
+        adam.state[flat] = {"step": step, **moments}
+    return adam
+
+
+def wake(adam: torch.optim.Optimizer) -> None:
+    """Give an Adam that has not stepped yet its moments: nothing, at step 0."""
+    (parameter,) = adam.param_groups[0]["params"]
+    if not adam.state.get(parameter):
+        adam.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device if "fused" in adam.defaults else "cpu"),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }

@@ -1,0 +1,217 @@
+"""PPO on the actor of a SAC model: how a driver learns its first laps, before SAC refines it.
+
+Owns the update, its value network and its optimisers. Does not own the cars, or when it is
+used. Like ``fused_sac`` it writes the gradients down instead of asking autograd for them.
+
+Why beside SAC: with hundreds of thousands of steps a second to be had, an update that looks at
+each of them a few times and throws it away teaches more in a minute than one that looks at few
+of them often (``docs/training.md`` has the figures).
+
+Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms; Schulman et al. 2016,
+High-Dimensional Continuous Control Using Generalized Advantage Estimation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
+from torch import Tensor, nn
+
+from retroracer.agents.adam import adam_over, wake
+from retroracer.agents.rollout import Rollout
+from retroracer.agents.stack import Stack
+
+if TYPE_CHECKING:
+    from retroracer.agents.fused_sac import FusedUpdate
+
+CLIP = 0.2
+"""How far one update may change the odds of an action."""
+
+LAMBDA = 0.95
+"""Of the advantages' estimate."""
+
+STEEPEST = 0.5
+"""Longest gradient of the actor, and of the value network."""
+
+FIRST_STD = 0.5
+"""Standard deviation of an untaught driver's actions, before they are squashed."""
+
+
+class FusedPPO:
+    """Learns the actor of a fused SAC update, and the value of where it drives.
+
+    Args:
+        fused: whose actor learns. Its critics are left alone.
+        hidden: widths of the value network's hidden layers.
+        fresh: True makes the actor begin with small, unhurried actions; False leaves it as it is.
+        half: hidden layers in bfloat16.
+
+    Attributes:
+        losses: what ``learn`` did last, by name.
+    """
+
+    def __init__(
+        self, fused: FusedUpdate, hidden: tuple[int, ...], fresh: bool, half: bool
+    ) -> None:
+        self.actor = fused.actor
+        self.n_actions = fused.n_actions
+        device = self.actor.flat.device
+        widths = (fused.n_obs, *hidden, 1)
+        layers = [nn.Linear(a, b).to(device) for a, b in itertools.pairwise(widths)]
+        self.value = Stack([[(layer,) for layer in layers]], half)
+        self.actor_adam = adam_over(self.actor, eps=1e-5)
+        self.value_adam = adam_over(self.value, eps=1e-5)
+        self.losses: dict[str, float] = {}
+        if fresh:
+            self._calm()
+
+    def _calm(self) -> None:
+        """Let an untaught actor's heads say next to nothing: mean 0, deviation FIRST_STD."""
+        n = self.n_actions
+        with torch.no_grad():
+            self.actor.weights[-1].mul_(0.05)
+            self.actor.biases[-1][:, :, :n].zero_()
+            self.actor.biases[-1][:, :, n:].fill_(math.log(FIRST_STD))
+        self.actor.refresh()
+
+    def act(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What to do in a vector step.
+
+        Args:
+            obs: (N, O).
+
+        Returns:
+            Actions before squashing (N, A), their log densities (N,), the observations'
+            values (N,).
+        """
+        with torch.no_grad():
+            head = self.actor.forward(obs[None], "act")[0]
+            mean, log_std, _ = self._split(head)
+            noise = torch.randn_like(mean)
+            return mean + log_std.exp() * noise, _density(noise, log_std), self.worth(obs)
+
+    def worth(self, obs: Tensor) -> Tensor:
+        """Values (N,) of observations (N, O)."""
+        with torch.no_grad():
+            return self.value.forward(obs[None], "act")[0, :, 0].clone()
+
+    def _split(self, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        raw = head[:, self.n_actions :]
+        log_std = raw.clamp(LOG_STD_MIN, LOG_STD_MAX)
+        return head[:, : self.n_actions], log_std, (raw == log_std).float()
+
+    def learn(
+        self,
+        rollout: Rollout,
+        rate: float,
+        epochs: int,
+        batch: int,
+        entropy: float,
+        actor_too: bool = True,
+    ) -> dict[str, float]:
+        """Learn from what was just driven.
+
+        Args:
+            rollout: of T vector steps of N cars.
+            rate: learning rate.
+            epochs: times each step is looked at.
+            batch: steps an update; T * N should be a multiple of it.
+            entropy: what an action's entropy is worth, in standardised advantages.
+            actor_too: False learns the values only.
+
+        Returns:
+            Means over the updates, by name: value_loss, actor_loss, entropy.
+        """
+        data = rollout.flat()
+        for adam in (self.actor_adam, self.value_adam):
+            adam.param_groups[0]["lr"] = rate
+        self.actor.refresh()
+        self.value.refresh()
+        sums = torch.zeros(3, device=self.actor.flat.device)
+        count = 0
+        with torch.no_grad():
+            for _ in range(epochs):
+                order = torch.randperm(len(data.obs), device=data.obs.device)
+                for rows in torch.split(order, batch):
+                    obs = data.obs[rows]
+                    sums[0] += self._learn_value(obs, data.returns[rows])
+                    if actor_too:
+                        part = data.acts[rows], data.densities[rows], data.advantages[rows]
+                        sums[1:] += self._learn_actor(obs, *part, entropy)
+                    count += 1
+        value, actor, told = (sums / max(count, 1)).tolist()
+        self.losses = {"value_loss": value, "actor_loss": actor, "entropy": told}
+        return self.losses
+
+    def _learn_value(self, obs: Tensor, returns: Tensor) -> Tensor:
+        error = self.value.forward(obs[None])[0, :, 0] - returns
+        self.value.backward(obs[None], (error / len(obs))[None, :, None])
+        _shorten(self.value.grad)
+        self.value_adam.step()
+        self.value.refresh()
+        return 0.5 * error.square().mean()
+
+    def _learn_actor(
+        self, obs: Tensor, acts: Tensor, before: Tensor, advantages: Tensor, entropy: float
+    ) -> Tensor:
+        count = len(obs)
+        mean, log_std, inside = self._split(self.actor.forward(obs[None])[0])
+        noise = (acts - mean) / log_std.exp()
+        odds = (_density(noise, log_std) - before).exp()
+        gain = odds * advantages
+        kept = odds.clamp(1.0 - CLIP, 1.0 + CLIP) * advantages
+        # Where clipping holds the gain back, nothing is learned.
+        pull = torch.where(gain <= kept, -gain / count, torch.zeros_like(gain))[:, None]
+        by_mean = pull * noise / log_std.exp()
+        by_log_std = (pull * (noise.square() - 1.0) - entropy / count) * inside
+        self.actor.backward(obs[None], torch.cat((by_mean, by_log_std), 1)[None])
+        _shorten(self.actor.grad)
+        self.actor_adam.step()
+        self.actor.refresh()
+        told = log_std.sum(1).mean() + self.n_actions * 0.5 * math.log(2.0 * math.pi * math.e)
+        return torch.stack((-torch.minimum(gain, kept).mean(), told))
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Value network and moments as NumPy arrays by name; the actor is the model's."""
+        return {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ValueError: if it does not fit.
+            KeyError: if something is missing.
+        """
+        for name, values in self._named():
+            value = torch.from_numpy(np.asarray(state[name]))
+            if value.shape != values.shape or not torch.isfinite(value).all():
+                raise ValueError(f"{name} does not fit")
+            values.data.copy_(value)
+        self.value.refresh()
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        named = [("value", self.value.flat)]
+        for who, adam in (("actor", self.actor_adam), ("value", self.value_adam)):
+            wake(adam)
+            kept = adam.state[adam.param_groups[0]["params"][0]]
+            named += [(f"{who}.{k}", kept[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
+        return named
+
+
+def _density(noise: Tensor, log_std: Tensor) -> Tensor:
+    """Log density (N,) of a Gaussian at ``noise`` deviations from its mean.
+
+    The squashing of actions is left out: it cancels in the odds.
+    """
+    return (-0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)).sum(1)
+
+
+def _shorten(gradient: Tensor) -> None:
+    """Scale a gradient (P,) to at most STEEPEST."""
+    gradient.mul_((STEEPEST / (gradient.norm() + 1e-6)).clamp(max=1.0))

@@ -1,0 +1,97 @@
+"""Practice: the first part of a run, in which the driver learns from what it has just driven.
+
+Owns the rollouts and when they are learned from. The update is ``agents.fused_ppo``; cars,
+memory and model are the ``Learner``'s, who goes on with SAC where practice ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from retroracer.agents.fused_ppo import LAMBDA, FusedPPO
+from retroracer.agents.rollout import Rollout
+from retroracer.training.run_settings import RunSettings
+
+if TYPE_CHECKING:
+    from retroracer.training.learner import Learner
+
+REWARD_SCALE = 0.1
+"""Values of about one suit a fresh network better than values of fifty."""
+
+
+class Practice:
+    """Rounds of driving and learning on the model of a learner.
+
+    Args:
+        settings: of the run.
+        learner: whose cars drive and whose actor learns.
+    """
+
+    def __init__(self, settings: RunSettings, learner: Learner) -> None:
+        self.settings = settings.practice
+        fused = learner.model.fused
+        fresh = settings.parent is None
+        self.ppo = FusedPPO(fused, settings.hidden, fresh, settings.half())
+        self.rollout = Rollout(
+            self.settings.steps,
+            settings.cars,
+            fused.n_obs,
+            fused.n_actions,
+            settings.sac.gamma,
+            LAMBDA,
+            learner.model.device,
+        )
+        self.unvalued = 0 if fresh else self.settings.values_first
+
+    def round(self, learner: Learner, rate: float) -> tuple[dict[str, float], int]:
+        """Drive ``steps`` vector steps, then learn from them.
+
+        Args:
+            learner: whose cars drive.
+            rate: learning rate.
+
+        Returns:
+            Means over the updates, by name, and how many there were of the actor.
+        """
+        device = learner.model.device
+        for t in range(self.rollout.steps):
+            obs = torch.from_numpy(learner.obs).to(device)
+            acts, densities, values = self.ppo.act(obs)
+            self.rollout.put(t, obs, acts, densities, values)
+            came = learner.take(torch.tanh(acts).cpu().numpy())
+            beyond = self._beyond(came.final_obs, came.terminated[came.rows], device)
+            paid = REWARD_SCALE * came.reward
+            self.rollout.paid(t, paid, came.terminated | came.truncated, came.rows, beyond)
+        self.rollout.finish(self.ppo.worth(torch.from_numpy(learner.obs).to(device)))
+        wanted = self.settings
+        actor_too = self.unvalued == 0
+        self.unvalued = max(self.unvalued - 1, 0)
+        losses = self.ppo.learn(
+            self.rollout, rate, wanted.epochs, wanted.batch, wanted.entropy, actor_too
+        )
+        length = self.rollout.steps * learner.batch.n
+        updates = wanted.epochs * -(-length // wanted.batch)
+        return losses, updates if actor_too else 0
+
+    def _beyond(self, final_obs: Any, terminated: Any, device: torch.device) -> torch.Tensor:
+        if not len(final_obs):
+            return torch.zeros(0, device=device)
+        values = self.ppo.worth(torch.from_numpy(final_obs).to(device))
+        return values * torch.from_numpy(~terminated).to(device)
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """All that its future depends on, beside the learner's, as arrays by name."""
+        return self.ppo.state() | {"unvalued": np.array(self.unvalued)}
+
+    def restore(self, state: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ValueError: if it does not fit.
+            KeyError: if something is missing.
+        """
+        self.ppo.restore(state)
+        self.unvalued = int(state["unvalued"])

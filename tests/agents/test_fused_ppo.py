@@ -1,0 +1,152 @@
+"""Practice's update, held against autograd; its advantages, against their definition."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.fused_ppo import CLIP, STEEPEST, FusedPPO
+from retroracer.agents.rollout import Rollout
+
+N_OBS, N_ACTIONS = 5, 2
+
+
+class Nowhere(gymnasium.Env):
+    observation_space = spaces.Box(-5, 5, (N_OBS,), np.float32)
+    action_space = spaces.Box(-1, 1, (N_ACTIONS,), np.float32)
+
+
+@pytest.fixture
+def sac():
+    return FastSAC(
+        "MlpPolicy", Nowhere(), policy_kwargs={"net_arch": [16, 16]}, buffer_size=1, seed=3
+    )
+
+
+def driven(steps=6, n=7, seed=0):
+    """A rollout of random numbers, some of its episodes ended."""
+    g = torch.Generator().manual_seed(seed)
+    rollout = Rollout(steps, n, N_OBS, N_ACTIONS, gamma=0.9, lam=0.8)
+    rng = np.random.default_rng(seed)
+    for t in range(steps):
+        noise = torch.randn(n, N_ACTIONS, generator=g)
+        rollout.put(
+            t,
+            torch.randn(n, N_OBS, generator=g),
+            noise,
+            torch.randn(n, generator=g) - 2.0,
+            torch.randn(n, generator=g),
+        )
+        ended = rng.random(n) < 0.3
+        rows = np.flatnonzero(ended)
+        rollout.paid(t, rng.normal(size=n), ended, rows, torch.randn(len(rows), generator=g))
+    rollout.finish(torch.randn(n, generator=g))
+    return rollout
+
+
+def test_advantages_are_discounted_sums_of_surprises_up_to_an_episodes_end() -> None:
+    r = driven()
+    after = r.advantages[-1] + r.values[-1]  # the last step's target gives away what came after
+    for car in range(r.values.shape[1]):
+        for t in range(r.steps):
+            total, weight = 0.0, 1.0
+            for k in range(t, r.steps):
+                going = bool(r.going[k, car])
+                if not going:
+                    ahead = float(r.beyond[k, car])
+                elif k + 1 < r.steps:
+                    ahead = float(r.values[k + 1, car])
+                else:
+                    ahead = float((after[car] - r.rewards[k, car]) / r.gamma)
+                surprise = float(r.rewards[k, car]) + r.gamma * ahead - float(r.values[k, car])
+                total += weight * surprise
+                weight *= r.gamma * r.lam
+                if not going:
+                    break
+            assert float(r.advantages[t, car]) == pytest.approx(total, abs=1e-4)
+
+
+def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac) -> None:
+    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    rollout = driven()
+    data = rollout.flat()
+    # A literal twin of both networks.
+    actor = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 4))))
+    value = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 1))))
+    for twin, stack in ((actor, ppo.actor), (value, ppo.value)):
+        for layer, weight, bias in zip(twin, stack.weights, stack.biases, strict=True):
+            layer.weight.data.copy_(weight[0])
+            layer.bias.data.copy_(bias[0, 0])
+
+    def through(net, x):
+        for layer in net[:-1]:
+            x = torch.relu(layer(x))
+        return net[-1](x)
+
+    adams = [torch.optim.Adam(net.parameters(), lr=1e-2, eps=1e-5) for net in (actor, value)]
+    for _ in range(2):  # epochs; one batch each, so that the order does not matter
+        head = through(actor, data.obs)
+        mean, log_std = head[:, :2], head[:, 2:]
+        told = torch.distributions.Normal(mean, log_std.exp())
+        odds = (told.log_prob(data.acts).sum(1) - data.densities).exp()
+        gain = torch.minimum(
+            odds * data.advantages, odds.clamp(1 - CLIP, 1 + CLIP) * data.advantages
+        )
+        loss = -(gain.mean() + 0.01 * told.entropy().sum(1).mean())
+        worth = 0.5 * (through(value, data.obs)[:, 0] - data.returns).square().mean()
+        for net, adam, what in ((actor, adams[0], loss), (value, adams[1], worth)):
+            adam.zero_grad()
+            what.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
+            adam.step()
+    before = ppo.actor.flat.clone()
+    ppo.learn(rollout, 1e-2, epochs=2, batch=len(data.obs), entropy=0.01)
+    assert not torch.equal(before, ppo.actor.flat)
+    for twin, stack in ((actor, ppo.actor), (value, ppo.value)):
+        for layer, weight, bias in zip(twin, stack.weights, stack.biases, strict=True):
+            torch.testing.assert_close(layer.weight, weight[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(layer.bias, bias[0, 0], atol=1e-5, rtol=0)
+
+
+def test_it_finds_the_action_that_pays(sac) -> None:
+    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    torch.manual_seed(0)
+    obs = torch.zeros(64, N_OBS)
+    for _ in range(100):
+        rollout = Rollout(4, 64, N_OBS, N_ACTIONS, 0.9, 0.9)
+        for t in range(4):
+            acts, densities, values = ppo.act(obs)
+            rollout.put(t, obs, acts, densities, values)
+            paid = -((torch.tanh(acts) - torch.tensor([0.5, -0.5])) ** 2).sum(1).numpy()
+            rollout.paid(t, paid, np.ones(64, bool), np.arange(64), torch.zeros(64))
+        rollout.finish(torch.zeros(64))
+        ppo.learn(rollout, 1e-2, epochs=2, batch=64, entropy=0.0)
+    best = sac.predict(np.zeros(N_OBS, np.float32), deterministic=True)[0]
+    np.testing.assert_allclose(best, [0.5, -0.5], atol=0.2)  # noise is squashed too: not exact
+
+
+def test_values_can_be_learned_before_the_driver_changes(sac) -> None:
+    ppo = FusedPPO(sac.fused, (16, 16), fresh=False, half=False)
+    actor, value = ppo.actor.flat.clone(), ppo.value.flat.clone()
+    ppo.learn(driven(), 1e-2, epochs=1, batch=21, entropy=0.01, actor_too=False)
+    assert torch.equal(actor, ppo.actor.flat) and not torch.equal(value, ppo.value.flat)
+
+
+def test_its_state_is_all_it_needs_to_go_on(sac) -> None:
+    first = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    first.learn(driven(), 1e-2, epochs=1, batch=42, entropy=0.01)
+    kept, actor = first.state(), first.actor.flat.clone()
+    torch.manual_seed(5)
+    first.learn(driven(seed=1), 1e-2, epochs=1, batch=42, entropy=0.01)
+    wanted = first.actor.flat.clone()
+    second = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    second.actor.flat.copy_(actor)
+    second.restore(kept)
+    torch.manual_seed(5)
+    second.learn(driven(seed=1), 1e-2, epochs=1, batch=42, entropy=0.01)
+    assert torch.equal(second.actor.flat, wanted)
+    with pytest.raises(ValueError, match="does not fit"):
+        second.restore(kept | {"value": kept["value"][:-1]})
