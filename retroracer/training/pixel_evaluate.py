@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,7 +20,7 @@ import numpy as np
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.vector import cores
-from retroracer.carracing.workers import start_context
+from retroracer.carracing.workers import serve_only_the_parent, start_context
 
 Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""
@@ -153,7 +152,7 @@ def _get_ready(path: Path, pipeline: Pipeline) -> None:
 
     from retroracer.training.pixel_checkpoint import load_driver
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that asked
+    serve_only_the_parent()
     torch.set_num_threads(1)
     _mine = load_driver(path).act, pipeline
 
