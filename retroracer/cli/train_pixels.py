@@ -18,7 +18,8 @@ EXAMPLES = """examples:
   retroracer train-pixels --algo ppo
   retroracer train-pixels --algo sac-drq --minutes 180 --out models/drq.zip
   retroracer train-pixels --algo dqn --profile 6gb --set off.replay=150000
-  retroracer train-pixels --algo ppo --parent models/carracing.zip --set ppo.stabilise_at=0
+  retroracer train-pixels --algo ppo --parent models/pixels-ppo.zip --set ppo.stabilise_at=0
+  retroracer train-pixels --algo dagger --out models/taught.zip --set rounds=24
   retroracer evaluate models/drq.zip --episodes 0 --plot curve.png --run runs/drq"""
 
 
@@ -34,7 +35,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--algo", choices=("sac", "sac-drq", "ppo", "dqn"), default="sac-drq", help="what learns"
+        "--algo",
+        choices=("sac", "sac-drq", "ppo", "dqn", "dagger"),
+        default="sac-drq",
+        help="what learns (default sac-drq); dagger: taught by an expert that knows the road",
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="how long (default 180)")
     parser.add_argument("--steps", type=int, metavar="N", help="how many actions instead")
@@ -69,16 +73,17 @@ def run(args: argparse.Namespace) -> int:
     # is loaded; the allocator's growing segments keep a GPU's memory from falling to pieces.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    if args.algo == "dagger":
+        from retroracer.cli import teach_pixels
+
+        return teach_pixels.run(args, out)
     try:
         from retroracer.training.hardware import use_cores
         from retroracer.training.pixels import machine
         from retroracer.training.pixels.run import PixelRunFolder, train_pixels
         from retroracer.training.run_folder import goes_on
     except ImportError as error:
-        raise UserError(
-            f"training from pixels needs {error.name}; install it with: "
-            "pip install 'retroracer[train,pixels]'"
-        ) from None
+        raise missing(error) from None
     settings, profile = _settings(args)
     use_cores(settings.device)
     folder = PixelRunFolder(args.runs / out.stem)
@@ -109,6 +114,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def missing(error: ImportError) -> UserError:
+    """The error of a library that is not installed."""
+    return UserError(
+        f"training from pixels needs {error.name}; install it with: "
+        "pip install 'retroracer[train,pixels]'"
+    )
+
+
 def _settings(args: argparse.Namespace) -> tuple[PixelRun, str]:
     """Settings and the profile's name: the algorithm's, profile, parent, page, then options."""
     from retroracer import config
@@ -119,7 +132,7 @@ def _settings(args: argparse.Namespace) -> tuple[PixelRun, str]:
     profile = machine.profile_of(args.profile, device)
     start = STARTS[args.algo]
     start = config.load(PixelRun, None, profile.overrides(start.algorithm), start=start)
-    overrides = _of_parent(args.parent) if args.parent else []
+    overrides = of_parent(args.parent) if args.parent else []
     start = config.load(PixelRun, None, overrides, start=start)
     overrides = list(args.set)
     for name in ("minutes", "steps", "seed", "device", "parent"):
@@ -134,7 +147,7 @@ def _settings(args: argparse.Namespace) -> tuple[PixelRun, str]:
     return settings, profile.name
 
 
-def _of_parent(parent: str) -> list[str]:
+def of_parent(parent: str) -> list[str]:
     """A parent's network stands: its shape, as settings."""
     from retroracer import config
     from retroracer.training.pixel_checkpoint import read_records

@@ -12,11 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.agents.model_file import DAMAGE
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.training.dagger.drives import Drive
 
 N_ACTIONS = 2
+
+
+def bytes_of_a_frame(size: int, n_state: int) -> int:
+    """What ``Memory`` takes for a frame."""
+    return size * size + 4 * (N_ACTIONS + n_state) + 8
 
 
 @dataclass
@@ -67,10 +73,13 @@ class Memory:
         return Batch(self._frames[places], labels[:, :N_ACTIONS], labels[:, N_ACTIONS:])
 
 
+_NO_WAY_ON = "and the run learned from it: it cannot go on; --fresh begins a new one"
+
+
 def write_drives(path: Path, drives: Sequence[Drive]) -> None:
     """Keep a round's drives on disk, whole or not at all."""
     with replacing(path) as part, part.open("wb") as file:
-        np.savez(
+        np.savez_compressed(
             file,
             frames=np.concatenate([d.frames for d in drives]),
             actions=np.concatenate([d.actions for d in drives]),
@@ -89,7 +98,7 @@ def read_drives(path: Path) -> list[Drive]:
         UserError: if the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             kept = {name: data[name] for name in data.files}
         ends = np.cumsum(kept["lengths"])
         facts = zip(kept["rewards"], kept["finished"], kept["alone"], strict=True)
@@ -98,5 +107,7 @@ def read_drives(path: Path) -> list[Drive]:
             Drive(f, a, s, float(reward), bool(finished), bool(alone))
             for f, a, s, (reward, finished, alone) in zip(*pieces, facts, strict=True)
         ]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing, {_NO_WAY_ON}") from None
+    except DAMAGE as error:
+        raise UserError(f"{path} is damaged ({error}), {_NO_WAY_ON}") from None

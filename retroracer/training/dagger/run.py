@@ -1,21 +1,25 @@
 """DAgger, round by round: drive with the student, ask the expert, learn from all drives so far.
 
-Owns: the rounds, the run's folder, and going on after a stop. While the student learns from the
-drives there are, the next are driven beside it by the student of the round before; counts, not
-the clock, say when a round ends, so that a run is the same again on the same machine.
+Owns: the rounds, what a run keeps in its folder, and going on after a stop. While the student
+learns from the drives there are, the next are driven beside it by the student of the round
+before; counts, not the clock, say when a round ends, so that a run is the same again on the
+same machine, however often it was stopped.
+
+In the run's folder, beside ``run_folder``'s files, lie the drives of every round.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import json
-import math
+import multiprocessing
 import os
+import pickle
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,75 +29,41 @@ import torch
 from retroracer import config
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import find_model
-from retroracer.agents.pixel_nets import Network
-from retroracer.atomic import replacing
-from retroracer.carracing.expert import N_SEEN, Style
-from retroracer.carracing.pipeline import Pipeline
+from retroracer.carracing.expert import N_SEEN
 from retroracer.carracing.vector import CarRacingVectorEnv
-from retroracer.carracing.workers import start_context
+from retroracer.carracing.workers import serve_only_the_parent, start_context
 from retroracer.errors import UserError
 from retroracer.training.dagger.drives import Drive, Mixture, drive
 from retroracer.training.dagger.memory import Memory, read_drives, write_drives
+from retroracer.training.dagger.settings import DaggerRun, plain
 from retroracer.training.dagger.student import Sight, Student, rows_of
 from retroracer.training.pixel_checkpoint import LAYOUT, read_weights, save
 from retroracer.training.pixel_vec_env import PixelVecEnv
+from retroracer.training.pixels.gathering import check_parent, named
+from retroracer.training.run_folder import RunFolder
+from retroracer.training.stopping import Stop, stop_requested
 
 Tell = Callable[[str], None]
 
 FIRST_SEED = 1_000_000_000
 """Seeds of the tracks learned on begin here; drivers are judged on small ones."""
 
+TOGETHER = 8
+"""Cars a process drives side by side, so that the network sees them as one batch."""
 
-@dataclass(frozen=True)
-class DaggerRun:
-    """A run.
 
-    Attributes:
-        seed: of weights, batches and tracks.
-        rounds: of driving and learning.
-        first_drives: of the expert, before the first round.
-        drives: in a round.
-        steps: of the optimiser, in a round; the last round has twice as many.
-        batch: stacks in a step.
-        rate: learning rate at first; it falls to a fiftieth by a cosine.
-        expert: share of the time the expert drives in the first round; it falls by half a round.
-        shoves: disturbances a second, in every other drive.
-        capacity: frames kept.
-        processes: that drive.
-        parent: a driver taught earlier to begin with, of the same network and wrappers.
-        style: the expert's. Calmer than it could be: what its pupil gets wrong at its pace it
-            survives, and a tile missed costs more than the frames won.
-        network: shape.
-        pipeline: wrappers.
-    """
+class DaggerFolder(RunFolder):
+    """The folder of such a run."""
 
-    seed: int = 1
-    rounds: int = 24
-    first_drives: int = 48
-    drives: int = 24
-    steps: int = 500
-    batch: int = 256
-    rate: float = 1e-3
-    expert: float = 0.5
-    shoves: float = 0.6
-    capacity: int = 440_000
-    processes: int = 1
-    parent: str | None = None
-    style: Style = field(
-        default_factory=lambda: Style(room=2.0, grip=165.0, braking=150.0, top_speed=85.0)
-    )
-    network: Network = field(default_factory=lambda: Network("atari", 256, "relu", (128,)))
-    pipeline: Pipeline = field(default_factory=lambda: Pipeline(action_repeat=1))
+    def unfinished(self) -> DaggerRun | None:  # type: ignore[override]
+        """The settings of the run that is here; None if there is none to go on with."""
+        if not self.unfinished_here():
+            return None
+        return config.load(DaggerRun, self.path / "settings.yaml")
 
-    def mixture(self, number: int) -> Mixture:
-        """Who drives in a round."""
-        share = self.expert * 0.5 ** (number - 1)
-        return Mixture(share if share > 0.03 else 0.0, self.shoves, style=self.style)
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step."""
-        share = min(step / (self.steps * (self.rounds + 1)), 1.0)
-        return self.rate * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * share)))
+    def drives(self, number: int) -> Path:
+        """Where the drives of a round are kept."""
+        return self.path / f"drives-{number:03d}.npz"
 
 
 def gather(
@@ -105,8 +75,8 @@ def gather(
     if weights is not None:
         act = Sight(settings.pipeline, settings.network, weights).act
     found: list[Drive] = []
-    for first in range(0, len(seeds), 8):
-        found += drive(act, seeds[first : first + 8], settings.pipeline, mixture)
+    for first in range(0, len(seeds), TOGETHER):
+        found += drive(act, seeds[first : first + TOGETHER], settings.pipeline, mixture)
     return found
 
 
@@ -115,17 +85,23 @@ class Run:
 
     Args:
         settings: of the run.
-        folder: of its drives and its state; made if there is none, gone on with if there is.
+        folder: of its drives and its state.
+        resume: go on with the run that is there; otherwise what is there is moved aside.
         tell: where lines of progress go.
 
+    Attributes:
+        done: rounds.
+        interrupted: whether Ctrl+C ended ``learn``.
+
     Raises:
-        UserError: if the folder holds a run of other settings.
+        UserError: for an unfit parent, or a run that cannot be gone on with.
     """
 
-    def __init__(self, settings: DaggerRun, folder: Path, tell: Tell = print) -> None:
+    def __init__(
+        self, settings: DaggerRun, folder: DaggerFolder, resume: bool = False, tell: Tell = print
+    ) -> None:
+        check_parent(settings)
         self.settings, self.folder, self.tell = settings, folder, tell
-        folder.mkdir(parents=True, exist_ok=True)
-        self._demand_same()
         envs = PixelVecEnv(CarRacingVectorEnv(1, workers=0, pipeline=settings.pipeline))
         self.student = Student(envs, settings.network, N_SEEN, settings.seed)
         envs.close()
@@ -133,102 +109,118 @@ class Run:
         self.memory = Memory(settings.capacity, pipeline.size, pipeline.stack, N_SEEN)
         self.done = 0
         self.driven = 0
+        self.interrupted = False
+        self.rows: list[dict[str, Any]] = []
+        # The driver of the coming round; None: only the expert is fit to drive.
+        self.pilot: bytes | None = None
         if settings.parent is not None:
             path = find_model(settings.parent)
             self.student.take_over(read_weights(path)["policy"], path)
-        self._go_on()
+            self.pilot = self.student.weights()
+        if resume:
+            self._restore()
+        else:
+            folder.begin(settings)
+            self._keep()
 
-    def _demand_same(self) -> None:
-        path, plain = self.folder / "settings.json", config.to_dict(self.settings)
-        if path.is_file() and json.loads(path.read_text()) != json.loads(json.dumps(plain)):
-            raise UserError(f"{self.folder} holds a run of other settings; name another folder")
-        path.write_text(json.dumps(plain, indent=2))
-
-    def _drives_file(self, number: int) -> Path:
-        return self.folder / f"drives-{number:03d}.npz"
-
-    def _go_on(self) -> None:
-        state = self.folder / "state.pt"
-        if state.is_file():
-            kept = torch.load(state, weights_only=True)
-            self.student.restore(kept["student"])
-            self.done = int(kept["done"])
-            for number in range(self.done):
-                self._take(read_drives(self._drives_file(number)))
-            self.tell(f"going on after round {self.done} with {self.memory.used:,} frames")
+    def _restore(self) -> None:
+        state, facts = self.folder.load()
+        try:
+            kept = torch.load(io.BytesIO(state["student"].tobytes()), weights_only=True)
+            self.student.restore(kept)
+            self.pilot = state["pilot"].tobytes() or None
+            self.done, self.rows = int(facts["done"]), list(facts["rows"])
+        except (ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+            why = (str(error).splitlines() or ["its state is damaged"])[0]
+            raise self.folder.unfit(why) from None
+        for number in range(self.done):
+            self._take(read_drives(self.folder.drives(number)))
+        self.tell(f"going on after {self.done} rounds with {self.memory.used:,} frames")
 
     def _keep(self) -> None:
-        buffer = io.BytesIO()
-        torch.save({"student": self.student.state(), "done": self.done}, buffer)
-        with replacing(self.folder / "state.pt") as part:
-            part.write_bytes(buffer.getvalue())
+        raw = io.BytesIO()
+        torch.save(self.student.state(), raw)
+        parts = {"student": raw.getvalue(), "pilot": self.pilot or b""}
+        state = {name: np.frombuffer(data, np.uint8) for name, data in parts.items()}
+        self.folder.save(state, {"done": self.done, "rows": self.rows})
 
     def _take(self, drives: list[Drive]) -> None:
         self.memory.add(drives)
         self.driven += sum(len(d.frames) for d in drives)
 
     def learn(self) -> None:
-        """All rounds that are left."""
-        s = self.settings
-        threads = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = "1"
-        torch.set_num_threads(1)
-        try:
-            with ProcessPoolExecutor(s.processes, start_context(None)) as pool:
-                coming = self._drives_of(pool, self.done)
-                while self.done <= s.rounds:
-                    number = self.done
-                    drives = [d for part in coming for d in part.result()]
-                    write_drives(self._drives_file(number), drives)
-                    self._take(drives)
-                    if number < s.rounds:
-                        coming = self._drives_of(pool, number + 1)
-                    self._round(number, drives)
-        finally:
-            if threads is None:
-                del os.environ["OMP_NUM_THREADS"]
-            else:
-                os.environ["OMP_NUM_THREADS"] = threads
+        """All rounds that are left. Ctrl+C loses the one under way.
 
-    def _drives_of(self, pool: ProcessPoolExecutor, number: int) -> list[Future[list[Drive]]]:
+        Raises:
+            UserError: if a process that drives dies.
+        """
         s = self.settings
+        torch.set_num_threads(1)
+        with stop_requested() as stop, _drivers(s.processes) as pool:
+            coming = self._drives_of(pool) if self.done <= s.rounds else []
+            while self.done <= s.rounds:
+                drives = _driven(coming, stop)
+                if stop.requested:
+                    break
+                write_drives(self.folder.drives(self.done), drives)
+                self._take(drives)
+                if self.done < s.rounds:
+                    # Who drives beside the lesson is who the last lesson left.
+                    taught = self.student.steps > 0 or s.parent is not None
+                    self.pilot = self.student.weights() if taught else None
+                    coming = self._drives_of(pool, 1)
+                if not self._round(drives, stop):
+                    break
+            self.interrupted = stop.requested and self.done <= s.rounds
+
+    def _drives_of(self, pool: ProcessPoolExecutor, later: int = 0) -> list[Future[list[Drive]]]:
+        s, number = self.settings, self.done + later
         count = s.drives if number else s.first_drives
         first = FIRST_SEED + s.seed * 1_000_000 + number * 1_000
         seeds = list(range(first, first + count))
-        # Only the expert is fit to drive before the first lesson.
-        taught = self.student.steps > 0 or s.parent is not None
-        weights = self.student.weights() if taught else None
-        mixture = s.mixture(number) if taught else Mixture(1.0, s.shoves, style=s.style)
+        alone = Mixture(1.0, s.shoves, style=s.style)
+        mixture = alone if self.pilot is None else s.mixture(number)
         parts = [seeds[k :: s.processes] for k in range(s.processes)]
-        return [pool.submit(gather, weights, part, s, mixture) for part in parts]
+        return [pool.submit(gather, self.pilot, part, s, mixture) for part in parts]
 
-    def _round(self, number: int, drives: list[Drive]) -> None:
-        s, began = self.settings, time.monotonic()
+    def _round(self, drives: list[Drive], stop: Stop) -> bool:
+        """Learn from all drives there are; False if Ctrl+C came between."""
+        s, began, number = self.settings, time.monotonic(), self.done
         losses = []
         for _ in range(s.steps * (2 if number == s.rounds else 1)):
+            if stop.requested:
+                return False
             step = self.student.steps
             batch = self.memory.draw(rows_of(self.memory.used, s.batch, s.seed, step))
             losses.append(self.student.learn(batch, s.rate_at(step)))
-        self.done = number + 1
-        self._keep()
+        self.done += 1
         loss, state = np.mean(losses[-200:], axis=0)
-        alone = [d for d in drives if d.alone] or drives
-        line = {
+        alone = [d for d in drives if d.alone]
+        row = {
             "round": number,
-            "frames": self.memory.used,
-            "steps": self.student.steps,
+            "frames": self.driven,
+            "updates": self.student.steps,
             "loss": round(float(loss), 4),
             "state_loss": round(float(state), 4),
-            "drives": len(alone),
-            "alone": alone[0].alone,
-            "mean": round(float(np.mean([d.reward for d in alone])), 1),
-            "min": round(min(d.reward for d in alone), 1),
-            "finished": sum(d.finished for d in alone),
             "seconds": round(time.monotonic() - began, 1),
         }
-        with (self.folder / "progress.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        self.tell(json.dumps(line))
+        if alone:
+            rewards = [d.reward for d in alone]
+            row |= {
+                "episodes": len(alone),
+                "mean": round(float(np.mean(rewards)), 1),
+                "min": round(min(rewards), 1),
+                "max": round(max(rewards), 1),
+                "finished": sum(d.finished for d in alone),
+            }
+        self.rows.append(row)
+        self.save(self.folder.checkpoint(self.driven))
+        self._keep()
+        judged = [r for r in self.rows if "mean" in r]
+        if judged:
+            self.folder.note(judged)
+        self.tell(_line(row, s.rounds))
+        return True
 
     def save(self, path: Path) -> Facts:
         """Write the student, with averaged weights, as a model."""
@@ -238,14 +230,53 @@ class Run:
             observation_layout=LAYOUT,
             steps=self.driven,
             seed=self.settings.seed,
+            parent=named(self.settings.parent),
             tracks=("CarRacing-v3",),
-            settings={"method": "DAgger", **_plain(self.settings)},
+            settings={"method": "DAgger", **plain(self.settings)},
             notes={"expert": dataclasses.asdict(self.settings.style)},
         )
+        path.parent.mkdir(parents=True, exist_ok=True)
         with self.student.averaged():
             return save(model, path, self.settings.pipeline, facts)
 
 
-def _plain(settings: DaggerRun) -> dict[str, Any]:
-    record: dict[str, Any] = config.to_dict(settings)
-    return {k: v for k, v in record.items() if k not in ("network", "pipeline", "style")}
+def _line(row: dict[str, Any], rounds: int) -> str:
+    line = f"round {row['round']:3d}/{rounds} {row['frames']:>9,} frames  loss {row['loss']:.4f}"
+    if "mean" in row:
+        line += (
+            f"  pupil alone: mean {row['mean']:6.1f} (min {row['min']:6.1f}, "
+            f"laps {row['finished']}/{row['episodes']})"
+        )
+    return f"{line}  {row['seconds']:.0f} s"
+
+
+@contextmanager
+def _drivers(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that drive, of one thread each; gone at once when the run stops."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(processes, start_context(None), initializer=serve_only_the_parent)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that drives has died, killed perhaps for want of memory; the same command "
+            "goes on"
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+
+
+def _driven(coming: list[Future[list[Drive]]], stop: Stop) -> list[Drive]:
+    """The drives, once there; nothing if Ctrl+C comes first."""
+    while not stop.requested:
+        if not wait(coming, timeout=0.2).not_done:
+            return [d for part in coming for d in part.result()]
+    return []

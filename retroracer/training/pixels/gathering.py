@@ -9,7 +9,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.save_util import recursive_getattr
 
 from retroracer.agents.model_file import find_model
+from retroracer.agents.pixel_nets import Network
+from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.errors import UserError
 from retroracer.training.pixel_checkpoint import build, put_weights, read_records, read_weights
@@ -174,7 +176,27 @@ class Learner(ABC):
         self.envs.close()
 
 
-def check_parent(settings: PixelRun) -> None:
+class Child(Protocol):
+    """Settings of a run that may have a parent."""
+
+    @property
+    def algorithm(self) -> str:
+        """What learns."""
+
+    @property
+    def parent(self) -> str | None:
+        """The driver to continue from."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The wrappers."""
+
+    @property
+    def network(self) -> Network:
+        """The network's shape."""
+
+
+def check_parent(settings: Child) -> None:
     """Make sure that a run can continue from its parent.
 
     Raises:
@@ -202,6 +224,11 @@ def check_parent(settings: PixelRun) -> None:
                     f"{settings.parent} was trained with other {what}: {name} {old!r}, and this "
                     f"run has {value!r}; give --set {key}.{name}={_text(old)}"
                 )
+
+
+def named(parent: str | None) -> str | None:
+    """What a driver's facts call its parent: where it lay is its author's business."""
+    return None if parent is None else Path(parent).stem
 
 
 _FREE = {

@@ -28,7 +28,7 @@ from retroracer.carracing import ENV_ID
 from retroracer.errors import UserError
 from retroracer.training import pixel_checkpoint
 from retroracer.training.pixel_evaluate import drive, summary
-from retroracer.training.pixels.gathering import Learner, check_parent
+from retroracer.training.pixels.gathering import Learner, check_parent, named
 from retroracer.training.pixels.off_policy import OffPolicyLearner
 from retroracer.training.pixels.on_policy import OnPolicyLearner
 from retroracer.training.pixels.screen import Screen
@@ -223,7 +223,7 @@ class _Run:
             observation_layout="",
             steps=0,
             seed=settings.seed,
-            parent=settings.parent,
+            parent=named(settings.parent),
             settings=config.to_dict(settings.ppo if settings.algorithm == "PPO" else settings.off),
             evaluation=evaluation,
             notes={"training_s": round(self.seconds, 1)},
