@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,9 +53,6 @@ class FusedPPO:
         hidden: widths of the value network's hidden layers.
         fresh: True makes the actor begin with small, unhurried actions; False leaves it as it is.
         half: hidden layers in bfloat16.
-
-    Attributes:
-        losses: what ``learn`` did last, by name.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class FusedPPO:
         self.value = Stack([[(layer,) for layer in layers]], half)
         self.actor_adam = adam_over(self.actor, eps=1e-5)
         self.value_adam = adam_over(self.value, eps=1e-5)
-        self.losses: dict[str, float] = {}
         if fresh:
             self._calm()
 
@@ -133,21 +131,37 @@ class FusedPPO:
             adam.param_groups[0]["lr"] = rate
         self.actor.refresh()
         self.value.refresh()
-        sums = torch.zeros(3, device=self.actor.flat.device)
-        count = 0
-        with torch.no_grad():
-            for _ in range(epochs):
-                order = torch.randperm(len(data.obs), device=data.obs.device)
-                for rows in torch.split(order, batch):
-                    obs = data.obs[rows]
-                    sums[0] += self._learn_value(obs, data.returns[rows])
-                    if actor_too:
-                        part = data.acts[rows], data.densities[rows], data.advantages[rows]
-                        sums[1:] += self._learn_actor(obs, *part, entropy)
-                    count += 1
-        value, actor, told = (sums / max(count, 1)).tolist()
-        self.losses = {"value_loss": value, "actor_loss": actor, "entropy": told}
-        return self.losses
+        orders = [torch.randperm(len(data.obs), device=data.obs.device) for _ in range(epochs)]
+        parts = [rows for order in orders for rows in torch.split(order, batch)]
+
+        def values() -> Tensor:
+            with torch.no_grad():
+                told = [self._learn_value(data.obs[rows], data.returns[rows]) for rows in parts]
+                return torch.stack(told).mean()
+
+        def actions() -> Tensor:
+            with torch.no_grad():
+                told = [
+                    self._learn_actor(
+                        data.obs[rows],
+                        data.acts[rows],
+                        data.densities[rows],
+                        data.advantages[rows],
+                        entropy,
+                    )
+                    for rows in parts
+                ]
+                return torch.stack(told).mean(0)
+
+        if not actor_too:
+            return {"value_loss": float(values()), "actor_loss": 0.0}
+        # Neither needs the other: on a processor each takes a core. Small products gain more
+        # from that than from being shared out themselves.
+        with _one_thread_each(data.obs.device), ThreadPoolExecutor(1) as other:
+            coming = other.submit(values)
+            actor, told = actions().tolist()
+            value = float(coming.result())
+        return {"value_loss": value, "actor_loss": actor, "entropy": told}
 
     def _learn_value(self, obs: Tensor, returns: Tensor) -> Tensor:
         error = self.value.forward(obs[None])[0, :, 0] - returns
@@ -202,6 +216,18 @@ class FusedPPO:
             kept = adam.state[adam.param_groups[0]["params"][0]]
             named += [(f"{who}.{k}", kept[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
         return named
+
+
+@contextmanager
+def _one_thread_each(device: torch.device) -> Iterator[None]:
+    """Keep torch from sharing out single products while this lasts."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _density(noise: Tensor, log_std: Tensor) -> Tensor:

@@ -38,6 +38,15 @@ BRAKING = 200.0
 FIRM = 0.7
 """Share of the grip that its brakes may take."""
 
+STRAY_SPEED = 6.0
+"""Standard deviation of the speed [m/s] of a start astray."""
+
+STRAY_WIDTH = 1.6
+"""Its furthest place, as a share of the half-width."""
+
+STRAY_ROOM = 4.0
+"""It keeps so far from walls [m]."""
+
 CHUNK = 64
 """Cars that are advanced, judged and observed before the next ones: their rows fit a cache."""
 
@@ -235,6 +244,17 @@ def speed_allowed(p, bank, slot, s):  # type: ignore[no-untyped-def]
     return math.sqrt(square)
 
 
+@compiled(inline=True)
+def stray_offset(bank, here, draw):  # type: ignore[no-untyped-def]
+    """Lateral offset [m] somewhere on the road or beside it, clear of walls."""
+    share = between(-STRAY_WIDTH, STRAY_WIDTH, draw)
+    left = share > 0.0
+    edge = bank.main[here, b.LEFT if left else b.RIGHT]
+    wall = bank.side[here, b.WALL_L if left else b.WALL_R] - STRAY_ROOM
+    far = min(abs(share) * edge, max(wall, 0.0))
+    return far if left else -far
+
+
 @compiled()
 def begin_episodes(  # type: ignore[no-untyped-def]
     floats,
@@ -290,11 +310,17 @@ def begin_episodes(  # type: ignore[no-untyped-def]
             share = between(-ranges.offset, ranges.offset, draw[DRAW_OFFSET])
             offset = share * bank.main[here, b.LEFT if share > 0.0 else b.RIGHT]
             error = ranges.heading * bells[k]
-            rolling = (draw[DRAW_PACE] - ranges.standing) / max(1.0 - ranges.standing, 1e-9)
+            slow = ranges.standing + ranges.astray
             speed = 0.0
-            if rolling >= 0.0:
+            if draw[DRAW_PACE] >= slow:
+                rolling = (draw[DRAW_PACE] - slow) / max(1.0 - slow, 1e-9)
                 speed = between(ranges.pace_low, ranges.pace_high, rolling)
                 speed *= speed_allowed(params[i], bank, slot, s)
+            elif draw[DRAW_PACE] >= ranges.standing:
+                turn = (draw[DRAW_PACE] - ranges.standing) / ranges.astray
+                error = between(-math.pi, math.pi, turn)
+                speed = STRAY_SPEED * abs(bells[k])
+                offset = stray_offset(bank, here, draw[DRAW_OFFSET])
         place_car(
             floats[i],
             ints[i],

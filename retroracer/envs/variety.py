@@ -28,6 +28,7 @@ class Ranges(NamedTuple):
     pace_low: float
     pace_high: float
     standing: float
+    astray: float
     offset: float
     heading: float
     grip_low: float
@@ -49,6 +50,8 @@ class Variety:
         pace: range of a random start's speed, as a share of what the bends ahead allow this car
             on the centreline (and, where there are none, of its top speed).
         standing: share of random starts that stand still instead.
+        astray: share of random starts that begin like the end of a spin: facing anywhere, on the
+            road or beside it, slow. Who never was there does not know the way back.
         offset: a random start's lateral offset, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].
         grip: range of the factor on the car's friction coefficient.
@@ -62,6 +65,7 @@ class Variety:
     start: str = "grid"
     pace: tuple[float, float] = (0.0, 1.0)
     standing: float = 0.0
+    astray: float = 0.0
     offset: float = 0.7
     heading: float = 0.1
     grip: tuple[float, float] = (1.0, 1.0)
@@ -81,9 +85,11 @@ class Variety:
                 raise ValueError(f"{name} must be a range (low, high) from {least}: {low}, {high}")
         if self.latency[1] > MAX_LATENCY:
             raise ValueError(f"latency is at most {MAX_LATENCY} control steps: {self.latency}")
-        for name in ("reverse", "standing"):
+        for name in ("reverse", "standing", "astray"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
+        if self.standing + self.astray > 1.0:
+            raise ValueError("standing and astray are shares of the same starts: at most 1 in all")
 
     def ranges(self) -> Ranges:
         """What compiled code needs of it."""
@@ -92,6 +98,7 @@ class Variety:
             pace_low=float(self.pace[0]),
             pace_high=float(self.pace[1]),
             standing=float(self.standing),
+            astray=float(self.astray),
             offset=float(self.offset),
             heading=float(self.heading),
             grip_low=float(self.grip[0]),
@@ -107,7 +114,8 @@ class Variety:
 
 TRAINING = Variety(
     start="random",
-    standing=0.2,
+    standing=0.15,
+    astray=0.1,
     grip=(0.78, 1.1),
     mass=(0.92, 1.08),
     power=(0.8, 1.2),

@@ -24,6 +24,7 @@ from retroracer.envs.batch import RacingBatch
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 from retroracer.training import checkpoint
+from retroracer.training.imitation import imitate
 from retroracer.training.lessons import gather
 from retroracer.training.practice import Practice
 from retroracer.training.progress import Tally
@@ -32,6 +33,11 @@ from retroracer.training.vec_env import RacingVecEnv
 
 HELD = 0.1
 """Chance that a random driver of the warm-up changes its action: it holds one half a second."""
+
+
+PATIENCE = 5.0
+"""Seconds off the road, or without getting on, after which an episode is ended: more than the
+env's, so that the way back is worth finding."""
 
 
 class Came(NamedTuple):
@@ -80,7 +86,7 @@ class Learner:
             car=car,
             variety=settings.variety,
             reward=_reward(settings.caution),
-            ending=task.Ending(time=settings.episode),
+            ending=task.Ending(time=settings.episode, off_track=PATIENCE, stall=PATIENCE),
             seed=settings.seed,
         )
         self.obs = self.batch.reset(settings.seed)
@@ -164,6 +170,19 @@ class Learner:
         self.obs = obs
         final = batch.final_obs if len(rows) else batch.final_obs[:0]
         return Came(reward, terminated, truncated, rows, final)
+
+    def imitate(self, tell: Callable[[float], None]) -> None:
+        """Be shown how to drive, if a driver without a parent is to be (``imitation``).
+
+        Args:
+            tell: called with the share done.
+        """
+        settings = self.settings
+        if settings.parent is None and settings.teacher.rounds > 0:
+            fused = self.model.fused
+            driven = imitate(fused, settings.teacher, self.batch.car, settings.seed, tell)
+            self.model.num_timesteps += driven
+            self.average.copy_(fused.actor.flat)
 
     def practise(self, rate: float) -> dict[str, float]:
         """A round of practice: PPO's share of a run.

@@ -33,7 +33,7 @@ class Practice:
     def __init__(self, settings: RunSettings, learner: Learner) -> None:
         self.settings = settings.practice
         fused = learner.model.fused
-        fresh = settings.parent is None
+        fresh = settings.parent is None and settings.teacher.rounds == 0
         self.ppo = FusedPPO(fused, settings.hidden, fresh, settings.half())
         self.rollout = Rollout(
             self.settings.steps,

@@ -96,6 +96,10 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def shown(self, share: float) -> None:
+        """Show how far the imitation is."""
+        self._bar.update(self._task, description=f"being shown how {share:.0%}")
+
     def warm(self, share: float) -> None:
         """Show how far the warm-up is."""
         self._bar.update(self._task, description=f"warming up {share:.0%}")

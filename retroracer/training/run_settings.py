@@ -41,6 +41,31 @@ class Lessons:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """What a driver without a parent is shown before all else (``imitation``).
+
+    Attributes:
+        rounds: of driving and learning; 0 = it finds everything out alone.
+        tracks: random tracks it is shown, solved first.
+        grip: share of the car's grip the lines are solved for: a calm teacher is imitated well.
+        margin: left free beside the edges of the road [m].
+        steps: vector steps a round.
+        updates: a round; the last has three times as many.
+        batch: steps an update.
+        rate: learning rate, falling to a tenth in every round.
+    """
+
+    rounds: Annotated[int, Range(low=0, high=1000)] = 9
+    tracks: Annotated[int, Range(low=1, high=1000)] = 64
+    grip: Annotated[float, Range(above=0, high=1)] = 0.75
+    margin: Annotated[float, Range(low=0)] = 1.0
+    steps: Annotated[int, Range(low=1, high=10_000)] = 80
+    updates: Annotated[int, Range(low=1, high=1_000_000)] = 1200
+    batch: Annotated[int, Range(low=1, high=1_000_000)] = 1024
+    rate: Annotated[float, Range(above=0, high=1)] = 1e-3
+
+
+@dataclass(frozen=True)
 class Practice:
     """How the first part of a run goes, in which PPO teaches the driver (``agents.fused_ppo``).
 
@@ -51,8 +76,8 @@ class Practice:
         batch: steps an update.
         rate: learning rate at first; it falls along half a cosine to a fiftieth.
         entropy: what trying different things is worth.
-        values_first: rounds in which a parent only drives, so that what is learned first is
-            what its places are worth.
+        values_first: rounds in which a driver that can drive already only drives, so that what
+            is learned first is what its places are worth.
         critics_first: updates of SAC's critics alone, before SAC's actor learns.
     """
 
@@ -62,7 +87,7 @@ class Practice:
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
     rate: Annotated[float, Range(above=0, high=1)] = 1e-3
     entropy: Annotated[float, Range(low=0, high=1)] = 0.002
-    values_first: Annotated[int, Range(low=0, high=10_000)] = 10
+    values_first: Annotated[int, Range(low=0, high=10_000)] = 12
     critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 3000
 
 
@@ -96,7 +121,8 @@ class RunSettings:
         policy_delay: the actor learns at every so-manieth update only.
         precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
             processor or GPU has it, which is faster.
-        practice: how the driver is taught before SAC goes on.
+        teacher: what a driver without a parent is shown first.
+        practice: how it then practises, before SAC goes on.
         sac: the algorithm's settings.
         caution: factor on what leaving the road, walls and ended episodes cost: above 1 makes
             cleaner and slower drivers.
@@ -125,11 +151,12 @@ class RunSettings:
     averaging: Annotated[int, Range(low=0)] = 1000
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    teacher: Teacher = Teacher()
     practice: Practice = Practice()
     sac: SacSettings = field(
         default_factory=lambda: SacSettings(gradient_steps=16, n_steps=6, target_entropy=-5.0)
     )
-    caution: Annotated[float, Range(low=0.1, high=100)] = 1.0
+    caution: Annotated[float, Range(low=0.1, high=100)] = 2.0
     variety: Variety = TRAINING
     lessons: Lessons = Lessons()
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)

@@ -168,6 +168,8 @@ class _Run:
             with stop_requested() as stop:
                 if not resume:
                     self._judge_parent()
+                    self.learner.imitate(self.screen.shown)
+                    self.first_step = self.learner.steps
                     if self.learner.practice is None:
                         self.learner.warm_up(self.screen.warm)
                 self._learn(stop, tracking)

@@ -19,6 +19,7 @@ from retroracer.physics import state
 from retroracer.physics.car import load_car
 from retroracer.physics.race import PARALLEL_FROM, threads_pay
 from retroracer.track.bank import CURVATURE, SPACING
+from retroracer.track.files import load_track
 from retroracer.track.generate import random_tracks
 from tests.shapes import circle, oval
 
@@ -393,3 +394,22 @@ def test_memory_per_car_beside_the_tracks_is_below_a_kilobyte():
     figures = bytes_per_car(256, 1280, [oval()])
     assert 500.0 < figures["arrays"] < 1024.0
     assert figures["traced"] < 1024.0
+
+
+def test_starts_astray_face_anywhere_on_the_road_or_beside_it_and_hit_no_wall():
+    tracks = [load_track("monaco"), *random_tracks(41, 3)]
+    batch = RacingBatch(2000, tracks=tracks, variety=Variety(start="random", astray=1.0), seed=4)
+    batch.reset(4)
+    race = batch.race
+    quarters = np.histogram(race.heading_error, bins=4, range=(-np.pi, np.pi))[0]
+    assert (quarters > 400).all()  # 500 each
+    off = race.off_track.mean()
+    assert 0.2 < off < 0.5  # of 1.6 half-widths, the outer 0.6
+    assert race.speed.max() < 40.0 and np.median(race.speed) < 6.0
+    batch.step(np.zeros((2000, 2)))
+    assert not race.floats[:, state.STEP_IMPACT].any()
+
+
+def test_shares_of_starts_are_at_most_all_of_them():
+    with pytest.raises(ValueError, match="at most 1 in all"):
+        Variety(start="random", standing=0.6, astray=0.6)

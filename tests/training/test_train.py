@@ -31,6 +31,7 @@ from retroracer.training.run_settings import (
     Lessons,
     Practice,
     RunSettings,
+    Teacher,
 )
 from retroracer.training.sac_settings import SacSettings
 from retroracer.training.train import train
@@ -49,6 +50,7 @@ TINY = RunSettings(
     sac=SacSettings(batch_size=32, gradient_steps=2),
     log_to=(),
     lessons=Lessons(share=0.0),
+    teacher=Teacher(rounds=0),
 )
 
 
