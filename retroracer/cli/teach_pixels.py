@@ -31,6 +31,7 @@ def run(args: argparse.Namespace, out: Path) -> int:
     try:
         from retroracer.training.dagger.run import DaggerFolder, Run
         from retroracer.training.dagger.settings import demand_room
+        from retroracer.training.pixels.machine import keep_memory
     except ImportError as error:
         raise missing(error) from None
     settings = _settings(args)
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace, out: Path) -> int:
         why = "it has other settings" if before is not None else "there is none"
         raise UserError(f"--resume: cannot go on with a run in {folder.path}: {why}")
     wanted = demand_room(settings)
+    keep_memory()
     if resume:
         print(f"going on with the run in {folder.path}; --fresh would begin anew")
     elif folder.path.exists() and any(folder.path.iterdir()):

@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         raise missing(error) from None
     settings, profile = _settings(args)
     use_cores(settings.device)
+    machine.keep_memory()
     folder = PixelRunFolder(args.runs / out.stem)
     before = None if args.fresh else folder.unfinished()
     resume = before is not None and goes_on(before, settings)

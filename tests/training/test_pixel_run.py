@@ -305,6 +305,30 @@ def test_a_gpus_profile_without_one_is_refused() -> None:
     assert machine.profile_of("auto", "auto").name == "cpu"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_memory_given_back_is_there_for_the_next_batch() -> None:
+    code = """
+import ctypes, resource, sys
+from retroracer.training.pixels.machine import keep_memory
+if not hasattr(ctypes.CDLL(None), "mallopt"):
+    sys.exit()
+def pages():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def batch():
+    bytearray(b"x") * 40_000_000
+batch()
+keep_memory()
+batch(); batch()
+before = pages()
+for _ in range(10):
+    batch()
+new = (pages() - before) * resource.getpagesize()
+assert new < 40_000_000, new
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def _command(out: Path, runs: Path, *more: str) -> list[str]:
     sets = [
         "network.features=8", "network.hidden=[8]", "envs=2", "workers=1", "evaluate_on=1",
