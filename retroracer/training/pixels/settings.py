@@ -83,16 +83,16 @@ class OnPolicy:
     n_steps: Count = 128
     batch_size: Annotated[int, Range(low=2, high=1_000_000)] = 256
     n_epochs: Annotated[int, Range(low=1, high=100)] = 4
-    ent_coef: Annotated[float, Range(low=0)] = 0.005
+    ent_coef: Annotated[float, Range(low=0)] = 0.001
     clip_range: Positive = 0.2
     vf_coef: Annotated[float, Range(low=0)] = 0.5
     max_grad_norm: Annotated[float, Range(above=0)] = 0.5
     target_kl: Annotated[float, Range(above=0)] | None = None
-    log_std_init: Annotated[float, Range(low=-5, high=2)] = -0.5
+    log_std_init: Annotated[float, Range(low=-5, high=2)] = -1.0
     norm_reward: bool = True
     stabilise_at: Annotated[float, Range(low=0, high=1)] | None = 0.6
     stable_rate: Positive = 5e-5
-    stable_ent_coef: Annotated[float, Range(low=0)] = 0.001
+    stable_ent_coef: Annotated[float, Range(low=0)] = 0.0
     stable_clip_range: Positive = 0.15
 
 
