@@ -33,14 +33,16 @@ class Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
         return result
 
 
-def recording(pipeline: Pipeline, every: int) -> tuple[Any, list[Picture]]:
+def recording(pipeline: Pipeline, every: int, max_frames: int = 1000) -> tuple[Any, list[Picture]]:
     """Gymnasium's own env behind judging wrappers, and the list its pictures are put into.
 
     Args:
         pipeline: the wrappers.
         every: frames from one picture (400, 600, 3) to the next.
+        max_frames: after which the episode is cut off.
     """
     from retroracer.carracing import stock  # noqa: F401  Box2D is loaded its way, or told of
 
-    recorder = Recorder(gymnasium.make(STOCK_ID, render_mode="rgb_array"), every)
+    env = gymnasium.make(STOCK_ID, max_frames, render_mode="rgb_array")
+    recorder = Recorder(env, every)
     return wrapped(recorder, pipeline, training=False), recorder.pictures

@@ -17,7 +17,9 @@ _OF_CIRCUITS = {
     "tracks": None, "random": None, "car": None, "no_limit": False,
     "grip": 1.0, "power": 1.0, "mass": 1.0, "latency": 0,
 }  # fmt: skip
-_OF_PIXELS = dict.fromkeys(("episodes", "env", "processes", "fps", "run_folder", *_CALM))
+_OF_PIXELS = dict.fromkeys((
+    "episodes", "env", "processes", "fps", "max_frames", "run_folder", *_CALM,
+))  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--env", choices=("stock", "fast"), help="default: stock, the one scores are told of"
     )
     group.add_argument("--processes", type=int, metavar="P", help="default: one a core")
+    group.add_argument(
+        "--max-frames", type=int, metavar="N", help="of an episode and a film, 50 a second (1000)"
+    )
     group.add_argument("--fps", type=int, metavar="N", help="of --gif and --mp4 (default 25)")
     group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
     group.add_argument("--smooth-alpha", type=float, metavar="A", help="share of the last action")
@@ -77,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
         from retroracer.training.pixel_film import demand_av
 
         demand_av()
+    longest = 1000 if args.max_frames is None else args.max_frames
+    if not 1 <= longest <= 1000:
+        raise UserError(f"--max-frames {longest}: give 1 to 1000, the task's own limit")
     paths = [find_model(m) for m in args.models]
     for path in paths:
         load_driver(path)
@@ -95,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
                     lambda n, name=path.stem: status.update(  # type: ignore[misc]
                         f"{name}: {n} of {count} episodes"
                     ),
+                    longest,
                 )
             )
     if reports:
@@ -103,11 +112,11 @@ def run(args: argparse.Namespace) -> int:
         whole = [r.to_dict() for r in reports]
         page = whole[0] if len(whole) == 1 else {"models": whole}
         write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
-    _pictures(args, paths[0], calm)
+    _pictures(args, paths[0], calm, longest)
     return 0
 
 
-def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float]) -> None:
+def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], longest: int) -> None:
     if args.gif or args.mp4:
         from retroracer import config
         from retroracer.carracing.pipeline import Pipeline
@@ -118,7 +127,7 @@ def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float]) -> N
         plain = config.to_dict(driver.records.pipeline) | calm
         pipeline = config.from_dict(Pipeline, plain, "calm actions")
         fps = args.fps or 25
-        pictures = film(driver.act, pipeline, args.seed, fps)
+        pictures = film(driver.act, pipeline, args.seed, fps, longest)
         for place, write in ((args.gif, write_gif), (args.mp4, write_mp4)):
             if place:
                 write(place, pictures, fps)

@@ -25,6 +25,9 @@ from retroracer.carracing.workers import serve_only_the_parent, start_context
 Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""
 
+MAX_FRAMES = 1000
+"""Of an episode: the task's own limit."""
+
 ENVS = {"stock": STOCK_ID, "fast": ENV_ID}
 
 
@@ -58,6 +61,7 @@ class PixelReport:
         pipeline: the wrappers it drove with.
         episodes: in order of seeds.
         seconds: it took.
+        max_frames: after which an episode was cut off.
     """
 
     model: str
@@ -66,6 +70,7 @@ class PixelReport:
     pipeline: Pipeline
     episodes: tuple[Episode, ...]
     seconds: float
+    max_frames: int = MAX_FRAMES
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as ``evaluate --json`` writes it."""
@@ -73,6 +78,7 @@ class PixelReport:
             "model": self.model,
             "algorithm": self.algorithm,
             "env": ENVS[self.env],
+            "max_frames": self.max_frames,
             "pipeline": dataclasses.asdict(self.pipeline),
             "episodes": [dataclasses.asdict(e) for e in self.episodes],
             "summary": summary(self.episodes) | {"seconds": round(self.seconds, 1)},
@@ -97,7 +103,12 @@ def summary(episodes: Sequence[Episode]) -> dict[str, Any]:
 
 
 def drive(
-    act: Act, pipeline: Pipeline, seeds: Sequence[int], env_id: str, width: int = 1
+    act: Act,
+    pipeline: Pipeline,
+    seeds: Sequence[int],
+    env_id: str,
+    width: int = 1,
+    max_frames: int = MAX_FRAMES,
 ) -> list[Episode]:
     """Drive an episode on each seed, in this process.
 
@@ -108,11 +119,12 @@ def drive(
         env_id: Gymnasium's own env, or the fast one.
         width: episodes driven side by side, so that the network sees them as one batch; what a
             network makes of one picture may differ in the last bit with the batch's size.
+        max_frames: after which an episode is cut off.
     """
     done: list[Episode] = []
     for first in range(0, len(seeds), width):
         some = seeds[first : first + width]
-        envs = [make(pipeline, training=False, env_id=env_id) for _ in some]
+        envs = [make(pipeline, False, env_id, max_episode_steps=max_frames) for _ in some]
         try:
             done += _together(act, envs, some)
         finally:
@@ -157,9 +169,9 @@ def _get_ready(path: Path, pipeline: Pipeline) -> None:
     _mine = load_driver(path).act, pipeline
 
 
-def _one(seed: int, env_id: str) -> Episode:
+def _one(seed: int, env_id: str, max_frames: int) -> Episode:
     assert _mine is not None
-    return drive(*_mine, [seed], env_id)[0]
+    return drive(*_mine, [seed], env_id, max_frames=max_frames)[0]
 
 
 def evaluate_file(
@@ -169,6 +181,7 @@ def evaluate_file(
     processes: int | None = None,
     calm: dict[str, float] | None = None,
     tell: Callable[[int], None] = lambda done: None,
+    max_frames: int = MAX_FRAMES,
 ) -> PixelReport:
     """Evaluate a driver's file, its episodes shared between processes.
 
@@ -179,6 +192,7 @@ def evaluate_file(
         processes: how many; None = one a core.
         calm: settings of ``CalmActions`` that beat the recorded ones.
         tell: called with the number of episodes done.
+        max_frames: after which an episode is cut off.
 
     Raises:
         UserError: if the file is missing, damaged, or no driver of CarRacing.
@@ -199,7 +213,8 @@ def evaluate_file(
         with ProcessPoolExecutor(
             processes, start_context(None), initializer=_get_ready, initargs=(path, pipeline)
         ) as pool:
-            for episode in pool.map(_one, seeds, [ENVS[env]] * len(seeds)):
+            n = len(seeds)
+            for episode in pool.map(_one, seeds, [ENVS[env]] * n, [max_frames] * n):
                 episodes.append(episode)
                 tell(len(episodes))
     finally:
@@ -214,4 +229,5 @@ def evaluate_file(
         pipeline,
         tuple(episodes),
         time.monotonic() - started,
+        max_frames,
     )

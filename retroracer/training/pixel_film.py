@@ -15,7 +15,7 @@ from retroracer.atomic import replacing
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.recorder import recording
 from retroracer.errors import UserError
-from retroracer.training.pixel_evaluate import Act
+from retroracer.training.pixel_evaluate import MAX_FRAMES, Act
 
 GIF_SIZE = (300, 200)
 """Pixels; a whole lap at twice that would be some 30 MB."""
@@ -23,7 +23,9 @@ GIF_SIZE = (300, 200)
 Picture = npt.NDArray[np.uint8]
 
 
-def film(act: Act, pipeline: Pipeline, seed: int, fps: int) -> list[Picture]:
+def film(
+    act: Act, pipeline: Pipeline, seed: int, fps: int, max_frames: int = MAX_FRAMES
+) -> list[Picture]:
     """The pictures (400, 600, 3) of one episode on the stock env.
 
     Args:
@@ -31,8 +33,9 @@ def film(act: Act, pipeline: Pipeline, seed: int, fps: int) -> list[Picture]:
         pipeline: the wrappers.
         seed: of the track.
         fps: pictures a second of driving: 50, or a divisor of it, or the nearest below.
+        max_frames: after which the film ends.
     """
-    env, pictures = recording(pipeline, max(1, 50 // fps))
+    env, pictures = recording(pipeline, max(1, 50 // fps), max_frames)
     obs, _ = env.reset(seed=seed)
     over = False
     while not over:

@@ -57,6 +57,8 @@ def test_stock_and_fast_give_the_same_return_and_length_and_training_wrappers_do
 def test_frames_are_counted_one_by_one() -> None:
     still = drive(lambda obs: np.zeros((len(obs), 2), np.float32), BLIND, [3], ENV_ID)[0]
     assert still.frames == 1000
+    short = drive(lambda obs: np.zeros((len(obs), 2), np.float32), BLIND, [3], ENV_ID, 1, 40)[0]
+    assert short.frames == 40 and not short.finished
 
 
 def test_the_summary_is_that_of_the_rewards() -> None:
@@ -78,13 +80,20 @@ def driver(tmp_path_factory) -> Path:
 
 
 def test_the_command_shares_the_work_and_tells_the_same(driver, tmp_path, capsys) -> None:
-    page = tmp_path / "page.json"
+    page, short = tmp_path / "page.json", ["--max-frames", "200"]
     command = ["evaluate", str(driver), "--env", "fast", "--episodes", "3", "--seed", "40"]
-    assert main([*command, "--processes", "2", "--json", str(page), "--steer-clip", "0.5"]) == 0
+    assert (
+        main([*command, "--processes", "2", "--json", str(page), "--steer-clip", "0.5", *short])
+        == 0
+    )
     told = json.loads(page.read_text())
-    assert told["env"] == ENV_ID and told["pipeline"]["steer_clip"] == 0.5
+    assert (
+        told["max_frames"] == 200
+        and told["env"] == ENV_ID
+        and told["pipeline"]["steer_clip"] == 0.5
+    )
     calm = dataclasses.replace(BLIND, steer_clip=0.5)
-    own = drive(load_driver(driver).act, calm, [40, 41, 42], ENV_ID)
+    own = drive(load_driver(driver).act, calm, [40, 41, 42], ENV_ID, max_frames=200)
     assert told["episodes"] == [dataclasses.asdict(e) for e in own]
     assert {"mean", "std", "min", "p10", "finished", "speed"} <= told["summary"].keys()
     assert "blind" in capsys.readouterr().out
@@ -95,6 +104,7 @@ def test_options_without_sense_are_refused(driver, tmp_path, capsys, monkeypatch
     for options, message in (
         (["--episodes", "-1"], "must not be negative"),
         (["--processes", "0"], "give 1 or more"),
+        (["--max-frames", "1001"], "--max-frames 1001: give 1 to 1000"),
         (["--smooth-alpha", "3", "--episodes", "1"], "smooth_alpha"),
         (["--mp4", str(tmp_path / "x.mp4")], "pip install av"),
         (["--episodes", "0", "--plot", "x.png", "--run", str(tmp_path)], "evaluations.json"),
