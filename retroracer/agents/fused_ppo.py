@@ -111,24 +111,26 @@ class FusedPPO:
         epochs: int,
         batch: int,
         entropy: float,
+        value_rate: float | None = None,
         actor_too: bool = True,
     ) -> dict[str, float]:
         """Learn from what was just driven.
 
         Args:
             rollout: of T vector steps of N cars.
-            rate: learning rate.
+            rate: learning rate of the actor.
             epochs: times each step is looked at.
             batch: steps an update; T * N should be a multiple of it.
             entropy: what an action's entropy is worth, in standardised advantages.
+            value_rate: learning rate of the values; None = the same.
             actor_too: False learns the values only.
 
         Returns:
             Means over the updates, by name: value_loss, actor_loss, entropy.
         """
         data = rollout.flat()
-        for adam in (self.actor_adam, self.value_adam):
-            adam.param_groups[0]["lr"] = rate
+        self.actor_adam.param_groups[0]["lr"] = rate
+        self.value_adam.param_groups[0]["lr"] = rate if value_rate is None else value_rate
         self.actor.refresh()
         self.value.refresh()
         orders = [torch.randperm(len(data.obs), device=data.obs.device) for _ in range(epochs)]

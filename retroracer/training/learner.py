@@ -184,6 +184,12 @@ class Learner:
             self.model.num_timesteps += driven
             self.average.copy_(fused.actor.flat)
 
+    @property
+    def critics_alone(self) -> bool:
+        """Whether SAC's actor stays as practice has left it."""
+        wanted = self.settings.practice
+        return wanted.share > 0.0 and (self.critics_only > 0 or not wanted.refine)
+
     def practise(self, rate: float) -> dict[str, float]:
         """A round of practice: PPO's share of a run.
 
@@ -238,8 +244,8 @@ class Learner:
         if lessons and taught:
             shown = lessons.sample(count, taught, sac.gamma, sac.n_steps)
             batches = [own.beside(other) for own, other in zip(batches, shown, strict=True)]
-        if self.critics_only > 0:
-            self.critics_only -= count
+        if self.critics_alone:
+            self.critics_only = max(self.critics_only - count, 0)
             return self.model.study(batches, rate, actor_too=False)
         losses = self.model.study(batches, rate)
         self._follow(count)

@@ -22,6 +22,11 @@ REWARD_SCALE = 0.1
 """Values of about one suit a fresh network better than values of fifty."""
 
 
+FIRST_VALUE_RATE, VALUE_RATE = 1e-3, 3e-4
+"""Least learning rates of the values: before the driver learns, and while it does. A driver that
+is to change little still needs to know soon what its places are worth."""
+
+
 class Practice:
     """Rounds of driving and learning on the model of a learner.
 
@@ -69,8 +74,9 @@ class Practice:
         wanted = self.settings
         actor_too = self.unvalued == 0
         self.unvalued = max(self.unvalued - 1, 0)
+        value_rate = max(rate, VALUE_RATE if actor_too else FIRST_VALUE_RATE)
         losses = self.ppo.learn(
-            self.rollout, rate, wanted.epochs, wanted.batch, wanted.entropy, actor_too
+            self.rollout, rate, wanted.epochs, wanted.batch, wanted.entropy, value_rate, actor_too
         )
         length = self.rollout.steps * learner.batch.n
         updates = wanted.epochs * -(-length // wanted.batch)

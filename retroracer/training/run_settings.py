@@ -67,10 +67,13 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Practice:
-    """How the first part of a run goes, in which PPO teaches the driver (``agents.fused_ppo``).
+    """How a run's driver practises: by PPO on SAC's actor (``agents.fused_ppo``).
 
     Attributes:
-        share: of the budget; 0 = none at all: SAC from nothing. SAC has the rest.
+        share: of the budget; 0 = none at all: SAC from nothing. SAC has the rest, in which its
+            critics learn what the driver is worth.
+        refine: whether SAC's actor then learns on as well. As far as measured it unlearns more
+            than it learns (``docs/training.md``).
         steps: vector steps of all cars between rounds of learning.
         epochs: times each step is looked at.
         batch: steps an update.
@@ -78,10 +81,11 @@ class Practice:
         entropy: what trying different things is worth.
         values_first: rounds in which a driver that can drive already only drives, so that what
             is learned first is what its places are worth.
-        critics_first: updates of SAC's critics alone, before SAC's actor learns.
+        critics_first: updates of SAC's critics alone, before SAC's actor refines.
     """
 
-    share: Annotated[float, Range(low=0, high=1)] = 0.9
+    share: Annotated[float, Range(low=0, high=1)] = 0.97
+    refine: bool = False
     steps: Annotated[int, Range(low=1, high=10_000)] = 32
     epochs: Annotated[int, Range(low=1, high=100)] = 3
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
@@ -154,7 +158,13 @@ class RunSettings:
     teacher: Teacher = Teacher()
     practice: Practice = Practice()
     sac: SacSettings = field(
-        default_factory=lambda: SacSettings(gradient_steps=16, n_steps=6, target_entropy=-5.0)
+        default_factory=lambda: SacSettings(
+            batch_size=512,
+            gradient_steps=16,
+            n_steps=6,
+            ent_coef="auto_0.005",
+            target_entropy=-5.0,
+        )
     )
     caution: Annotated[float, Range(low=0.1, high=100)] = 2.0
     variety: Variety = TRAINING
@@ -183,7 +193,7 @@ FINE_TUNING = RunSettings(
     cars=1024,
     memory=500_000,
     warm_up=30_000,
-    practice=Practice(rate=1e-4, entropy=0.0),
+    practice=Practice(rate=1e-4, entropy=0.0, values_first=30),
     sac=SacSettings(
         learning_rate=1e-4,
         gradient_steps=16,
@@ -203,5 +213,5 @@ FINE_TUNING = RunSettings(
     evaluate_every=10.0,
     caution=3.0,
 )
-"""What makes a specialist of a generalist: its track, a lower rate, its own experience, and a
+"""What makes a specialist of a generalist: its track, a lower rate, and a
 little of the generalist's variety, so that it does not learn one lap by heart."""

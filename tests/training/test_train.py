@@ -115,6 +115,7 @@ def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
             "practice.steps=4",
             "practice.share=0.5",
             "practice.critics_first=5",
+            "practice.refine=true",
         ],
         start=FINE_TUNING,
     )
@@ -158,7 +159,10 @@ class KilledError(Exception):
     """Stands for a kill: nothing after it is run."""
 
 
-@pytest.mark.parametrize("practice", [Practice(share=0.0), Practice(share=0.6, steps=8, batch=24)])
+@pytest.mark.parametrize(
+    "practice",
+    [Practice(share=0.0), Practice(share=0.6, steps=8, batch=24, refine=True, critics_first=10)],
+)
 def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
     practice: Practice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
