@@ -35,11 +35,27 @@ if TYPE_CHECKING:
 CLIP = 0.2
 """How far one update may change the odds of an action."""
 
-LAMBDA = 0.95
-"""Of the advantages' estimate."""
+MOST_ODDS = 20.0
+"""Logarithm of the largest odds told apart: a single freak must not make the rest infinite."""
 
 STEEPEST = 0.5
 """Longest gradient of the actor, and of the value network."""
+
+FAR = 10.0
+"""Standardised advantages are cut at it: one crash among a thousand steps is no landslide."""
+
+CALMEST, BOLDEST = 0.05, 0.2
+"""Bounds of the deviation with which a driver that can drive already goes on."""
+
+WANTED_KL = 0.015
+"""How far a driver's actions should move in a round: Kullback-Leibler divergence [nats]. The less
+it varies them, the smaller the steps that do so; the learning rate follows."""
+
+TOO_FAR = 4.0
+"""Times that at which the rest of a round is left out."""
+
+SLOWEST, GENTLE = 0.002, 0.05
+"""Least share of the learning rate, and the one a taught driver begins with."""
 
 FIRST_STD = 0.5
 """Standard deviation of an untaught driver's actions, before they are squashed."""
@@ -66,6 +82,7 @@ class FusedPPO:
         self.value = Stack([[(layer,) for layer in layers]], half)
         self.actor_adam = adam_over(self.actor, eps=1e-5)
         self.value_adam = adam_over(self.value, eps=1e-5)
+        self.pace = 1.0 if fresh else GENTLE  # share of the learning rate that is used
         if fresh:
             self._calm()
 
@@ -73,16 +90,30 @@ class FusedPPO:
         """Let an untaught actor's heads say next to nothing: mean 0, deviation FIRST_STD."""
         n = self.n_actions
         with torch.no_grad():
-            self.actor.weights[-1].mul_(0.05)
+            self.actor.weights[-1][:, :n].mul_(0.05)
+            self.actor.weights[-1][:, n:].zero_()
             self.actor.biases[-1][:, :, :n].zero_()
             self.actor.biases[-1][:, :, n:].fill_(math.log(FIRST_STD))
         self.actor.refresh()
 
-    def act(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def settle(self, obs: Tensor) -> None:
+        """Give a taught actor's actions one deviation for all places: its mean at ``obs`` (N, O).
+
+        Practice learns it as such: a deviation for each place runs away where it is seldom.
+        """
+        with torch.no_grad():
+            _, log_std, _ = self._split(self.actor.forward(obs[None], "act")[0])
+            mean = log_std.mean(0).clamp(math.log(CALMEST), math.log(BOLDEST))
+            self.actor.weights[-1][:, self.n_actions :].zero_()
+            self.actor.biases[-1][:, :, self.n_actions :] = mean
+        self.actor.refresh()
+
+    def act(self, obs: Tensor, bold: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """What to do in a vector step.
 
         Args:
             obs: (N, O).
+            bold: factor on the deviation; other than 1 only while values alone are learned.
 
         Returns:
             Actions before squashing (N, A), their log densities (N,), the observations'
@@ -92,7 +123,7 @@ class FusedPPO:
             head = self.actor.forward(obs[None], "act")[0]
             mean, log_std, _ = self._split(head)
             noise = torch.randn_like(mean)
-            return mean + log_std.exp() * noise, _density(noise, log_std), self.worth(obs)
+            return mean + bold * log_std.exp() * noise, _density(noise, log_std), self.worth(obs)
 
     def worth(self, obs: Tensor) -> Tensor:
         """Values (N,) of observations (N, O)."""
@@ -118,7 +149,7 @@ class FusedPPO:
 
         Args:
             rollout: of T vector steps of N cars.
-            rate: learning rate of the actor.
+            rate: learning rate of the actor at most (``WANTED_KL``).
             epochs: times each step is looked at.
             batch: steps an update; T * N should be a multiple of it.
             entropy: what an action's entropy is worth, in standardised advantages.
@@ -126,10 +157,10 @@ class FusedPPO:
             actor_too: False learns the values only.
 
         Returns:
-            Means over the updates, by name: value_loss, actor_loss, entropy.
+            Means over the updates, by name: value_loss, actor_loss, entropy, kl.
         """
         data = rollout.flat()
-        self.actor_adam.param_groups[0]["lr"] = rate
+        self.actor_adam.param_groups[0]["lr"] = self.pace * rate
         self.value_adam.param_groups[0]["lr"] = rate if value_rate is None else value_rate
         self.actor.refresh()
         self.value.refresh()
@@ -142,18 +173,22 @@ class FusedPPO:
                 return torch.stack(told).mean()
 
         def actions() -> Tensor:
+            told: list[Tensor] = []
             with torch.no_grad():
-                told = [
-                    self._learn_actor(
-                        data.obs[rows],
-                        data.acts[rows],
-                        data.densities[rows],
-                        data.advantages[rows],
-                        entropy,
+                for rows in parts:
+                    told.append(
+                        self._learn_actor(
+                            data.obs[rows],
+                            data.acts[rows],
+                            data.densities[rows],
+                            data.advantages[rows].clamp(-FAR, FAR),
+                            entropy,
+                        )
                     )
-                    for rows in parts
-                ]
-                return torch.stack(told).mean(0)
+                    if float(told[-1][2]) > TOO_FAR * WANTED_KL:
+                        break
+            self._keep_pace(float(told[-1][2]))
+            return torch.stack(told).mean(0)
 
         if not actor_too:
             return {"value_loss": float(values()), "actor_loss": 0.0}
@@ -161,9 +196,16 @@ class FusedPPO:
         # from that than from being shared out themselves.
         with _one_thread_each(data.obs.device), ThreadPoolExecutor(1) as other:
             coming = other.submit(values)
-            actor, told = actions().tolist()
+            actor, told, moved = actions().tolist()
             value = float(coming.result())
-        return {"value_loss": value, "actor_loss": actor, "entropy": told}
+        return {"value_loss": value, "actor_loss": actor, "entropy": told, "kl": moved}
+
+    def _keep_pace(self, moved: float) -> None:
+        """Choose the next round's pace by how far the last update was from the first."""
+        if moved > 2.0 * WANTED_KL:
+            self.pace = max(self.pace / 1.5, SLOWEST)
+        elif moved < 0.5 * WANTED_KL:
+            self.pace = min(self.pace * 1.2, 1.0)
 
     def _learn_value(self, obs: Tensor, returns: Tensor) -> Tensor:
         error = self.value.forward(obs[None])[0, :, 0] - returns
@@ -179,7 +221,7 @@ class FusedPPO:
         count = len(obs)
         mean, log_std, inside = self._split(self.actor.forward(obs[None])[0])
         noise = (acts - mean) / log_std.exp()
-        odds = (_density(noise, log_std) - before).exp()
+        odds = (_density(noise, log_std) - before).clamp(-MOST_ODDS, MOST_ODDS).exp()
         gain = odds * advantages
         kept = odds.clamp(1.0 - CLIP, 1.0 + CLIP) * advantages
         # Where clipping holds the gain back, nothing is learned.
@@ -187,15 +229,18 @@ class FusedPPO:
         by_mean = pull * noise / log_std.exp()
         by_log_std = (pull * (noise.square() - 1.0) - entropy / count) * inside
         self.actor.backward(obs[None], torch.cat((by_mean, by_log_std), 1)[None])
+        self.actor.weight_grads[-1][:, self.n_actions :].zero_()  # one deviation for all places
         _shorten(self.actor.grad)
         self.actor_adam.step()
         self.actor.refresh()
         told = log_std.sum(1).mean() + self.n_actions * 0.5 * math.log(2.0 * math.pi * math.e)
-        return torch.stack((-torch.minimum(gain, kept).mean(), told))
+        moved = (odds - 1.0 - odds.log()).mean()  # before this update
+        return torch.stack((-torch.minimum(gain, kept).mean(), told, moved))
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """Value network and moments as NumPy arrays by name; the actor is the model's."""
-        return {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
+        named = {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
+        return named | {"pace": np.array(self.pace)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Go on where ``state`` was taken.
@@ -209,6 +254,7 @@ class FusedPPO:
             if value.shape != values.shape or not torch.isfinite(value).all():
                 raise ValueError(f"{name} does not fit")
             values.data.copy_(value)
+        self.pace = float(state["pace"])
         self.value.refresh()
 
     def _named(self) -> list[tuple[str, Tensor]]:

@@ -131,6 +131,17 @@ class RacingBatch:
         self._begin(self._rows)
         return self.obs
 
+    def stagger(self) -> None:
+        """Let episodes just begun end at different times, as if each had begun at its own.
+
+        Cars that all start together are all in the same part of an episode together, and whoever
+        learns from one vector step after another sees one part at a time.
+        """
+        ages = self.rng.random(self.n) * self.ending.time
+        self.race.floats[:, state.TIME] += ages
+        self.race.floats[:, state.LAP_START] += ages
+        self._marks[:, 1] += ages
+
     def _begin(self, rows: npt.NDArray[np.int64]) -> None:
         race, rng, count = self.race, self.rng, len(rows)
         begin_episodes(

@@ -90,6 +90,7 @@ class Learner:
             seed=settings.seed,
         )
         self.obs = self.batch.reset(settings.seed)
+        self.batch.stagger()
         self.model = _model(settings, self.batch)
         fused = self.model.fused
         self.memory = Memory(

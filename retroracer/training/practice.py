@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from retroracer.agents.fused_ppo import LAMBDA, FusedPPO
+from retroracer.agents.fused_ppo import FusedPPO
 from retroracer.agents.rollout import Rollout
 from retroracer.training.run_settings import RunSettings
 
@@ -22,9 +22,14 @@ REWARD_SCALE = 0.1
 """Values of about one suit a fresh network better than values of fifty."""
 
 
-FIRST_VALUE_RATE, VALUE_RATE = 1e-3, 3e-4
-"""Least learning rates of the values: before the driver learns, and while it does. A driver that
-is to change little still needs to know soon what its places are worth."""
+VALUE_RATE = 1e-3
+"""Least learning rate of the values: a driver that changes little still needs to know soon what
+its places are worth."""
+
+
+BOLD = 5.0
+"""How much wilder a driver drives while only its values learn: they must know the grass before
+the driver is told by them how near to it is fast."""
 
 
 class Practice:
@@ -46,9 +51,11 @@ class Practice:
             fused.n_obs,
             fused.n_actions,
             settings.sac.gamma,
-            LAMBDA,
+            self.settings.lam,
             learner.model.device,
         )
+        if not fresh:
+            self.ppo.settle(torch.from_numpy(learner.obs).to(learner.model.device))
         self.unvalued = 0 if fresh else self.settings.values_first
 
     def round(self, learner: Learner, rate: float) -> tuple[dict[str, float], int]:
@@ -64,7 +71,8 @@ class Practice:
         device = learner.model.device
         for t in range(self.rollout.steps):
             obs = torch.from_numpy(learner.obs).to(device)
-            acts, densities, values = self.ppo.act(obs)
+            bold = BOLD if self.unvalued > 0 else 1.0
+            acts, densities, values = self.ppo.act(obs, bold)
             self.rollout.put(t, obs, acts, densities, values)
             came = learner.take(torch.tanh(acts).cpu().numpy())
             beyond = self._beyond(came.final_obs, came.terminated[came.rows], device)
@@ -74,7 +82,7 @@ class Practice:
         wanted = self.settings
         actor_too = self.unvalued == 0
         self.unvalued = max(self.unvalued - 1, 0)
-        value_rate = max(rate, VALUE_RATE if actor_too else FIRST_VALUE_RATE)
+        value_rate = max(rate, VALUE_RATE)
         losses = self.ppo.learn(
             self.rollout, rate, wanted.epochs, wanted.batch, wanted.entropy, value_rate, actor_too
         )

@@ -78,6 +78,7 @@ class Practice:
         epochs: times each step is looked at.
         batch: steps an update.
         rate: learning rate at first; it falls along half a cosine to a fiftieth.
+        lam: of the advantages: 0 trusts the values of what is seen next, 1 only what was driven.
         entropy: what trying different things is worth.
         values_first: rounds in which a driver that can drive already only drives, so that what
             is learned first is what its places are worth.
@@ -90,8 +91,9 @@ class Practice:
     epochs: Annotated[int, Range(low=1, high=100)] = 3
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
     rate: Annotated[float, Range(above=0, high=1)] = 1e-3
+    lam: Annotated[float, Range(low=0, high=1)] = 0.95
     entropy: Annotated[float, Range(low=0, high=1)] = 0.002
-    values_first: Annotated[int, Range(low=0, high=10_000)] = 12
+    values_first: Annotated[int, Range(low=0, high=10_000)] = 16
     critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 3000
 
 
@@ -190,10 +192,10 @@ class RunSettings:
 FINE_TUNING = RunSettings(
     parent="base",
     minutes=5.0,
-    cars=1024,
+    cars=512,
     memory=500_000,
     warm_up=30_000,
-    practice=Practice(rate=1e-4, entropy=0.0, values_first=30),
+    practice=Practice(rate=1e-4, lam=0.99, steps=160, entropy=0.0, values_first=16),
     sac=SacSettings(
         learning_rate=1e-4,
         gradient_steps=16,
@@ -204,6 +206,7 @@ FINE_TUNING = RunSettings(
     variety=Variety(
         start="random",
         standing=0.1,
+        astray=0.05,
         heading=0.05,
         grip=(0.97, 1.03),
         mass=(0.98, 1.02),

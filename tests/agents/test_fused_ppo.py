@@ -7,8 +7,9 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
+from retroracer.agents import fused_ppo
 from retroracer.agents.fast_sac import FastSAC
-from retroracer.agents.fused_ppo import CLIP, STEEPEST, FusedPPO
+from retroracer.agents.fused_ppo import CLIP, FAR, STEEPEST, FusedPPO
 from retroracer.agents.rollout import Rollout
 
 N_OBS, N_ACTIONS = 5, 2
@@ -69,10 +70,12 @@ def test_advantages_are_discounted_sums_of_surprises_up_to_an_episodes_end() -> 
             assert float(r.advantages[t, car]) == pytest.approx(total, abs=1e-4)
 
 
-def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac) -> None:
+def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac, monkeypatch) -> None:
     ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
     rollout = driven()
+    rollout.advantages[0, 0] += 40.0  # a landslide
     data = rollout.flat()
+    assert data.advantages.max() > FAR
     # A literal twin of both networks.
     actor = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 4))))
     value = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 1))))
@@ -89,20 +92,24 @@ def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac) -> None:
     adams = [torch.optim.Adam(net.parameters(), lr=1e-2, eps=1e-5) for net in (actor, value)]
     for _ in range(2):  # epochs; one batch each, so that the order does not matter
         head = through(actor, data.obs)
-        mean, log_std = head[:, :2], head[:, 2:]
+        # One deviation for all places: only the bias of its head learns.
+        mean, log_std = (
+            head[:, :2],
+            head[:, 2:].detach() + (actor[-1].bias[2:] - actor[-1].bias[2:].detach()),
+        )
         told = torch.distributions.Normal(mean, log_std.exp())
         odds = (told.log_prob(data.acts).sum(1) - data.densities).exp()
-        gain = torch.minimum(
-            odds * data.advantages, odds.clamp(1 - CLIP, 1 + CLIP) * data.advantages
-        )
+        worth = data.advantages.clamp(-FAR, FAR)
+        gain = torch.minimum(odds * worth, odds.clamp(1 - CLIP, 1 + CLIP) * worth)
         loss = -(gain.mean() + 0.01 * told.entropy().sum(1).mean())
-        worth = 0.5 * (through(value, data.obs)[:, 0] - data.returns).square().mean()
-        for net, adam, what in ((actor, adams[0], loss), (value, adams[1], worth)):
+        missed = 0.5 * (through(value, data.obs)[:, 0] - data.returns).square().mean()
+        for net, adam, what in ((actor, adams[0], loss), (value, adams[1], missed)):
             adam.zero_grad()
             what.backward()
             nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
             adam.step()
     before = ppo.actor.flat.clone()
+    monkeypatch.setattr(fused_ppo, "TOO_FAR", 1e9)
     ppo.learn(rollout, 1e-2, epochs=2, batch=len(data.obs), entropy=0.01)
     assert not torch.equal(before, ppo.actor.flat)
     for twin, stack in ((actor, ppo.actor), (value, ppo.value)):
@@ -150,3 +157,19 @@ def test_its_state_is_all_it_needs_to_go_on(sac) -> None:
     assert torch.equal(second.actor.flat, wanted)
     with pytest.raises(ValueError, match="does not fit"):
         second.restore(kept | {"value": kept["value"][:-1]})
+
+
+def test_a_driver_that_moves_too_far_in_a_round_slows_down_and_one_that_hardly_moves_hurries(
+    sac,
+) -> None:
+    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    ppo._keep_pace(3.0 * fused_ppo.WANTED_KL)
+    assert ppo.pace == pytest.approx(1.0 / 1.5)
+    ppo._keep_pace(fused_ppo.WANTED_KL)
+    assert ppo.pace == pytest.approx(1.0 / 1.5)
+    for _ in range(5):
+        ppo._keep_pace(0.0)
+    assert ppo.pace == 1.0
+    for _ in range(50):
+        ppo._keep_pace(1.0)
+    assert ppo.pace == fused_ppo.SLOWEST

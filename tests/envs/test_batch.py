@@ -413,3 +413,15 @@ def test_starts_astray_face_anywhere_on_the_road_or_beside_it_and_hit_no_wall():
 def test_shares_of_starts_are_at_most_all_of_them():
     with pytest.raises(ValueError, match="at most 1 in all"):
         Variety(start="random", standing=0.6, astray=0.6)
+
+
+def test_staggered_episodes_end_one_after_another_and_none_is_taken_for_a_standstill():
+    batch = RacingBatch(200, tracks=[oval()], ending=Ending(time=2.0), seed=4)
+    batch.reset(4)
+    batch.stagger()
+    ends = []
+    for _ in range(40):
+        *_, terminated, truncated = batch.step(np.tile([0.0, 1.0], (200, 1)))
+        assert not terminated.any()
+        ends.append(int(truncated.sum()))
+    assert sum(ends) == 200 and max(ends) < 20
