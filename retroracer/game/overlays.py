@@ -14,6 +14,7 @@ from retroracer.envs.task import REWARD_NAMES, Reward, reward_terms
 from retroracer.game.session import Session
 from retroracer.physics import state
 from retroracer.physics.race import CONTROL_DT, N_SUBSTEPS
+from retroracer.render.ring import Ring
 from retroracer.track.geometry import Array
 
 SHOWN = 60
@@ -57,7 +58,7 @@ class Overlays:
         self.pedals: deque[Array] = deque(maxlen=SHOWN)
         self.pay: deque[Array] = deque(maxlen=SHOWN)
         self.paid = np.zeros(len(REWARD_NAMES))
-        self.trail: deque[tuple[float, float]] = deque(maxlen=TRAIL)
+        self.trail = Ring(TRAIL, 2)
         self._step = np.zeros(len(_PAID))
         self._impact = 0.0
         self._before = np.zeros(2)

@@ -37,7 +37,7 @@ def draw_race(screen: RaceScreen, surface: pygame.Surface, elapsed: float) -> No
             return
         row = overlays.agent(view.row)
         if "path" in overlays.on:
-            draw_trail(target, camera, palette, list(overlays.trail))
+            draw_trail(target, camera, palette, overlays.trail.rows)
         if "sight" in overlays.on:
             x, y, heading = session.seen_from[row].tolist()
             draw_sight(target, camera, palette, session.observation[row], (x, y, heading))

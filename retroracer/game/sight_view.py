@@ -92,12 +92,10 @@ def draw_sight(
         pygame.draw.circle(surface, palette.accent, end, 1.3 * thick)
 
 
-def draw_trail(
-    surface: pygame.Surface, camera: Camera, palette: Palette, trail: list[tuple[float, float]]
-) -> None:
-    """Draw where the agent drove."""
+def draw_trail(surface: pygame.Surface, camera: Camera, palette: Palette, trail: Array) -> None:
+    """Draw where the agent drove: (N, 2) world points [m]."""
     if len(trail) > 1:
-        px = camera.to_screen(np.array(trail))
+        px = camera.to_screen(trail)
         wide = max(2, round(0.35 * camera.pixels_per_metre))
         for part in _visible_runs(px, camera):
             pygame.draw.lines(surface, palette.agent, False, part.tolist(), wide)

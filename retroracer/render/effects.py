@@ -16,6 +16,7 @@ import pygame
 from retroracer.render.camera import Camera
 from retroracer.render.ground import hash01
 from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.render.ring import Ring
 
 MOST_MARKS = 600
 MOST_DUST = 140
@@ -65,7 +66,7 @@ class Effects:
 
     def clear(self) -> None:
         """A clean track."""
-        self._marks: deque[tuple[float, float, float, float, bool]] = deque(maxlen=MOST_MARKS)
+        self._marks = Ring(MOST_MARKS, 5)  # from (x, y), to (x, y), 1 = off the road
         self._dust: deque[tuple[float, float, float, float]] = deque(maxlen=MOST_DUST)
         self._last: dict[tuple[int, int], tuple[float, float]] = {}
         self._count = 0
@@ -84,7 +85,7 @@ class Effects:
             marked = (slides or wheels.off) and wheels.speed > 2.0
             last = self._last.get(key)
             if marked and last is not None and np.hypot(*np.subtract(place, last)) < 9.0:
-                self._marks.append((*last, *place, wheels.off))
+                self._marks.append((*last, *place, float(wheels.off)))
             if marked:
                 self._last[key] = place
             else:
@@ -100,16 +101,16 @@ class Effects:
         """Paint the marks on the road."""
         if not self._marks:
             return
-        data = np.array([m[:4] for m in self._marks])
-        a, b = camera.to_screen(data[:, :2]), camera.to_screen(data[:, 2:])
+        data = self._marks.rows
+        a, b = camera.to_screen(data[:, :2]), camera.to_screen(data[:, 2:4])
         w, h = camera.size
         inside = (np.minimum(a, b) < (w + 9, h + 9)).all(1) & (np.maximum(a, b) > -9).all(1)
         width = max(1, round(0.24 * camera.pixels_per_metre))
         rubber, soil = shade(palette.rubber, 0.66), shade(palette.grass, 0.62)
-        off = [m[4] for m in self._marks]
-        line, begins, ends = pygame.draw.line, a.tolist(), b.tolist()
-        for i in np.flatnonzero(inside).tolist():
-            line(surface, soil if off[i] else rubber, begins[i], ends[i], width)
+        line = pygame.draw.line
+        seen = zip(a[inside].tolist(), b[inside].tolist(), data[inside, 4].tolist(), strict=True)
+        for begin, end, off in seen:
+            line(surface, soil if off else rubber, begin, end, width)
 
     def draw_dust(
         self, surface: pygame.Surface, camera: Camera, palette: Palette, time: float
