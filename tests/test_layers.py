@@ -16,6 +16,7 @@ ORDER = [
     "atomic",
     "resources",
     "compiled",
+    "processes",
     "config",
     "track",
     "physics",

@@ -16,7 +16,7 @@ class Flat(NamedTuple):
 
     Attributes:
         obs: (B, O).
-        acts: (B, A), before squashing.
+        acts: (B, A), before clipping.
         densities: (B,) log densities they had.
         advantages: (B,) standardised.
         returns: (B,) what the values should have been.

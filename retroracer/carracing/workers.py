@@ -7,9 +7,7 @@ the vector env's API.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -223,22 +221,6 @@ class Crew:
                 process.terminate()
                 process.join()
         self.pipes, self.processes = [], []
-
-
-def serve_only_the_parent() -> None:
-    """Make a process of a pool leave Ctrl+C to who asked, and end when that program ends.
-
-    The pools of ``concurrent.futures`` wait for ever on a program that was killed.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)  # in the midst of whatever it does: nobody wants it any more
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def start_context(method: str | None) -> Any:

@@ -47,6 +47,7 @@ class Reward(NamedTuple):
         progress: per metre of station gained inside track limits (lost ones cost everywhere).
         time: per second.
         off_track: per second beyond track limits.
+        leaving: once, when they are left (an excursion shorter than the step goes free).
         wall: per second against a wall.
         impact: per m/s of speed into a wall.
         crash: once, when the episode is ended for leaving the road or standing still.
@@ -58,6 +59,7 @@ class Reward(NamedTuple):
     progress: float = 0.2
     time: float = -1.0
     off_track: float = -10.0
+    leaving: float = -10.0
     wall: float = -10.0
     impact: float = -0.5
     crash: float = -5.0
@@ -101,7 +103,8 @@ def reward_terms(f, now, before, ended, dt, w, out):  # type: ignore[no-untyped-
     """
     out[0] = w.progress * f[st.STEP_LEGAL]
     out[1] = w.time * dt
-    out[2] = w.off_track * f[st.STEP_OFF]
+    left = 0.0 < f[st.OFF_FOR] <= f[st.STEP_OFF] + 1e-9
+    out[2] = w.off_track * f[st.STEP_OFF] + (w.leaving if left else 0.0)
     out[3] = w.wall * f[st.STEP_WALL] + w.impact * f[st.STEP_IMPACT]
     out[4] = w.crash if ended else 0.0
     steer, pedal = now[0] - before[0], now[1] - before[1]

@@ -12,6 +12,7 @@ from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit, known_time, limit_of
 from retroracer.laptime.line_driver import line_to_follow
 from retroracer.physics.car import Car
+from retroracer.processes import serve_only_the_parent
 from retroracer.track.track import Track
 
 R = TypeVar("R")
@@ -87,7 +88,7 @@ def shared_out(
     out: dict[int, R] = {}
     workers = min(len(tasks), os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("spawn")  # threads of this process do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=serve_only_the_parent) as pool:
         index = {pool.submit(solve, *task): i for i, task in enumerate(tasks)}
         try:
             for future in as_completed(index):

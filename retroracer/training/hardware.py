@@ -46,7 +46,7 @@ TRANSITION_BYTES = 2 * 22 * 4 + 2 * 4 + 4 + 2
 PROFILES = {
     p.name: p
     for p in (
-        Profile("cpu", 2048, 512, 16, 1_000_000),
+        Profile("cpu", 512, 512, 16, 1_000_000),
         Profile("4gb", 1024, 1024, 32, 2_000_000),
         Profile("6gb", 1024, 1024, 32, 4_000_000),
         Profile("8gb", 2048, 2048, 32, 6_000_000),

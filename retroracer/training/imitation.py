@@ -52,7 +52,7 @@ STEER_WEIGHT = 2.0
 BEND = 0.05
 """Where the loss turns from square to straight: what the teacher does in a slide is no model."""
 
-LAST_STD = math.exp(float(__import__("os").environ.get("LSTD", "-2.0")))
+LAST_STD = math.exp(-2.0)
 """Deviation of the pupil's actions afterwards: enough to learn from, too little to forget."""
 
 

@@ -128,7 +128,7 @@ class Learner:
     def warm_up(self, tell: Callable[[float], None]) -> None:
         """Fill the memory before the first update.
 
-        From nothing, with smooth random actions; from a parent, with the parent's own driving:
+        From nothing, with smooth random actions; by who can drive, with its own driving:
         uniform noise in its memory would teach it to expect crashes (SB3's ``learning_starts``
         does that to a loaded model).
 
@@ -138,14 +138,19 @@ class Learner:
         n = self.batch.n
         rng = np.random.default_rng([self.settings.seed, 1])
         actions = np.zeros((n, 2), np.float32)
+        taught = self.settings.parent is not None or self.settings.teacher.rounds > 0
         for done in range(0, self.settings.warm_up, n):
-            if self.settings.parent is not None:
+            if taught:
                 actions = self.model.explore(self.obs)
             else:
                 drawn = rng.uniform(-1.0, 1.0, (n, 2)).astype(np.float32)
                 actions = np.where(rng.random((n, 1)) < HELD, drawn, actions)
             self.take(actions)
             tell(done / self.settings.warm_up)
+
+    def heed(self, caution: float) -> None:
+        """Let leaving the road cost ``caution`` times what the task says, from now on."""
+        self.batch.reward = _reward(caution)
 
     def drive(self) -> None:
         """Gather experience: ``train_freq`` control steps of every car."""
@@ -340,6 +345,7 @@ def _reward(caution: float) -> task.Reward:
     usual = task.Reward()
     return usual._replace(
         off_track=caution * usual.off_track,
+        leaving=caution * usual.leaving,
         wall=caution * usual.wall,
         impact=caution * usual.impact,
         crash=caution * usual.crash,

@@ -20,7 +20,8 @@ import numpy as np
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.vector import cores
-from retroracer.carracing.workers import serve_only_the_parent, start_context
+from retroracer.carracing.workers import start_context
+from retroracer.processes import serve_only_the_parent
 
 Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""

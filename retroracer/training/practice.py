@@ -74,7 +74,7 @@ class Practice:
             bold = BOLD if self.unvalued > 0 else 1.0
             acts, densities, values = self.ppo.act(obs, bold)
             self.rollout.put(t, obs, acts, densities, values)
-            came = learner.take(torch.tanh(acts).cpu().numpy())
+            came = learner.take(acts.clamp(-1.0, 1.0).cpu().numpy())
             beyond = self._beyond(came.final_obs, came.terminated[came.rows], device)
             paid = REWARD_SCALE * came.reward
             self.rollout.paid(t, paid, came.terminated | came.truncated, came.rows, beyond)

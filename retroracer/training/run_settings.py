@@ -87,11 +87,11 @@ class Practice:
 
     share: Annotated[float, Range(low=0, high=1)] = 0.97
     refine: bool = False
-    steps: Annotated[int, Range(low=1, high=10_000)] = 32
+    steps: Annotated[int, Range(low=1, high=10_000)] = 160
     epochs: Annotated[int, Range(low=1, high=100)] = 3
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
     rate: Annotated[float, Range(above=0, high=1)] = 1e-3
-    lam: Annotated[float, Range(low=0, high=1)] = 0.95
+    lam: Annotated[float, Range(low=0, high=1)] = 0.99
     entropy: Annotated[float, Range(low=0, high=1)] = 0.002
     values_first: Annotated[int, Range(low=0, high=10_000)] = 16
     critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 3000
@@ -132,6 +132,8 @@ class RunSettings:
         sac: the algorithm's settings.
         caution: factor on what leaving the road, walls and ended episodes cost: above 1 makes
             cleaner and slower drivers.
+        final_caution: that at the end of the budget, approached evenly: who cannot drive yet
+            learns more where mistakes are cheap; None = the same throughout.
         variety: what varies between episodes.
         lessons: what is learned from a driver that follows solved lines.
         log_to: where the figures are shown: tensorboard, aim, wandb.
@@ -144,7 +146,7 @@ class RunSettings:
     steps: Annotated[int, Range(low=1)] | None = None
     seed: Annotated[int, Range(low=0)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    cars: Annotated[int, Range(low=1, high=65536)] = 2048
+    cars: Annotated[int, Range(low=1, high=65536)] = 512
     hidden: tuple[int, ...] = (128, 128)
     memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
     warm_up: Annotated[int, Range(low=0)] = 10_000
@@ -169,6 +171,7 @@ class RunSettings:
         )
     )
     caution: Annotated[float, Range(low=0.1, high=100)] = 2.0
+    final_caution: Annotated[float, Range(low=0.1, high=100)] | None = 5.0
     variety: Variety = TRAINING
     lessons: Lessons = Lessons()
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
@@ -195,7 +198,7 @@ FINE_TUNING = RunSettings(
     cars=512,
     memory=500_000,
     warm_up=30_000,
-    practice=Practice(rate=1e-4, lam=0.99, steps=160, entropy=0.0, values_first=16),
+    practice=Practice(rate=1e-4, entropy=0.0),
     sac=SacSettings(
         learning_rate=1e-4,
         gradient_steps=16,
@@ -215,6 +218,7 @@ FINE_TUNING = RunSettings(
     lessons=Lessons(latest=0.0, grip=0.9),  # if any are asked for
     evaluate_every=10.0,
     caution=3.0,
+    final_caution=None,
 )
 """What makes a specialist of a generalist: its track, a lower rate, and a
 little of the generalist's variety, so that it does not learn one lap by heart."""

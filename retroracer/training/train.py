@@ -145,9 +145,15 @@ class _Run:
             return first
         return first + self.phase_share * (last - first)
 
+    def caution(self) -> float:
+        """The caution now: evenly from the first to the last."""
+        first, last = self.settings.caution, self.settings.final_caution
+        return first if last is None else first + min(self.share, 1.0) * (last - first)
+
     def _round(self) -> dict[str, float]:
         """Drive and learn: by practice at first, by SAC after it."""
         learner, ends = self.learner, self.settings.practice.share
+        learner.heed(self.caution())
         if learner.practice is not None and self.share < ends:
             return learner.practise(self.rate)
         if learner.practice is not None:
@@ -160,6 +166,7 @@ class _Run:
         return learner.learn(self.rate, self.share)
 
     def go(self, resume: bool) -> Outcome:
+        settings = self.settings
         if resume:
             self._restore()
         elif self.keep:
@@ -170,7 +177,7 @@ class _Run:
                     self._judge_parent()
                     self.learner.imitate(self.screen.shown)
                     self.first_step = self.learner.steps
-                    if self.learner.practice is None:
+                    if self.learner.practice is None or self.share >= settings.practice.share:
                         self.learner.warm_up(self.screen.warm)
                 self._learn(stop, tracking)
             interrupted = stop.requested and self.share < 1.0

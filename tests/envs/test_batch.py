@@ -194,6 +194,26 @@ def test_the_reward_is_the_sum_of_its_terms_under_any_weights():
     assert crashed > 10
 
 
+def test_leaving_the_road_is_charged_once_for_each_excursion():
+    weights = Reward(off_track=-3.0, leaving=-7.0)
+    endless = Ending(off_track=1e9, stall=1e9, time=1e9)
+    batch = RacingBatch(64, variety=Variety(start="random"), reward=weights, ending=endless, seed=1)
+    batch.reset(seed=1)
+    was, left = np.zeros(64), 0
+    for action in wander(64, 400):
+        batch.step(action, autoreset=False)
+        floats = batch.race.floats
+        now, spent = floats[:, state.OFF_FOR], floats[:, state.STEP_OFF]
+        begun = (now > 0.0) & (now < was + 0.05 - 1e-9) | (now > 0.0) & (was == 0.0)
+        expected = -3.0 * spent - 7.0 * begun
+        np.testing.assert_allclose(
+            batch.terms[:, REWARD_NAMES.index("off_track")], expected, atol=1e-9
+        )
+        left += int(begun.sum())
+        was = now.copy()
+    assert left > 30
+
+
 def test_terminated_and_truncated_stay_apart():
     batch = RacingBatch(
         128, variety=Variety(start="random"), ending=Ending(off_track=0.3, time=1.5), seed=0
