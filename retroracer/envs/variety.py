@@ -121,6 +121,6 @@ TRAINING = Variety(
     power=(0.8, 1.2),
     latency=(0, 1),
     reverse=0.5,
-    width=(0.9, 1.1),
+    width=(0.9, 1.4),
 )
 """What a generalist is trained on."""

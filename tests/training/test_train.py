@@ -167,11 +167,11 @@ def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
     practice: Practice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = dataclasses.replace(
-        TINY, steps=1500, evaluate_every=1e-3, save_every=0, cars=6, practice=practice
+        TINY, steps=700, evaluate_every=1e-3, save_every=0, cars=6, practice=practice
     )
     train(settings, tmp_path / "whole.zip", tmp_path / "whole")
     folder, out = tmp_path / "run", tmp_path / "parts.zip"
-    for kill_at in (76, 70):  # the second in the midst of SAC, whether there was practice or not
+    for kill_at in (50, 45):  # the second in the midst of SAC, whether there was practice or not
         steps = 0
         take = Learner.take
 
@@ -185,7 +185,7 @@ def test_a_run_killed_and_gone_on_with_gives_the_weights_of_one_that_was_not(
         with monkeypatch.context() as patch:
             patch.setattr(Learner, "take", dying)
             with pytest.raises(KilledError):
-                train(settings, out, folder, resume=kill_at == 70)
+                train(settings, out, folder, resume=kill_at == 45)
         assert RunFolder(folder).unfinished() == settings
     outcome = train(settings, out, folder, resume=True)
     assert not outcome.interrupted and RunFolder(folder).unfinished() is None
@@ -260,6 +260,7 @@ def test_a_run_without_an_end_is_refused() -> None:
 def _train(out: Path, runs: Path, *more: str) -> list[str]:
     sets = ["cars=8", "hidden=[32, 32]", "memory=5000", "warm_up=200", "sac.batch_size=32"]
     sets += ["evaluate_on=2", "evaluate_every=2", "save_every=0", "lessons.share=0"]
+    sets += ["teacher.rounds=1", "teacher.tracks=3", "teacher.steps=10", "teacher.updates=20"]
     command = [sys.executable, "train_base.py", "--minutes", "5", "--out", str(out)]
     return command + ["--runs", str(runs), *(x for s in sets for x in ("--set", s)), *more]
 
