@@ -41,7 +41,7 @@ FIRM = 0.7
 STRAY_SPEED = 6.0
 """Standard deviation of the speed [m/s] of a start astray."""
 
-STRAY_WIDTH = 1.6
+STRAY_WIDTH = 3.0
 """Its furthest place, as a share of the half-width."""
 
 STRAY_ROOM = 4.0
