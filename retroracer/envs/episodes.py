@@ -41,9 +41,6 @@ FIRM = 0.7
 STRAY_SPEED = 6.0
 """Standard deviation of the speed [m/s] of a start astray."""
 
-STRAY_WIDTH = 3.0
-"""Its furthest place, as a share of the half-width."""
-
 STRAY_ROOM = 4.0
 """It keeps so far from walls [m]."""
 
@@ -245,9 +242,12 @@ def speed_allowed(p, bank, slot, s):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def stray_offset(bank, here, draw):  # type: ignore[no-untyped-def]
-    """Lateral offset [m] somewhere on the road or beside it, clear of walls."""
-    share = between(-STRAY_WIDTH, STRAY_WIDTH, draw)
+def stray_offset(bank, here, reach, draw):  # type: ignore[no-untyped-def]
+    """Lateral offset [m] somewhere on the road or beside it, clear of walls.
+
+    ``reach`` is the furthest place, as a share of the half-width.
+    """
+    share = between(-reach, reach, draw)
     left = share > 0.0
     edge = bank.main[here, b.LEFT if left else b.RIGHT]
     wall = bank.side[here, b.WALL_L if left else b.WALL_R] - STRAY_ROOM
@@ -320,7 +320,7 @@ def begin_episodes(  # type: ignore[no-untyped-def]
                 turn = (draw[DRAW_PACE] - ranges.standing) / ranges.astray
                 error = between(-math.pi, math.pi, turn)
                 speed = STRAY_SPEED * abs(bells[k])
-                offset = stray_offset(bank, here, draw[DRAW_OFFSET])
+                offset = stray_offset(bank, here, ranges.reach, draw[DRAW_OFFSET])
         place_car(
             floats[i],
             ints[i],

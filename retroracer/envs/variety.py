@@ -29,6 +29,7 @@ class Ranges(NamedTuple):
     pace_high: float
     standing: float
     astray: float
+    reach: float
     offset: float
     heading: float
     grip_low: float
@@ -52,6 +53,7 @@ class Variety:
         standing: share of random starts that stand still instead.
         astray: share of random starts that begin like the end of a spin: facing anywhere, on the
             road or beside it, slow. Who never was there does not know the way back.
+        reach: their furthest place from the middle, as a share of the half-width.
         offset: a random start's lateral offset, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].
         grip: range of the factor on the car's friction coefficient.
@@ -66,6 +68,7 @@ class Variety:
     pace: tuple[float, float] = (0.0, 1.0)
     standing: float = 0.0
     astray: float = 0.0
+    reach: float = 1.6
     offset: float = 0.7
     heading: float = 0.1
     grip: tuple[float, float] = (1.0, 1.0)
@@ -88,6 +91,8 @@ class Variety:
         for name in ("reverse", "standing", "astray"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
+        if not 0.0 <= self.reach <= 20.0:
+            raise ValueError(f"reach is a share of the half-width, 0 to 20: {self.reach}")
         if self.standing + self.astray > 1.0:
             raise ValueError("standing and astray are shares of the same starts: at most 1 in all")
 
@@ -99,6 +104,7 @@ class Variety:
             pace_high=float(self.pace[1]),
             standing=float(self.standing),
             astray=float(self.astray),
+            reach=float(self.reach),
             offset=float(self.offset),
             heading=float(self.heading),
             grip_low=float(self.grip[0]),
@@ -121,6 +127,6 @@ TRAINING = Variety(
     power=(0.8, 1.2),
     latency=(0, 1),
     reverse=0.5,
-    width=(0.9, 1.4),
+    width=(0.9, 1.1),
 )
 """What a generalist is trained on."""

@@ -47,11 +47,16 @@ class Camera:
     def _anchor_px(self) -> Array:
         return np.array([self.anchor[0] * self.size[0], self.anchor[1] * self.size[1]])
 
+    @cached_property
+    def _to_px(self) -> tuple[Array, Array]:
+        """(2, 2) and (2,) such that screen = world @ the one + the other."""
+        turn = np.ascontiguousarray(self._matrix.T)
+        return turn, self._anchor_px - np.array(self.centre) @ turn
+
     def to_screen(self, xy: Array) -> Array:
         """Screen positions (..., 2) [px, y down] of world points (..., 2) [m]."""
-        return np.asarray(
-            (np.asarray(xy, float) - np.asarray(self.centre)) @ self._matrix.T + self._anchor_px
-        )
+        turn, shift = self._to_px
+        return np.asarray(np.asarray(xy, float) @ turn + shift)
 
     def to_world(self, px: Array) -> Array:
         """World points (..., 2) [m] under screen positions (..., 2) [px, y down]."""

@@ -35,11 +35,6 @@ HELD = 0.1
 """Chance that a random driver of the warm-up changes its action: it holds one half a second."""
 
 
-PATIENCE, STALLED = 10.0, 5.0
-"""Seconds off the road, and without getting on, after which an episode is ended: more than the
-env's, so that the way back is worth finding, however far it is."""
-
-
 class Came(NamedTuple):
     """What came of a vector step.
 
@@ -86,7 +81,9 @@ class Learner:
             car=car,
             variety=settings.variety,
             reward=_reward(settings.caution),
-            ending=task.Ending(time=settings.episode, off_track=PATIENCE, stall=STALLED),
+            ending=task.Ending(
+                time=settings.episode, off_track=settings.patience, stall=settings.patience
+            ),
             seed=settings.seed,
         )
         self.obs = self.batch.reset(settings.seed)

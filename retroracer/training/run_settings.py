@@ -118,6 +118,8 @@ class RunSettings:
         save_every: least seconds between saves of what the run needs to go on.
         evaluate_on: unseen random tracks to evaluate on (with ``track``, those alone).
         episode: seconds after which an episode is cut.
+        patience: seconds off the road, or without getting on, after which it is ended: more than
+            the env's, so that the way back is worth finding.
         final_rate: share of the learning rate that is left at the end of the budget; it falls
             along half a cosine.
         final_entropy: target entropy at the end of the budget, approached evenly: noise that
@@ -154,6 +156,7 @@ class RunSettings:
     save_every: Annotated[float, Range(low=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
     episode: Annotated[float, Range(low=1)] = 12.0
+    patience: Annotated[float, Range(low=0.5)] = 5.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
     final_entropy: float | None = -8.0
     averaging: Annotated[int, Range(low=0)] = 1000
