@@ -3,9 +3,9 @@
 Run: python benchmarks/bench_to_quality.py [--minutes 15] [--only ours|stock]   prints JSON.
 
 Both learn on the same cars, tracks and terms of reward (train_base with its own caution and short
-episodes), and are judged on the fixed random tracks of any training run, time for it included. Stock is SB3's SAC with its own defaults: nets of
-256x256, batches of 256, 3e-4, an update for each action of its 16 cars. With ``--n-steps 3`` it
-has the three-step returns that help it most.
+episodes), and are judged on the fixed random tracks of any training run, time for it included.
+Stock is SB3's SAC with its own defaults: nets of 256x256, batches of 256, 3e-4, an update for each
+action of its 16 cars. With ``--n-steps 3`` it has the three-step returns that help it most.
 """
 
 from __future__ import annotations
