@@ -31,6 +31,7 @@ SOURCES = (
     "carracing/stock.py",
     "compiled.py",
     "envs/episodes.py",
+    "envs/foresight.py",
     "envs/sight.py",
     "envs/task.py",
     "envs/variety.py",

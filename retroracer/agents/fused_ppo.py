@@ -73,15 +73,22 @@ class FusedPPO:
         hidden: widths of the value network's hidden layers.
         fresh: True makes the actor begin with small, unhurried actions; False leaves it as it is.
         half: hidden layers in bfloat16.
+        n_more: numbers the value network is told beside an observation, K: less to be surprised
+            by. What is ``seen`` here is observations (N, O) and those behind them (N, O + K).
     """
 
     def __init__(
-        self, fused: FusedUpdate, hidden: tuple[int, ...], fresh: bool, half: bool
+        self,
+        fused: FusedUpdate,
+        hidden: tuple[int, ...],
+        fresh: bool,
+        half: bool,
+        n_more: int = 0,
     ) -> None:
         self.actor = fused.actor
-        self.n_actions = fused.n_actions
+        self.n_obs, self.n_actions = fused.n_obs, fused.n_actions
         device = self.actor.flat.device
-        widths = (fused.n_obs, *hidden, 1)
+        widths = (fused.n_obs + n_more, *hidden, 1)
         layers = [nn.Linear(a, b).to(device) for a, b in itertools.pairwise(widths)]
         self.value = Stack([[(layer,) for layer in layers]], half)
         self.actor_adam = adam_over(self.actor, eps=1e-5)
@@ -112,28 +119,28 @@ class FusedPPO:
             self.actor.biases[-1][:, :, self.n_actions :] = mean
         self.actor.refresh()
 
-    def act(self, obs: Tensor, bold: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    def act(self, seen: Tensor, bold: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """What to do in a vector step.
 
         Args:
-            obs: (N, O).
+            seen: (N, O + K), of which the driver gets the first O.
             bold: factor on the deviation; other than 1 only while values alone are learned.
 
         Returns:
             Actions (N, A) around the squashed mean, to be clipped where they are done; their log
-            densities (N,); the observations' values (N,).
+            densities (N,); values (N,).
         """
         with torch.no_grad():
-            head = self.actor.forward(obs[None], "act")[0]
+            head = self.actor.forward(seen[None, :, : self.n_obs], "act")[0]
             mean, log_std, _ = self._split(head)
             mean = torch.tanh(mean)
             noise = torch.randn_like(mean)
-            return mean + bold * log_std.exp() * noise, _density(noise, log_std), self.worth(obs)
+            return mean + bold * log_std.exp() * noise, _density(noise, log_std), self.worth(seen)
 
-    def worth(self, obs: Tensor) -> Tensor:
-        """Values (N,) of observations (N, O)."""
+    def worth(self, seen: Tensor) -> Tensor:
+        """Values (N,) of what is seen (N, O + K)."""
         with torch.no_grad():
-            return self.value.forward(obs[None], "act")[0, :, 0].clone()
+            return self.value.forward(seen[None], "act")[0, :, 0].clone()
 
     def _split(self, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         raw = head[:, self.n_actions :]
@@ -174,7 +181,7 @@ class FusedPPO:
 
         def values() -> Tensor:
             with torch.no_grad():
-                told = [self._learn_value(data.obs[rows], data.returns[rows]) for rows in parts]
+                told = [self._learn_value(data.seen[rows], data.returns[rows]) for rows in parts]
                 return torch.stack(told).mean()
 
         def actions() -> Tensor:
@@ -212,9 +219,9 @@ class FusedPPO:
         elif moved < 0.5 * WANTED_KL:
             self.pace = min(self.pace * 1.2, 1.0)
 
-    def _learn_value(self, obs: Tensor, returns: Tensor) -> Tensor:
-        error = self.value.forward(obs[None])[0, :, 0] - returns
-        self.value.backward(obs[None], (error / len(obs))[None, :, None])
+    def _learn_value(self, seen: Tensor, returns: Tensor) -> Tensor:
+        error = self.value.forward(seen[None])[0, :, 0] - returns
+        self.value.backward(seen[None], (error / len(seen))[None, :, None])
         _shorten(self.value.grad)
         self.value_adam.step()
         self.value.refresh()

@@ -15,7 +15,8 @@ class Flat(NamedTuple):
     """A rollout as one long list of B = T * N steps.
 
     Attributes:
-        obs: (B, O).
+        obs: (B, O), the first of what was seen.
+        seen: (B, O + K), what values are told.
         acts: (B, A), before clipping.
         densities: (B,) log densities they had.
         advantages: (B,) standardised.
@@ -23,6 +24,7 @@ class Flat(NamedTuple):
     """
 
     obs: Tensor
+    seen: Tensor
     acts: Tensor
     densities: Tensor
     advantages: Tensor
@@ -35,11 +37,12 @@ class Rollout:
     Args:
         steps: T.
         n: N.
-        n_obs: numbers in an observation.
+        n_obs: numbers in an observation, O.
         n_actions: numbers in an action.
         gamma: discount a step.
         lam: of the advantages: 0 trusts the values, 1 what was driven.
         device: where it lives.
+        n_more: what values are told beside an observation, K numbers.
     """
 
     def __init__(
@@ -51,22 +54,28 @@ class Rollout:
         gamma: float,
         lam: float,
         device: torch.device | str = "cpu",
+        n_more: int = 0,
     ) -> None:
-        self.steps, self.gamma, self.lam = steps, gamma, lam
+        self.steps, self.gamma, self.lam, self.n_obs = steps, gamma, lam, n_obs
         self.device = torch.device(device)
 
         def room(*shape: int) -> Tensor:
             return torch.zeros((steps, n, *shape), device=self.device)
 
-        self.obs, self.acts = room(n_obs), room(n_actions)
+        self.seen, self.acts = room(n_obs + n_more), room(n_actions)
         self.densities, self.values, self.rewards = room(), room(), room()
         self.beyond = room()  # where an episode was cut: the value of what it would have seen next
         self.going = room()
         self.advantages = room()
 
-    def put(self, t: int, obs: Tensor, acts: Tensor, densities: Tensor, values: Tensor) -> None:
+    def put(self, t: int, seen: Tensor, acts: Tensor, densities: Tensor, values: Tensor) -> None:
         """Keep what was decided in vector step ``t``, as ``FusedPPO.act`` told it."""
-        self.obs[t], self.acts[t], self.densities[t], self.values[t] = obs, acts, densities, values
+        self.seen[t], self.acts[t], self.densities[t], self.values[t] = (
+            seen,
+            acts,
+            densities,
+            values,
+        )
 
     def paid(self, t: int, reward: Any, ended: Any, rows: Any, beyond: Tensor) -> None:
         """Keep what came of it.
@@ -104,8 +113,10 @@ class Rollout:
         """All steps in a row."""
         advantages = self.advantages.view(-1)
         standard = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
+        seen = self.seen.view(-1, self.seen.shape[2])
         return Flat(
-            self.obs.view(-1, self.obs.shape[2]),
+            seen[:, : self.n_obs],
+            seen,
             self.acts.view(-1, self.acts.shape[2]),
             self.densities.view(-1),
             standard,

@@ -20,6 +20,7 @@ from retroracer.envs.episodes import (
     step_parallel,
     step_rows,
 )
+from retroracer.envs.foresight import N_FORESIGHT, foresee_rows
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
@@ -70,6 +71,7 @@ class RacingBatch:
         terms: (N, 6) the last step's reward terms, named task.REWARD_NAMES.
         final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
             observations they ended with.
+        farsighted: True keeps what ``foresee`` said of them too, in ``final_foresight`` (M, 13).
         ended: of the same rows, what ``snapshot`` said of them at their end, and ``terms`` and
             ``sector_times`` (M, MAX_SECTORS).
     """
@@ -97,6 +99,8 @@ class RacingBatch:
         self._ranges = self.variety.ranges()
         self.obs: Floats = np.zeros((n, task.N_OBS), np.float32)
         self.final_obs: Floats = np.zeros((0, task.N_OBS), np.float32)
+        self.farsighted = False
+        self.final_foresight: Floats = np.zeros((0, N_FORESIGHT), np.float32)
         self.ended: dict[str, Array] = {}
         self.terms: Array = np.zeros((n, len(task.REWARD_NAMES)))
         self._marks = np.zeros((n, 2))
@@ -221,12 +225,24 @@ class RacingBatch:
         if autoreset and (out.terminated.any() or out.truncated.any()):
             done = np.flatnonzero(out.terminated | out.truncated)
             self.final_obs = self.obs[done]
+            if self.farsighted:
+                self.final_foresight = self.foresee(done)
             self.ended = self.snapshot(done)
             self.ended["terms"] = self.terms[done]
             self.ended["sector_times"] = race.last_sectors[done]
             self._begin(done)
         self.pool.age(self.n, self.rng)
         return out.obs, out.reward, out.terminated, out.truncated
+
+    def foresee(self, rows: npt.NDArray[np.int64] | None = None) -> Floats:
+        """What is not told to the drivers of some rows, or of all: (M, 13), see ``foresight``."""
+        rows = self._rows if rows is None else rows
+        race = self.race
+        out: Floats = np.empty((len(rows), N_FORESIGHT), np.float32)
+        foresee_rows(
+            race.floats, race.ints, race.params, self._row, self._latency, race.bank, rows, out
+        )
+        return out
 
     def snapshot(self, rows: npt.NDArray[np.int64] | slice) -> dict[str, Array]:
         """What ``info`` tells of some cars: named arrays, one entry a row, copies.

@@ -120,8 +120,9 @@ class Variety:
 
 TRAINING = Variety(
     start="random",
-    standing=0.15,
-    astray=0.1,
+    pace=(0.3, 1.0),
+    standing=0.08,
+    astray=0.06,
     grip=(0.78, 1.1),
     mass=(0.92, 1.08),
     power=(0.8, 1.2),

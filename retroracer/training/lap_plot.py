@@ -114,12 +114,12 @@ def plot_laps(
     line = draw_line(upper, last, fastest)
     begin = _braking_points(last[:, 2])
     upper.plot(last[begin, 0], last[begin, 1], "v", color=INK, ms=5)
-    bar = figure.colorbar(line, ax=upper, shrink=0.6, aspect=28, pad=0.02)
+    bar = figure.colorbar(line, ax=upper, shrink=0.6, aspect=28, pad=0.02, panchor=False)
     bar.set_label("km/h")
     bar.outline.set_visible(False)
-    upper.set_title(
+    figure.suptitle(
         f"{laps[-1][0].model} on {track.title or track.name}: triangles where braking begins, "
-        "dashes the fastest line", loc="left", color=INK,
+        "dashes the fastest line", x=0.02, ha="left", color=INK,
     )  # fmt: skip
     lower.set(
         xlabel="distance [m]", ylabel="speed [km/h]", xlim=(0.0, track.length), ylim=(0, None)

@@ -13,10 +13,11 @@ import torch
 
 from retroracer.agents.fused_ppo import FusedPPO
 from retroracer.agents.rollout import Rollout
+from retroracer.envs.foresight import N_FORESIGHT
 from retroracer.training.run_settings import RunSettings
 
 if TYPE_CHECKING:
-    from retroracer.training.learner import Learner
+    from retroracer.training.learner import Came, Learner
 
 REWARD_SCALE = 0.1
 """Values of about one suit a fresh network better than values of fifty."""
@@ -44,7 +45,7 @@ class Practice:
         self.settings = settings.practice
         fused = learner.model.fused
         fresh = settings.parent is None and settings.teacher.rounds == 0
-        self.ppo = FusedPPO(fused, settings.hidden, fresh, settings.half())
+        self.ppo = FusedPPO(fused, settings.hidden, fresh, settings.half(), N_FORESIGHT)
         self.rollout = Rollout(
             self.settings.steps,
             settings.cars,
@@ -53,7 +54,9 @@ class Practice:
             settings.sac.gamma,
             self.settings.lam,
             learner.model.device,
+            N_FORESIGHT,
         )
+        learner.batch.farsighted = True
         if not fresh:
             self.ppo.settle(torch.from_numpy(learner.obs).to(learner.model.device))
         self.unvalued = 0 if fresh else self.settings.values_first
@@ -68,17 +71,16 @@ class Practice:
         Returns:
             Means over the updates, by name, and how many there were of the actor.
         """
-        device = learner.model.device
         for t in range(self.rollout.steps):
-            obs = torch.from_numpy(learner.obs).to(device)
+            seen = self._seen(learner)
             bold = BOLD if self.unvalued > 0 else 1.0
-            acts, densities, values = self.ppo.act(obs, bold)
-            self.rollout.put(t, obs, acts, densities, values)
+            acts, densities, values = self.ppo.act(seen, bold)
+            self.rollout.put(t, seen, acts, densities, values)
             came = learner.take(acts.clamp(-1.0, 1.0).cpu().numpy())
-            beyond = self._beyond(came.final_obs, came.terminated[came.rows], device)
+            beyond = self._beyond(learner, came)
             paid = REWARD_SCALE * came.reward
             self.rollout.paid(t, paid, came.terminated | came.truncated, came.rows, beyond)
-        self.rollout.finish(self.ppo.worth(torch.from_numpy(learner.obs).to(device)))
+        self.rollout.finish(self.ppo.worth(self._seen(learner)))
         wanted = self.settings
         actor_too = self.unvalued == 0
         self.unvalued = max(self.unvalued - 1, 0)
@@ -90,11 +92,19 @@ class Practice:
         updates = wanted.epochs * -(-length // wanted.batch)
         return losses, updates if actor_too else 0
 
-    def _beyond(self, final_obs: Any, terminated: Any, device: torch.device) -> torch.Tensor:
-        if not len(final_obs):
+    def _seen(self, learner: Learner) -> torch.Tensor:
+        """What the values are told of all cars: observations and what lies behind them."""
+        seen = np.concatenate((learner.obs, learner.batch.foresee()), axis=1)
+        return torch.from_numpy(seen).to(learner.model.device)
+
+    def _beyond(self, learner: Learner, came: Came) -> torch.Tensor:
+        """Values of what the cars whose episodes ended would have seen next."""
+        device = learner.model.device
+        if not len(came.rows):
             return torch.zeros(0, device=device)
-        values = self.ppo.worth(torch.from_numpy(final_obs).to(device))
-        return values * torch.from_numpy(~terminated).to(device)
+        seen = np.concatenate((came.final_obs, learner.batch.final_foresight), axis=1)
+        values = self.ppo.worth(torch.from_numpy(seen).to(device))
+        return values * torch.from_numpy(~came.terminated[came.rows]).to(device)
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """All that its future depends on, beside the learner's, as arrays by name."""

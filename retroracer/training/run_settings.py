@@ -88,10 +88,10 @@ class Practice:
     share: Annotated[float, Range(low=0, high=1)] = 0.97
     refine: bool = False
     steps: Annotated[int, Range(low=1, high=10_000)] = 160
-    epochs: Annotated[int, Range(low=1, high=100)] = 3
+    epochs: Annotated[int, Range(low=1, high=100)] = 2
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 8192
     rate: Annotated[float, Range(above=0, high=1)] = 1e-3
-    lam: Annotated[float, Range(low=0, high=1)] = 0.99
+    lam: Annotated[float, Range(low=0, high=1)] = 1.0
     entropy: Annotated[float, Range(low=0, high=1)] = 0.002
     values_first: Annotated[int, Range(low=0, high=10_000)] = 16
     critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 3000
@@ -155,7 +155,7 @@ class RunSettings:
     evaluate_every: Annotated[float, Range(above=0)] = 60.0
     save_every: Annotated[float, Range(low=0)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
-    episode: Annotated[float, Range(low=1)] = 12.0
+    episode: Annotated[float, Range(low=1)] = 30.0
     patience: Annotated[float, Range(low=0.5)] = 5.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
     final_entropy: float | None = -8.0
@@ -201,7 +201,7 @@ FINE_TUNING = RunSettings(
     cars=512,
     memory=500_000,
     warm_up=30_000,
-    practice=Practice(rate=1e-4, entropy=0.0),
+    practice=Practice(rate=4e-4, entropy=0.0),
     sac=SacSettings(
         learning_rate=1e-4,
         gradient_steps=16,
@@ -209,19 +209,22 @@ FINE_TUNING = RunSettings(
         target_entropy=-7.0,
         ent_coef="auto_0.001",
     ),
+    episode=60.0,
     variety=Variety(
         start="random",
-        standing=0.1,
-        astray=0.05,
-        heading=0.05,
-        grip=(0.97, 1.03),
-        mass=(0.98, 1.02),
-        power=(0.97, 1.03),
+        pace=(0.8, 1.0),
+        standing=0.01,
+        astray=0.01,
+        offset=0.5,
+        heading=0.03,
+        grip=(0.99, 1.01),
+        mass=(0.99, 1.01),
+        power=(0.99, 1.01),
     ),
     lessons=Lessons(latest=0.0, grip=0.9),  # if any are asked for
     evaluate_every=10.0,
     caution=3.0,
     final_caution=None,
 )
-"""What makes a specialist of a generalist: its track, a lower rate, and a
-little of the generalist's variety, so that it does not learn one lap by heart."""
+"""What makes a specialist of a generalist: its track, a lower rate, mostly whole laps at speed,
+and a little of the generalist's variety, so that it does not learn one lap by heart."""
