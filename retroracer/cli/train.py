@@ -167,7 +167,7 @@ def _show(outcome: Outcome, folder: RunFolder, settings: RunSettings) -> None:
     from retroracer.training.run_pictures import draw_curve, draw_film
 
     pictures = [draw_curve(folder)]
-    shown = outcome.tracks[0] if settings.track else load_track("copper_bowl")
+    shown = outcome.tracks[0] if settings.track else load_track("switchback")
     if settings.track and settings.parent is not None and outcome.path.is_file():
         from retroracer.training.comparison import compare
 
