@@ -9,11 +9,10 @@ Source: Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learnin
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from retroracer.compiled import compiled
+from retroracer.envs.sight import scaled_bend
 from retroracer.physics import car as c
 from retroracer.physics import state as st
 from retroracer.track import bank as b
@@ -55,10 +54,7 @@ def foresee_rows(floats, ints, params, car, latency, bank, rows, out):  # type: 
             to_bend = way[b.BEND] + laps * facts[b.TOTAL_BEND]
             if point > 0:
                 square = max(to_bend - bend, 0.0) / (AHEAD[point] - AHEAD[point - 1])
-                root = math.sqrt(10.0 * math.sqrt(square))
-                turn = to_heading - heading
-                side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
-                out[k, point - 1] = side * root
+                out[k, point - 1] = scaled_bend(to_heading - heading, square)
             heading, bend = to_heading, to_bend
         out[k, stretches] = 10.0 * (params[i, c.MASS] / car[c.MASS] - 1.0)
         out[k, stretches + 1] = 10.0 * (params[i, c.POWER] / car[c.POWER] - 1.0)

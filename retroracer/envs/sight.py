@@ -244,13 +244,19 @@ def see_bend(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
+def scaled_bend(turn, square):  # type: ignore[no-untyped-def]
+    """Root of a mean ``square`` of curvature, scaled, with the sign of the stretch's ``turn``."""
+    side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
+    return side * math.sqrt(10.0 * math.sqrt(square))
+
+
+@compiled(inline=True)
 def see_far(w, j, k):  # type: ignore[no-untyped-def]
     """Root mean square curvature of far stretch ``k``, with the sign of its turn."""
     turn = see_turn(w, j, k)
     bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
     square = max(bend, 0.0) * (PER_SHARE[k] * w[REACH * LANES + j])
-    side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
-    w[(CURVATURES + k) * LANES + j] = clipped(side * math.sqrt(10.0 * math.sqrt(square)))
+    w[(CURVATURES + k) * LANES + j] = clipped(scaled_bend(turn, square))
 
 
 @compiled(inline=True)

@@ -26,9 +26,8 @@ def test_it_is_the_curvature_of_the_stretches_ahead_with_the_sign_of_their_turn(
             cells = np.arange(at[k], at[k + 1]) % track.n
             mean_square = (track.curvature[cells] ** 2).sum() * track.spacing
             wanted = np.sqrt(10.0 * np.sqrt(mean_square / (AHEAD[k + 1] - AHEAD[k])))
-            assert abs(told[car, k]) == pytest.approx(
-                wanted, abs=0.02
-            )  # a fourth root of nearly nothing
+            # Within 0.02: the fourth root of a rounding error is no rounding error.
+            assert abs(told[car, k]) == pytest.approx(wanted, abs=0.02)
             turn = track.curvature[cells].sum()
             if abs(turn) > 1e-3:
                 assert np.sign(told[car, k]) == np.sign(turn)
