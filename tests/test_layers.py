@@ -13,6 +13,7 @@ PACKAGE = ROOT / "retroracer"
 # In the order in which they may build on one another; the first are single modules.
 ORDER = [
     "errors",
+    "reading",
     "atomic",
     "resources",
     "compiled",

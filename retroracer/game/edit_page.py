@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from retroracer.errors import UserError
-from retroracer.track.csv_io import decoded, read_bytes
+from retroracer.reading import decoded, read_bytes
 from retroracer.track.page_writing import quoted
 from retroracer.track.points import Knots
 from retroracer.track.yaml_nodes import MAX_BYTES

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from retroracer.atomic import write_text
 from retroracer.errors import UserError
+from retroracer.reading import decoded, read_bytes, shown
 from retroracer.track.geometry import Array
 
 MAX_BYTES = 8_000_000
@@ -49,53 +49,6 @@ class CsvPoints:
     right: Array | None
     left: Array | None
     lines: tuple[int, ...]
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """The whole of a regular file of at most ``limit`` bytes.
-
-    Raises:
-        UserError: if it is missing, a folder, a device, unreadable or too big.
-    """
-    name = path.name or str(path)
-    try:
-        info = path.stat()
-        if stat.S_ISDIR(info.st_mode):
-            raise UserError(f"{name} is a folder; name a file")
-        if not stat.S_ISREG(info.st_mode):
-            raise UserError(f"{name} is no regular file")
-        if info.st_size > limit:
-            raise UserError(
-                f"{name} is {info.st_size / 1e6:.1f} MB; at most {limit / 1e6:g} MB are read"
-            )
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot read {name}: {reason}") from None
-    if len(data) > limit:
-        raise UserError(f"{name} is too big; at most {limit / 1e6:g} MB are read")
-    return data
-
-
-def decoded(data: bytes, name: str) -> str:
-    """Text of a file: UTF-8, or UTF-16 with its mark.
-
-    Raises:
-        UserError: if it is neither, with the line of the first wrong byte.
-    """
-    try:
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return data.decode("utf-16")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(
-            f"{name}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x});"
-            " save the file as UTF-8"
-        ) from None
 
 
 def read_points(path: Path) -> CsvPoints:
@@ -170,9 +123,8 @@ def _numbers(line: str, name: str, number: int, want: int | None) -> list[float]
         try:
             value = float(field.replace(",", ".") if ";" in line else field)
         except ValueError:
-            shown = "".join(c if c.isprintable() else "?" for c in field[:30])
             raise UserError(
-                f"{name}:{number}: '{shown}' in column {i + 1} is not a number"
+                f"{name}:{number}: '{shown(field, 30)}' in column {i + 1} is not a number"
             ) from None
         if not math.isfinite(value):
             raise UserError(f"{name}:{number}: column {i + 1} is {value}; write a finite number")

@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from retroracer.errors import UserError
+from retroracer.reading import decoded, read_bytes, shown_path
 from retroracer.resources import tracks_dir
 from retroracer.track.build import build_track
 from retroracer.track.centreline import Centreline
-from retroracer.track.csv_io import decoded, read_bytes, read_points
+from retroracer.track.csv_io import read_points
 from retroracer.track.geometry import Array
 from retroracer.track.judging import judge
 from retroracer.track.points import Knots, lay_points
@@ -78,10 +79,9 @@ def find_track(name_or_path: str | Path) -> Path:
             return path
     except (OSError, ValueError):
         pass
-    shown = "".join(c if c.isprintable() else "?" for c in text[:200])
     near = difflib.get_close_matches(path.stem.lower()[:80], shipped_tracks(), 1)
     hint = f"did you mean '{near[0]}'?" if near else "see: retroracer tracks list"
-    raise UserError(f"no track '{shown}': neither a shipped track nor a file; {hint}")
+    raise UserError(f"no track '{shown_path(text)}': neither a shipped track nor a file; {hint}")
 
 
 def load_track(name_or_path: str | Path) -> Track:
