@@ -92,7 +92,7 @@ def test_text_is_utf_8_or_marked_utf_16_and_a_wrong_byte_is_told_by_its_line(tmp
         assert read_text(tmp_path / "a", 100) == "Nürburg\r\n"
     with pytest.raises(UserError, match=r"^f:2: not UTF-8 text \(byte 0xfc\)"):
         decoded("a\nü".encode("latin-1"), "f")
-    with pytest.raises(UserError, match="^f:1: not UTF-16 text"):
+    with pytest.raises(UserError, match=r"^f:1: not UTF-16 text"):
         decoded(b"\xff\xfea", "f")
 
 
