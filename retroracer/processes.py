@@ -6,14 +6,27 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.context import BaseContext
+from typing import Any
+
+from retroracer.errors import UserError
+
+_STOPS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 def serve_only_the_parent() -> None:
-    """Make a process of a pool leave Ctrl+C to who asked, and end when that program ends.
+    """Make a process of a pool leave stops to who asked, and end when that program ends.
 
+    Ctrl+C and a group's kill reach every process; the asking program ends its workers itself.
     The pools of ``concurrent.futures`` wait for ever on a program that was killed.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -22,3 +35,53 @@ def serve_only_the_parent() -> None:
             os._exit(1)  # in the midst of whatever it does: nobody wants it any more
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def pool(
+    workers: int, context: BaseContext, get_ready: Callable[..., object], arguments: tuple[Any, ...]
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that ends at once, and in words, when the work is stopped or fails.
+
+    Args:
+        workers: how many processes.
+        context: how they start: "spawn" or "forkserver".
+        get_ready: called in each with ``arguments``; it calls ``serve_only_the_parent``.
+        arguments: of ``get_ready``.
+
+    Raises:
+        UserError: if the system ended a worker, or has no room for another process.
+    """
+    executor = ProcessPoolExecutor(workers, context, initializer=get_ready, initargs=arguments)
+    try:
+        yield executor
+    except BaseException as error:
+        # There is no public way to end workers at once before Python 3.14.
+        for worker in list((getattr(executor, "_processes", None) or {}).values()):
+            worker.kill()
+        executor.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "the system ended a worker process, perhaps for want of memory; "
+                "close other programs or ask for fewer processes"
+            ) from error
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def stops_held_back() -> Iterator[None]:
+    """Start processes within this: a stop waits until they are there, and never reaches them.
+
+    A new process inherits what its starter holds back; else Ctrl+C would find it while it
+    still imports, and it would complain at length.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start lets the signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

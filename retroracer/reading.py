@@ -117,12 +117,12 @@ def shown(value: Any, room: int = 40) -> str:
 def shown_path(path: Path | str) -> str:
     """A path for a message; its end, if it is very long."""
     text = str(path)
-    return _printable(text if len(text) <= 300 else "…" + text[-300:])
+    return printable(text if len(text) <= 300 else "…" + text[-300:])
 
 
 def _pieces(value: Any, room: int) -> Iterator[str]:
     if isinstance(value, str):
-        yield _printable(value[: room + 1])
+        yield printable(value[: room + 1])
     elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
         yield f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
     elif isinstance(value, Mapping):
@@ -147,7 +147,8 @@ def _pieces(value: Any, room: int) -> Iterator[str]:
         yield type(value).__name__
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text on one line, with control characters, invisible ones and odd spaces as escapes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -18,6 +18,7 @@ ORDER = [
     "resources",
     "compiled",
     "processes",
+    "tables",
     "config",
     "track",
     "physics",

@@ -1,10 +1,12 @@
 """The command line: ``retroracer COMMAND``, the same as ``python -m retroracer COMMAND``.
 
-Owns: the table of commands, exit codes (0; 2 for a user's mistake, told in one message;
-130 after Ctrl+C) and the one place where a ``UserError`` becomes text. Does not own what
-commands do. Each command family is one module with ``add_parser(subparsers)``, which ends in
-``parser.set_defaults(run=function)``; ``function(args)`` returns the exit code. Only the
-module of the command asked for is imported, so that ``--help`` is instant.
+Owns: the table of commands, exit codes (0; 2 for a user's mistake or a full disk; 130 after
+Ctrl+C, 143 after a kill; 141 if the reader of our output has gone) and the one place where
+what stops a command becomes one line. Does not own what commands do, nor the state of the
+standard streams (``streams``). Each command family is one module with
+``add_parser(subparsers)``, which ends in ``parser.set_defaults(run=function)``;
+``function(args)`` returns the exit code. Only the module of the command asked for is imported,
+so that ``--help`` is instant.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 from retroracer import __version__
-from retroracer.errors import UserError
+from retroracer.cli import streams
+from retroracer.cli.arguments import Parser
+from retroracer.errors import UserError, in_words
+from retroracer.reading import printable, shown_path
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "train-base": ("retroracer.cli.train", "train a driver on endless random tracks"),
@@ -34,9 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SIMULATING = {"train-base", "fine-tune", "train-pixels", "play", "evaluate", "bench"}
 """Commands that run the simulator, which is compiled on its first use."""
 
-MISTAKE = 2
+MISTAKE = streams.MISTAKE
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,28 +49,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; None takes them from the process.
 
     Returns:
-        Exit code: 0, 2 for a user's mistake, 130 if interrupted, else the command's own.
+        Exit code: 0, 2 for a user's mistake or a full disk, 130 if interrupted, 141 if the
+        reader of our output has gone, else the command's own.
     """
+    streams.prepare()
+    with streams.ended_politely():
+        code = _guarded(list(sys.argv[1:] if argv is None else argv))
+    return streams.finish(code)
+
+
+def _guarded(argv: list[str]) -> int:
+    """Run a command and tell in one line what stopped it."""
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run(argv)
     except UserError as error:
-        print(f"retroracer: error: {error}", file=sys.stderr)
-        return MISTAKE
+        return _mistake(str(error))
     except KeyboardInterrupt:
+        streams.tell("retroracer: stopped")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; keep Python's shutdown quiet about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except streams.Ended as ended:
+        streams.tell("retroracer: stopped")
+        return 128 + ended.number
+    except MemoryError:
+        return _mistake("out of memory; ask for less, or close other programs")
+    except OSError as error:
+        return _of_the_system(error)
     except SystemExit as stop:  # argparse: 0 after --help, 2 after a usage error
         if isinstance(stop.code, str):
-            print(stop.code, file=sys.stderr)
+            streams.tell(stop.code)
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+
+
+def _of_the_system(error: OSError) -> int:
+    """Tell an error of the system that no command foresaw; one without its number is a bug."""
+    told = streams.finish(0) or streams.blamed(error)
+    if told:
+        return told
+    if error.errno is None:
+        raise error
+    where = f"{shown_path(error.filename)}: " if error.filename is not None else ""
+    return _mistake(f"{where}{in_words(error)}")
+
+
+def _mistake(message: str) -> int:
+    lines = map(printable, message.split("\n"))  # of a track, every mistake has its line
+    streams.tell("retroracer: error: " + "\n".join(lines))
+    return MISTAKE
 
 
 def _run(argv: list[str]) -> int:
     width = max(map(len, COMMANDS))
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="retroracer",
         description="A racing game that trains its own drivers.\n\ncommands:\n"
         + "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()),
@@ -81,7 +113,9 @@ def _run(argv: list[str]) -> int:
         parser.print_help(sys.stderr)
         return MISTAKE
     if argv[0] in COMMANDS:
-        subparsers = parser.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS)
+        subparsers = parser.add_subparsers(
+            prog="retroracer", metavar="COMMAND", help=argparse.SUPPRESS
+        )
         importlib.import_module(COMMANDS[argv[0]][0]).add_parser(subparsers)
     elif not argv[0].startswith("-"):
         raise UserError(_unknown_command(argv[0]))

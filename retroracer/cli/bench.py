@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from retroracer.cli.arguments import file_to_write, whole
 from retroracer.errors import UserError
 
 EXAMPLES = """examples:
@@ -25,8 +26,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default 5)")
+    parser.add_argument(
+        "--json", type=file_to_write(), metavar="FILE", help="also write the figures here"
+    )
+    parser.add_argument(
+        "--repeats", type=whole(1, 1000), default=5, metavar="N",
+        help="measurements of each (default 5)",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
     parser.add_argument(
         "--pixels", action="store_true", help="measure CarRacing-v3 beside Gymnasium's own instead"
@@ -45,8 +51,6 @@ def run(args: argparse.Namespace) -> int:
             "bench: the benchmarks are not part of an installed package; "
             "run the command in a checkout of the project"
         )
-    if args.repeats < 1:
-        raise UserError(f"bench: --repeats must be at least 1, not {args.repeats}")
     sys.path.insert(0, str(folder))
     if args.learning:
         from benchmarks.bench_learning import main as measure_learning

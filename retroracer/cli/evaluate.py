@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retroracer.cli import evaluate_pixels
+from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, whole
 from retroracer.errors import UserError
+from retroracer.tables import lap_text, print_table
 
 if TYPE_CHECKING:
     from retroracer.physics.car import Car
@@ -40,9 +41,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--tracks", nargs="+", metavar="TRACK", help="names or paths; default: every shipped one"
     )
-    parser.add_argument("--random", type=int, metavar="N", help="N random tracks instead")
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="of the random tracks (default 0)"
+        "--random", type=whole(1, MOST_TRACKS), metavar="N", help="N random tracks instead"
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="S", help="of the random tracks (default 0)"
     )
     parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
     parser.add_argument(
@@ -50,31 +53,44 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="do not compute the limits of tracks (the first time takes a second a track)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--json", type=file_to_write(), metavar="FILE", help="write the figures there"
+    )
     parser.add_argument(
         "--plot",
         "--picture",
-        type=Path,
+        type=file_to_write(".png", ".svg", ".pdf"),
         metavar="FILE",
-        help="PNG of the laps on the first track: line, speeds against the limit, braking points",
+        help="picture of the first track: laps, speeds against the limit, braking points",
     )
     for kind in ("gif", "mp4"):
         parser.add_argument(
-            f"--{kind}", type=Path, metavar="FILE", help=f"film of the first model's lap as {kind}"
+            f"--{kind}",
+            type=file_to_write(f".{kind}"),
+            metavar="FILE",
+            help=f"film of the first model's lap as {kind}",
         )
     for name, what in (("grip", "tyres' grip"), ("power", "power"), ("mass", "mass")):
         parser.add_argument(
-            f"--{name}", type=float, default=1.0, metavar="X", help=f"times the car's {what}"
+            f"--{name}",
+            type=number(0.05, 20.0),
+            default=1.0,
+            metavar="X",
+            help=f"times the car's {what}",
         )
     parser.add_argument(
-        "--latency", type=int, default=0, metavar="N", help="delay actions by N steps of 50 ms"
+        "--latency",
+        type=whole(0, 20),
+        default=0,
+        metavar="N",
+        help="delay actions by N steps of 50 ms",
     )
     evaluate_pixels.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print a table, write what was asked for."""
+    """Evaluate, write what was asked for, print a table."""
     if evaluate_pixels.concerns(args):
         return evaluate_pixels.run(args)
     from rich.console import Console
@@ -83,7 +99,6 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.atomic import write_text
     from retroracer.training.evaluate import Entry, LapTrace, evaluate, watching
 
-    _check(args)
     policies = [load_policy(name) for name in args.models]
     entries = [Entry(p.name, p.act, _car(args, p.facts.car.get("name", "gt"))) for p in policies]
     tracks = _tracks(args)
@@ -92,7 +107,6 @@ def run(args: argparse.Namespace) -> int:
         reports = evaluate(entries, tracks, watching(traces), args.latency)
     if not args.no_limit:
         reports = _with_limits(reports, entries, tracks)
-    _print(reports, tracks)
     if args.json:
         whole = [r.to_dict() for r in reports]
         page = whole[0] if len(whole) == 1 else {"models": whole}
@@ -103,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
 
         limit = None if args.no_limit else limit_of(tracks[0], entries[-1].car)
         plot_laps(args.plot, tracks[0], limit, list(zip(reports, traces, strict=True)))
+    _print(reports, tracks)
+    if args.plot:
         print(f"plot: {args.plot}")
     for path in filter(None, (args.gif, args.mp4)):
         from retroracer.game.film import film
@@ -111,19 +127,6 @@ def run(args: argparse.Namespace) -> int:
         cars, names = (entries[0].car,), (entries[0].name,)
         print(film(Setup(tracks[0], None, (policies[0],), cars, human=False, names=names), path))
     return 0
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Complain about options that make no sense before any work is done."""
-    for name in ("grip", "power", "mass"):
-        if not 0.05 <= getattr(args, name) <= 20.0:
-            raise UserError(f"--{name} {getattr(args, name):g}: give a factor from 0.05 to 20")
-    if not 0 <= args.latency <= 20:
-        raise UserError(f"--latency {args.latency}: give 0 to 20 steps of 50 ms")
-    for name in ("gif", "mp4"):
-        path = getattr(args, name)
-        if path is not None and path.suffix.lower() != f".{name}":
-            raise UserError(f"--{name} {path}: end it with .{name}")
 
 
 def _car(args: argparse.Namespace, trained_with: str) -> Car:
@@ -167,31 +170,18 @@ def _tracks(args: argparse.Namespace) -> list[Track]:
     if args.random is not None:
         if args.tracks:
             raise UserError("give --tracks or --random, not both")
-        if args.random < 1:
-            raise UserError(f"--random {args.random}: give 1 or more tracks")
         return random_tracks(args.seed, args.random)
     return [load_track(name) for name in args.tracks or shipped_tracks()]
 
 
 def _print(reports: list[Report], tracks: list[Track]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(caption="second lap of two from a standing start")
-    table.add_column("track")
-    table.add_column("length", justify="right")
-    for report in reports:
-        table.add_column(report.model, justify="right")
-    table.columns[-1].footer = ""
-    shown = 0
+    rows = []
     for t, track in enumerate(tracks):
         results = [report.results[t] for report in reports]
         if len(tracks) <= TABLE_ROWS or not all(r.completed for r in results):
-            table.add_row(track.name, f"{track.length:.0f} m", *map(_cell, results))
-            shown += 1
-    if shown < len(tracks):
-        table.add_row(f"{len(tracks) - shown} more", "", *(["completed"] * len(reports)))
-    table.add_section()
+            rows.append((track.name, f"{track.length:.0f} m", *map(_cell, results)))
+    if len(rows) < len(tracks):
+        rows.append((f"{len(tracks) - len(rows)} more", "", *(["completed"] * len(reports))))
     totals = []
     for report in reports:
         s = report.summary()
@@ -199,15 +189,17 @@ def _print(reports: list[Report], tracks: list[Track]) -> None:
         if s["median_ratio"] is not None:
             text += f", {s['median_ratio']:.3f} of the limit"
         totals.append(text)
-    table.add_row("all", "", *totals)
-    Console().print(table)
+    print_table(
+        ("track", "length", *(report.model for report in reports)),
+        [rows, [("all", "", *totals)]],
+        caption="second lap of two from a standing start",
+    )
 
 
 def _cell(result: Result) -> str:
     if result.lap_time_s is None:
         return f"{result.ended} in lap {result.laps + 1}"
-    minutes, seconds = divmod(result.lap_time_s, 60.0)
-    time = f"{minutes:.0f}:{seconds:06.3f}"
+    time = lap_text(result.lap_time_s)
     if result.ratio is not None:
         time += f"  x{result.ratio:.3f}"
     return time if result.clean else f"{time}, {result.off_track_s:.1f} s off"

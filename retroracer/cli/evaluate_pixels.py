@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retroracer.cli.arguments import number, whole
 from retroracer.errors import UserError
+from retroracer.tables import print_table
 
 if TYPE_CHECKING:
     from retroracer.training.pixel_evaluate import PixelReport
@@ -28,19 +30,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "drivers of CarRacing-v3 (models of train-pixels)",
         "--seed, --json, --gif, --mp4 and --plot (the training curve) are for them too.",
     )
-    group.add_argument("--episodes", type=int, metavar="N", help="seeds driven (default 100)")
+    group.add_argument(
+        "--episodes", type=whole(0, 100_000), metavar="N", help="seeds driven (default 100)"
+    )
     group.add_argument(
         "--env", choices=("stock", "fast"), help="default: stock, the one scores are told of"
     )
-    group.add_argument("--processes", type=int, metavar="P", help="default: one a core")
+    group.add_argument("--processes", type=whole(1, 256), metavar="P", help="default: one a core")
     group.add_argument(
-        "--max-frames", type=int, metavar="N", help="of an episode and a film, 50 a second (1000)"
+        "--max-frames",
+        type=whole(1, 1000),
+        metavar="N",
+        help="of an episode and a film, 50 a second (1000)",
     )
-    group.add_argument("--fps", type=int, metavar="N", help="of --gif and --mp4 (default 25)")
+    group.add_argument(
+        "--fps", type=whole(1, 50), metavar="N", help="of --gif and --mp4 (default 25)"
+    )
     group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
-    group.add_argument("--smooth-alpha", type=float, metavar="A", help="share of the last action")
-    group.add_argument("--steer-deadzone", type=float, metavar="D", help="less steering is none")
-    group.add_argument("--steer-clip", type=float, metavar="C", help="most steering")
+    for name, what, low, high in (
+        ("--smooth-alpha", "share of the last action", 0.0, 0.99),
+        ("--steer-deadzone", "less steering is none", 0.0, 1.0),
+        ("--steer-clip", "most steering", 0.001, 1.0),
+    ):
+        group.add_argument(name, type=number(low, high), metavar="X", help=what)
 
 
 def concerns(args: argparse.Namespace) -> bool:
@@ -65,7 +77,7 @@ def concerns(args: argparse.Namespace) -> bool:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print a table, write what was asked for."""
+    """Evaluate, write what was asked for, print a table."""
     from rich.console import Console
 
     from retroracer.agents.model_file import find_model
@@ -74,17 +86,11 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.training.pixel_evaluate import evaluate_file
 
     count = 100 if args.episodes is None else args.episodes
-    if count < 0 or not 1 <= (args.fps or 25) <= 50 or args.seed < 0:
-        raise UserError("--episodes and --seed must not be negative; --fps is 1 to 50")
-    if args.processes is not None and args.processes < 1:
-        raise UserError(f"--processes {args.processes}: give 1 or more")
     if args.mp4:
         from retroracer.training.pixel_film import demand_av
 
         demand_av()
     longest = 1000 if args.max_frames is None else args.max_frames
-    if not 1 <= longest <= 1000:
-        raise UserError(f"--max-frames {longest}: give 1 to 1000, the task's own limit")
     paths = [find_model(m) for m in args.models]
     for path in paths:
         load_driver(path)
@@ -106,12 +112,12 @@ def run(args: argparse.Namespace) -> int:
                     longest,
                 )
             )
+    if args.json:
+        plain = [r.to_dict() for r in reports]
+        page = plain[0] if len(plain) == 1 else {"models": plain}
+        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
     if reports:
         _print(reports)
-    if args.json:
-        whole = [r.to_dict() for r in reports]
-        page = whole[0] if len(whole) == 1 else {"models": whole}
-        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
     _pictures(args, paths[0], calm, longest)
     return 0
 
@@ -140,19 +146,14 @@ def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], long
 
 
 def _print(reports: list[PixelReport]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from retroracer.training.pixel_evaluate import ENVS, summary
 
     first = reports[0]
     seeds = f"seeds {first.episodes[0].seed} to {first.episodes[-1].seed}"
-    table = Table(caption=f"raw returns on {ENVS[first.env]}, {seeds}, best actions")
-    for name in ("model", "algorithm", "mean", "std", "min", "p10", "finished", "frames", "speed"):
-        table.add_column(name, justify="left" if name in ("model", "algorithm") else "right")
+    rows = []
     for report in reports:
         s = summary(report.episodes)
-        table.add_row(
+        row = (
             report.model,
             report.algorithm,
             *(f"{s[n]:.1f}" for n in ("mean", "std", "min", "p10")),
@@ -160,7 +161,13 @@ def _print(reports: list[PixelReport]) -> None:
             f"{s['mean_frames']:.0f}",
             f"{s['speed']:.1f} m/s",
         )
-    Console().print(table)
+        rows.append(row)
+    print_table(
+        ("model", "algorithm", "mean", "std", "min", "p10", "finished", "frames", "speed"),
+        [rows],
+        left=2,
+        caption=f"raw returns on {ENVS[first.env]}, {seeds}, best actions",
+    )
     for report in reports:
         frames = sum(e.frames for e in report.episodes)
         print(f"{report.model}: {frames:,} frames in {report.seconds:.0f} s")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retroracer.errors import UserError
+from retroracer.cli.arguments import file_to_write
+from retroracer.tables import lap_text, print_table
 
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
@@ -32,13 +32,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("track", metavar="TRACK", help="name, or path of a YAML file")
     parser.add_argument("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the line and its speed")
+    parser.add_argument(
+        "--json", type=file_to_write(), metavar="FILE", help="write the figures there"
+    )
+    parser.add_argument(
+        "--plot", type=file_to_write(".png"), metavar="FILE.png", help="draw the line and its speed"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Solve, print, write what was asked for."""
+    """Solve, write what was asked for, print."""
     from rich.console import Console
 
     from retroracer.atomic import write_text
@@ -46,18 +50,9 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.physics.car import load_car
     from retroracer.track.files import load_track
 
-    if args.plot is not None and args.plot.suffix.lower() != ".png":
-        raise UserError(f"cannot draw into {args.plot}: name a .png file")
     track, car = load_track(args.track), load_car(args.car)
     with Console(stderr=True).status(f"solving {track.title or track.name} ..."):
         limit = limit_of(track, car)
-    print(f"{track.title or track.name}, {track.length:.0f} m, {car.title}")
-    print(f"limit       {lap_text(limit.lap_time)}   mean {mean_kmh(limit):.1f} km/h")
-    print(
-        f"centerline  {lap_text(limit.centerline_time)}   "
-        f"{limit.centerline_time / limit.lap_time:.3f} times the limit"
-    )
-    _print_stretches(track, limit)
     if args.json is not None:
         page = limit.to_dict(track, car)
         write_text(args.json, json.dumps(page, indent=1, allow_nan=False) + "\n")
@@ -65,14 +60,16 @@ def run(args: argparse.Namespace) -> int:
         from retroracer.laptime.picture import draw_limit
 
         draw_limit(args.plot, track, car, limit)
+    print(f"{track.title or track.name}, {track.length:.0f} m, {car.title}")
+    print(f"limit       {lap_text(limit.lap_time)}   mean {mean_kmh(limit):.1f} km/h")
+    print(
+        f"centerline  {lap_text(limit.centerline_time)}   "
+        f"{limit.centerline_time / limit.lap_time:.3f} times the limit"
+    )
+    _print_stretches(track, limit)
+    if args.plot is not None:
         print(f"picture: {args.plot}")
     return 0
-
-
-def lap_text(seconds: float) -> str:
-    """A lap time as people write it: 1:42.217."""
-    minutes, rest = divmod(round(seconds * 1000), 60000)
-    return f"{minutes}:{rest / 1000:06.3f}"
 
 
 def mean_kmh(limit: Limit) -> float:
@@ -82,28 +79,25 @@ def mean_kmh(limit: Limit) -> float:
 
 def _print_stretches(track: Track, limit: Limit) -> None:
     """Speeds by sector and, where the track names them, by corner and straight."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for name in ("", "from", "to", "time", "slowest", "fastest"):
-        table.add_column(name, justify="left" if not name else "right")
     ends = [0.0, *track.sectors, track.length]
     stretches = [(f"sector {k + 1}", a, b) for k, (a, b) in enumerate(itertools.pairwise(ends))]
-    for k, group in enumerate((stretches, [(x.name, x.start, x.end) for x in track.labels])):
-        if k:
-            table.add_section()
-        for name, start, end in group:
-            slow, fast, seconds = _stretch(limit, start, end)
-            table.add_row(
-                name,
-                f"{start:.0f} m",
-                f"{end:.0f} m",
-                f"{seconds:.3f} s",
-                f"{3.6 * slow:.0f} km/h",
-                f"{3.6 * fast:.0f} km/h",
-            )
-    Console().print(table)
+    named = [(x.name, x.start, x.end) for x in track.labels]
+    print_table(
+        ("", "from", "to", "time", "slowest", "fastest"),
+        [[_row(limit, *stretch) for stretch in group] for group in (stretches, named)],
+    )
+
+
+def _row(limit: Limit, name: str, start: float, end: float) -> tuple[str, ...]:
+    slow, fast, seconds = _stretch(limit, start, end)
+    return (
+        name,
+        f"{start:.0f} m",
+        f"{end:.0f} m",
+        f"{seconds:.3f} s",
+        f"{3.6 * slow:.0f} km/h",
+        f"{3.6 * fast:.0f} km/h",
+    )
 
 
 def _stretch(limit: Limit, start: float, end: float) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from retroracer.cli.arguments import file_to_write, number, seed, size_in_pixels, whole
 from retroracer.errors import UserError
 
 EXAMPLES = """examples:
@@ -41,22 +42,32 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="name or path of whom to race or watch (default base)",
     )
     parser.add_argument("--car", metavar="CAR", help="yours: gt, kart, formula, or a path")
-    parser.add_argument("--laps", type=int, metavar="N", help="default 3; 0 = no end")
+    parser.add_argument("--laps", type=whole(0, 1000), metavar="N", help="default 3; 0 = no end")
     parser.add_argument(
-        "--opponents", type=int, metavar="N", help="drivers to race, 0 to 3 (default 1)"
+        "--opponents", type=whole(0, 3), metavar="N", help="drivers to race, 0 to 3 (default 1)"
     )
     parser.add_argument("--watch", action="store_true", help="only watch the driver")
     parser.add_argument("--menu", action="store_true", help="open the menu first")
     screen = parser.add_mutually_exclusive_group()
     screen.add_argument("--fullscreen", action="store_true", help="take the whole screen")
     screen.add_argument("--windowed", action="store_true", help="a window (the default)")
-    parser.add_argument("--size", metavar="WxH", help="of the window, default 1280x720")
+    parser.add_argument(
+        "--size", type=size_in_pixels, metavar="WxH", help="of the window, default 1280x720"
+    )
     parser.add_argument("--north-up", action="store_true", help="keep north at the top")
     parser.add_argument("--headless", action="store_true", help="without a window or waiting")
     parser.add_argument(
-        "--frames", type=int, metavar="N", help="end after N pictures (60 a second)"
+        "--frames",
+        type=whole(1, 10**9),
+        metavar="N",
+        help="end after N pictures (60 a second)",
     )
-    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save the last picture")
+    parser.add_argument(
+        "--screenshot",
+        type=file_to_write(".png", ""),
+        metavar="FILE",
+        help="save the last picture",
+    )
     parser.add_argument(
         "--watch-run", type=Path, metavar="RUN", help="a run's checkpoints race, new ones join"
     )
@@ -66,15 +77,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--env", choices=["carracing"], help="drive Gymnasium's CarRacing-v3 instead"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of CarRacing's first track")
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="S", help="of CarRacing's first track"
+    )
     parser.add_argument(
         "--export",
-        type=Path,
+        type=file_to_write(".gif", ".webp", ".png", ".mp4"),
         metavar="FILE",
         help="write your best lap (--watch: the driver's) as .gif, .webp, .png or .mp4",
     )
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="export only the lap's first S seconds"
+        "--seconds",
+        type=number(0.05, 3600),
+        metavar="S",
+        help="export only the lap's first S seconds",
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs drive you")
     parser.set_defaults(run=run)
@@ -84,11 +100,9 @@ def run(args: argparse.Namespace) -> int:
     """Play."""
     if args.headless and args.frames is None:
         raise UserError("--headless needs --frames N, or it would never end")
-    if (args.frames is not None and args.frames < 1) or (args.laps or 0) < 0:
-        raise UserError("--frames is at least 1, --laps at least 0")
-    if not 0 <= (1 if args.opponents is None else args.opponents) <= 3:
-        raise UserError("--opponents is 0 to 3")
-    size = _size(args.size) if args.size else (1280, 720)
+    size = args.size or (1280, 720)
+    if not (160 <= size[0] <= 7680 and 90 <= size[1] <= 4320):
+        raise UserError(f"--size {size[0]}x{size[1]} is not between 160x90 and 7680x4320")
     # Small products that many threads share are slower, and on a busy machine late by frames.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -143,13 +157,3 @@ def run(args: argparse.Namespace) -> int:
         app.show(Editor(app, args.edit))
     app.run()
     return 0
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(n) for n in text.lower().split("x"))
-    except ValueError:
-        raise UserError(f"--size is WIDTHxHEIGHT, e.g. 1920x1080, not {text!r}") from None
-    if not (160 <= width <= 7680 and 90 <= height <= 4320):
-        raise UserError(f"--size {text} is not between 160x90 and 7680x4320")
-    return width, height

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from retroracer.atomic import write_text
+from retroracer.atomic import make_folder, write_text
+from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, size_in_pixels, whole
 from retroracer.errors import UserError
+from retroracer.tables import print_table
 from retroracer.track.files import TrackFile, open_track, shipped_tracks
 
 
@@ -43,9 +44,11 @@ def add_parser(subparsers: Any) -> None:
         commands, "draw", _draw, "make a picture of a track", "tracks draw monza --out monza.png"
     )
     one.add_argument("track", metavar="TRACK")
-    one.add_argument("--out", type=Path, required=True, metavar="FILE.png")
     one.add_argument(
-        "--size", type=_size, default=(1280, 960), metavar="WxH", help="pixels (1280x960)"
+        "--out", type=file_to_write(".png", ".jpg", ".jpeg"), required=True, metavar="FILE.png"
+    )
+    one.add_argument(
+        "--size", type=size_in_pixels, default=(1280, 960), metavar="WxH", help="pixels (1280x960)"
     )
     one = _command(
         commands,
@@ -55,10 +58,15 @@ def add_parser(subparsers: Any) -> None:
         "tracks import survey.csv --out my_track.yaml",
     )
     one.add_argument("csv", type=Path, metavar="FILE.csv")
-    one.add_argument("--out", type=Path, required=True, metavar="FILE.yaml")
+    one.add_argument(
+        "--out", type=file_to_write(".yaml", ".yml"), required=True, metavar="FILE.yaml"
+    )
     one.add_argument("--name", metavar="TEXT", help="what to call it (default: from FILE.yaml)")
     one.add_argument(
-        "--width", type=_width, metavar="METRES", help="of the road, if the file has no widths"
+        "--width",
+        type=number(3, 60, "of metres"),
+        metavar="METRES",
+        help="of the road, if the file has no widths",
     )
     _json(one)
     one = _command(
@@ -69,7 +77,7 @@ def add_parser(subparsers: Any) -> None:
         "tracks export monza --csv monza.csv",
     )
     one.add_argument("track", metavar="TRACK")
-    one.add_argument("--csv", type=Path, required=True, metavar="FILE.csv")
+    one.add_argument("--csv", type=file_to_write(".csv"), required=True, metavar="FILE.csv")
     _json(one)
     one = _command(
         commands,
@@ -78,8 +86,10 @@ def add_parser(subparsers: Any) -> None:
         "write random tracks; the same seed gives the same tracks",
         "tracks generate --seed 7 --count 5 --out my_tracks",
     )
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--count", type=int, default=1)
+    one.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
+    one.add_argument(
+        "--count", type=whole(0, MOST_TRACKS), default=1, metavar="N", help="default 1"
+    )
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     _json(one)
     one = _command(
@@ -100,24 +110,9 @@ def _command(commands: Any, name: str, run: Any, text: str, example: str) -> Any
 
 
 def _json(parser: Any) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; write e.g. 1280x960")
-    return int(match[1]), int(match[2])
-
-
-def _width(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 3.0 <= value <= 60.0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no road width; give 3 to 60 metres")
-    return value
+    parser.add_argument(
+        "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
+    )
 
 
 def _facts(name: str, opened: TrackFile) -> dict[str, Any]:
@@ -151,15 +146,18 @@ def _write_json(args: argparse.Namespace, figures: Any) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     rows = [_facts(name, open_track(name)) for name in shipped_tracks()]
-    wide = max((len(row["track"]) for row in rows), default=5)
-    print(f"{'track':<{wide}}   length  width m    tightest  title")
-    for row in rows:
-        width = f"{row['width_min_m']:.0f}-{row['width_max_m']:.0f}"
-        print(
-            f"{row['track']:<{wide}}  {row['length_m']:5.0f} m  {width:<9}"
-            f"  {row['radius_min_m']:6.0f} m  {row['title']}"
-        )
     _write_json(args, {"tracks": rows})
+    cells = [
+        (
+            row["track"],
+            row["title"],
+            f"{row['length_m']:.0f} m",
+            f"{row['width_min_m']:.0f}-{row['width_max_m']:.0f} m",
+            f"{row['radius_min_m']:.0f} m",
+        )
+        for row in rows
+    ]
+    print_table(("track", "title", "length", "width", "tightest"), [cells], left=2)
     return 0
 
 
@@ -184,8 +182,6 @@ def _validate(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace) -> int:
-    if args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UserError(f"cannot draw into {args.out}: name a .png file")
     track = open_track(args.track).track
 
     from retroracer.render.picture import save_track_picture
@@ -199,7 +195,6 @@ def _import(args: argparse.Namespace) -> int:
     from retroracer.track.importing import survey
     from retroracer.track.page_writing import write_points_page
 
-    _must_be_yaml(args.out)
     found = survey(args.csv, args.out.stem, args.width)
     title = args.name or args.out.stem.replace("_", " ").strip().title() or "Imported"
     points = args.out.with_name(f"{args.out.stem}_points.csv")
@@ -214,13 +209,13 @@ def _import(args: argparse.Namespace) -> int:
         source=f"imported from {args.csv.name}",
         bridge=found.track.crossing,
     )
+    opened = open_track(args.out)
+    _write_json(args, _facts(args.out.stem, opened) | {"notes": list(found.notes)})
     for note in found.notes:
         print(f"{args.csv.name}: note: {note}", file=sys.stderr)
-    opened = open_track(args.out)
     for warning in opened.warnings:
         print(warning, file=sys.stderr)
     print(f"wrote {args.out} and {points.name}: {opened.track.length:.0f} m")
-    _write_json(args, _facts(args.out.stem, opened) | {"notes": list(found.notes)})
     return 0
 
 
@@ -236,8 +231,8 @@ def _export(args: argparse.Namespace) -> int:
     else:
         xy, right, left = track.xy, track.half_width_right, track.half_width_left
     write_points(args.csv, xy, right, left)
-    print(f"wrote {args.csv}: {len(xy)} points, {track.length:.0f} m")
     _write_json(args, _facts(args.track, opened) | {"points": len(xy)})
+    print(f"wrote {args.csv}: {len(xy)} points, {track.length:.0f} m")
     return 0
 
 
@@ -245,12 +240,7 @@ def _generate(args: argparse.Namespace) -> int:
     from retroracer.track.generate import random_tracks
     from retroracer.track.page_writing import write_track
 
-    if not 0 <= args.count <= 10_000:
-        raise UserError(f"--count {args.count} must be 0 to 10000")
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write into {args.out}: {error.strerror}") from None
+    make_folder(args.out)
     rows = []
     for i, track in enumerate(random_tracks(args.seed, args.count)):
         path = args.out / f"seed{args.seed}_{i:03d}.yaml"
@@ -273,8 +263,3 @@ def _new(args: argparse.Namespace) -> int:
     write_text(path, template(path, title[:80]))
     print(f"wrote {path}; check it with: retroracer tracks validate {path}")
     return 0
-
-
-def _must_be_yaml(path: Path) -> None:
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        raise UserError(f"cannot write {path}: a track's file ends in .yaml")

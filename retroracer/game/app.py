@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pygame
 
-from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.game.canvas import Canvas
 from retroracer.game.controls import Controls
@@ -23,6 +22,7 @@ from retroracer.game.screens import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.render.palette import DEFAULT
+from retroracer.render.picture import save_surface
 from retroracer.resources import models_dir
 
 FPS = 60
@@ -295,8 +295,7 @@ class App:
         """
         surface = pygame.display.get_surface()
         if surface is not None:
-            with replacing(path) as part, open(part, "wb") as file:
-                pygame.image.save(surface, file, "shot.png")
+            save_surface(surface, path)
 
     def _tell_on(self, surface: pygame.Surface) -> None:
         while self._told and self._told[0][1] < self.clock:

@@ -18,6 +18,7 @@ from retroracer.game.replay_screen import cars_at
 from retroracer.game.tape import Tape, drive_again
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.follow import Follower
+from retroracer.render.picture import save_surface
 from retroracer.render.scene import TrackScene
 from retroracer.render.text import lap_text
 from retroracer.track.track import Track
@@ -83,12 +84,10 @@ def export(
     if kind not in KINDS:
         raise UserError(f"cannot export to {path.name}: end it with {', '.join(KINDS)}")
     drawn = frames(track, tape, row, scene, first, last)
+    if kind == ".png":
+        save_surface(next(drawn), path)
+        return 1
     with replacing(path) as part:
-        if kind == ".png":
-            picture = next(drawn)
-            with open(part, "wb") as file:
-                pygame.image.save(picture, file, "lap.png")
-            return 1
         return _mp4(drawn, part) if kind == ".mp4" else _pillow(drawn, part, kind)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from typing import Any, TypeVar
 
 from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit, known_time, limit_of
 from retroracer.laptime.line_driver import line_to_follow
 from retroracer.physics.car import Car
-from retroracer.processes import serve_only_the_parent
+from retroracer.processes import pool, serve_only_the_parent, stops_held_back
 from retroracer.track.track import Track
 
 R = TypeVar("R")
@@ -88,15 +88,12 @@ def shared_out(
     out: dict[int, R] = {}
     workers = min(len(tasks), os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("spawn")  # threads of this process do not survive a fork
-    with ProcessPoolExecutor(workers, context, initializer=serve_only_the_parent) as pool:
-        index = {pool.submit(solve, *task): i for i, task in enumerate(tasks)}
-        try:
-            for future in as_completed(index):
-                out[index[future]] = future.result()
-                done(len(out))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool(workers, context, serve_only_the_parent, ()) as executor:
+        with stops_held_back():
+            index = {executor.submit(solve, *task): i for i, task in enumerate(tasks)}
+        for future in as_completed(index):
+            out[index[future]] = future.result()
+            done(len(out))
     return [out[i] for i in range(len(tasks))]
 
 

@@ -6,13 +6,14 @@ Owns: the layout of those pages. Does not own the road's look (``road_map``) or 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pygame
 
-from retroracer.atomic import replacing
+from retroracer.atomic import write_bytes
 from retroracer.errors import UserError
 from retroracer.render.camera import Camera
 from retroracer.render.ground import Trees, draw_grass
@@ -39,7 +40,7 @@ def save_track_picture(track: Track, path: str | Path, size: tuple[int, int] = (
     Raises:
         UserError: if the file cannot be written or the size is not one.
     """
-    _save(track_picture(track, size), path)
+    save_surface(track_picture(track, size), path)
 
 
 def track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.Surface:
@@ -56,10 +57,16 @@ def track_picture(track: Track, size: tuple[int, int] = (1280, 960)) -> pygame.S
     return pygame.transform.smoothscale(big, size)
 
 
-def _save(surface: pygame.Surface, path: str | Path) -> None:
+def save_surface(surface: pygame.Surface, path: str | Path) -> None:
+    """Write any surface to a PNG or JPEG file, whole or not at all.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
     kind = Path(path).suffix.lower() or ".png"
-    with replacing(path) as part, open(part, "wb") as file:
-        pygame.image.save(surface, file, f"picture{kind}")
+    encoded = io.BytesIO()  # pygame prints a traceback for each block a full disk refuses
+    pygame.image.save(surface, encoded, f"picture{kind}")
+    write_bytes(path, encoded.getbuffer())
 
 
 class _Page:
@@ -252,7 +259,7 @@ def save_contact_sheet(
         _draw_card(big, track)
         at = (k % columns * w + gap, k // columns * h + gap)
         sheet.blit(pygame.transform.smoothscale(big, card), at)
-    _save(sheet, path)
+    save_surface(sheet, path)
 
 
 def _draw_card(surface: pygame.Surface, track: Track) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pygame
 
+from retroracer import tables
 from retroracer.render.palette import Colour
 
 
@@ -41,8 +42,7 @@ def lap_text(seconds: float | None) -> str:
     """A lap time as m:ss.mmm; dashes for none."""
     if seconds is None or seconds != seconds:
         return "-:--.---"
-    minutes, rest = divmod(round(seconds * 1000), 60_000)
-    return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
+    return tables.lap_text(seconds)
 
 
 def gap_text(seconds: float | None) -> str:

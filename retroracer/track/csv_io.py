@@ -182,6 +182,11 @@ def write_points(path: Path, xy: Array, right: Array, left: Array) -> None:
     Raises:
         UserError: if it cannot be written.
     """
+    write_text(path, points_text(xy, right, left))
+
+
+def points_text(xy: Array, right: Array, left: Array) -> str:
+    """What ``write_points`` writes."""
     rows = np.column_stack([xy, right, left])
     body = "\n".join(",".join(f"{v:.3f}" for v in row) for row in rows.tolist())
-    write_text(path, f"{HEADER}\n{body}\n")
+    return f"{HEADER}\n{body}\n"

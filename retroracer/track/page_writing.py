@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from retroracer.atomic import write_text
-from retroracer.track.csv_io import write_points
+from retroracer.atomic import write_together
+from retroracer.track.csv_io import points_text
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -48,7 +48,6 @@ def write_points_page(
         UserError: if a file cannot be written.
     """
     points = path.with_name(f"{path.stem}_points.csv")
-    write_points(points, xy, right, left)
     lines = [
         *_editor_line(path),
         "schema: 1",
@@ -58,7 +57,8 @@ def write_points_page(
         f"  points_file: {quoted(points.name)}   # x_m,y_m,w_tr_right_m,w_tr_left_m",
         *(["  crossings: bridge"] if bridge else []),
     ]
-    write_text(path, "\n".join(lines) + "\n" + extra)
+    page = "\n".join(lines) + "\n" + extra
+    write_together({path: page, points: points_text(xy, right, left)})
     return points
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from retroracer.agents.policy import load_policy
 from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit, limit_of
 from retroracer.physics.car import Car
+from retroracer.tables import lap_text, print_table
 from retroracer.track.track import Track
 from retroracer.training.evaluate import Entry, LapTrace, Report, Result, evaluate, watching
-from retroracer.training.lap_plot import lap_text, plot_laps
+from retroracer.training.lap_plot import plot_laps
 
 
 def compare(
@@ -54,15 +52,16 @@ def _limit(track: Track, car: Car) -> Limit | None:
 
 
 def _print(reports: list[Report], tracks: list[Track], limits: list[Limit | None]) -> None:
-    table = Table("track", "driver", "lap", "of the limit", "off track", "sectors [s]")
+    sections = []
     for t, (track, limit) in enumerate(zip(tracks, limits, strict=True)):
-        for report in reports:
-            table.add_row(track.name, report.model, *_cells(report.results[t]))
+        rows = [(track.name, report.model, *_cells(report.results[t])) for report in reports]
         if limit is not None:
             sectors = "  ".join(f"{s:.3f}" for s in limit.sector_times(track))
-            table.add_row(track.name, "limit", lap_text(limit.lap_time), "1.000", "", sectors)
-        table.add_section()
-    Console().print(table)
+            rows.append((track.name, "limit", lap_text(limit.lap_time), "1.000", "", sectors))
+        sections.append(rows)
+    print_table(
+        ("track", "driver", "lap", "of the limit", "off track", "sectors [s]"), sections, left=2
+    )
 
 
 def _cells(result: Result) -> tuple[str, str, str, str]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit
+from retroracer.tables import lap_text
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 from retroracer.training.evaluate import LapTrace, Report
@@ -43,10 +44,10 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path, dpi: int = 110) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as its name's ending says (.png, .svg, .pdf), whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
-        figure.savefig(part, dpi=dpi, format="png")
+        figure.savefig(part, dpi=dpi, format=path.suffix.lower().removeprefix(".") or "png")
 
 
 def draw_road(axes: Any, track: Track) -> None:
@@ -137,12 +138,6 @@ def _braking_points(speed: Array) -> npt.NDArray[np.int64]:
     slower = np.diff(speed, prepend=speed[:1]) < -BRAKING * 0.05
     firm = slower & np.roll(slower, -1) & np.roll(slower, -2)
     return np.flatnonzero(firm & ~np.roll(slower, 1)).astype(np.int64)
-
-
-def lap_text(seconds: float) -> str:
-    """A lap time as a person reads it."""
-    minutes, rest = divmod(seconds, 60.0)
-    return f"{minutes:.0f}:{rest:06.3f}"
 
 
 def _limit_text(limit: Limit) -> str:

@@ -10,7 +10,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.vector import cores
 from retroracer.carracing.workers import start_context
-from retroracer.processes import serve_only_the_parent
+from retroracer.processes import pool, serve_only_the_parent, stops_held_back
 
 Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""
@@ -211,11 +210,11 @@ def evaluate_file(
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        with ProcessPoolExecutor(
-            processes, start_context(None), initializer=_get_ready, initargs=(path, pipeline)
-        ) as pool:
+        with pool(processes, start_context(None), _get_ready, (path, pipeline)) as executor:
             n = len(seeds)
-            for episode in pool.map(_one, seeds, [ENVS[env]] * n, [max_frames] * n):
+            with stops_held_back():
+                coming = executor.map(_one, seeds, [ENVS[env]] * n, [max_frames] * n)
+            for episode in coming:
                 episodes.append(episode)
                 tell(len(episodes))
     finally:

@@ -74,7 +74,7 @@ def draw_curve(path: Path, folder: Path) -> None:
     axes.set_title(folder.name)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")
-    kind = path.suffix.removeprefix(".") or "png"
+    kind = path.suffix.lower().removeprefix(".") or "png"
     if kind not in figure.canvas.get_supported_filetypes():
         raise UserError(f"cannot draw {path}: {path.suffix!r} is no kind of picture; use .png")
     with replacing(path) as part:

@@ -12,6 +12,7 @@ import numpy as np
 from retroracer.agents.policy import load_policy
 from retroracer.atomic import replacing
 from retroracer.physics.car import Car
+from retroracer.tables import lap_text
 from retroracer.track.track import Track
 from retroracer.training.evaluate import Entry, LapTrace, Report, evaluate, watching
 from retroracer.training.lap_plot import (
@@ -21,7 +22,6 @@ from retroracer.training.lap_plot import (
     ROAD,
     draw_line,
     draw_road,
-    lap_text,
     new_figure,
     save_figure,
 )

@@ -46,13 +46,13 @@ def test_a_users_mistake_is_one_message_and_exit_code_2(capsys, monkeypatch):
     assert (out, err) == ("", "retroracer: error: no track 'mozna'; did you mean 'monza'?\n")
 
 
-def test_ctrl_c_ends_quietly_with_130(capsys, monkeypatch):
+def test_ctrl_c_ends_in_one_line_with_130(capsys, monkeypatch):
     def interrupted(args):
         raise KeyboardInterrupt
 
     command_that(monkeypatch, interrupted)
     assert cli.main(["try"]) == 130
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "retroracer: stopped\n"
 
 
 def test_a_bug_is_not_hidden(monkeypatch):

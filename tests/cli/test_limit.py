@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from retroracer.cli import main
-from retroracer.cli.limit import lap_text
 from retroracer.laptime.limit import solve
 from retroracer.physics.car import car_facts, load_car
+from retroracer.tables import lap_text
 from retroracer.track.files import load_track
 from retroracer.training.evaluate import Report, Result
 
@@ -57,7 +57,7 @@ def test_the_plot_shows_the_line_in_colour(tmp_path):
     [
         (["limit", "nowhere"], "no track 'nowhere'"),
         (["limit", "clockwork", "--car", "tank"], "no car 'tank'"),
-        (["limit", "clockwork", "--plot", "line.xyz"], "name a .png file"),
+        (["limit", "clockwork", "--plot", "line.xyz"], "end it with .png"),
         (["limit", "clockwork", "--json", "/no/such/folder/f.json"], "does not exist"),
     ],
 )

@@ -261,8 +261,8 @@ def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path
         (("--car", "tank"), "no car 'tank'"),
         (("--script", "none.yaml"), "cannot read script"),
         (("--screenshot", "no/such/folder/x.png"), "does not exist"),
-        (("--opponents", "9"), "--opponents is 0 to 3"),
-        (("--size", "huge"), "--size is WIDTHxHEIGHT"),
+        (("--opponents", "9"), "from 0 to 3"),
+        (("--size", "huge"), "give WIDTHxHEIGHT"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(more: tuple[str, ...], message: str) -> None:

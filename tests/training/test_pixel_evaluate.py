@@ -102,10 +102,10 @@ def test_the_command_shares_the_work_and_tells_the_same(driver, tmp_path, capsys
 def test_options_without_sense_are_refused(driver, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     for options, message in (
-        (["--episodes", "-1"], "must not be negative"),
-        (["--processes", "0"], "give 1 or more"),
-        (["--max-frames", "1001"], "--max-frames 1001: give 1 to 1000"),
-        (["--smooth-alpha", "3", "--episodes", "1"], "smooth_alpha"),
+        (["--episodes", "-1"], "--episodes: '-1' is not"),
+        (["--processes", "0"], "--processes: '0' is not"),
+        (["--max-frames", "1001"], "from 1 to 1000"),
+        (["--smooth-alpha", "3", "--episodes", "1"], "smooth-alpha"),
         (["--mp4", str(tmp_path / "x.mp4")], "pip install av"),
         (["--episodes", "0", "--plot", "x.png", "--run", str(tmp_path)], "evaluations.json"),
         (["--grip", "0.8"], "--grip does not go with"),

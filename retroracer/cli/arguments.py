@@ -1,0 +1,117 @@
+"""The command line's options: their types, and how a mistake in them is told.
+
+Owns: the parser that tells a mistake in one line, and the types of numbers and of files to
+write. A number is ASCII digits within what makes sense; a file to write is tried before any
+work begins. Does not own: which options a command has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from retroracer.atomic import demand_writable
+from retroracer.errors import UserError
+from retroracer.reading import printable, shown
+
+MOST_SEED = 2**63 - 1
+MOST_TRACKS = 10_000
+"""Random tracks at once: more would take hours."""
+
+_OTHER_KINDS = {
+    ".zip", ".yaml", ".yml", ".csv", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4", ".npz",
+    ".npy", ".sqlite", ".py", ".geojson", ".gpx", ".pdf", ".svg",
+}  # fmt: skip
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,4})?")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, with where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Complain.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{printable(message)}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print, and let a full disk be told: argparse would say nothing and return 0."""
+        if message:
+            (file or sys.stderr).write(message)
+
+
+def whole(low: int, high: int, what: str = "") -> Callable[[str], int]:
+    """The type of whole numbers from ``low`` to ``high``, of ``what`` in words."""
+
+    def convert(text: str) -> int:
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,19}", text) else low - 1
+        if not low <= value <= high:
+            raise _no(text, f"a whole number from {low} to {high}", what)
+        return value
+
+    return convert
+
+
+def number(low: float, high: float, what: str = "") -> Callable[[str], float]:
+    """The type of numbers from ``low`` to ``high``, of ``what`` in words."""
+
+    def convert(text: str) -> float:
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not low <= value <= high:
+            raise _no(text, f"a number from {low:g} to {high:g}", what)
+        return value
+
+    return convert
+
+
+seed = whole(0, MOST_SEED)
+"""The type of seeds."""
+
+
+def size_in_pixels(text: str) -> tuple[int, int]:
+    """The type of a picture's size, WIDTHxHEIGHT in pixels."""
+    match = re.fullmatch(r"([0-9]{2,4})[xX]([0-9]{2,4})", text)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f"{_quoted(text)} is no size; give WIDTHxHEIGHT, e.g. 1280x960"
+        )
+    return int(match[1]), int(match[2])
+
+
+def file_to_write(*endings: str) -> Callable[[str], Path]:
+    """The type of files a command writes, which is tried at once.
+
+    Args:
+        endings: that the name may have, e.g. ".png"; none = any but that of another kind of
+            file, so that figures never replace a track or a model.
+    """
+
+    def convert(text: str) -> Path:
+        path, ending = Path(text), Path(text).suffix.lower()
+        if not text or text.endswith("/"):
+            raise argparse.ArgumentTypeError(f"{_quoted(text)} is no file; name a file")
+        device = text.startswith(("/dev/", "/proc/"))
+        fits = ending in endings if endings else ending not in _OTHER_KINDS
+        if not (fits or device):
+            kind = " or ".join(filter(None, endings or (".json",)))
+            raise argparse.ArgumentTypeError(f"cannot write {_quoted(text)}: end it with {kind}")
+        demand_writable(path)
+        return path
+
+    return convert
+
+
+def _no(text: str, wanted: str, what: str) -> argparse.ArgumentTypeError:
+    of = f" {what}" if what else ""
+    return argparse.ArgumentTypeError(f"{_quoted(text)} is not {wanted}{of}")
+
+
+def _quoted(text: str) -> str:
+    return f"'{shown(text)}'"
