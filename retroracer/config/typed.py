@@ -37,9 +37,9 @@ class Range:
 
     def complaint(self, value: float) -> str | None:
         """What is wrong with ``value``, or None."""
-        if value < self.low:
+        if not value >= self.low:  # so that nan is refused too
             return f"must be at least {self.low:g}"
-        if value > self.high:
+        if not value <= self.high:
             return f"must be at most {self.high:g}"
         if value <= self.above:
             return f"must be above {self.above:g}"

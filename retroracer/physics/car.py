@@ -6,14 +6,18 @@ The equations of motion are in ``kernel``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import math
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
-import yaml
 
+from retroracer import config
+from retroracer.config import Range
 from retroracer.errors import UserError
+from retroracer.reading import shown, shown_path
 from retroracer.track.bank import BODY_REACH
 from retroracer.track.geometry import Array
 
@@ -23,10 +27,30 @@ GRAVITY = 9.81
 AIR_DENSITY = 1.2
 """[kg/m^3]."""
 
+FASTEST = 150.0
+"""Highest top speed of a car [m/s]."""
+
+NIMBLEST = 40.0
+"""Most yaw acceleration [rad/s^2] an axle's tyres may give a car on dry asphalt; a formula car
+comes to 38 at top speed, a kart to 29."""
+
+STIFFEST = 60.0
+"""Most damping [1/s] that downforce may add to the tyres at top speed. The integrator takes 100;
+the weight's own share is bounded in ``Car.row``."""
+
+_Share = Annotated[float, Range(0.0, 1.0)]
+_Stiffness = Annotated[float, Range(3.0, 80.0)]
+_ToAxle = Annotated[float, Range(0.25, 8.0)]
+_Force = Annotated[float, Range(10.0, 1e6)]
+_Angle = Annotated[float, Range(0.01, 0.9)]
+
 
 @dataclass(frozen=True)
 class Car:
     """A car's parameters, SI units; every figure is one a data sheet could state.
+
+    Their bounds take in everything from a child's kart to a truck, and keep the simulator
+    finite: whatever a driver does in a car within them, no number of its state blows up.
 
     Attributes:
         name: identifier.
@@ -61,49 +85,102 @@ class Car:
 
     name: str
     title: str
-    length: float
-    width: float
-    mass: float
-    yaw_inertia: float
-    l_front: float
-    l_rear: float
-    cg_height: float
-    mu: float
-    stiffness_front: float
-    stiffness_rear: float
-    longitudinal_use: float
-    power: float
-    drive_force: float
-    drive_front: float
-    brake_force: float
-    brake_front: float
-    reverse_force: float
-    reverse_speed: float
-    drag_area: float
-    lift_area: float
-    aero_front: float
-    rolling: float
-    steer_lock: float
-    steer_lock_fast: float
-    steer_speed: float
-    steer_rate: float
+    length: Annotated[float, Range(0.5, 11.0)]
+    width: Annotated[float, Range(0.3, 4.0)]
+    mass: Annotated[float, Range(50.0, 20_000.0)]
+    yaw_inertia: Annotated[float, Range(0.5, 1e6)]
+    l_front: _ToAxle
+    l_rear: _ToAxle
+    cg_height: Annotated[float, Range(0.0, 3.0)]
+    mu: Annotated[float, Range(0.1, 3.0)]
+    stiffness_front: _Stiffness
+    stiffness_rear: _Stiffness
+    longitudinal_use: Annotated[float, Range(0.1, 0.99)]
+    power: Annotated[float, Range(100.0, 1e7)]
+    drive_force: _Force
+    drive_front: _Share
+    brake_force: _Force
+    brake_front: _Share
+    reverse_force: _Force
+    reverse_speed: Annotated[float, Range(0.1, 30.0)]
+    drag_area: Annotated[float, Range(1e-4, 20.0)]
+    lift_area: Annotated[float, Range(0.0, 20.0)]
+    aero_front: _Share
+    rolling: Annotated[float, Range(0.0, 0.2)]
+    steer_lock: _Angle
+    steer_lock_fast: _Angle
+    steer_speed: Annotated[float, Range(0.5, 200.0)]
+    steer_rate: Annotated[float, Range(0.05, 20.0)]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("name", "title"):
-                continue
-            may_be_zero = field.name in _MAY_BE_ZERO
-            if not np.isfinite(value) or value < 0.0 or (value == 0.0 and not may_be_zero):
-                raise ValueError(f"{field.name} must be {'>=' if may_be_zero else '>'} 0: {value}")
-        for share in ("drive_front", "brake_front", "aero_front", "longitudinal_use"):
-            if getattr(self, share) > 1.0:
-                raise ValueError(f"{share} is a share, at most 1: {getattr(self, share)}")
+        for name, bound in _bounds().items():
+            wrong = bound.complaint(getattr(self, name))
+            if wrong:
+                raise ValueError(f"{name} {wrong}, got {getattr(self, name)}")
+        for name in ("name", "title"):
+            text = getattr(self, name)
+            if not text.strip() or len(text) > 80 or not text.isprintable():
+                raise ValueError(
+                    f"{name} must be 1 to 80 printable characters, not '{shown(text)}'"
+                )
+        if wrong := self._disproportion():
+            raise ValueError(wrong)
+
+    def _disproportion(self) -> str:
+        """What parameters, each possible alone, do not go together; "" if they do."""
+        base = self.l_front + self.l_rear
         if self.length + self.width > 2.0 * BODY_REACH:
-            raise ValueError(
+            return (
                 f"length and width together may be {2.0 * BODY_REACH:g} m, so that walls are "
                 f"met in time: {self.length} + {self.width}"
             )
+        if not 0.2 <= self.l_front / base <= 0.8:
+            return (
+                "l_front and l_rear: each axle must carry between a fifth and four fifths of the "
+                f"weight; l_front is {self.l_front / base:.0%} of the wheelbase"
+            )
+        if max(self.mu, 1.0) * self.cg_height > 0.5 * base:
+            return (
+                f"cg_height {self.cg_height:g} with mu {self.mu:g} on a wheelbase of {base:g}: "
+                "such a car tips over; mu * cg_height may be half of l_front + l_rear"
+            )
+        block = self.mass * self.l_front * self.l_rear
+        if not 0.25 <= self.yaw_inertia / block <= 4.0:
+            return (
+                f"yaw_inertia {self.yaw_inertia:g} does not go with the mass and axles; it is "
+                f"between 0.25 and 4 times mass * l_front * l_rear = {block:.4g}"
+            )
+        if not 0.5 <= self.stiffness_front / self.stiffness_rear <= 2.0:
+            return (
+                f"stiffness_front {self.stiffness_front:g} and stiffness_rear "
+                f"{self.stiffness_rear:g}: neither may be more than twice the other"
+            )
+        drag = 0.5 * AIR_DENSITY * self.drag_area
+        top = min((self.power / drag) ** (1.0 / 3.0), math.sqrt(self.drive_force / drag))
+        if top > FASTEST:
+            return (
+                f"power {self.power:g} with drag_area {self.drag_area:g} gives a top speed of "
+                f"{top:.0f} m/s; at most {FASTEST:g} can be simulated"
+            )
+        top = max(top, self.reverse_speed)
+        lift = 0.5 * AIR_DENSITY * self.lift_area
+        front = self.l_rear / base * self.mass * GRAVITY + self.aero_front * lift * top**2
+        rear = self.l_front / base * self.mass * GRAVITY + (1.0 - self.aero_front) * lift * top**2
+        nimble = self.mu * max(front * self.l_front, rear * self.l_rear) / self.yaw_inertia
+        if nimble > NIMBLEST:
+            return (
+                f"yaw_inertia {self.yaw_inertia:g} is too little for this car's tyres, which can "
+                f"turn it at {nimble:.0f} rad/s^2; at most {NIMBLEST:g} can be simulated: raise "
+                "it, or lower mu or lift_area"
+            )
+        stiffness = max(self.stiffness_front, self.stiffness_rear)
+        yaw = max(1.0, self.mass * max(self.l_front, self.l_rear) ** 2 / self.yaw_inertia)
+        if stiffness * lift * top / self.mass * yaw > STIFFEST:
+            return (
+                f"lift_area {self.lift_area:g} is too much downforce for mass {self.mass:g} at "
+                f"this car's top speed of {top:.0f} m/s; lower it, or raise mass or drag_area"
+            )
+        return ""
 
     def row(self) -> Array:
         """The (N_PARAMS,) row of numbers the kernel reads, derived quantities included."""
@@ -146,15 +223,12 @@ class Car:
         return p
 
 
-_MAY_BE_ZERO = {
-    "drive_front",
-    "brake_front",
-    "aero_front",
-    "lift_area",
-    "drag_area",
-    "rolling",
-    "cg_height",
-}
+@cache
+def _bounds() -> dict[str, Range]:
+    """Bounds of each number of a car."""
+    hints = get_type_hints(Car, include_extras=True)
+    return {n: h.__metadata__[0] for n, h in hints.items() if hasattr(h, "__metadata__")}
+
 
 # Columns of a parameter row; PER_X is 1 / X, because the kernel has no time for divisions.
 (
@@ -204,46 +278,26 @@ def load_car(name_or_path: str | Path = "gt") -> Car:
         UserError: if there is no such car, or its page is not a car's.
     """
     text = str(name_or_path)
-    is_path = text.endswith((".yaml", ".yml"))
-    path = Path(text) if is_path else Path(__file__).parent / "cars" / f"{Path(text).name}.yaml"
-    if not path.is_file():
-        hint = ", ".join(shipped_cars())
-        raise UserError(f"no car {text!r}; cars are: {hint}; or give a path to a YAML file")
-    if path.stat().st_size > 65536:
-        raise UserError(f"{path.name}: too large for a car's page (64 KiB at most)")
-    try:
-        page = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path.name}: not a readable YAML page: {error}") from None
-    return car_from(page, path.name)
+    path = Path(text)
+    if not text.endswith((".yaml", ".yml")):
+        path = Path(__file__).parent / "cars" / f"{path.name}.yaml"
+        if path.stem not in shipped_cars():
+            hint = ", ".join(shipped_cars())
+            raise UserError(
+                f"no car '{shown_path(text)}'; cars are: {hint}; or give a path to a YAML file"
+            )
+    return config.load(Car, path)
 
 
 def car_from(page: Any, where: str) -> Car:
     """Make a Car of a mapping of its attributes; ``where`` names its origin in errors.
 
     Raises:
-        UserError: naming every key that is missing, unknown or not a number.
+        UserError: naming every key that is missing, unknown or not a sane number.
     """
     if not isinstance(page, dict):
         raise UserError(f"{where}: a car's page is a list of 'key: value' lines")
-    wanted = {f.name: f for f in fields(Car)}
-    wrong = [f"unknown key {k!r}" for k in page if k not in wanted]
-    wrong += [f"missing key {k!r}" for k in wanted if k not in page]
-    values: dict[str, Any] = {}
-    for key, value in page.items():
-        if key in ("name", "title"):
-            values[key] = str(value)
-        elif key in wanted:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                wrong.append(f"{key!r} must be a number, not {value!r}")
-            else:
-                values[key] = float(value)
-    if wrong:
-        raise UserError(f"{where}: " + "; ".join(wrong))
-    try:
-        return Car(**values)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
+    return config.from_dict(Car, page, where)
 
 
 def car_facts(car: Car) -> dict[str, Any]:

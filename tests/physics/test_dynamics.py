@@ -31,11 +31,12 @@ def rolling(speed: float) -> np.ndarray:
 
 
 def without_drag(car: Car) -> Car:
-    return replace(car, drag_area=0.0, rolling=0.0)
+    """A car that nothing brakes to speak of; too weak to outrun what may be simulated."""
+    return replace(car, drag_area=1e-3 if car.lift_area else 1e-4, rolling=0.0, power=100.0)
 
 
 def without_air(car: Car) -> Car:
-    return replace(without_drag(car), lift_area=0.0)
+    return without_drag(replace(car, lift_area=0.0))
 
 
 def kinetic(car: Car, s: np.ndarray) -> np.ndarray:
