@@ -16,4 +16,7 @@ __version__ = "0.1.0"
 
 import os as _os
 
+from _retroracer_registration import register_with_gymnasium as _register_with_gymnasium
+
 _os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # what we print is ours
+_register_with_gymnasium()
