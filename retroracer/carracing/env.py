@@ -16,6 +16,8 @@ from retroracer.carracing.instruments import SCORE_COLUMNS, TOP, score_picture
 from retroracer.carracing.road_pieces import road_pieces
 from retroracer.carracing.stock import car_racing
 from retroracer.carracing.wheels import QuickCar
+from retroracer.envs.arguments import one_of
+from retroracer.reading import shown
 
 Frame = npt.NDArray[np.uint8]
 FRAME = (car_racing.STATE_H, car_racing.STATE_W, 3)
@@ -53,6 +55,10 @@ class FastCarRacing(car_racing.CarRacing):
         continuous: bool = True,
         render: bool = True,
     ) -> None:
+        one_of("render_mode", render_mode, self.metadata["render_modes"])
+        if not 0.0 < lap_complete_percent <= 1.0:
+            told = shown(lap_complete_percent)
+            raise ValueError(f"lap_complete_percent is a share, above 0 and at most 1, not {told}")
         stock = (render_mode, verbose, lap_complete_percent, domain_randomize, continuous)
         super().__init__(*stock)
         EzPickle.__init__(self, *stock, render)
@@ -106,6 +112,11 @@ class FastCarRacing(car_racing.CarRacing):
         )
         out[TOP:, :SCORE_COLUMNS] = score_picture(f"{self.reward:04.0f}")
         return out
+
+    def render(self) -> Any:
+        """As Gymnasium's; None in "human" mode, whose pictures are in the window."""
+        picture = super().render()  # type: ignore[no-untyped-call]
+        return None if self.render_mode == "human" else picture
 
     def _render(self, mode: str) -> Any:
         if mode != "state_pixels":

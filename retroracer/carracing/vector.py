@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -10,12 +11,23 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import Pipeline, wrapped
-from retroracer.carracing.workers import Crew, Facts, Rows, Shared, start_context
+from retroracer.carracing.starting import check_script, start_context
+from retroracer.carracing.workers import Crew, Facts, Rows, Shared
+from retroracer.envs.arguments import (
+    autoreset,
+    one_of,
+    reset_mask,
+    seeds_of,
+    still_over,
+    whole_number,
+)
+from retroracer.reading import shown
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -38,12 +50,12 @@ def cores() -> int:
 
 
 class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
-    """N CarRacing envs, spread over processes. Rows reset within the step they end in.
+    """N CarRacing envs, spread over processes.
 
-    Row i is the same env, with the same frames, for any number of processes. A row that ended
-    has its last observation in ``info["final_obs"]`` and its last facts in
+    Row i is the same env, with the same frames, for any number of processes. With SAME_STEP, a
+    row that ended has its last observation in ``info["final_obs"]`` and its last facts in
     ``info["final_info"]``. With processes, a script must create it under
-    ``if __name__ == "__main__":``, as with Gymnasium's own async envs.
+    ``if __name__ == "__main__":``, because each process imports the script.
 
     Args:
         num_envs: N.
@@ -54,7 +66,15 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         copy: False returns the shared observations themselves, which the next step overwrites.
         context: how processes start: "forkserver", "spawn" or "fork"; None picks.
         env_id: the fast env, or Gymnasium's own.
+        autoreset_mode: when rows whose episode is over begin the next one: within that step
+            (SAME_STEP), in the next one, whose action they ignore (NEXT_STEP), or when they are
+            reset (DISABLED). A member of ``gymnasium.vector.AutoresetMode`` or its value.
         options: of each env, as ``gymnasium.make`` takes them.
+
+    Raises:
+        TypeError: for an argument of another kind.
+        ValueError: for one out of bounds.
+        RuntimeError: if processes cannot start, saying what to do.
     """
 
     def __init__(
@@ -68,17 +88,27 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         copy: bool = True,
         context: str | None = None,
         env_id: str = ENV_ID,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         **options: Any,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        num_envs = whole_number("num_envs", num_envs, 1)
+        workers = cores() if workers is None else whole_number("workers", workers, 0)
+        workers = min(num_envs, workers)
+        one_of("context", context, multiprocessing.get_all_start_methods())
+        if pipeline is not None and not isinstance(pipeline, Pipeline):
+            raise TypeError(f"pipeline must be a Pipeline or None, not {shown(pipeline)}")
+        if max_episode_steps != -1:  # as gymnasium.make: without a limit
+            max_episode_steps = whole_number("max_episode_steps", max_episode_steps, 1)
+        self.autoreset_mode = autoreset(autoreset_mode)
+        started = start_context(context)
+        if workers > 0:
+            check_script(started)  # before anything that takes time
         options = options | {"max_episode_steps": max_episode_steps}
         make = partial(_make, env_id, pipeline, training, options)
-        workers = min(num_envs, cores() if workers is None else workers)
         probe = make()
         self.num_envs, self.pipeline = num_envs, pipeline
         self.render_mode = probe.render_mode
-        self.metadata = dict(probe.metadata) | {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.metadata = dict(probe.metadata) | {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = probe.observation_space
         self.single_action_space = probe.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -86,19 +116,21 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         if workers > 1:
             probe.reset()  # compiles, where that is still to do, once and not in every worker
         probe.close()
-        started = start_context(context)
         shared = Shared.allocate(
             num_envs, self.single_observation_space, self.single_action_space, started
         )
         self._views, self._copy = shared.views(), copy
+        self._begun = False
         self._rows: Rows | None = None
         self._crew: Crew | None = None
         if workers > 0:
-            self._crew = Crew(make, num_envs, workers, shared, started)
+            self._crew = Crew(make, num_envs, workers, shared, self.autoreset_mode, started)
         else:
-            self._rows = Rows(make, range(num_envs), self._views)
+            self._rows = Rows(make, range(num_envs), self._views, self.autoreset_mode)
 
     def _ask(self, name: str, *args: Any) -> list[Any]:
+        if self.closed:
+            raise ClosedEnvironmentError(f"{name} after close(): make the env anew")
         if self._rows is not None:
             return [getattr(self._rows, name)(*args)]
         assert self._crew is not None
@@ -114,7 +146,13 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-        """Begin N episodes; a number seeds row i with ``seed + i``."""
+        """Begin N episodes, or those of some rows.
+
+        Args:
+            seed: of each row; a number seeds row i with ``seed + i``.
+            options: ``{"reset_mask": (N,) bool}`` begins the rows that are True there; the others
+                go on. The rest is handed to each env.
+        """
         obs, told = self.begin(seed, options)
         return obs, self._info(told)
 
@@ -124,11 +162,11 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
         options: dict[str, Any] | None = None,
     ) -> tuple[npt.NDArray[Any], Facts]:
         """``reset``, with facts by row rather than Gymnasium's dictionary of arrays."""
-        if seed is None or isinstance(seed, int | np.integer):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{self.num_envs} envs need as many seeds, not {len(seed)}")
-        told = [fact for part in self._ask("reset", list(seed), options) for fact in part]
+        mask, options = reset_mask(options, self.num_envs, self._begun)
+        which = [True] * self.num_envs if mask is None else mask.tolist()
+        seeds = seeds_of(seed, self.num_envs)
+        told = [fact for part in self._ask("reset", seeds, options, which) for fact in part]
+        self._begun = True
         return self._seen(), told
 
     def step(
@@ -148,7 +186,19 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
 
     def send(self, actions: npt.NDArray[Any]) -> None:
         """Begin a step; the workers are at it while this process does something else."""
-        self._views["action"][:] = actions
+        v = self._views
+        if self.closed:
+            raise ClosedEnvironmentError("step after close(): make the env anew")
+        if not self._begun:
+            raise ResetNeeded("no episode is under way: call reset() before step()")
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            over = v["terminated"] | v["truncated"]
+            if over.any():
+                raise still_over(over)
+        actions = np.asarray(actions)
+        if actions.shape != v["action"].shape:
+            raise ValueError(f"actions must be {v['action'].shape}, not {actions.shape}")
+        v["action"][:] = actions
         if self._crew is not None:
             self._crew.send("step")
 
@@ -195,6 +245,8 @@ class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):
 
     def render(self) -> tuple[Any, ...] | None:
         """Every env's picture."""
+        if self.render_mode is not None and not self._begun:
+            raise ResetNeeded("there is nothing to draw yet: call reset() before render()")
         return self.call("render") if self.render_mode is not None else None
 
     def close_extras(self, **kwargs: Any) -> None:

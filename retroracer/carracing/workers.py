@@ -6,7 +6,6 @@ the vector env's API.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -17,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+
+from retroracer.carracing.starting import NO_GUARD, UNGUARDED, WORKER, check_script
 
 Facts = list[tuple[int, dict[str, Any]]]
 """Rows that have something to tell, and what."""
@@ -63,27 +65,38 @@ class Shared:
 class Rows:
     """Some of the N envs, stepped one after the other into the shared arrays.
 
-    An env whose episode ends is reset within the same step: its row then holds the next
-    episode's first observation, ``final_obs`` the ended one's last.
+    With ``AutoresetMode.SAME_STEP`` an env whose episode ends is reset within that step: its row
+    then holds the next episode's first observation, ``final_obs`` the ended one's last. With
+    NEXT_STEP it is reset in the step after, with DISABLED by ``reset`` alone.
 
     Args:
         make_env: makes one env.
         rows: which rows they are.
         views: the shared arrays.
+        mode: when envs are reset.
     """
 
     def __init__(
-        self, make_env: MakeEnv, rows: Sequence[int], views: dict[str, npt.NDArray[Any]]
+        self,
+        make_env: MakeEnv,
+        rows: Sequence[int],
+        views: dict[str, npt.NDArray[Any]],
+        mode: AutoresetMode,
     ) -> None:
         self.envs = [make_env() for _ in rows]
-        self.rows, self.views = rows, views
+        self.rows, self.views, self.mode = rows, views, mode
 
-    def reset(self, seeds: Sequence[int | None], options: dict[str, Any] | None) -> Facts:
-        """Begin an episode in every row; ``seeds`` are those of all N."""
+    def reset(
+        self, seeds: Sequence[int | None], options: dict[str, Any] | None, which: Sequence[bool]
+    ) -> Facts:
+        """Begin an episode in some rows; ``seeds`` and ``which`` are those of all N."""
         told: Facts = []
+        v = self.views
         for row, env in zip(self.rows, self.envs, strict=True):
-            self.views["obs"][row], info = env.reset(seed=seeds[row], options=options)
-            told.append((row, info))
+            if which[row]:
+                v["obs"][row], info = env.reset(seed=seeds[row], options=options)
+                v["terminated"][row] = v["truncated"][row] = False
+                told.append((row, info))
         return told
 
     def step(self) -> tuple[Facts, Facts]:
@@ -93,10 +106,15 @@ class Rows:
         told: Facts = []
         ended: Facts = []
         for row, env in zip(self.rows, self.envs, strict=True):
+            if self.mode is AutoresetMode.NEXT_STEP and (
+                v["terminated"][row] or v["truncated"][row]
+            ):
+                told += self._begin_now(row, env)
+                continue
             action = int(v["action"][row]) if discrete else v["action"][row].copy()
             obs, v["reward"][row], terminated, truncated, info = env.step(action)
             v["terminated"][row], v["truncated"][row] = terminated, truncated
-            if terminated or truncated:
+            if (terminated or truncated) and self.mode is AutoresetMode.SAME_STEP:
                 v["final_obs"][row] = obs
                 ended.append((row, info))
                 obs, info = env.reset()
@@ -104,6 +122,12 @@ class Rows:
             if info:
                 told.append((row, info))
         return told, ended
+
+    def _begin_now(self, row: int, env: Any) -> Facts:
+        v = self.views
+        v["obs"][row], info = env.reset()
+        v["reward"][row], v["terminated"][row], v["truncated"][row] = 0.0, False, False
+        return [(row, info)] if info else []
 
     def call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """Call a method of every env, or get an attribute."""
@@ -124,13 +148,19 @@ class Rows:
             env.close()
 
 
-def work(pipe: Connection, make_env: MakeEnv, rows: Sequence[int], shared: Shared) -> None:
+def work(
+    pipe: Connection,
+    make_env: MakeEnv,
+    rows: Sequence[int],
+    shared: Shared,
+    mode: AutoresetMode,
+) -> None:
     """A worker's whole life: do what the pipe says until it says stop or breaks."""
     # Ctrl+C is for the process that asked; it saves what is to be saved and stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     mine: Rows | None = None
     try:
-        mine = Rows(make_env, rows, shared.views())
+        mine = Rows(make_env, rows, shared.views(), mode)
         pipe.send((True, None))
         while True:
             name, args = pipe.recv()
@@ -158,18 +188,32 @@ class Crew:
         n: rows.
         workers: processes.
         shared: the arrays.
+        mode: when envs are reset.
         context: of ``multiprocessing``.
+
+    Raises:
+        RuntimeError: if they cannot start, saying what to do.
     """
 
     def __init__(
-        self, make_env: MakeEnv, n: int, workers: int, shared: Shared, context: Any
+        self,
+        make_env: MakeEnv,
+        n: int,
+        workers: int,
+        shared: Shared,
+        mode: AutoresetMode,
+        context: Any,
     ) -> None:
         self.pipes: list[Connection] = []
         self.processes: list[Any] = []
-        for rows in np.array_split(np.arange(n), workers):
+        check_script(context)
+        for k, rows in enumerate(np.array_split(np.arange(n), workers)):
             here, there = context.Pipe()
             process = context.Process(
-                target=work, args=(there, make_env, rows.tolist(), shared), daemon=True
+                target=work,
+                args=(there, make_env, rows.tolist(), shared, mode),
+                name=f"{WORKER} {k}",
+                daemon=True,
             )
             process.start()
             there.close()
@@ -207,7 +251,9 @@ class Crew:
         self.processes[k].join(1.0)
         code = self.processes[k].exitcode
         self.close()
-        raise RuntimeError(f"CarRacing worker {k} is gone (exit code {code})")
+        if code == UNGUARDED:
+            raise RuntimeError(NO_GUARD) from None
+        raise RuntimeError(f"{WORKER} {k} is gone (exit code {code})") from None
 
     def close(self) -> None:
         """Stop every worker."""
@@ -221,17 +267,3 @@ class Crew:
                 process.terminate()
                 process.join()
         self.pipes, self.processes = [], []
-
-
-def start_context(method: str | None) -> Any:
-    """The ``multiprocessing`` context workers start in.
-
-    By default a fork server: forking a program that runs threads, as torch's do, can lock up.
-    """
-    if method is None:
-        known = multiprocessing.get_all_start_methods()
-        method = "forkserver" if "forkserver" in known else "spawn"
-    context: Any = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["retroracer.carracing.env"])
-    return context

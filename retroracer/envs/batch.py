@@ -111,16 +111,17 @@ class RacingBatch:
         self._rows = np.arange(n)
         self._build(seed)
 
-    def _build(self, seed: int | None) -> None:
+    def _build(self, seed: int | Sequence[int] | None) -> None:
         self.rng = np.random.default_rng(seed)
         self.pool = TrackPool(self._given, self.n, self.variety, self.rng)
         self.race = Race(self.pool.bank, self.car, self.n)
 
-    def reset(self, seed: int | None = None) -> Floats:
+    def reset(self, seed: int | Sequence[int] | None = None) -> Floats:
         """Begin new episodes everywhere.
 
         Args:
-            seed: restarts all randomness, random tracks included; None goes on with it.
+            seed: restarts all randomness, random tracks included; None goes on with it. N numbers
+                begin each row as a batch of one would with that seed.
 
         Returns:
             obs (N, 22) float32, never changed later.
@@ -132,7 +133,32 @@ class RacingBatch:
         )
         self.obs = np.empty_like(self.obs)
         self.terms[:] = 0.0
-        self._begin(self._rows)
+        if isinstance(seed, Sequence):
+            self._begin_alone(self._rows, seed)
+        else:
+            self._begin(self._rows)
+        return self.obs
+
+    def begin(
+        self, rows: npt.NDArray[np.int64], seeds: Sequence[int | None] | None = None
+    ) -> Floats:
+        """Begin new episodes in some rows; the others are not disturbed.
+
+        Args:
+            rows: (M,) which.
+            seeds: of each of them, as in ``reset``; None goes on with this batch's randomness.
+
+        Returns:
+            obs (N, 22) float32, never changed later.
+        """
+        self.obs = self.obs.copy()
+        self.terms[rows] = 0.0
+        seeds = [None] * len(rows) if seeds is None else seeds
+        seeded = np.array([seed is not None for seed in seeds], np.bool_)
+        if not seeded.all():
+            self._begin(rows[~seeded])
+        if seeded.any():
+            self._begin_alone(rows[seeded], [seed for seed in seeds if seed is not None])
         return self.obs
 
     def stagger(self) -> None:
@@ -147,7 +173,29 @@ class RacingBatch:
         self._marks[:, 1] += ages
 
     def _begin(self, rows: npt.NDArray[np.int64]) -> None:
-        race, rng, count = self.race, self.rng, len(rows)
+        rng, count = self.rng, len(rows)
+        slots = self.pool.draw(count, rng)
+        self._place(rows, slots, rng.random((count, N_DRAWS)), rng.standard_normal(count))
+
+    def _begin_alone(self, rows: npt.NDArray[np.int64], seeds: Sequence[int]) -> None:
+        """Begin rows as batches of one would, each with its seed."""
+        rngs = [np.random.default_rng(seed) for seed in seeds]
+        alone = [TrackPool(self._given, 1, self.variety, rng) for rng in rngs]
+        drawn = [int(pool.draw(1, rng)[0]) for pool, rng in zip(alone, rngs, strict=True)]
+        slots = self.pool.take(alone, drawn, self.race.ints[rows, state.TRACK])
+        self.race.bank = self.pool.bank
+        draws = [(rng.random(N_DRAWS), rng.standard_normal()) for rng in rngs]
+        self._place(
+            rows,
+            slots,
+            np.array([draw for draw, _ in draws]),
+            np.array([bell for _, bell in draws]),
+        )
+
+    def _place(
+        self, rows: npt.NDArray[np.int64], slots: npt.NDArray[np.int64], draws: Array, bells: Array
+    ) -> None:
+        race = self.race
         begin_episodes(
             race.floats,
             race.ints,
@@ -159,9 +207,9 @@ class RacingBatch:
             self._row,
             self._ranges,
             rows,
-            self.pool.draw(count, rng),
-            rng.random((count, N_DRAWS)),
-            rng.standard_normal(count),
+            slots,
+            draws,
+            bells,
             self._marks,
             self._latency,
             self._asked,

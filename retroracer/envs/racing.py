@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 
 from retroracer.envs import task
-from retroracer.envs.batch import Floats, RacingBatch
+from retroracer.envs.arguments import Where, make_batch, one_of
+from retroracer.envs.batch import Floats
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
@@ -40,18 +41,6 @@ INFO_KEYS = (
 )
 """What ``info`` tells of every car after every step, SI units."""
 
-Where = str | Path | Track
-
-
-def tracks_of(track: Where | Sequence[Where] | None) -> list[Track] | None:
-    """The tracks a ``track=`` argument means: a name, a path, a Track, or several."""
-    if track is None:
-        return None
-    given = [track] if isinstance(track, str | Path | Track) else list(track)
-    from retroracer.track.files import load_track
-
-    return [t if isinstance(t, Track) else load_track(t) for t in given]
-
 
 class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """One car. Action: steer (left positive) and throttle (negative brakes) in [-1, 1].
@@ -63,8 +52,13 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         variety: what varies between episodes.
         reward: weights of the reward's terms.
         laps: laps after which an episode is truncated; 0 = never.
-        time: seconds after which it is truncated.
+        time: seconds after which it is truncated; inf = never.
         render_mode: "human" (a window, in real time), "rgb_array" or None.
+
+    Raises:
+        TypeError: for an argument of another kind, naming it.
+        ValueError: for one out of bounds.
+        UserError: for a track or car that there is not, or a page of one with mistakes.
 
     ``info`` holds x, y, heading, speed, s, lateral_offset, progress, lap, lap_time,
     off_track (SI units), ``reward`` (a dict of named terms) and, on completing a timed lap,
@@ -86,26 +80,27 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         time: float = 300.0,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, *METADATA["render_modes"]):
-            raise ValueError(f"render_mode must be human, rgb_array or None, not {render_mode!r}")
-        self.render_mode = render_mode
-        self.batch = RacingBatch(
-            1,
-            tracks=tracks_of(track),
-            car=car,
-            variety=variety,
-            reward=reward,
-            ending=task.Ending(laps=laps, time=time),
+        self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
+        self.batch, self._np_random_seed = make_batch(
+            1, track=track, car=car, variety=variety, reward=reward, laps=laps, time=time
         )
+        self._np_random = self.batch.rng
         self._view: Any = None
         self._ended = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the view, which a copy makes anew when it is drawn."""
+        return self.__dict__ | {"_view": None}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
         """Begin an episode; ``seed`` decides its track and start."""
         super().reset(seed=seed)
+        if self._np_random is not None:
+            self.batch.rng = self._np_random  # the caller may have set another
         obs = self.batch.reset(seed)[0]
+        self._np_random = self.batch.rng
         self._ended = False
         if self.render_mode == "human":
             self.render()
@@ -116,7 +111,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     ) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Drive for 50 ms."""
         if self._ended:
-            raise RuntimeError("the episode is over: call reset() before step()")
+            raise ResetNeeded("no episode is under way: call reset() before step()")
         obs, reward, terminated, truncated = self.batch.step(
             np.asarray(action, np.float64)[None], autoreset=False
         )
@@ -160,8 +155,8 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             from retroracer.render.env_view import EnvView
 
             self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
-        picture: npt.NDArray[np.uint8] | None = self._view.draw(self.batch.race, self.track)
-        return picture
+        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, self.track)
+        return None if self.render_mode == "human" else picture
 
     def close(self) -> None:
         """Close the window, if there is one."""

@@ -69,6 +69,7 @@ class TrackPool:
         self._own = np.full(len(self.tracks), not self.endless)
         self._alone = n_cars == 1
         self._given = 0 if tracks is None else len(tracks)
+        self._kept = 0 if tracks is None else len(self.tracks)
         self.users = np.zeros(len(self.tracks), np.int64)
         self.bank: TrackBank = pack(self.tracks, room=ROOM if self.endless else 0)
 
@@ -100,8 +101,44 @@ class TrackPool:
                 self._renew(int(slots[0]), rng)
             return slots
         slots = (rng.random(count) * self._given).astype(np.int64)
-        if len(self.tracks) > self._given:
+        if self._variety.reverse > 0.0:
             slots += self._given * (rng.random(count) < self._variety.reverse)
+        return slots
+
+    def take(
+        self,
+        others: Sequence[TrackPool],
+        drawn: Sequence[int],
+        leaving: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.int64]:
+        """Slots (M,) here for tracks drawn from other pools of the same tracks and variety.
+
+        Args:
+            others: M pools.
+            drawn: (M,) the slot drawn from each.
+            leaving: (M,) slots that the cars which will drive there are on until now.
+        """
+        if not self.endless and self._variety.width[0] == self._variety.width[1] == 1.0:
+            return np.array(drawn, np.int64)  # the same tracks in the same slots
+        others_tracks = [pool.tracks[slot] for pool, slot in zip(others, drawn, strict=True)]
+        free = self.users - np.bincount(leaving, minlength=len(self.users)) == 0
+        free[: self._kept] = False
+        lacking = len(drawn) - int(free.sum())
+        if lacking > 0:
+            free = np.append(free, np.ones(lacking, np.bool_))
+            self.users = np.append(self.users, np.zeros(lacking, np.int64))
+            self._own = np.append(self._own, np.ones(lacking, np.bool_))
+            self._origins += self._origins[:1] * lacking
+            self.tracks += others_tracks[:1] * lacking
+            longest = max(track.n for track in others_tracks + self.tracks)
+            self.bank = pack(self.tracks, room=max(ROOM if self.endless else 0, longest))
+        slots = np.flatnonzero(free)[: len(drawn)]
+        for slot, pool, theirs in zip(slots.tolist(), others, drawn, strict=True):
+            self._own[slot] = True
+            if self.endless:
+                self._origins[slot] = pool._origins[theirs]
+            self.tracks[slot] = pool.tracks[theirs]
+            put(self.bank, slot, self.tracks[slot])
         return slots
 
     def age(self, steps: int, rng: np.random.Generator) -> None:

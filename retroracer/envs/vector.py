@@ -7,24 +7,50 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from retroracer.envs import task
-from retroracer.envs.batch import Bools, Floats, RacingBatch
-from retroracer.envs.racing import ACTION, INFO_KEYS, METADATA, OBSERVATION, Where, tracks_of
+from retroracer.envs.arguments import (
+    Where,
+    autoreset,
+    make_batch,
+    one_of,
+    reset_mask,
+    seeds_of,
+    still_over,
+    whole_number,
+)
+from retroracer.envs.batch import Bools, Floats
+from retroracer.envs.racing import ACTION, INFO_KEYS, METADATA, OBSERVATION
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
+from retroracer.physics.race import CONTROL_DT
 from retroracer.track.geometry import Array
 
 
 class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any]]):
-    """N cars in one batch; arguments as ``RacingEnv``. Rows reset within the step they end in.
+    """N cars in one batch; arguments as ``RacingEnv``.
 
-    ``info`` holds the same names as arrays of N, laid out as Gymnasium's own vector envs do; rows
-    that ended have their last observation in ``final_obs`` and their last facts in
-    ``final_info``.
+    ``info`` holds the same names as arrays of N, laid out as Gymnasium's own vector envs do. With
+    SAME_STEP, rows that ended have their last observation in ``final_obs`` and their last facts
+    in ``final_info``.
+
+    Args:
+        num_envs: N.
+        track: as ``RacingEnv``, and so are the next five.
+        car: see there.
+        variety: see there.
+        reward: see there.
+        laps: see there.
+        time: see there.
+        render_mode: "rgb_array" or None.
+        autoreset_mode: when rows whose episode is over begin the next one: within that step
+            (SAME_STEP), in the next one, whose action they ignore (NEXT_STEP), or when they are
+            reset (DISABLED). A member of ``gymnasium.vector.AutoresetMode`` or its value.
+        max_episode_steps: steps after which an episode is truncated, if ``time`` is not over.
     """
 
     metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -40,37 +66,79 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         laps: int = 0,
         time: float = 300.0,
         render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        max_episode_steps: int | None = None,
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"a vector env draws only 'rgb_array', not {render_mode!r}")
-        self.num_envs = num_envs
-        self.render_mode = render_mode
+        num_envs = self.num_envs = whole_number("num_envs", num_envs, 1)
+        self.render_mode = one_of("a vector env's render_mode", render_mode, ["rgb_array"])
+        self.autoreset_mode = autoreset(autoreset_mode)
+        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = OBSERVATION
         self.single_action_space = ACTION
         self.observation_space = batch_space(OBSERVATION, num_envs)
         self.action_space = batch_space(ACTION, num_envs)
         self._view: Any = None
-        self.batch = RacingBatch(
-            num_envs,
-            tracks=tracks_of(track),
-            car=car,
-            variety=variety,
-            reward=reward,
-            ending=task.Ending(laps=laps, time=time),
+        self.batch, self._np_random_seed = make_batch(
+            num_envs, track=track, car=car, variety=variety, reward=reward, laps=laps, time=time
         )
+        if max_episode_steps is not None:
+            steps = whole_number("max_episode_steps", max_episode_steps, 1)
+            ending = self.batch.ending
+            self.batch.ending = ending._replace(time=min(ending.time, steps * CONTROL_DT))
+        self._np_random = self.batch.rng
+        self._begun = False
+        self._over: Bools = np.zeros(num_envs, np.bool_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the view, which a copy makes anew when it is drawn."""
+        return self.__dict__ | {"_view": None}
 
     def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Floats, dict[str, Any]]:
-        """Begin N episodes; one seed decides them all."""
-        super().reset(seed=seed)
-        obs = self.batch.reset(seed)
-        return obs, self._info(np.ones(self.num_envs, np.bool_))
+        """Begin N episodes, or those of some rows.
+
+        Args:
+            seed: one number decides all N episodes, and those that follow. A list of N begins
+                row i as ``RacingEnv.reset(seed=seed[i])`` would; with ``reset_mask`` a number
+                stands for the list seed, seed + 1, ...
+            options: ``{"reset_mask": (N,) bool}`` begins the rows that are True there; the others
+                go on. Anything else is ignored.
+        """
+        mask, _ = reset_mask(options, self.num_envs, self._begun)
+        seeds = None
+        if mask is not None or isinstance(seed, Sequence | np.ndarray):
+            seeds = seeds_of(seed, self.num_envs)
+        super().reset(seed=seed if seeds is None else None)  # type: ignore[arg-type]
+        if self._np_random is not None:
+            self.batch.rng = self._np_random  # the caller may have set another
+        rows = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        if seeds is None:
+            obs = self.batch.reset(None if seed is None else self._np_random_seed)
+        elif mask is None and None not in seeds:
+            obs = self.batch.reset([s for s in seeds if s is not None])
+            self._np_random_seed = -1  # no one number
+        else:
+            obs = self.batch.begin(rows, [seeds[row] for row in rows])
+        self._np_random = self.batch.rng
+        self._over = self._over.copy()
+        self._over[rows] = False
+        self._begun = True
+        if mask is None:
+            return obs, self._info(np.ones(self.num_envs, np.bool_))
+        return obs, self._begun_info(rows)
 
     def step(
         self, actions: npt.NDArray[np.float32]
     ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
         """Drive every car for 50 ms."""
+        if not self._begun:
+            raise ResetNeeded("no episode is under way: call reset() before step()")
+        if self.autoreset_mode is not AutoresetMode.SAME_STEP:
+            return self._step_only(actions)
         obs, reward, terminated, truncated = self.batch.step(actions)
         done = terminated | truncated
         info = self._info(done)
@@ -85,6 +153,25 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             self._tell(info["final_info"], "reward", self._named(dict(named), rows), rows)
         return obs, reward, terminated, truncated, info
 
+    def _step_only(
+        self, actions: npt.NDArray[np.float32]
+    ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
+        """A step after which rows that ended stay so until the next one, or until reset."""
+        waiting = self._over
+        if waiting.any():
+            if self.autoreset_mode is AutoresetMode.DISABLED:
+                raise still_over(waiting)
+            actions = np.array(actions, np.float64)
+            if actions.shape == (self.num_envs, 2):  # else the batch tells
+                actions[waiting] = 0.0
+        obs, reward, terminated, truncated = self.batch.step(actions, autoreset=False)
+        if waiting.any():
+            obs = self.batch.begin(np.flatnonzero(waiting))
+            for values in (reward, terminated, truncated):
+                values[waiting] = 0
+        self._over = terminated | truncated
+        return obs, reward, terminated, truncated, self._info(waiting)
+
     # Info as Gymnasium's own vector envs lay it out: an array of N by name, and beside it, by
     # the name with an underscore, which rows have it.
     def _info(self, begun: Bools) -> dict[str, Any]:
@@ -95,6 +182,14 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         info = self._told(facts, rows)
         named = dict(zip(task.REWARD_NAMES, terms, strict=True))
         self._tell(info, "reward", self._named(named, rows), rows)
+        return info
+
+    def _begun_info(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+        facts = self.batch.snapshot(rows)
+        facts["sector_times"] = self.batch.race.last_sectors[rows]
+        info = self._told(facts, rows)
+        terms = {name: np.zeros(len(rows)) for name in task.REWARD_NAMES}
+        self._tell(info, "reward", self._named(terms, rows), rows)
         return info
 
     def _told(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -130,6 +225,8 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         """One (H, W, 3) uint8 picture a car."""
         if self.render_mode is None:
             return None
+        if not self._begun:
+            raise ResetNeeded("there is nothing to draw yet: call reset() before render()")
         if self._view is None:
             from retroracer.render.env_view import EnvView
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
+from retroracer.carracing.starting import start_context
 from retroracer.carracing.vector import cores
-from retroracer.carracing.workers import start_context
 from retroracer.processes import pool, serve_only_the_parent, stops_held_back
 
 Act = Callable[[Any], Any]

@@ -10,6 +10,7 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
@@ -180,12 +181,12 @@ def test_leaving_the_road_for_two_seconds_ends_the_episode_as_terminated():
 
 def test_after_the_end_reset_is_required():
     env = RacingEnv(oval(), time=0.1)
-    with pytest.raises(RuntimeError, match="reset"):
+    with pytest.raises(ResetNeeded, match="reset"):
         env.step(np.zeros(2))
     env.reset(seed=0)
     env.step(np.zeros(2))
     assert env.step(np.zeros(2))[3]
-    with pytest.raises(RuntimeError, match="reset"):
+    with pytest.raises(ResetNeeded, match="reset"):
         env.step(np.zeros(2))
     env.reset()
     env.step(np.zeros(2))

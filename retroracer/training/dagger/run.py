@@ -30,8 +30,8 @@ from retroracer import config
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import find_model
 from retroracer.carracing.expert import N_SEEN
+from retroracer.carracing.starting import start_context
 from retroracer.carracing.vector import CarRacingVectorEnv
-from retroracer.carracing.workers import start_context
 from retroracer.errors import UserError
 from retroracer.processes import serve_only_the_parent
 from retroracer.training.dagger.drives import Drive, Mixture, drive

@@ -1,0 +1,161 @@
+"""What callers may pass to the envs of both ids: checked once, refused in words.
+
+Raises what Gymnasium's own envs raise: TypeError for another kind of thing, ValueError for a
+value out of bounds. Owns no defaults.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ResetNeeded
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode
+
+from retroracer.envs import task
+from retroracer.envs.batch import RacingBatch
+from retroracer.envs.variety import Variety
+from retroracer.physics.car import Car
+from retroracer.reading import shown
+from retroracer.track.track import Track
+
+Bools = npt.NDArray[np.bool_]
+Where = str | Path | Track
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """``value`` as an int of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, not {shown(value)}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {shown(value)}")
+    return int(value)
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> str | None:
+    """``value``, which is None or one of ``known``."""
+    if value is not None and value not in known:
+        raise ValueError(f"{name} must be {', '.join(known)} or None, not {shown(value)}")
+    return None if value is None else str(value)
+
+
+def autoreset(value: Any) -> AutoresetMode:
+    """The mode a member of AutoresetMode or its value names."""
+    try:
+        return AutoresetMode(value)
+    except ValueError:
+        known = ", ".join(mode.value for mode in AutoresetMode)
+        raise ValueError(f"autoreset_mode must be one of {known}, not {shown(value)}") from None
+
+
+def tracks_of(track: Any) -> list[Track] | None:
+    """The tracks a ``track=`` argument means: a name, a path, a Track, or several."""
+    if track is None:
+        return None
+    given = [track] if isinstance(track, Where) else track
+    if not isinstance(given, list | tuple) or not all(isinstance(t, Where) for t in given):
+        raise TypeError(
+            "track must be a name, a path, a Track, a list of them, or None for random tracks,"
+            f" not {shown(track)}"
+        )
+    if not given:
+        raise ValueError(
+            "track is an empty list: give at least one track, or None for random tracks"
+        )
+    from retroracer.track.files import load_track
+
+    return [t if isinstance(t, Track) else load_track(t) for t in given]
+
+
+def make_batch(
+    n: int,
+    *,
+    track: Any,
+    car: Any,
+    variety: Any,
+    reward: Any,
+    laps: Any,
+    time: Any,
+) -> tuple[RacingBatch, int]:
+    """The batch that a RacingEnv's or RacingVectorEnv's arguments mean, and its seed."""
+    for name, value, kinds in (
+        ("car", car, (str, Path, Car)),
+        ("variety", variety, (type(None), Variety)),
+        ("reward", reward, (type(None), task.Reward)),
+        ("time", time, (int, float, np.integer, np.floating)),
+    ):
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            wanted = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
+            raise TypeError(f"{name} must be {wanted}, not {shown(value)}")
+    if not time > 0.0:
+        raise ValueError(
+            f"time must be more than 0 s, not {shown(time)}; inf never ends an episode"
+        )
+    for name, value in (reward or task.Reward())._asdict().items():
+        if not math.isfinite(value):
+            raise ValueError(f"the reward's {name} must be a finite number, not {shown(value)}")
+    ending = task.Ending(laps=whole_number("laps", laps, 0), time=float(time))
+    _, seed = seeding.np_random()
+    batch = RacingBatch(
+        n,
+        tracks=tracks_of(track),
+        car=str(car) if isinstance(car, Path) else car,
+        variety=variety,
+        reward=reward,
+        ending=ending,
+        seed=seed,
+    )
+    return batch, seed
+
+
+def seeds_of(seed: Any, n: int) -> list[int | None]:
+    """A seed for each of N rows: an int s means s, s + 1, ..., as in Gymnasium's vector envs."""
+    if seed is None:
+        return [None] * n
+    if isinstance(seed, int | np.integer):
+        seed = [int(seed) + i for i in range(n)]
+    if len(seed) != n:
+        raise ValueError(f"{n} envs need as many seeds, not {len(seed)}")
+    seeds = [int(s) if isinstance(s, np.integer) else s for s in seed]
+    for s in seeds:
+        if s is not None:
+            seeding.np_random(s)  # raises Gymnasium's error for what is no seed
+    return seeds
+
+
+def reset_mask(
+    options: dict[str, Any] | None, n: int, begun: bool
+) -> tuple[Bools | None, dict[str, Any] | None]:
+    """Which rows ``reset(options=...)`` means (None: all), and the options that are left.
+
+    Args:
+        options: as the caller gave them; not changed.
+        n: rows.
+        begun: whether there are episodes that the other rows can go on with.
+    """
+    if options is None or "reset_mask" not in options:
+        return None, options
+    mask = options["reset_mask"]
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        raise TypeError(f"options['reset_mask'] must be an array of bool, not {shown(mask)}")
+    if mask.shape != (n,):
+        raise ValueError(f"options['reset_mask'] must be of shape ({n},), not {mask.shape}")
+    if not mask.any():
+        raise ValueError("options['reset_mask'] must be True for at least one row")
+    if not begun and not mask.all():
+        raise ResetNeeded("the first reset() must begin all rows: call it without reset_mask")
+    return mask, {key: value for key, value in options.items() if key != "reset_mask"}
+
+
+def still_over(rows: Bools) -> ResetNeeded:
+    """The error for a step of rows whose episodes are over, where nothing resets them."""
+    told = ", ".join(map(str, np.flatnonzero(rows)[:8])) + (", ..." if rows.sum() > 8 else "")
+    return ResetNeeded(
+        f"the episodes of rows {told} are over: reset them before step(), with"
+        " reset(options={'reset_mask': terminated | truncated})"
+    )
