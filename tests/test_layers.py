@@ -48,6 +48,8 @@ GAME_MAY_USE = {
     "retroracer.agents.policy",
     "retroracer.agents.facts",
     "retroracer.agents.model_file",
+    "retroracer.agents.tensor_file",
+    "retroracer.agents.convolutions",
 }
 DRAWER_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 

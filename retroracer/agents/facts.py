@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from retroracer import __version__
 from retroracer.errors import UserError
+from retroracer.reading import shown
 
 FORMAT = 1
 """Version of the record; raised when an older reader could misread it."""
 
 MAX_LAYERS = 16
 MAX_WIDTH = 4096
+
+MAX_TEXT = 120
+"""Characters kept of a text in a stranger's record."""
+
+MAX_DEPTH = 16
 
 _TEXTS = ("observation_layout", "algorithm", "activation", "package_version")
 _COUNTS = ("steps", "updates", "format")
@@ -113,10 +120,7 @@ def from_json(raw: bytes, source: str) -> Facts:
         UserError: if it was saved in a newer format.
         ValueError: if it is no such record.
     """
-    try:
-        data = json.loads(raw.decode("utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+    data = _cleaned(plain_json(raw), MAX_DEPTH)
     if not isinstance(data, dict) or type(data.get("format")) is not int:
         raise ValueError("no record with a format")
     if data["format"] > FORMAT:
@@ -129,6 +133,50 @@ def from_json(raw: bytes, source: str) -> Facts:
         return Facts(**{k: v for k, v in data.items() if k in known})
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def plain_json(raw: bytes) -> Any:
+    """JSON as strict as its standard: finite numbers, whole ones of at most 64 bits.
+
+    Raises:
+        ValueError: if it is no such JSON.
+    """
+    try:
+        return json.loads(
+            raw.decode("utf-8"), parse_constant=_no_number, parse_int=_whole, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+        raise ValueError("a number in it is too long")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number in it is too large")
+    return value
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    """The same with every text short and printable: all of it may be shown to a person."""
+    if depth == 0:
+        raise ValueError("nested too deep")
+    if isinstance(value, str):
+        return shown(value, MAX_TEXT)
+    if isinstance(value, list):
+        return [_cleaned(v, depth - 1) for v in value]
+    if isinstance(value, dict):
+        return {shown(k, MAX_TEXT): _cleaned(v, depth - 1) for k, v in value.items()}
+    return value
 
 
 def _demand(holds: bool, complaint: str) -> None:

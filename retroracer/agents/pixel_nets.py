@@ -12,15 +12,8 @@ import torch
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from retroracer.agents.convolutions import CONVOLUTIONS
 from retroracer.config import Range
-
-CONVOLUTIONS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "atari": ((32, 8, 4), (64, 4, 2), (64, 3, 1)),
-    "drq": ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1)),
-    "slim": ((8, 4, 2), (16, 3, 2), (32, 3, 2), (64, 3, 2), (128, 3, 1)),
-}
-"""(channels, kernel, stride) of each layer: Mnih et al. 2015, Kostrikov et al. 2020, and one
-with few channels that costs a third of the first: for processors without a GPU."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +21,7 @@ class Network:
     """The shape of a driver's network.
 
     Attributes:
-        convs: a key of ``CONVOLUTIONS``.
+        convs: a key of ``convolutions.CONVOLUTIONS``.
         features: numbers the picture is boiled down to.
         trunk: what follows the convolutions: "relu", or "norm" for layer norm and tanh (DrQ).
         hidden: widths of the layers behind.

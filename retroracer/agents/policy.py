@@ -15,8 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import FloatArray, Layers, find_model, read_actor, read_facts
+from retroracer.agents.model_file import (
+    FloatArray,
+    Layers,
+    damaged,
+    find_model,
+    read_actor,
+    read_facts,
+)
 from retroracer.errors import UserError
+from retroracer.reading import shown, shown_path
 
 
 def _relu(x: FloatArray) -> None:
@@ -33,6 +41,12 @@ def _elu(x: FloatArray) -> None:
 
 ACTIVATIONS: dict[str, Callable[[FloatArray], None]] = {"relu": _relu, "tanh": _tanh, "elu": _elu}
 """Activations of hidden layers by the name recorded with the model; each works in place."""
+
+N_ACTIONS = 2
+"""Steer and throttle."""
+
+MAX_OBSERVATION, MAX_SUM = 100.0, 1e30
+"""No observation up to the first may lead to a sum beyond the second: float32 ends at 3e38."""
 
 _CHUNK = 128  # rows whose activations stay in cache together; more are shared out
 
@@ -91,6 +105,17 @@ class Policy:
             fill(0)
         return actions
 
+    def largest(self, most: float) -> float:
+        """The largest sum in any layer for any observation of numbers within ``most``.
+
+        A bound, not a sample: each sum is at most the magnitudes of weights times inputs.
+        """
+        worst, inputs = most, np.full(self.n_observations, most)
+        for weight, bias in self._layers:
+            inputs = inputs @ np.abs(weight).astype(np.float64) + np.abs(bias)
+            worst = max(worst, float(inputs.max()))
+        return worst
+
     def _act(self, x: FloatArray) -> FloatArray:
         rows = x[:, None, :]
         for weight, bias in self._layers[:-1]:
@@ -120,15 +145,42 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
     demand_layout(facts, path, layout)
     if facts.activation not in ACTIVATIONS:
         raise UserError(
-            f"{path} uses activation {facts.activation!r}; this RetroRacer knows "
+            f"{shown_path(path)} uses activation '{facts.activation}'; this RetroRacer knows "
             f"{', '.join(ACTIVATIONS)}; upgrade it"
         )
-    return Policy(read_actor(path), facts, path.stem)
+    policy = Policy(read_actor(path), facts, shown(path.stem, 80))
+    demand_sound(policy, path, layout)
+    return policy
 
 
 def policy_of(layers: Layers, activation: str, name: str = "training") -> Policy:
     """The driver that an actor's plain layers are, before any of it is in a file."""
     return Policy(layers, Facts(observation_layout="", steps=0, activation=activation), name)
+
+
+def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
+    """Make sure that a driver takes the observations it will be given, and never overflows.
+
+    Args:
+        policy: the driver.
+        path: its file, for the message.
+        layout: id of the observations; None means today's (``envs.task``).
+
+    Raises:
+        UserError: if it is of another width, or its weights are beyond what float32 can add up.
+    """
+    from retroracer.envs.task import LAYOUT, N_OBS
+
+    wanted = (N_OBS if layout in (None, LAYOUT) else policy.n_observations, N_ACTIONS)
+    if (policy.n_observations, policy.n_actions) != wanted:
+        raise damaged(
+            path,
+            f"its actor turns {policy.n_observations} observations into {policy.n_actions} "
+            f"actions, and a driver turns {wanted[0]} into {wanted[1]}",
+        )
+    if not policy.largest(MAX_OBSERVATION) < MAX_SUM:
+        raise damaged(path, "its weights are so large that they overflow")
+    policy.act(np.zeros((1, policy.n_observations), np.float32))
 
 
 def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
@@ -148,6 +200,7 @@ def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
         layout = LAYOUT
     if facts.observation_layout != layout:
         raise UserError(
-            f"{path} reads observations {facts.observation_layout!r} and this RetroRacer makes "
-            f"{layout!r}; retrain it with train_base.py, or use RetroRacer {facts.package_version}"
+            f"{shown_path(path)} reads observations '{facts.observation_layout}' and this "
+            f"RetroRacer makes '{layout}'; retrain it with train_base.py, or use "
+            f"RetroRacer {facts.package_version}"
         )

@@ -12,6 +12,7 @@ from retroracer.errors import UserError
 from retroracer.tables import lap_text, print_table
 
 if TYPE_CHECKING:
+    from retroracer.agents.policy import Policy
     from retroracer.physics.car import Car
     from retroracer.track.track import Track
     from retroracer.training.evaluate import Entry, Report, Result
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.training.evaluate import Entry, LapTrace, evaluate, watching
 
     policies = [load_policy(name) for name in args.models]
-    entries = [Entry(p.name, p.act, _car(args, p.facts.car.get("name", "gt"))) for p in policies]
+    entries = [Entry(p.name, p.act, _car(args, p)) for p in policies]
     tracks = _tracks(args)
     traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
     with Console(stderr=True).status(f"evaluating on {len(tracks)} tracks ..."):
@@ -129,13 +130,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _car(args: argparse.Namespace, trained_with: str) -> Car:
+def _car(args: argparse.Namespace, policy: Policy) -> Car:
     """The car to measure a driver in, changed as asked."""
     from dataclasses import replace
 
+    from retroracer.agents.model_file import car_of
     from retroracer.physics.car import load_car
 
-    car = load_car(args.car or trained_with)
+    car = load_car(args.car) if args.car else car_of(policy.facts, policy.name)
     return replace(
         car,
         mu=args.grip * car.mu,

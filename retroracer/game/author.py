@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
 from retroracer.game.errand import Errand
-from retroracer.game.garage import car_of, drivers
+from retroracer.game.garage import drivers
 from retroracer.game.records import Kind, Records, kind_of
 from retroracer.game.session import LapDone, Session
 from retroracer.laptime.limit import car_digest
-from retroracer.physics.car import Car, car_from
+from retroracer.physics.car import Car
 from retroracer.physics.race import N_SUBSTEPS
 from retroracer.track.track import Track
 
@@ -31,7 +32,7 @@ def authors(car: Car) -> list[str]:
     found = []
     for name, facts in drivers().items():
         try:
-            theirs = car_from(dict(facts.car), name) if facts.car else None
+            theirs = car_of(facts, name) if facts.car else None
         except UserError:
             continue
         if theirs is not None and car_digest(theirs) == car_digest(car):
@@ -73,7 +74,7 @@ def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> Non
             continue  # a broken one keeps nobody else from driving
         laps = sorted(laps_of([policy], track, car), key=lambda d: (not d.valid, d.time))
         for best in laps[:1]:
-            kind = kind_of(track, car_of(policy), "no assists", name)
+            kind = kind_of(track, car_of(policy.facts, name), "no assists", name)
             records.add(kind, track.name, car.title, best.time, best.valid, best.sectors, None)
     records.close()
 

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pygame
 
+from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.atomic import write_text
 from retroracer.errors import UserError
 from retroracer.game.edit_page import LEAST_POINTS, EditPage, Point
-from retroracer.game.garage import DEFAULT, Setup, car_of
+from retroracer.game.garage import DEFAULT, Setup
 from retroracer.game.screens import Desk
 from retroracer.physics.car import load_car
 from retroracer.render.camera import Camera
@@ -272,7 +273,7 @@ class Editor:
         if (models_dir() / f"{DEFAULT}.zip").is_file():
             try:
                 policies = (load_policy(DEFAULT),)
-                cars = [car_of(policies[0])] * 2
+                cars = [car_of(policies[0].facts, policies[0].name)] * 2
             except UserError as error:
                 self.desk.tell(str(error), bad=True)
         setup = Setup(verdict.track, None, policies, tuple(cars), laps=0, names=())

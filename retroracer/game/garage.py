@@ -6,16 +6,15 @@ broken or reads other observations is left out of lists, and told when asked for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import find_model, read_facts
+from retroracer.agents.model_file import car_of, find_model, read_facts
 from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
 from retroracer.game.settings import Assists
-from retroracer.physics.car import Car, car_from, load_car
+from retroracer.physics.car import Car, load_car
 from retroracer.render.palette import Colour
 from retroracer.resources import models_dir
 from retroracer.track.files import find_track, load_track
@@ -88,16 +87,6 @@ def rivals_for(name: str, count: int) -> list[str]:
     return ([name, *others] + [name] * count)[:count]
 
 
-def car_of(policy: Policy) -> Car:
-    """The car a driver was trained in.
-
-    Raises:
-        UserError: if its model says nonsense of it.
-    """
-    facts: Mapping[str, object] = policy.facts.car
-    return car_from(dict(facts), f"the car of {policy.name}") if facts else load_car()
-
-
 def why_no_driver() -> str:
     """Why the default driver cannot be raced, in a line; "" if it can."""
     path = models_dir() / f"{DEFAULT}.zip"
@@ -161,7 +150,7 @@ def put_together(
             demand_road_driver(name)
             loaded[name] = load_policy(find_model(name))
     policies = tuple(loaded[n] for n in names)
-    cars = [car_of(p) for p in policies]
+    cars = [car_of(p.facts, p.name) for p in policies]
     if not watch:
         cars.insert(0, load_car(car) if car else (cars[0] if cars else load_car()))
     shown = [Path(n).stem for n in names]

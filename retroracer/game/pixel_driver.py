@@ -16,12 +16,22 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer import config
+from retroracer.agents.convolutions import CONVOLUTIONS
 from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import DAMAGE, damaged, find_model, read_entry, read_facts
+from retroracer.agents.model_file import (
+    MAX_WEIGHTS_BYTES,
+    WEIGHTS_ENTRY,
+    damaged,
+    find_model,
+    read_entry,
+    read_facts,
+)
+from retroracer.agents.policy import MAX_SUM
+from retroracer.agents.tensor_file import read_tensors
 from retroracer.carracing.observations import PixelObservation
 from retroracer.carracing.pipeline import Pipeline, wrapped
 from retroracer.errors import UserError
-from retroracer.game.tensor_file import read_tensors
+from retroracer.reading import shown, shown_path
 
 LAYOUT = "carracing-pixels-1"
 """``Facts.observation_layout`` of the drivers that can be shown."""
@@ -29,20 +39,14 @@ LAYOUT = "carracing-pixels-1"
 SHIPPED = "carracing"
 """Name of the driver that is there without being named."""
 
-STRIDES: dict[str, tuple[int, ...]] = {
-    "atari": (4, 2, 1), "drq": (2, 1, 1, 1), "slim": (2, 2, 2, 2, 1),
-}  # fmt: skip
-"""Strides by the name of the convolutions; all else is told by the weights' shapes."""
-
-WEIGHTS_ENTRY = "policy.pth"
-MAX_WEIGHTS_BYTES = 256_000_000
-
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 _EYES = {"PPO": "pi_features_extractor.", "DQN": "q_net.features_extractor."}
 _HIDDEN = {"PPO": "mlp_extractor.policy_net.", "DQN": "q_net.q_net."}
 _HEAD = {"PPO": "action_net", "SAC": "actor.mu", "SAC+DrQ": "actor.mu"}
+_LEAST = {"steer-accel": [-1.0, -1.0], "stock": [-1.0, 0.0, 0.0], "discrete": [0.0] * 5}
+"""The least of each action, by the wrappers' name of them."""
 _KNOWN = ("PPO", "SAC", "SAC+DrQ", "DQN")
 
 
@@ -62,11 +66,11 @@ class PixelNet:
         eye = _EYES.get(kind, "actor.features_extractor.")
         if not any(name.startswith(eye) for name in weights):
             eye = "features_extractor."
-        strides = STRIDES[str(facts.network["convs"])]
+        shapes = CONVOLUTIONS[str(facts.network["convs"])]
         convs = _in_order(weights, f"{eye}convs.")
-        if len(convs) != len(strides):
-            raise ValueError("it has another number of convolutions than it says")
-        self._convs = [(*layer, s) for layer, s in zip(convs, strides, strict=True)]
+        if [(w.shape[0], *w.shape[2:]) for w, _ in convs] != [(n, k, k) for n, k, _ in shapes]:
+            raise ValueError("it has other convolutions than it says")
+        self._convs = [(*layer, s) for layer, (*_, s) in zip(convs, shapes, strict=True)]
         self._trunk = _plain(weights, f"{eye}trunk.0")
         normed = f"{eye}trunk.1.weight" in weights
         self._norm = _plain(weights, f"{eye}trunk.1") if normed else None
@@ -93,6 +97,29 @@ class PixelNet:
         weight, bias = self._head
         out: Floats = weight @ x + bias
         return np.tanh(out) if self._squashes else out
+
+    def largest(self) -> float:
+        """The largest sum in any layer for any picture: a bound, not a sample."""
+        worst, channels = 1.0, np.ones(self._convs[0][0].shape[1])
+        for weight, bias, _ in self._convs:
+            channels = np.einsum("oikl,i->o", _magnitude(weight), channels) + np.abs(bias)
+            worst = max(worst, float(channels.max()))
+        weight, bias = self._trunk
+        # Channels are what changes slowest in the row that the trunk is given.
+        x = _magnitude(weight) @ np.repeat(channels, weight.shape[1] // len(channels))
+        worst = max(worst, float((x + np.abs(bias)).max()))
+        if self._norm is not None:
+            gain, shift = self._norm
+            worst = max(worst, worst * worst)  # the variance
+            x = np.ones_like(x) * float(np.abs(gain).max() + np.abs(shift).max()) * len(x) ** 0.5
+        for weight, bias in (*self._hidden, self._head):
+            x = _magnitude(weight) @ x + np.abs(bias)
+            worst = max(worst, float(x.max()))
+        return worst
+
+
+def _magnitude(weight: Floats) -> npt.NDArray[np.float64]:
+    return np.abs(weight).astype(np.float64)
 
 
 def _plain(weights: dict[str, npt.NDArray[Any]], name: str) -> tuple[Floats, Floats]:
@@ -145,11 +172,11 @@ class PixelDriver:
         if not pipeline.unit_floats:
             picture = picture / np.float32(255.0)
         values = self._net.values(picture)
-        if pipeline.actions == "discrete":
-            return int(np.argmax(values))
-        low = np.array([-1.0, 0.0, 0.0] if pipeline.actions == "stock" else [-1.0, -1.0])
+        low = np.array(_LEAST[pipeline.actions])
         if len(values) != len(low):
             raise ValueError("it has another number of actions than its wrappers")
+        if pipeline.actions == "discrete":
+            return int(np.argmax(values))
         if self.facts.algorithm.startswith("SAC"):  # from -1..1 to the range of each
             return (low + 0.5 * (values + 1.0) * (1.0 - low)).astype(np.float32)
         return np.clip(values, low, 1.0).astype(np.float32)
@@ -224,18 +251,22 @@ def load_pixel_driver(name_or_path: str | Path) -> PixelDriver:
     facts = read_facts(path)
     if facts.observation_layout != LAYOUT or facts.algorithm not in _KNOWN:
         raise UserError(
-            f"{path} does not drive CarRacing (it is {facts.algorithm} and sees "
-            f"{facts.observation_layout!r}); name a model made by train-pixels"
+            f"{shown_path(path)} does not drive CarRacing (it is {facts.algorithm} and sees "
+            f"'{facts.observation_layout}'); name a model made by train-pixels"
         )
     known = {f.name for f in dataclasses.fields(Pipeline)}
     record = {k: v for k, v in facts.pipeline.items() if k in known}
-    pipeline: Pipeline = config.from_dict(Pipeline, record, f"{path}: pipeline")
+    pipeline: Pipeline = config.from_dict(Pipeline, record, f"{shown_path(path)}: pipeline")
     try:
         weights = read_tensors(read_entry(path, WEIGHTS_ENTRY, MAX_WEIGHTS_BYTES))
-        driver = PixelDriver(PixelNet(weights, facts), facts, pipeline, path.stem)
+        with np.errstate(all="ignore"):
+            net = PixelNet(weights, facts)
+            if not net.largest() < MAX_SUM:
+                raise ValueError("its weights are so large that they overflow")
+        driver = PixelDriver(net, facts, pipeline, shown(path.stem, 80))
         side, colours = pipeline.size, 3 if pipeline.colour == "rgb" else 1
         blank = np.zeros((colours * pipeline.stack, side, side), np.uint8)
         driver.act(np.moveaxis(blank, 0, -1) if pipeline.layout == "last" else blank)
-    except (*DAMAGE, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise damaged(path, f"its network cannot be read ({error})") from None
     return driver

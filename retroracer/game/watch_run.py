@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from retroracer.agents.model_file import read_facts
+from retroracer.agents.model_file import car_of, read_facts
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
-from retroracer.game.garage import Setup, car_of
+from retroracer.game.garage import Setup
 from retroracer.game.race_screen import RaceScreen
 from retroracer.game.screens import Desk
 from retroracer.render.palette import Colour, mix
@@ -99,7 +99,7 @@ def run_setup(run: Path, track: Track, page: Path) -> Setup:
         track=track,
         path=page,
         policies=tuple(policies[i] for i in order),
-        cars=tuple(car_of(policies[i]) for i in order),
+        cars=tuple(car_of(policies[i].facts, policies[i].name) for i in order),
         human=False,
         laps=1,
         names=tuple(names[i] for i in order),

@@ -9,43 +9,50 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
+from retroracer.agents.archive import Archive
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import (
     ACTOR_ENTRY,
-    DAMAGE,
     FACTS_ENTRY,
     MAX_ENTRIES,
     Layers,
     actor_bytes,
-    bounded_read,
     damaged,
     find_model,
+    read_actor,
     read_facts,
 )
-from retroracer.agents.policy import demand_layout
+from retroracer.agents.policy import demand_layout, demand_sound, policy_of
+from retroracer.agents.tensor_file import read_plain
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
+from retroracer.reading import shown, shown_path
 from retroracer.training.sac_settings import SacSettings, settings_of, settings_read
 
 __all__ = ["SacSettings", "load_sac", "read_facts", "save"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
 
-MAX_STATE_BYTES = 512_000_000
+MAX_STATE_BYTES = 256_000_000
+"""Of all the weights and moments in a zip together."""
 
-# What plain data of another shape than expected makes the code below raise.
-_MISFIT = (*DAMAGE, AttributeError, TypeError, IndexError)
+MAX_CRITICS = 16
+
+MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
+"""What plain data of another form than expected makes the code that takes it over raise."""
 
 # Entries of a run, not of a model: left out so that a zip holds no rollout, path or class of
 # its author's machine, and stays loadable where those do not exist.
@@ -154,36 +161,49 @@ def load_sac(
     demand_layout(facts, path, layout)
     if facts.algorithm != "SAC" or facts.activation not in ACTIVATIONS:
         raise UserError(
-            f"{path} holds {facts.algorithm} with {facts.activation!r} layers; "
+            f"{shown_path(path)} holds {facts.algorithm} with '{facts.activation}' layers; "
             f"this reads SAC with {', '.join(ACTIVATIONS)}"
         )
-    arguments = settings_read(facts.settings, f"{path}: settings") | overrides
+    arguments = settings_read(facts.settings, f"{shown_path(path)}: settings") | overrides
     try:
         states = read_states(path)
         weights = states.pop("policy")
-        policy_kwargs = {
-            "net_arch": {
-                "pi": _widths(weights, "actor.latent_pi", False),
-                "qf": _widths(weights, "critic.qf0", True),
-            },
-            "n_critics": sum(
-                k.startswith("critic.qf") and k.endswith(".0.weight") for k in weights
-            ),
-            "activation_fn": ACTIVATIONS[facts.activation],
-        }
-        inputs = weights["actor.latent_pi.0.weight"].shape[1]
-    except _MISFIT as error:
-        raise damaged(path, str(error)) from None
+        pi, qf = _widths(weights, "actor.latent_pi", False), _widths(weights, "critic.qf0", True)
+        critics = sum(k.startswith("critic.qf") and k.endswith(".0.weight") for k in weights)
+        inputs = int(weights["actor.latent_pi.0.weight"].shape[1])
+        if not 0 < critics <= MAX_CRITICS:
+            raise ValueError(f"it has {critics} critics")
+    except MISFIT as error:
+        raise damaged(path, first_line(error)) from None
     if env.observation_space.shape != (inputs,):
         raise UserError(
-            f"{path} reads {inputs} observations and this env gives "
+            f"{shown_path(path)} reads {inputs} observations and this env gives "
             f"{env.observation_space.shape}; name another model"
         )
-    model = FastSAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
+    policy_kwargs = {
+        "net_arch": {"pi": pi, "qf": qf},
+        "n_critics": critics,
+        "activation_fn": ACTIVATIONS[facts.activation],
+    }
     try:
+        # What the widths promise must be there before room is made for it.
+        actions = int(env.action_space.shape[0])
+        actor = _count(inputs, pi, 2 * actions)
+        critic = critics * _count(inputs + actions, qf, 1)
+        if sum(w.numel() for w in weights.values()) != actor + 2 * critic:
+            raise ValueError("its weights do not fit together")
+        model = FastSAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
         _restore(model, weights, states)
-    except _MISFIT as error:
-        raise damaged(path, (str(error).splitlines() or ["it does not fit"])[0]) from None
+        with torch.no_grad():
+            seen = torch.ones(1, inputs)
+            did = torch.ones(1, actions)
+            values = torch.cat(model.critic(seen.to(model.device), did.to(model.device)))
+        if not torch.isfinite(values).all():
+            raise ValueError("its critics' weights are so large that they overflow")
+    except MISFIT as error:
+        raise damaged(path, first_line(error)) from None
+    demand_sound(policy_of(*actor_layers(model)), path, layout)
+    read_actor(path)  # who was judged and who goes on learning must be the same
     model.num_timesteps = facts.steps
     model._n_updates = facts.updates
     return model
@@ -208,27 +228,59 @@ def actor_layers(model: SAC) -> tuple[Layers, str]:
     return layers, names[actor.activation_fn]
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in a line for a person."""
+    return shown((str(error).splitlines() or ["it does not fit"])[0], 160)
+
+
 def read_states(path: Path) -> dict[str, Any]:
-    """State dicts of a zip by name, read as tensors and plain containers only."""
+    """State dicts of a zip by name, read as finite tensors and plain containers only.
+
+    Raises:
+        ValueError: if it is damaged, or holds anything else or too much.
+    """
     states: dict[str, Any] = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
+    left = MAX_STATE_BYTES
+    with Archive(path, MAX_ENTRIES) as archive:
+        for name in archive.names:
             if not name.endswith(".pth"):
                 continue
-            raw = bounded_read(archive, name, MAX_STATE_BYTES)
-            with zipfile.ZipFile(io.BytesIO(raw)) as inner:  # a bomb may sit one level down
-                members = inner.infolist()
-            if len(members) > 16 * MAX_ENTRIES or sum(m.file_size for m in members) > len(raw):
-                raise ValueError(f"{name} inflates to more than it holds")
+            raw = archive.read(name, left)
+            left -= len(raw)
             try:
-                states[name.removesuffix(".pth")] = torch.load(
-                    io.BytesIO(raw), map_location="cpu", weights_only=True
-                )
-            except Exception:  # torch.load promises no exception types for hostile bytes
-                raise ValueError(f"{name} does not hold plain tensors") from None
-    if not isinstance(states.get("policy"), Mapping):
+                states[name.removesuffix(".pth")] = as_torch(read_plain(raw, MAX_STATE_BYTES))
+            except ValueError as error:
+                raise ValueError(f"{shown(name)} does not hold plain tensors: {error}") from None
+    weights = states.get("policy")
+    if not isinstance(weights, Mapping):
         raise ValueError("it holds no policy")
+    for name, value in weights.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"{shown(name)} is no tensor")
     return states
+
+
+def as_torch(value: Any) -> Any:
+    """Plain data whose arrays become tensors.
+
+    Raises:
+        ValueError: if a number in a tensor is not finite.
+    """
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError("a number in it is not finite")
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {k: as_torch(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [as_torch(v) for v in value]
+    return value
+
+
+def _count(inputs: int, widths: list[int], outputs: int) -> int:
+    """Numbers in the weights and biases of an MLP."""
+    layers = itertools.pairwise((inputs, *widths, outputs))
+    return sum(a * b + b for a, b in layers)
 
 
 def _widths(weights: Mapping[str, Any], prefix: str, has_output: bool) -> list[int]:
@@ -245,33 +297,40 @@ def _widths(weights: Mapping[str, Any], prefix: str, has_output: bool) -> list[i
 
 def _restore(model: SAC, weights: Mapping[str, Any], states: dict[str, Any]) -> None:
     """Put the weights, then the optimisers' moments and the entropy coefficient back."""
-    for name, value in weights.items():
-        if not isinstance(value, torch.Tensor) or not torch.isfinite(value).all():
-            raise ValueError(f"{name} is not finite")
     model.policy.load_state_dict(dict(weights), strict=True)
-    _restore_moments(model.actor.optimizer, states["actor.optimizer"])
-    _restore_moments(model.critic.optimizer, states["critic.optimizer"])
+    restore_moments(model.actor.optimizer, states["actor.optimizer"])
+    restore_moments(model.critic.optimizer, states["critic.optimizer"])
     log_alpha = states.get("pytorch_variables", {}).get("log_ent_coef")
     if model.log_ent_coef is not None and log_alpha is not None:
-        if log_alpha.shape != (1,) or not torch.isfinite(log_alpha).all():
-            raise ValueError("log_ent_coef is not a number")
+        if log_alpha.shape != (1,) or not -30.0 < float(log_alpha) < 10.0:
+            raise ValueError("log_ent_coef is beyond reason")
         model.log_ent_coef.data.copy_(log_alpha.data)
         assert model.ent_coef_optimizer is not None
-        _restore_moments(model.ent_coef_optimizer, states["ent_coef_optimizer"])
+        restore_moments(model.ent_coef_optimizer, states["ent_coef_optimizer"])
 
 
-def _restore_moments(optimizer: torch.optim.Optimizer, state: Any) -> None:
-    """Load moments only: rates and switches (``fused``, ...) stay those of this run."""
+def restore_moments(optimizer: torch.optim.Optimizer, state: Any) -> None:
+    """Load moments only: rates and switches (``fused``, ...) stay those of this run.
+
+    Raises:
+        ValueError, KeyError, TypeError: if they do not fit the weights.
+    """
     own = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    moments = state["state"]
-    for index, record in moments.items():
+    moments = {}
+    for index, record in state["state"].items():
+        kept = {}
         for key in ("exp_avg", "exp_avg_sq"):
-            if record[key].shape != parameters[index].shape:
+            kept[key] = record[key].to(torch.float32)
+            if kept[key].shape != parameters[index].shape:
                 raise ValueError("optimiser moments do not fit the weights")
-            if not torch.isfinite(record[key]).all():
+            if not torch.isfinite(kept[key]).all():
                 raise ValueError("optimiser moments are not finite")
-        if not float(record["step"]) >= 0:
+        if not (kept["exp_avg_sq"] >= 0).all():
+            raise ValueError("optimiser moments are negative")
+        step = float(record["step"])
+        if not 0 <= step < 2**53:
             raise ValueError("optimiser steps are not a number")
+        moments[index] = kept | {"step": torch.tensor(step)}
     own["state"] = moments
     optimizer.load_state_dict(own)

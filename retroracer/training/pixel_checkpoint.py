@@ -23,13 +23,15 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.sac.policies import SACPolicy
 
 from retroracer import config
+from retroracer.agents.convolutions import numbers_after
 from retroracer.agents.drq import DrQPolicy, DrQSAC
 from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import DAMAGE, FACTS_ENTRY, damaged, find_model, read_facts
+from retroracer.agents.model_file import FACTS_ENTRY, damaged, find_model, read_facts
 from retroracer.agents.pixel_nets import Network, arrange, network_of, policy_kwargs
 from retroracer.carracing.pipeline import Pipeline, make
 from retroracer.errors import UserError
-from retroracer.training.checkpoint import read_states, write_zip
+from retroracer.reading import shown, shown_path
+from retroracer.training.checkpoint import MISFIT, first_line, read_states, write_zip
 
 LAYOUT = "carracing-pixels-1"
 """``Facts.observation_layout`` of every driver of this kind."""
@@ -42,7 +44,11 @@ KINDS: dict[str, tuple[Any, Any]] = {
 }
 """Algorithm -> its SB3 class and policy."""
 
-_MISFIT = (*DAMAGE, AttributeError, TypeError, IndexError)
+_HIDDEN = {"PPO": "mlp_extractor.policy_net", "DQN": "q_net.q_net"}
+"""Algorithm -> what the layers behind the eyes are called."""
+
+LOG_STD_LEAST, LOG_STD_MOST = -20.0, 5.0
+"""Of the spread of PPO's actions: beyond these nothing sensible could be drawn."""
 
 
 def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
@@ -125,20 +131,19 @@ def read_records(name_or_path: str | Path) -> Records:
     facts = read_facts(path)
     if facts.observation_layout != LAYOUT:
         raise UserError(
-            f"{path} sees {facts.observation_layout!r}, no pictures of CarRacing ({LAYOUT!r}); "
-            "name a model made by train-pixels"
+            f"{shown_path(path)} sees '{facts.observation_layout}', no pictures of CarRacing "
+            f"('{LAYOUT}'); name a model made by train-pixels"
         )
     if facts.algorithm not in KINDS:
         raise UserError(
-            f"{path} holds {facts.algorithm!r}; CarRacing is driven by {', '.join(KINDS)}"
+            f"{shown_path(path)} holds '{facts.algorithm}'; CarRacing is driven by "
+            f"{', '.join(KINDS)}"
         )
-    pipeline = _read(Pipeline, facts.pipeline, f"{path}: pipeline")
+    pipeline = _read(Pipeline, facts.pipeline, f"{shown_path(path)}: pipeline")
     if (facts.algorithm == "DQN") != (pipeline.actions == "discrete") and facts.algorithm != "PPO":
-        raise UserError(
-            f"{path} is damaged: {facts.algorithm} cannot take {pipeline.actions!r} actions; "
-            "fetch or train it again"
-        )
-    return Records(facts, pipeline, _read(Network, facts.network, f"{path}: network"))
+        raise damaged(path, f"{facts.algorithm} cannot take {pipeline.actions!r} actions")
+    network = _read(Network, facts.network, f"{shown_path(path)}: network")
+    return Records(facts, pipeline, network)
 
 
 def _read(cls: Any, record: Mapping[str, Any], source: str) -> Any:
@@ -154,11 +159,14 @@ def read_weights(path: Path) -> dict[str, Any]:
     """
     try:
         states = read_states(path)
-        for name, value in states["policy"].items():
-            if not isinstance(value, torch.Tensor) or not torch.isfinite(value).all():
-                raise ValueError(f"{name} is not finite")
-    except _MISFIT as error:
-        raise damaged(path, str(error)) from None
+        log_std = states["policy"].get("log_std")
+        if (
+            log_std is not None
+            and not ((log_std >= LOG_STD_LEAST) & (log_std <= LOG_STD_MOST)).all()
+        ):
+            raise ValueError("its log_std is beyond reason")
+    except MISFIT as error:
+        raise damaged(path, first_line(error)) from None
     return states
 
 
@@ -170,10 +178,56 @@ def put_weights(policy: Any, weights: Mapping[str, Any], path: Path) -> None:
     """
     try:
         policy.load_state_dict(dict(weights), strict=True)
-    except _MISFIT as error:
+    except MISFIT as error:
         lines = str(error).splitlines() or ["they do not fit"]
-        why = lines[min(1, len(lines) - 1)].strip()
+        why = shown(lines[min(1, len(lines) - 1)].strip(), 160)
         raise damaged(path, f"its weights do not fit its wrappers and network ({why})") from None
+
+
+def demand_room(records: Records, weights: Mapping[str, Any], path: Path) -> None:
+    """Make sure that weights are as many as a network says, before room is made for it.
+
+    Raises:
+        UserError: if they are not.
+    """
+    network = records.network
+    flat = numbers_after(network.convs, records.pipeline.size)[-1]
+    eyes = [v for k, v in weights.items() if k.endswith("trunk.0.weight")]
+    hidden = _HIDDEN.get(records.facts.algorithm, "actor.latent_pi")
+    widths = [weights.get(f"{hidden}.{2 * i}.weight") for i in range(len(network.hidden))]
+    fits = bool(eyes) and all(eye.shape == (network.features, flat) for eye in eyes)
+    for width, layer in zip(network.hidden, widths, strict=True):
+        fits = fits and layer is not None and layer.ndim == 2 and len(layer) == width
+    if not fits:
+        raise damaged(path, "its weights do not fit its wrappers and network")
+
+
+def demand_sound(policy: Any, pipeline: Pipeline, path: Path) -> None:
+    """Let a driver look at a few pictures: no layer may overflow.
+
+    Raises:
+        UserError: if one does.
+    """
+    overflown: list[bool] = []
+
+    def look(module: Any, seen: Any, out: Any) -> None:
+        if isinstance(out, torch.Tensor):
+            overflown.append(not bool(torch.isfinite(out).all()))
+
+    hooks = [m.register_forward_hook(look) for m in policy.modules()]
+    space = spaces_of(pipeline)[0]
+    noise = np.random.default_rng(0).random(space.shape)
+    pictures = np.stack([0.0 * noise, noise, noise**0.0])
+    pictures = (pictures * float(space.high.max())).astype(space.dtype)
+    try:
+        actions = policy.predict(pictures, deterministic=True)[0]
+        if any(overflown) or not np.isfinite(actions).all():
+            raise ValueError
+    except MISFIT:
+        raise damaged(path, "its weights are so large that they overflow") from None
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class PixelDriver:
@@ -194,6 +248,8 @@ class PixelDriver:
         if self._last:
             obs = np.ascontiguousarray(np.moveaxis(obs, -1, 1))
         actions: npt.NDArray[Any] = self._policy.predict(obs, deterministic=True)[0]
+        if not np.isfinite(actions).all():
+            raise UserError(f"{self.name} is damaged: its weights overflow; train it again")
         return actions
 
 
@@ -206,14 +262,19 @@ def load_driver(name_or_path: str | Path) -> PixelDriver:
     path = find_model(name_or_path)
     records = read_records(path)
     weights = read_weights(path)["policy"]
-    seen, actions = spaces_of(records.pipeline)
-    policy = KINDS[records.facts.algorithm][1](
-        seen, actions, lambda _: 0.0, **policy_kwargs(records.facts.algorithm, records.network)
-    )
+    demand_room(records, weights, path)
+    policy = _policy(records, *spaces_of(records.pipeline))
     arrange(policy)
     put_weights(policy, weights, path)
     policy.set_training_mode(False)
-    return PixelDriver(policy, records, path.stem)
+    demand_sound(policy, records.pipeline, path)
+    return PixelDriver(policy, records, shown(path.stem, 80))
+
+
+def _policy(records: Records, seen: Any, actions: Any) -> Any:
+    kind = records.facts.algorithm
+    kwargs = policy_kwargs(kind, records.network)
+    return KINDS[kind][1](seen, actions, lambda _: 0.0, **kwargs)
 
 
 @cache

@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from retroracer.agents.model_file import find_model, read_facts
+from retroracer.agents.model_file import car_of, find_model, read_facts
 from retroracer.errors import UserError
-from retroracer.physics.car import Car, car_from, load_car
+from retroracer.physics.car import Car, load_car
 from retroracer.track.files import load_track
 from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
@@ -279,7 +279,5 @@ def _car(settings: RunSettings) -> Car:
         return load_car(settings.car)
     if settings.parent is not None:
         path = find_model(settings.parent)
-        known = read_facts(path).car
-        if known:
-            return car_from(dict(known), f"the car of {path.name}")
+        return car_of(read_facts(path), path)
     return load_car()

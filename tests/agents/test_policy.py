@@ -13,7 +13,9 @@ import pytest
 from retroracer.agents import model_file
 from retroracer.agents.facts import Facts
 from retroracer.agents.policy import ACTIVATIONS, Policy, load_policy
+from retroracer.envs import task
 from retroracer.errors import UserError
+from retroracer.physics.car import car_facts, load_car
 
 LAYOUT = "chase-22"
 
@@ -171,6 +173,93 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated(tmp_path):
     path = model_zip(tmp_path / "m.zip", **{"actor.npz": inner.read_bytes()})
     with pytest.raises(UserError, match="too large"):
         load_policy(path, LAYOUT)
+
+
+def test_actors_that_cannot_drive_are_refused(tmp_path):
+    def refusal(layers, layout=LAYOUT, **facts):
+        path = model_zip(tmp_path / "m.zip", layers, Facts(layout, 5, **facts))
+        with pytest.raises(UserError) as caught:
+            load_policy(path, layout)
+        told = str(caught.value)
+        assert told.isprintable() and len(told) < 300
+        return told
+
+    rng = np.random.default_rng(1)
+    today = task.LAYOUT
+    assert "21 observations into 2" in refusal(layers_of(rng, 21, 8, 2), today)
+    assert "22 observations into 3" in refusal(layers_of(rng, 22, 8, 3), today)
+    assert "into 3 actions" in refusal(layers_of(rng, 22, 8, 3))
+    assert "23 observations into 2" in refusal(layers_of(rng, 23, 2), today)
+    huge = layers_of(rng, 22, 8, 2)
+    huge[1][0][0, 0] = 1e38
+    for activation in ACTIVATIONS:
+        assert "overflow" in refusal(huge, activation=activation)
+    deep = [(1e9 * w, b) for w, b in layers_of(rng, 22, 8, 8, 8, 2)]
+    assert "overflow" in refusal([(w.astype(np.float32), b) for w, b in deep])
+    none = np.zeros((0, 2), np.float32), np.zeros(2, np.float32)
+    assert "wide" in refusal([none])
+    assert "wide" in refusal(layers_of(rng, 22, 5000, 2))
+
+
+def test_one_file_holds_one_driver(tmp_path):
+    with zipfile.ZipFile(model_file.find_model("base")) as archive:
+        parts = {n: archive.read(n) for n in archive.namelist()}
+    assert load_policy(model_zip(tmp_path / "same.zip", **parts)).n_observations == 22
+    layers = model_file.read_actor("base")
+    layers[1][1][3] += 0.5
+    bent = parts | {model_file.ACTOR_ENTRY: model_file.actor_bytes(layers)}
+    with pytest.raises(UserError, match="two different drivers"):
+        load_policy(model_zip(tmp_path / "two.zip", **bent))
+
+
+def test_facts_of_strangers_are_short_printable_and_finite(tmp_path):
+    facts = json.loads(Facts(LAYOUT, 5).to_json())
+
+    def read(**changed):
+        record = json.dumps(facts | changed).encode()
+        return model_file.read_facts(model_zip(tmp_path / "m.zip", **{"retroracer.json": record}))
+
+    told = read(observation_layout="x\x1b[2J\x1b]0;title\x07", package_version="9" * 70_000)
+    assert told.observation_layout.isprintable() and len(told.package_version) <= 120
+    told = read(notes={"a\nb" * 99: ["\u202e" * 999, {"deep": "\x00"}]}, tracks=["t" * 10_000])
+    assert all(len(t) <= 120 and t.isprintable() for t in told.tracks)
+    (key,) = told.notes
+    assert key.isprintable() and told.notes[key][0].isprintable()
+    wrong = [
+        {name: value}
+        for name in Facts.__dataclass_fields__
+        for value in ({"a": [1]}, [["x"]], 1.5, True, "text", -1, 10**30, float("nan"), None)
+    ]
+    for changed in [*wrong, {"notes": {"a": float("inf")}}, {"notes": {"a": 10**400}}]:
+        try:
+            read(**changed).to_json()
+        except UserError as error:
+            assert str(error).isprintable() and len(str(error)) < 400
+    for text in ("[" * 100_000, '{"a":' * 40_000, '{"format": 1e999}', "\xff", "9" * 5000, "{}"):
+        with pytest.raises(UserError, match="cannot be read"):
+            model_file.read_facts(
+                model_zip(tmp_path / "m.zip", **{"retroracer.json": text.encode("latin-1")})
+            )
+
+
+def test_the_car_of_a_model_is_what_its_parameters_say(tmp_path):
+    car = car_facts(load_car("kart"))
+    facts = Facts(LAYOUT, 5, car=car | {"name": "/etc/passwd.yaml"})
+    path = model_zip(tmp_path / "m.zip", facts=facts)
+    assert model_file.car_of(model_file.read_facts(path), path).mass == load_car("kart").mass
+    assert model_file.car_of(Facts(LAYOUT, 5), path) == load_car()
+    wrong = [{}, {"mass": -1.0}, {"mass": 10**300}, {"mass": "1"}, {"mass": [1]}, {"wings": 4.0}]
+    for changed in wrong:
+        record = {"name": "gt"} if not changed else car | changed
+        with pytest.raises(UserError, match="damaged: of its car") as caught:
+            model_file.car_of(Facts(LAYOUT, 5, car=record), path)
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_a_model_of_stable_baselines_alone_is_told_apart(tmp_path):
+    stock = {"retroracer.json": None, "data": b"{}", "policy.pth": b""}
+    with pytest.raises(UserError, match=r"by Stable-Baselines3 alone.*checkpoint\.save"):
+        load_policy(model_zip(tmp_path / "m.zip", **stock))
 
 
 def test_any_single_damage_is_a_users_error_or_harmless(tmp_path):

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.agents.model_file import DAMAGE
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.training.dagger.drives import Drive
@@ -109,5 +108,5 @@ def read_drives(path: Path) -> list[Drive]:
         ]
     except FileNotFoundError:
         raise UserError(f"{path} is missing, {_NO_WAY_ON}") from None
-    except DAMAGE as error:
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}), {_NO_WAY_ON}") from None

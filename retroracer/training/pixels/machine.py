@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from retroracer.agents.pixel_nets import CONVOLUTIONS
+from retroracer.agents.convolutions import numbers_after
 from retroracer.agents.pixel_replay import PixelReplay
 from retroracer.carracing.vector import cores
 from retroracer.errors import UserError
@@ -159,24 +159,18 @@ def need(settings: PixelRun) -> Need:
     return Need(ram + replay + gathered, vram, replay)
 
 
-def _layers(settings: PixelRun) -> tuple[int, int]:
-    """Numbers the convolutions put out for one picture: of all layers, of the last."""
-    side, total, last = settings.pipeline.size, 0, 0
-    for channels, kernel, stride in CONVOLUTIONS[settings.network.convs]:
-        side = (side - kernel) // stride + 1
-        last = channels * side * side
-        total += last
-    return total, last
+def _numbers(settings: PixelRun) -> list[int]:
+    return numbers_after(settings.network.convs, settings.pipeline.size)
 
 
 def _seen(settings: PixelRun) -> int:
     """Bytes kept of one picture's way through the convolutions for the gradient."""
-    return 2 * 4 * _layers(settings)[0]
+    return 2 * 4 * sum(_numbers(settings))
 
 
 def _parameters(settings: PixelRun) -> int:
     network = settings.network
-    return _layers(settings)[1] * network.features + 2 * sum(h * h for h in network.hidden)
+    return _numbers(settings)[-1] * network.features + 2 * sum(h * h for h in network.hidden)
 
 
 def keep_memory() -> None:

@@ -1,0 +1,315 @@
+"""Weights as PyTorch saves them, read without it and without running anything in the file.
+
+Owns the reading of one ``.pth``: a zip of a pickle that only names tensors, and of their bytes.
+The pickle is not given to Python's: its few instructions for plain containers and tensors are
+followed here one by one, so that nothing can be called, no key but text and whole numbers is
+ever hashed, and no more room is taken than the file has bytes. Does not own what the weights
+mean (``game.pixel_driver``, ``training.checkpoint``).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.agents.archive import Archive
+from retroracer.reading import shown
+
+MAX_INDEX_BYTES = 1_000_000
+MAX_ENTRIES = 4096
+MAX_BYTES = 256_000_000
+
+_KINDS = {
+    "torch FloatStorage": "<f4",
+    "torch DoubleStorage": "<f8",
+    "torch HalfStorage": "<f2",
+    "torch LongStorage": "<i8",
+    "torch IntStorage": "<i4",
+    "torch ByteStorage": "|u1",
+}
+_DICT, _TENSOR, _PARAMETER = (
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    "torch._utils _rebuild_parameter",
+)
+
+Tensor = npt.NDArray[Any]
+
+
+def read_tensors(raw: bytes) -> dict[str, Tensor]:
+    """The tensors of a state dict by name.
+
+    Args:
+        raw: the file.
+
+    Raises:
+        ValueError: if it is no such file, or asks for anything but tensors.
+    """
+    found = read_plain(raw)
+    if not isinstance(found, dict):
+        raise ValueError("it holds no tensors by name")
+    return {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, np.ndarray)}
+
+
+def read_plain(raw: bytes, most: int = MAX_BYTES) -> Any:
+    """What a file of ``torch.save`` holds: dicts, lists, tuples, numbers, text and tensors.
+
+    Args:
+        raw: the file.
+        most: bytes of all tensors together.
+
+    Returns:
+        The same in plain Python; a tensor is an array.
+
+    Raises:
+        ValueError: if it is no such file, or asks for anything else.
+    """
+    with Archive(raw, MAX_ENTRIES, stored=True) as archive:
+        index = next((n for n in archive.names if n.endswith("/data.pkl")), None)
+        if index is None:
+            raise ValueError("it holds no tensors")
+        folder = index.removesuffix("data.pkl")
+        order = f"{folder}byteorder"
+        if order in archive and archive.read(order, 16) != b"little":
+            raise ValueError("its bytes are the other way round")
+        pickled = archive.read(index, MAX_INDEX_BYTES)
+        try:
+            return _Index(archive, folder, pickled, most).load()
+        except (TypeError, IndexError, KeyError, AttributeError, struct.error, OverflowError):
+            raise ValueError("its index is damaged") from None
+
+
+class _Name(str):
+    """A class or function the pickle names; never looked up."""
+
+
+class _Storage:
+    """Numbers a tensor is cut out of."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self.numbers = numbers
+
+
+class _Index:
+    """Follows a pickle's instructions, of those that ``torch.save`` needs for plain data.
+
+    Args:
+        archive: with the tensors' bytes.
+        folder: of the archive they lie in.
+        raw: the pickle, protocol 2.
+        most: bytes of all tensors together.
+    """
+
+    def __init__(self, archive: Archive, folder: str, raw: bytes, most: int) -> None:
+        self._archive, self._folder, self._raw = archive, folder, raw
+        self._at = 0
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+        self._storages: dict[str, _Storage] = {}
+        self._left = {"read": most, "cut": most}
+
+    def load(self) -> Any:
+        """What the pickle builds."""
+        stack = self._stack
+        while True:
+            code = self._take(1)
+            if code == b".":
+                (whole,) = stack
+                return whole
+            if code == b"(":
+                self._marks.append(len(stack))
+            elif code in _PUT:
+                self._memo[self._number(*_PUT[code])] = stack[-1]
+            elif code in _GET:
+                stack.append(self._again(self._memo[self._number(*_GET[code])]))
+            elif code in _FRESH:
+                stack.append(_FRESH[code]())
+            elif code in _NUMBER:
+                stack.append(self._number(*_NUMBER[code]))
+            elif code in _DO:
+                _DO[code](self)
+            else:
+                raise ValueError("its index asks for more than tensors")
+
+    def _again(self, known: Any) -> Any:
+        """What was built before; a list in itself or twice in another would never be walked."""
+        if type(known) in (list, dict):
+            raise ValueError("its index puts one thing in two places")
+        return known
+
+    def _take(self, count: int) -> bytes:
+        piece = self._raw[self._at : self._at + count]
+        if len(piece) < count:
+            raise ValueError("its index is cut short")
+        self._at += count
+        return piece
+
+    def _number(self, form: str, size: int) -> Any:
+        return struct.unpack(form, self._take(size))[0]
+
+    def _protocol(self) -> None:
+        if self._take(1) != b"\x02":
+            raise ValueError("its index is written in another way")
+
+    def _text(self) -> None:
+        self._stack.append(self._take(self._number("<I", 4)).decode("utf-8", "replace"))
+
+    def _long(self) -> None:
+        size = self._number("<B", 1)
+        if size > 16:
+            raise ValueError("a number in it is too long")
+        self._stack.append(int.from_bytes(self._take(size), "little", signed=True))
+
+    def _name(self) -> None:
+        parts = []
+        for _ in range(2):
+            end = self._raw.index(b"\n", self._at)
+            parts.append(self._raw[self._at : end].decode("utf-8", "replace"))
+            self._at = end + 1
+        name = _Name(" ".join(parts))
+        if name not in _KINDS and name not in (_DICT, _TENSOR, _PARAMETER):
+            raise ValueError(f"it asks for {shown('.'.join(parts), 60)}")
+        self._stack.append(name)
+
+    def _popped(self) -> list[Any]:
+        """All that lies above the last mark."""
+        mark = self._marks.pop()
+        items = self._stack[mark:]
+        del self._stack[mark:]
+        return items
+
+    def _tuple(self) -> None:
+        self._stack.append(tuple(self._popped()))
+
+    def _tuple_of(self, count: int) -> None:
+        if len(self._stack) < count:
+            raise IndexError
+        items = tuple(self._stack[-count:])
+        del self._stack[-count:]
+        self._stack.append(items)
+
+    def _append(self) -> None:
+        item = self._stack.pop()
+        self._list().append(item)
+
+    def _appends(self) -> None:
+        items = self._popped()
+        self._list().extend(items)
+
+    def _list(self) -> list[Any]:
+        if type(self._stack[-1]) is not list:
+            raise TypeError
+        return self._stack[-1]
+
+    def _put_one(self) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._put(key, value)
+
+    def _put_all(self) -> None:
+        items = self._popped()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self._put(key, value)
+
+    def _put(self, key: Any, value: Any) -> None:
+        # Anything else could take for ever to hash: a tuple of the same tuple twice, 60 deep.
+        if type(key) not in (str, int):
+            raise ValueError("a key in it is neither text nor a number")
+        if type(self._stack[-1]) is not dict:
+            raise TypeError
+        self._stack[-1][key] = value
+
+    def _built(self) -> None:
+        self._stack.pop()  # the attributes of a dict: of no use here
+
+    def _called(self) -> None:
+        arguments, what = self._stack.pop(), self._stack.pop()
+        if type(what) is not _Name or type(arguments) is not tuple:
+            raise TypeError
+        if what == _DICT and not arguments:
+            self._stack.append({})
+        elif what == _TENSOR:
+            self._stack.append(self._tensor(*arguments[:4]))
+        elif what == _PARAMETER and isinstance(arguments[0], np.ndarray):
+            self._stack.append(arguments[0])
+        else:
+            raise ValueError("its index calls what is no tensor")
+
+    def _persistent(self) -> None:
+        _, kind, key, _, count = self._stack.pop()
+        if type(key) is not str or type(kind) is not _Name:
+            raise TypeError
+        if key not in self._storages:
+            name = f"{self._folder}data/{key}"
+            self._spend("read", self._archive.size(name))
+            data = self._archive.read(name, MAX_BYTES)
+            form = _KINDS[kind]
+            if len(data) % np.dtype(form).itemsize:
+                raise ValueError("its bytes are not what it says")
+            self._storages[key] = _Storage(np.frombuffer(data, form))
+        storage = self._storages[key]
+        if len(storage.numbers) != count or storage.numbers.dtype != np.dtype(_KINDS[kind]):
+            raise ValueError("its bytes are not what it says")
+        self._stack.append(storage)
+
+    def _tensor(
+        self, storage: Any, first: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> Tensor:
+        """A tensor out of a row of numbers; strides count numbers."""
+        if type(storage) is not _Storage or len(shape) > 8:
+            raise TypeError
+        whole = (first, *shape, *strides)
+        if len(shape) != len(strides) or any(type(n) is not int or n < 0 for n in whole):
+            raise ValueError("a tensor's shape makes no sense")
+        numbers = storage.numbers
+        count, step = math.prod(shape), numbers.itemsize
+        reach = first + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + 1
+        if (count and max(count, reach) > len(numbers)) or max(shape, default=0) > 2**31:
+            raise ValueError("a tensor reaches beyond its bytes")
+        self._spend("cut", count * step)
+        if not count:
+            return np.empty(shape, numbers.dtype)
+        view = np.lib.stride_tricks.as_strided(
+            numbers[first:], shape, [s * step for s in strides], writeable=False
+        )
+        return np.array(view)
+
+    def _spend(self, what: str, size: int) -> None:
+        self._left[what] -= size
+        if self._left[what] < 0:
+            raise ValueError("its tensors are too large")
+
+
+_PUT = {b"q": ("<B", 1), b"r": ("<I", 4)}
+_GET = {b"h": ("<B", 1), b"j": ("<I", 4)}
+_NUMBER = {b"K": ("<B", 1), b"M": ("<H", 2), b"J": ("<i", 4), b"G": (">d", 8)}
+_FRESH: dict[bytes, Callable[[], Any]] = {
+    b"}": dict,
+    b"]": list,
+    b")": tuple,
+    b"N": lambda: None,
+    b"\x88": lambda: True,
+    b"\x89": lambda: False,
+}
+_DO: dict[bytes, Callable[[_Index], None]] = {
+    b"\x80": _Index._protocol,
+    b"X": _Index._text,
+    b"\x8a": _Index._long,
+    b"c": _Index._name,
+    b"t": _Index._tuple,
+    b"\x85": lambda index: index._tuple_of(1),
+    b"\x86": lambda index: index._tuple_of(2),
+    b"\x87": lambda index: index._tuple_of(3),
+    b"a": _Index._append,
+    b"e": _Index._appends,
+    b"s": _Index._put_one,
+    b"u": _Index._put_all,
+    b"b": _Index._built,
+    b"R": _Index._called,
+    b"Q": _Index._persistent,
+}
