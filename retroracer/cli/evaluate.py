@@ -138,14 +138,17 @@ def _car(args: argparse.Namespace, policy: Policy) -> Car:
     from retroracer.physics.car import load_car
 
     car = load_car(args.car) if args.car else car_of(policy.facts, policy.name)
-    return replace(
-        car,
-        mu=args.grip * car.mu,
-        power=args.power * car.power,
-        drive_force=args.power * car.drive_force,
-        mass=args.mass * car.mass,
-        yaw_inertia=args.mass * car.yaw_inertia,
-    )
+    try:
+        return replace(
+            car,
+            mu=args.grip * car.mu,
+            power=args.power * car.power,
+            drive_force=args.power * car.drive_force,
+            mass=args.mass * car.mass,
+            yaw_inertia=args.mass * car.yaw_inertia,
+        )
+    except ValueError as error:
+        raise UserError(f"--grip, --power and --mass make no car of {car.name}: {error}") from None
 
 
 def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track]) -> list[Report]:
