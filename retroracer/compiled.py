@@ -1,25 +1,37 @@
 """How the simulator's functions are compiled: a decorator, a cache that notices changes, a hint.
 
-Owns: numba's options and the stamp of cached machine code. No physics, no geometry.
+Owns: numba's options, the stamp of cached machine code and who may compile. No physics, no
+geometry.
 
 numba keeps compiled functions on disk and recompiles one when its own file changes, but not
 when a file changes whose functions or constants were compiled into it: after an update, the
 kernel would go on with last week's tyres. Here every cached function carries a digest of all
 sources that are compiled together.
+
+Programs that start at the same time (test workers, processes that evaluate) would each compile
+the same function, and write its index of the cache over one another's. Here one compiles, the
+others wait for it and load what it made.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: every program compiles for itself
+    fcntl = None  # type: ignore[assignment]
 
 SOURCES = (
     "carracing/car_picture.py",
@@ -74,6 +86,38 @@ def first_use() -> bool:
     return True
 
 
+@contextmanager
+def _one_process(lock: Path) -> Iterator[None]:
+    """Let one process in at a time; all at once where ``lock`` cannot be written."""
+    try:
+        file = lock.open("w") if fcntl is not None else None
+    except OSError:
+        file = None  # then the machine code cannot be kept there either
+    if file is None:
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # a forked child may hold the file open for longer
+
+
+def _compile_once(made: Any) -> None:
+    """Make ``made.compile`` wait for other processes that compile the same function."""
+    lock = Path(made.stats.cache_path) / f"{made.py_func.__module__}.{made.py_func.__name__}.lock"
+    alone = made.compile
+
+    @wraps(alone)
+    def compile_or_load(signature: Any) -> Any:
+        # numba's own lock first: taken in the other order, two threads could wait for each other.
+        with global_compiler_lock, _one_process(lock):
+            return alone(signature)
+
+    made.compile = compile_or_load
+
+
 def compiled(*, inline: bool = False, parallel: bool = False) -> Callable[[Any], Any]:
     """Compile a function without fast-math, so that the same inputs give the same bits.
 
@@ -91,6 +135,7 @@ def compiled(*, inline: bool = False, parallel: bool = False) -> Callable[[Any],
         index = getattr(getattr(made, "_cache", None), "_cache_file", None)
         if index is not None:
             index._source_stamp = (index._source_stamp, sources_digest())
+        _compile_once(made)
         return made
 
     return decorate

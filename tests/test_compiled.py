@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,51 @@ def test_compiling_is_announced_once_for_each_version_of_the_sources(
     assert compiled.first_use() and not compiled.first_use()
     monkeypatch.setattr(compiled, "sources_digest", lambda: "b" * 64)
     assert compiled.first_use() and not compiled.first_use()
+
+
+KERNEL = """
+from retroracer.compiled import compiled
+
+@compiled()
+def inner(x):
+    total = 0.0
+    for i in range(int(x)):
+        total += x * i
+    return total
+
+@compiled()
+def outer(x):
+    return inner(x) + inner(2.0 * x)
+"""
+DRIVER = """
+import sys
+import kernel
+
+print("ready", flush=True)
+sys.stdin.readline()
+kernel.outer(3.0)
+print(*[sum(f.stats.cache_misses.values()) for f in (kernel.inner, kernel.outer)])
+"""
+
+
+def test_of_programs_that_start_together_one_compiles_and_the_others_load(tmp_path: Path) -> None:
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PACKAGE.parent}"}
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", DRIVER],
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    for program in programs:
+        assert program.stdout is not None and program.stdout.readline() == "ready\n"
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("\n")
+        program.stdin.flush()
+    compiled_by = [program.communicate(timeout=120)[0].split() for program in programs]
+    assert sorted(compiled_by) == [["0", "0"], ["1", "1"]]
