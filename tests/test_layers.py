@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,62 +45,125 @@ HOMES = {
     "gymnasium": {"envs", "carracing"},
 }
 # The game takes from training nothing, from agents only what needs no torch.
-GAME_MAY_USE = {
+GAME_MAY_USE = (
     "retroracer.agents.policy",
     "retroracer.agents.facts",
     "retroracer.agents.model_file",
     "retroracer.agents.tensor_file",
     "retroracer.agents.convolutions",
-}
+)
 DRAWER_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 
-MODULES = sorted(PACKAGE.rglob("*.py"))
+Imports = list[tuple[str, int]]
+Module = tuple[Path, Imports]
 
 
 def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+    return path.with_suffix("").parts[0]
 
 
-def imports(path: Path) -> list[tuple[str, int]]:
+def imports(source: str) -> Imports:
+    """The full dotted name of everything a source imports, with its line."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
-            found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+            dots = "." * node.level
+            found += [(f"{dots}{node.module}.{alias.name}", node.lineno) for alias in node.names]
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_rooms_above_its_own(path: Path) -> None:
-    here = room(path)
-    if here in FREE:
-        return
-    assert here in ORDER, f"{here} is no room of the house: see the README's architecture"
-    for name, line in imports(path):
-        parts = name.split(".")
-        if parts[0] != "retroracer" or len(parts) < 2 or parts[1] == "__version__":
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    """Every module of the package: its path inside the package and what it imports."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(p.relative_to(PACKAGE), imports(p.read_text(encoding="utf-8"))) for p in paths]
+
+
+def upward_imports(modules: list[Module]) -> list[str]:
+    """Imports of a room that stands below the importing one, and of what the game must not need."""
+    found = []
+    for path, names in modules:
+        here = room(path)
+        if here in FREE:
             continue
-        there = parts[1]
-        assert ORDER.index(there) <= ORDER.index(here), f"{path}:{line}: {here} uses {there}"
-        if here == "game" and there == "training":
-            pytest.fail(f"{path}:{line}: the game must not need the training room")
-        if here == "game" and there == "agents":
-            assert any(name.startswith(ok) for ok in GAME_MAY_USE), f"{path}:{line}: {name}"
+        if here not in ORDER:
+            found.append(f"{path}: {here} is not in ORDER: see the README's architecture")
+            continue
+        for name, line in names:
+            parts = name.split(".")
+            if parts[0] != "retroracer" or len(parts) < 2 or parts[1] == "__version__":
+                continue
+            there = parts[1]
+            if there not in ORDER or ORDER.index(there) > ORDER.index(here):
+                found.append(f"{path}:{line}: {here} must not import {name}")
+            elif here == "game" and there == "training":
+                found.append(f"{path}:{line}: the game must not need the training room")
+            elif here == "game" and there == "agents" and not name.startswith(GAME_MAY_USE):
+                found.append(f"{path}:{line}: the game must not need {name}")
+    return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_library_is_used_only_at_its_home(path: Path) -> None:
-    for name, line in imports(path):
-        homes = HOMES.get(name.split(".")[0])
-        assert homes is None or room(path) in homes, f"{path}:{line}: {name} is not at home here"
+def libraries_away_from_home(modules: list[Module]) -> list[str]:
+    found = []
+    for path, names in modules:
+        for name, line in names:
+            homes = HOMES.get(name.split(".")[0])
+            if homes is not None and room(path) not in homes:
+                found.append(f"{path}:{line}: {name} belongs in {', '.join(sorted(homes))}")
+    return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_file_is_small_and_named_for_what_it_owns(path: Path) -> None:
-    assert path.stem not in DRAWER_NAMES
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def relative_imports(modules: list[Module]) -> list[str]:
+    return [
+        f"{path}:{line}: write the full name instead of {name}"
+        for path, names in modules
+        for name, line in names
+        if name.startswith(".")
+    ]
+
+
+def test_a_module_imports_only_from_rooms_above_its_own(modules: list[Module]) -> None:
+    assert upward_imports(modules) == []
+
+
+def test_a_library_is_used_only_at_its_home(modules: list[Module]) -> None:
+    assert libraries_away_from_home(modules) == []
+
+
+def test_imports_are_absolute(modules: list[Module]) -> None:
+    assert relative_imports(modules) == []
+
+
+def test_no_file_has_more_than_400_lines() -> None:
+    lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in PACKAGE.rglob("*.py")}
+    assert [f"{p.relative_to(PACKAGE)}: {n} lines" for p, n in lines.items() if n > 400] == []
+
+
+def test_files_and_folders_are_named_for_what_they_own(modules: list[Module]) -> None:
+    parts = {part for path, _ in modules for part in path.with_suffix("").parts}
+    assert parts & DRAWER_NAMES == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (upward_imports, "track/a.py", "from retroracer.envs import batch"),
+        (upward_imports, "track/a.py", "def f():\n    import retroracer.game.app"),
+        (upward_imports, "game/a.py", "from retroracer.training import evaluate"),
+        (upward_imports, "game/a.py", "from retroracer.agents.drq import DrQ"),
+        (upward_imports, "attic/a.py", ""),
+        (libraries_away_from_home, "envs/a.py", "import pygame.draw"),
+        (libraries_away_from_home, "game/a.py", "from torch import nn"),
+        (relative_imports, "track/a.py", "from . import bank"),
+        (relative_imports, "track/a.py", "from ..envs import batch"),
+    ],
+)
+def test_each_rule_finds_a_module_that_breaks_it(
+    rule: Callable[[list[Module]], list[str]], path: str, source: str
+) -> None:
+    assert len(rule([(Path(path), imports(source))])) == 1
 
 
 @pytest.mark.parametrize(
