@@ -46,10 +46,10 @@ class FastSAC(SAC):
             discounts = self.gamma if data.discounts is None else data.discounts
             batches.append(
                 Batch(
-                    data.observations,  # type: ignore[arg-type]
+                    data.observations,
                     data.actions,
                     data.rewards,
-                    data.next_observations,  # type: ignore[arg-type]
+                    data.next_observations,
                     (1.0 - data.dones) * discounts,
                 )
             )

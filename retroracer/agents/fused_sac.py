@@ -178,7 +178,7 @@ class FusedUpdate:
         adams = [("actor", self.actor_adam), ("critic", self.critic_adam)]
         if self.model.log_ent_coef is not None and self.model.ent_coef_optimizer is not None:
             named.append(("log_ent_coef", self.model.log_ent_coef))
-            adams.append(("ent_coef", self.model.ent_coef_optimizer))  # type: ignore[arg-type]
+            adams.append(("ent_coef", self.model.ent_coef_optimizer))
         for who, adam in adams:
             wake(adam)
             state = adam.state[adam.param_groups[0]["params"][0]]

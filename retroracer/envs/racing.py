@@ -147,7 +147,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         """The track of the current episode."""
         return self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """Draw now: an (H, W, 3) uint8 picture, or into the window (waiting for real time)."""
         if self.render_mode is None:
             return None

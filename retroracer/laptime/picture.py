@@ -62,7 +62,7 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     above.plot(*start.T, color=INK, lw=2.5, solid_capstyle="butt")
     bar = figure.colorbar(drawn, ax=above, shrink=0.7, aspect=26, pad=0.01)
     bar.set_label("km/h", color=INK)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     minutes, seconds = divmod(limit.lap_time, 60.0)
     name = track.title or track.name
     figure.suptitle(

@@ -57,7 +57,7 @@ def _tensorboard(folder: Path) -> tuple[Log, Close]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise _missing("tensorboard", "tensorboard") from None
-    writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    writer: Any = SummaryWriter(str(folder))
 
     def log(step: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
