@@ -6,14 +6,18 @@ import numpy as np
 import pygame
 import pytest
 
+from retroracer.envs.batch import RacingBatch
+from retroracer.envs.task import REWARD_NAMES, Ending
 from retroracer.game.canvas import ui_scale
-from retroracer.game.overlays import Overlays
+from retroracer.game.overlays import SHOWN, Overlays
 from retroracer.game.race_screen import RaceScreen
 from retroracer.game.session import Session
 from retroracer.game.sight_view import seen_road
 from retroracer.game.sound import LOOPS, RATE, Sound, engine_loop, noise_loop, revs
+from retroracer.physics.race import N_SUBSTEPS
 from retroracer.track.track import even_track
 from tests.game.races import GT, frames, game, setup, strike
+from tests.shapes import walled
 
 
 @pytest.fixture(autouse=True)
@@ -57,23 +61,39 @@ def test_far_stretches_bend_the_way_the_road_does(turn: float) -> None:
     assert away.max() < 3.0, "a road of one bend is rebuilt to its far end"
 
 
-def test_pay_is_what_training_would_pay() -> None:
-    from retroracer.envs.batch import RacingBatch
-    from retroracer.envs.task import REWARD_NAMES
+class Reckless:
+    """Flat out, swinging the wheel: on the road at first, then off it and into things."""
 
-    assert RacingBatch is not None
-    race = setup()
-    session = Session(race.track, race.policies, race.cars)
+    name = "reckless"
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(4)
+
+    def act(self, observation: np.ndarray) -> np.ndarray:
+        return np.array([[self.rng.uniform(-0.2, 0.9), 1.0]])
+
+
+def test_pay_is_what_training_would_pay() -> None:
+    """A batch that drives the same actions from the same place is rewarded alike, term by term."""
+    track = walled()
+    session = Session(track, [Reckless()], [GT], human=False)  # type: ignore[list-item]
+    batch = RacingBatch(1, tracks=[track], ending=Ending(off_track=1e9, stall=1e9, time=1e9))
+    batch.reset(0)
+    for name in ("floats", "ints", "params"):
+        getattr(batch.race, name)[:] = getattr(session.race, name)
     overlays = Overlays(session)
     overlays.press("reward")
-    for _ in range(500):
-        session.tick()
-        overlays.note(1)
-    assert len(overlays.pay) == 60
-    gained = 0.2 * float(session.race.progress[1])  # a clean drive is paid for its metres
-    assert overlays.paid[0] == pytest.approx(gained, rel=1e-6)
-    assert overlays.paid[1] == pytest.approx(-5.0)
-    assert len(overlays.paid) == len(REWARD_NAMES)
+    trained = []
+    for _ in range(300):
+        for _ in range(N_SUBSTEPS):
+            session.tick()
+            overlays.note(0)
+        batch.step(session.actions)
+        trained.append(batch.terms[0].copy())
+    terms = dict(zip(REWARD_NAMES, np.transpose(trained), strict=True))
+    assert all(terms[name].any() for name in REWARD_NAMES if name != "crash"), "all terms occur"
+    np.testing.assert_allclose(overlays.pay, trained[-SHOWN:], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(overlays.paid, np.sum(trained, axis=0), rtol=1e-9)
 
 
 def test_overlays_that_are_off_remember_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from retroracer.envs import task
@@ -31,11 +32,8 @@ def test_lessons_are_faster_than_what_a_beginner_sees_and_seldom_end_off_the_roa
     assert memory.action.abs().max() <= 1.0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_lessons():
     one, two = lessons(), lessons()
     for name in ("obs", "action", "reward", "next_obs", "ended"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-
-
-def test_no_share_no_lessons():
-    assert lessons(Lessons(share=0.0)) is None
