@@ -6,12 +6,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 MINUTES ?= 9
 
-.PHONY: help train test bench play check clean
+# Tests run side by side, a file to a worker so that its fixtures are made once; longest files first.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help train test check lint docs bench play clean
 
 help:
 	@echo "make train   install, train a small driver for $(MINUTES) minutes, measure it, draw its lap"
 	@echo "make play    race the shipped driver at Monza"
 	@echo "make test    install, lint, check types, run the tests"
+	@echo "make check   the same with the quick tests alone"
+	@echo "make docs    pages of the docs and of the code, in runs/site"
 	@echo "make bench   measure the simulator beside its peers"
 
 $(BIN)/python:
@@ -35,11 +40,21 @@ train: .venv/train.stamp
 play: .venv/train.stamp
 	$(BIN)/python play.py
 
-test: .venv/train,pixels,dev.stamp
+lint: .venv/train,pixels,dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+test: lint
+	$(BIN)/python -m pytest $(PARALLEL)
+
+check: lint
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
+# NO_MKDOCS_2_WARNING: the theme's advertisement would hide the one line that matters.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "open runs/site/index.html (with search: python3 -m http.server -d runs/site)"
 
 bench: .venv/train,pixels,bench.stamp
 	$(BIN)/python -m retroracer bench

@@ -59,6 +59,7 @@ def test_a_shift_of_nothing_changes_nothing() -> None:
     assert torch.equal(shifted(pictures, 0), pictures)
 
 
+@pytest.mark.slow
 def test_actor_and_critic_see_through_the_same_convolutions_the_target_through_its_own() -> None:
     policy = model().policy
     eyes = [policy.actor.features_extractor, policy.critic.features_extractor]

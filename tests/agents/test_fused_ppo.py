@@ -119,6 +119,7 @@ def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac, monkeypatch
             torch.testing.assert_close(layer.bias, bias[0, 0], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_it_finds_the_action_that_pays(sac) -> None:
     ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
     torch.manual_seed(0)

@@ -46,6 +46,7 @@ def literal(history: list[dict], t: int, car: int, n_steps: int) -> tuple[float,
     return total, step["next_obs"][car], discount
 
 
+@pytest.mark.slow
 @given(
     rows=st.integers(2, 9),
     steps=st.integers(1, 25),

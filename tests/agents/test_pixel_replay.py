@@ -132,6 +132,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @given(**CASES, restart=st.integers(0, 60))
 def test_every_draw_is_a_whole_transition_and_every_whole_transition_is_drawn(
     n, rows, stack, n_steps, steps, seed, restart
@@ -205,6 +206,7 @@ def test_too_small_a_memory_is_refused():
         PixelReplay(10, 2, FRAME, (2,), stack=4)
 
 
+@pytest.mark.slow
 @given(**CASES)
 def test_a_restored_replay_draws_the_same_and_goes_on(
     tmp_path_factory, n, rows, stack, n_steps, steps, seed
@@ -232,6 +234,7 @@ def test_a_restored_replay_draws_the_same_and_goes_on(
     assert {x.numpy().tobytes() for x in a.action} <= set(known)
 
 
+@pytest.mark.slow
 def test_saving_and_restoring_take_no_second_copy(tmp_path):
     def make():
         return PixelReplay(20_000, 4, (1, 84, 84), (2,))
@@ -306,6 +309,7 @@ def test_the_device_gets_the_same_frames(storage):
         assert all(torch.equal(x, y.cpu()) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.slow
 def test_it_gives_back_what_carracing_showed():
     settings = Pipeline(stack=3, action_repeat=2, early_stop=9)
     envs = CarRacingVectorEnv(2, workers=0, pipeline=settings, max_episode_steps=30)

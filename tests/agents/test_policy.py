@@ -62,6 +62,7 @@ def test_a_rows_action_is_bit_identical_for_any_batch_and_place(activation):
     assert policy.act(np.asfortranarray(obs)).tobytes() == alone.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", ["Haswell", "Zen", "SkylakeX", "Sandybridge"])
 def test_rows_are_bit_identical_under_other_cpus_kernels(core, tmp_path):
     """OpenBLAS can be told to use another CPU's kernels; elsewhere the setting does nothing."""
@@ -262,6 +263,7 @@ def test_a_model_of_stable_baselines_alone_is_told_apart(tmp_path):
         load_policy(model_zip(tmp_path / "m.zip", **stock))
 
 
+@pytest.mark.slow
 def test_any_single_damage_is_a_users_error_or_harmless(tmp_path):
     """Every byte matters to somebody: flip one at a time all over a model file."""
     whole = bytearray(model_zip(tmp_path / "m.zip").read_bytes())

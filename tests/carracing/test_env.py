@@ -40,6 +40,7 @@ def policies():
     return [chase, full_gas, locked, away]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drive", policies(), ids=lambda f: f.__name__)
 def test_state_reward_and_ending_are_the_stock_envs_to_the_last_bit(drive):
     stock, fast = Blind(), FastCarRacing(render=False)

@@ -28,6 +28,7 @@ def apart(stock, fast):
     return d.mean(), (d.max(-1) > 10).mean()
 
 
+@pytest.mark.slow
 def test_a_thousand_driving_frames_look_like_the_stock_envs():
     mean, off, seen, worst = [], [], set(), 0.0
     for seed in (4, 11, 12, 13):
@@ -50,6 +51,7 @@ def test_a_thousand_driving_frames_look_like_the_stock_envs():
     assert worst < 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"domain_randomize": True}, {"domain_randomize": False}])
 def test_the_first_second_zooms_as_in_the_stock_env(options):
     for stock, fast, _ in pairs(6, 52, **options):
@@ -113,6 +115,7 @@ def sampled(polygon, fine=16):
     return inside.reshape(HEIGHT, fine, WIDTH, fine).mean((1, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_coverage_is_the_area_of_the_polygon_in_each_pixel(seed):
     rng = np.random.default_rng(seed)

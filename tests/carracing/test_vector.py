@@ -37,6 +37,7 @@ def run(envs, steps, seed=3):
     return out
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_gives_the_same_rows(closing):
     runs = [run(closing(3, workers=w, pipeline=SMALL, max_episode_steps=30), 20) for w in (0, 1, 2)]
     for other in runs[1:]:
@@ -95,6 +96,7 @@ def test_make_vec_makes_it(options):
         envs.close()
 
 
+@pytest.mark.slow
 def test_attributes_are_read_and_set_in_the_workers(closing):
     envs = closing(3, workers=2)
     run(envs, 1)
@@ -106,6 +108,7 @@ def test_attributes_are_read_and_set_in_the_workers(closing):
     assert len(frames) == 3 and frames[1].any()
 
 
+@pytest.mark.slow
 def test_an_env_that_fails_tells_how(closing):
     envs = closing(2, workers=2)
     envs.reset(seed=1)
@@ -115,6 +118,7 @@ def test_an_env_that_fails_tells_how(closing):
     assert obs.any()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_noticed(closing):
     envs = closing(2, workers=2)
     envs.reset(seed=1)
@@ -136,6 +140,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_program_that_was_killed(tmp_path):
     script = tmp_path / "orphans.py"
     script.write_text(ORPHANS)

@@ -18,6 +18,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
 
 
+@pytest.mark.slow
 def test_limit_writes_the_promised_figures(tmp_path, capsys):
     assert main(["limit", "clockwork", "--json", str(tmp_path / "f.json")]) == 0
     page = json.loads((tmp_path / "f.json").read_text())
@@ -36,6 +37,7 @@ def test_limit_writes_the_promised_figures(tmp_path, capsys):
     assert "sector 3" in shown
 
 
+@pytest.mark.slow
 def test_another_car_has_another_limit(tmp_path):
     for car in ("gt", "kart"):
         assert main(["limit", "clockwork", "--car", car, "--json", str(tmp_path / car)]) == 0
@@ -43,6 +45,7 @@ def test_another_car_has_another_limit(tmp_path):
     assert times[0] < times[1]
 
 
+@pytest.mark.slow
 def test_the_plot_shows_the_line_in_colour(tmp_path):
     from PIL import Image
 

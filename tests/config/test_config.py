@@ -166,6 +166,7 @@ runs = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(runs)
 def test_settings_survive_yaml_and_plain_values(tmp_path_factory, run):

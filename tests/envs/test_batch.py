@@ -138,6 +138,7 @@ def test_smoothness_is_paid_by_the_squared_change_of_each_action():
         before = np.where(terminated[:, None], 0.0, np.clip(action, -1, 1))
 
 
+@pytest.mark.slow
 def test_a_rolling_start_is_never_faster_than_the_bends_ahead_allow():
     """On a circle the allowed speed is that of its radius; on an oval it falls towards the bend
     as braking allows, v^2 = v0^2 + 2 a d."""

@@ -257,6 +257,7 @@ print(hashlib.sha256(trace(RacingEnv(variety=TRAINING, time=2.0), 7)).hexdigest(
 """
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything_in_another_process_too():
     import hashlib
 

@@ -52,6 +52,7 @@ def slow_and_clean(track, car="gt", pace=0.3, seconds=EPISODE):
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("car", shipped_cars())
 def test_return_over_a_lap_rises_strictly_as_lap_time_falls(road, car):
     times, returns = [], []

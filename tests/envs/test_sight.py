@@ -120,6 +120,7 @@ def observe(race, last):
     return obs
 
 
+@pytest.mark.slow
 def test_every_number_is_what_the_table_says(tracks):
     race, last, cars = scattered(tracks, 150, 5)
     # Some just before the line, where the way ahead runs into the next lap.

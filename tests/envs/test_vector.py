@@ -62,6 +62,7 @@ def masks_of(info, path=()):
             yield (*path, key), value.tolist()
 
 
+@pytest.mark.slow
 def test_info_is_laid_out_as_gymnasiums_own_same_step_vector_env_lays_it_out():
     """Both drive three cars alike, each ending at its own time, and complete laps."""
     settings = {"variety": Variety(start="grid"), "time": 40.0, "laps": 2}

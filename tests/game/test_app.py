@@ -139,12 +139,14 @@ def mash(app: App, count: int) -> None:
         app.running = True  # it may well have been told to quit
 
 
+@pytest.mark.slow
 def test_a_race_mashed_at_random_never_breaks() -> None:
     app = game(lights=True)
     mash(app, 160)
     assert app.frame == 160
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["menu", "keys", "editor", "replay", "carracing"])
 def test_no_page_breaks_however_it_is_mashed(page: str, tmp_path: Path) -> None:
     app = game(menu=True)
@@ -228,6 +230,7 @@ def play(*more: str, frames: int = 120, home: str = "") -> subprocess.CompletedP
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, env=env)
 
 
+@pytest.mark.slow
 def test_the_command_races_headless_and_saves_a_picture(tmp_path: Path) -> None:
     script, shot = tmp_path / "in.yaml", tmp_path / "shot.png"
     script.write_text("- {at: 0, throttle: 1}\n")
@@ -238,6 +241,7 @@ def test_the_command_races_headless_and_saves_a_picture(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_can_strike_the_menus_keys(tmp_path: Path) -> None:
     script = tmp_path / "in.yaml"
     script.write_text("- {at: 0.1, key: escape}\n- {at: 0.3, key: escape}\n")
@@ -245,6 +249,7 @@ def test_a_script_can_strike_the_menus_keys(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("not a folder")
@@ -253,6 +258,7 @@ def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path
     assert "records are not kept" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -271,6 +277,7 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(more: tuple[str, ...], mess
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["x11", ""])
 def test_without_a_screen_it_says_so(driver: str) -> None:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")

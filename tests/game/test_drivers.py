@@ -32,6 +32,7 @@ def test_the_wheel_takes_time_and_centres_faster_than_it_turns() -> None:
     assert hold(human, Keys(), 10.0, 0.15)[0] == 0.0
 
 
+@pytest.mark.slow
 def test_a_tap_at_250_kmh_moves_the_car_over_instead_of_around() -> None:
     human, row = Human(), load_car("gt").row()
     s = np.zeros(10)

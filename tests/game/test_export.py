@@ -82,6 +82,7 @@ def test_the_viewer_plays_steps_scrubs_and_slows_down(lap) -> None:  # type: ign
     assert screen.at == 0 and screen.same
 
 
+@pytest.mark.slow
 def test_the_command_exports_the_drivers_lap(tmp_path: Path) -> None:
     path = tmp_path / "lap.gif"
     driver = str(save_driver(tmp_path / "driver.zip"))

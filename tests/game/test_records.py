@@ -102,6 +102,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_writing_loses_nothing_older(tmp_path: Path) -> None:
     for attempt in range(3):
         with subprocess.Popen(

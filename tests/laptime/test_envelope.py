@@ -130,6 +130,7 @@ def test_top_speed_is_where_the_envelope_has_no_push_left():
         assert along(car, top_speed(car), FORWARD) == pytest.approx(0.0, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_envelope_grows_with_grip_power_and_downforce():
     car = load_car("gt")
     assert most_lateral(replace(car, mu=1.6), 30.0) > 1.08 * most_lateral(car, 30.0)

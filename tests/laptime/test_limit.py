@@ -134,6 +134,7 @@ def forward_and_backward(car, curvature, step):
     return float((2.0 * step / (speed + np.roll(speed, -1))).sum())
 
 
+@pytest.mark.slow
 def test_an_independent_integration_of_the_speed_agrees(gt):
     track = eased_oval(6.0)
     found = solve(track, gt)
@@ -141,6 +142,7 @@ def test_an_independent_integration_of_the_speed_agrees(gt):
     assert found.centerline_time == pytest.approx(other, rel=0.006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3, 9])
 def test_the_fastest_line_beats_the_straightest_and_that_the_centreline(seed, gt):
     track = track_from_seed(seed)
@@ -152,6 +154,7 @@ def test_the_fastest_line_beats_the_straightest_and_that_the_centreline(seed, gt
     assert straight < found.centerline_time
 
 
+@pytest.mark.slow
 def test_more_grip_power_or_width_is_never_slower(winding, winding_limit, gt):
     base = winding_limit.lap_time
     grippy = solve(winding, replace(gt, mu=1.05 * gt.mu)).lap_time
@@ -170,6 +173,7 @@ def test_more_grip_power_or_width_is_never_slower(winding, winding_limit, gt):
     assert wide < 0.998 * base < narrow
 
 
+@pytest.mark.slow
 def test_the_limit_does_not_depend_on_where_the_track_lies_or_starts_or_in_a_mirror(
     winding, winding_limit, gt
 ):
@@ -231,6 +235,7 @@ def inside_the_road(track, found):
     return float(np.minimum(left - offset, right + offset).min())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_tracks())
 def test_every_shipped_track_has_a_limit_inside_its_road(name, gt):
     track = load_track(name)
@@ -240,6 +245,7 @@ def test_every_shipped_track_has_a_limit_inside_its_road(name, gt):
     assert 5.0 < found.speed.min() < found.speed.max() < top_speed(gt)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gt", "kart", "formula"])
 def test_random_tracks_have_limits_inside_their_roads(name):
     car = load_car(name)
@@ -250,6 +256,7 @@ def test_random_tracks_have_limits_inside_their_roads(name):
         assert found.lap_time < found.centerline_time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "track",
     [figure_of_eight(), oval(radius=6.3, half_width=6.0), circle(radius=6.0, half_width=7.0)],
@@ -273,6 +280,7 @@ def test_a_limit_is_solved_once_and_then_read(tmp_path, monkeypatch, gt):
         assert np.array_equal(getattr(again, name), value)
 
 
+@pytest.mark.slow
 def test_another_car_or_track_has_another_limit_in_the_cache(tmp_path, monkeypatch, gt):
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
     base = limit_of(oval(), gt).lap_time
@@ -281,6 +289,7 @@ def test_another_car_or_track_has_another_limit_in_the_cache(tmp_path, monkeypat
     assert len(list((tmp_path / "cache" / "limits").iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [b"", b"not a page", b"PK\x03\x04 half a page"])
 def test_a_broken_page_in_the_cache_is_replaced(wrong, tmp_path, monkeypatch, gt):
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
@@ -298,6 +307,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeyp
     assert limit_of(oval(), gt).lap_time > 0.0
 
 
+@pytest.mark.slow
 def test_many_limits_are_those_of_one_at_a_time(tmp_path, monkeypatch, gt):
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
     tracks = [oval(radius=r) for r in (40.0, 50.0, 60.0, 70.0)]
@@ -317,6 +327,7 @@ def test_a_track_without_a_limit_is_one_clear_line(monkeypatch, gt):
         solve(oval(), gt)
 
 
+@pytest.mark.slow
 def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, monkeypatch, gt):
     """Needs ``python benchmarks/ship_limits.py`` after a change of generator, solver or car."""
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))  # nothing cached

@@ -34,6 +34,7 @@ def gt_limits(gt_tracks):
     return [solve(t, load_car("gt")).lap_time for t in gt_tracks]
 
 
+@pytest.mark.slow
 def test_it_laps_cleanly_within_a_sixth_of_the_limit_and_never_beats_it(gt_tracks, gt_limits):
     car = load_car("gt")
     times, off, _ = drive(gt_tracks, [line_to_follow(t, car) for t in gt_tracks], car)
@@ -43,6 +44,7 @@ def test_it_laps_cleanly_within_a_sixth_of_the_limit_and_never_beats_it(gt_track
     assert (ratio < 1.16).all()
 
 
+@pytest.mark.slow
 def test_daring_more_is_faster_but_no_dare_beats_the_limit(gt_tracks, gt_limits):
     car = load_car("gt")
     best = np.full(len(gt_tracks), np.inf)
@@ -55,6 +57,7 @@ def test_daring_more_is_faster_but_no_dare_beats_the_limit(gt_tracks, gt_limits)
     assert (best > np.array(gt_limits)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dare"), [("kart", 0.68), ("formula", 0.8)])
 def test_it_drives_the_other_cars_too(name, dare):
     car = load_car(name)

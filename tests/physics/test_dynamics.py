@@ -158,6 +158,7 @@ def test_coasting_never_gains_energy(
     assert energy[-1] <= energy[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     name=st.sampled_from(["gt", "kart", "formula"]),

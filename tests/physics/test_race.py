@@ -64,6 +64,7 @@ def test_a_lap_at_constant_speed_is_timed_exactly_inside_the_step(gt):
     assert race.last_lap_time[0] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_sector_times_sum_to_the_lap(gt):
     for track in random_tracks(4, 3):
         race = Race([track], gt)

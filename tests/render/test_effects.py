@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pygame
+import pytest
 
 from retroracer.render.camera import Camera
 from retroracer.render.effects import MOST_DUST, MOST_MARKS, Effects, Wheels
@@ -40,6 +41,7 @@ def test_a_car_that_rolls_leaves_nothing_and_a_jump_draws_no_line() -> None:
     assert not effects._marks
 
 
+@pytest.mark.slow
 def test_nothing_stands_on_a_road_or_its_run_off() -> None:
     for name in shipped_tracks():
         track = load_track(name)

@@ -58,6 +58,7 @@ def test_a_car_is_drawn_where_it_is_in_its_drivers_colour(monza: Track) -> None:
     assert blue > 0.25
 
 
+@pytest.mark.slow
 def test_a_car_below_a_bridge_is_hidden_and_one_on_it_is_not() -> None:
     suzuka = load_track("suzuka")
     scene = TrackScene(suzuka)

@@ -85,6 +85,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @CALM
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_random_structures_give_a_message(tmp_path, page):
@@ -167,6 +168,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_and_deep_pages_are_refused_within_a_second(tmp_path, name):
     page = tmp_path / "huge.yaml"

@@ -46,6 +46,7 @@ def test_no_corner_is_tighter_than_the_half_width_and_a_margin(many: list[Track]
         assert np.abs(np.diff(k)).max() < 0.06, "curvature jumps"
 
 
+@pytest.mark.slow
 def test_a_seed_means_the_same_track_in_another_process(many: list[Track]) -> None:
     code = (
         "from retroracer.track.generate import random_tracks\n"

@@ -89,6 +89,7 @@ def test_ratios_compare_with_the_limit_where_it_is_known():
     assert summary["worst_ratio"] == pytest.approx(1.2)
 
 
+@pytest.mark.slow
 def test_a_lap_is_drawn_along_the_road(tracks, tmp_path):
     from PIL import Image
 

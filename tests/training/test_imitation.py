@@ -52,6 +52,7 @@ def test_afterwards_it_tries_things_by_the_same_measure_everywhere(pupil: FastSA
     torch.testing.assert_close(log_std.exp(), torch.full((50, 2), LAST_STD))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pupil(pupil: FastSAC) -> None:
     again = taught()
     assert torch.equal(pupil.fused.actor.flat, again.fused.actor.flat)

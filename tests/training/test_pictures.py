@@ -49,6 +49,7 @@ def test_braking_begins_where_the_speed_falls_hard(lap):
     assert 1 <= len(_braking_points(np.array(lap[1].points)[:, 2])) <= 6
 
 
+@pytest.mark.slow
 def test_laps_are_plotted_against_the_limit(lap, tmp_path: Path):
     limit = limit_of(oval(), load_car("gt"))
     for laps in ([lap], [lap, lap]):

@@ -32,6 +32,7 @@ def flat_out(obs):
     return np.tile(np.float32([0.02, 1.0]), (len(obs), 1))
 
 
+@pytest.mark.slow
 def test_an_episode_is_gymnasiums_own_return_of_that_seed() -> None:
     found = drive(flat_out, BLIND, [5], STOCK_ID)[0]
     env = make(BLIND, env_id=STOCK_ID)
@@ -44,6 +45,7 @@ def test_an_episode_is_gymnasiums_own_return_of_that_seed() -> None:
     assert found.seed == 5 and not found.finished and found.speed > 5.0
 
 
+@pytest.mark.slow
 def test_stock_and_fast_give_the_same_return_and_length_and_training_wrappers_do_not_count() -> (
     None
 ):
@@ -79,6 +81,7 @@ def driver(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_command_shares_the_work_and_tells_the_same(driver, tmp_path, capsys) -> None:
     page, short = tmp_path / "page.json", ["--max-frames", "200"]
     command = ["evaluate", str(driver), "--env", "fast", "--episodes", "3", "--seed", "40"]

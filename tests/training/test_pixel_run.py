@@ -51,6 +51,7 @@ class KilledError(Exception):
     """Stands for a kill: nothing after it is run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", list(STARTS))
 def test_a_run_killed_and_gone_on_with_is_the_same_run(
     algo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +104,7 @@ def _same(one: Any, two: Any) -> bool:
     return torch.equal(one, two) if isinstance(one, torch.Tensor) else bool(one == two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", list(STARTS))
 def test_the_same_seed_gives_the_same_driver_and_it_really_learns(
     algo: str, tmp_path: Path
@@ -125,6 +127,7 @@ def test_the_replay_goes_on_with_the_run(tmp_path: Path) -> None:
     learner.close()
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
     settings, folder = tiny("ppo"), PixelRunFolder(tmp_path / "run")
     train_pixels(settings, tmp_path / "m.zip", folder)
@@ -305,6 +308,7 @@ def test_a_gpus_profile_without_one_is_refused() -> None:
     assert machine.profile_of("auto", "auto").name == "cpu"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
 def test_memory_given_back_is_there_for_the_next_batch() -> None:
     code = """
@@ -355,6 +359,7 @@ def _started(command: list[str], state: Path) -> subprocess.Popen[str]:
     raise AssertionError(run.communicate())
 
 
+@pytest.mark.slow
 def test_kill_and_ctrl_c_lose_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
     out, runs = tmp_path / "stopped.zip", tmp_path / "runs"
     state = runs / "stopped" / "state.npz"

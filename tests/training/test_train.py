@@ -80,6 +80,7 @@ def test_the_same_seed_gives_the_same_driver(base: Path, tmp_path: Path) -> None
         assert (a == b).all()
 
 
+@pytest.mark.slow
 def test_fine_tuning_really_learns_at_its_own_rate_and_starts_from_its_parent(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +160,7 @@ class KilledError(Exception):
     """Stands for a kill: nothing after it is run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "practice",
     [Practice(share=0.0), Practice(share=0.6, steps=8, batch=24, refine=True, critics_first=10)],
@@ -280,6 +282,7 @@ def _started(command: list[str], state: Path) -> subprocess.Popen[str]:
     raise AssertionError(run.communicate())
 
 
+@pytest.mark.slow
 def test_kill_and_ctrl_c_lose_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
     out, runs = tmp_path / "stopped.zip", tmp_path / "runs"
     state = runs / "stopped" / "state.npz"
@@ -300,6 +303,7 @@ def test_kill_and_ctrl_c_lose_nothing_and_the_same_command_goes_on(tmp_path: Pat
     assert "a new run" in said and (runs / "stopped.1" / "state.npz").exists()
 
 
+@pytest.mark.slow
 def test_the_three_commands_work_one_after_another(base: Path, tmp_path: Path) -> None:
     def run(*command: str) -> str:
         done = subprocess.run(

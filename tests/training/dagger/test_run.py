@@ -82,6 +82,7 @@ def taught(folder: Path, settings: DaggerRun = TINY, resume: bool = False) -> Ru
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", [2, 6, 13])
 def test_a_run_killed_anywhere_goes_on_and_ends_in_the_same_weights(
     fatal, here, whole, tmp_path, monkeypatch
@@ -147,6 +148,7 @@ def test_a_pupil_goes_on_from_a_parent_of_its_own_kind_alone(here, tmp_path) -> 
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_the_curve_of_a_run_is_drawn(here, tmp_path) -> None:
     taught(tmp_path / "runs" / "t", dataclasses.replace(TINY, rounds=2, expert=0.0)).save(
         tmp_path / "t.zip"
@@ -163,6 +165,7 @@ def _command(folder: Path, *more: str) -> list[str]:
     return command + [x for s in OPTIONS for x in ("--set", s)] + list(more)
 
 
+@pytest.mark.slow
 def test_every_mistake_is_one_line(here, tmp_path, capsys) -> None:
     assert config.load(DaggerRun, None, OPTIONS, start=DaggerRun()) == TINY
     assert main(_command(tmp_path)) == 0
@@ -210,6 +213,7 @@ def test_what_cannot_fit_is_refused_with_what_would() -> None:
         demand_room(DaggerRun(), free=10**9)
 
 
+@pytest.mark.slow
 def test_kill_and_ctrl_c_keep_the_rounds_and_the_same_command_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "retroracer", *_command(tmp_path, "--set", "rounds=900")]
     kept = tmp_path / "runs" / "t" / "checkpoints"
