@@ -93,7 +93,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         """All but the view, which a copy makes anew when it is drawn."""
         return self.__dict__ | {"_view": None}
 
-    def reset(  # type: ignore[override]
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
@@ -221,7 +221,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             values = spread
         info[key], info[f"_{key}"] = values, mask
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """One (H, W, 3) uint8 picture a car."""
         if self.render_mode is None:
             return None

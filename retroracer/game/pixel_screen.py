@@ -169,7 +169,7 @@ class PixelScreen:
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the task's picture as large as fits, its score beside it."""
         if self._picture is None:
-            pixels: Any = self.env.render()  # type: ignore[no-untyped-call]
+            pixels: Any = self.env.render()
             self._picture = _surface(np.asarray(pixels))
         w, h = surface.get_size()
         pw, ph = self._picture.get_size()
