@@ -113,7 +113,7 @@ class Archive:
 
     def _open(self) -> zipfile.ZipFile:
         try:
-            return zipfile.ZipFile(_Source(self._file))  # type: ignore[arg-type]
+            return zipfile.ZipFile(_Source(self._file))
         except zipfile.BadZipFile as error:
             kind = NotAZipError if "not a zip" in str(error) else ValueError
             raise kind(_brief(error)) from None
