@@ -12,7 +12,8 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import Pipeline, make
@@ -70,6 +71,63 @@ def test_a_row_is_the_single_env_with_that_seed_through_its_resets(closing):
                 o, _ = single.reset()
             assert np.array_equal(obs[i], o)
     assert ends == 4
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("mode", list(AutoresetMode), ids=lambda m: m.value)
+def test_every_autoreset_mode_is_that_of_gymnasiums_own_vector_env(closing, mode, workers):
+    envs = closing(3, workers=workers, pipeline=SMALL, max_episode_steps=24, autoreset_mode=mode)
+    theirs = SyncVectorEnv(
+        [lambda: make(SMALL, training=True, max_episode_steps=24)] * 3, autoreset_mode=mode
+    )
+    assert envs.metadata["autoreset_mode"] is mode
+    out, other = envs.reset(seed=8), theirs.reset(seed=8)
+    assert np.array_equal(out[0], other[0])
+    envs.action_space.seed(0)
+    ends = 0
+    for k in range(30):
+        if k in (5, 14):  # rows apart from one another from here on
+            mask = np.arange(3) == k // 5
+            out = envs.reset(seed=[None, 4, 5], options={"reset_mask": mask, "unknown": 1})
+            other = theirs.reset(seed=[None, 4, 5], options={"reset_mask": mask, "unknown": 1})
+            assert np.array_equal(out[0], other[0])
+        actions = envs.action_space.sample()
+        out, other = envs.step(actions), theirs.step(actions)
+        assert all(np.array_equal(a, b) for a, b in zip(out[:4], other[:4], strict=True))
+        assert out[4].keys() == other[4].keys()
+        over = out[2] | out[3]
+        ends += over.sum()
+        if "final_obs" in out[4]:
+            for row in np.flatnonzero(over):
+                assert np.array_equal(out[4]["final_obs"][row], other[4]["final_obs"][row])
+        if mode is AutoresetMode.DISABLED and over.any():
+            with pytest.raises(ResetNeeded, match="are over"):
+                envs.step(actions)
+            obs, _ = envs.reset(options={"reset_mask": over})
+            assert np.array_equal(obs, theirs.reset(options={"reset_mask": over})[0])
+    assert ends >= 5
+
+
+def test_masks_and_actions_that_are_none_are_refused_and_harm_nothing(closing):
+    envs = closing(2, workers=2)
+    with pytest.raises(ResetNeeded, match="all rows"):
+        envs.reset(options={"reset_mask": np.array([True, False])})
+    envs.reset(seed=0)
+    for mask in ([True, False], np.zeros(2, bool), np.ones(3, bool), np.ones(2)):
+        with pytest.raises((TypeError, ValueError), match="reset_mask"):
+            envs.reset(options={"reset_mask": mask})
+    for seed in ([1], [1, -1], [0.5, 1], "ab"):
+        with pytest.raises((gymnasium.error.Error, ValueError)):
+            envs.reset(seed=seed)
+    for actions in (np.zeros(3), 0.0, np.zeros((3, 3))):
+        with pytest.raises(ValueError, match=r"actions must be \(2, 3\)"):
+            envs.step(actions)
+    assert envs.step(np.zeros((2, 3), np.float32))[0].any()
+    envs.close()
+    envs.close()
+    for use in (envs.reset, lambda: envs.step(np.zeros((2, 3), np.float32))):
+        with pytest.raises(ClosedEnvironmentError):
+            use()
 
 
 def test_observations_are_the_callers_own_unless_asked_otherwise(closing):
