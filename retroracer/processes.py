@@ -79,9 +79,10 @@ def stops_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # its start lets the signals through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
+        resource_tracker.ensure_running()  # inherits it too, but lets some through again here
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -64,20 +64,34 @@ def _guarded(argv: list[str]) -> int:
         return _run(argv)
     except UserError as error:
         return _mistake(str(error))
-    except KeyboardInterrupt:
-        streams.tell("retroracer: stopped")
-        return INTERRUPTED
-    except streams.Ended as ended:
-        streams.tell("retroracer: stopped")
-        return 128 + ended.number
+    except (KeyboardInterrupt, streams.Ended) as stop:
+        return _stopped(stop)
     except MemoryError:
         return _mistake("out of memory; ask for less, or close other programs")
     except OSError as error:
         return _of_the_system(error)
-    except SystemExit as stop:  # argparse: 0 after --help, 2 after a usage error
-        if isinstance(stop.code, str):
-            streams.tell(stop.code)
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except SystemExit as end:  # argparse: 0 after --help
+        if isinstance(end.code, str):
+            streams.tell(end.code)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        hidden = _stop_behind(error)
+        if hidden is None:
+            raise
+        return _stopped(hidden)
+
+
+def _stopped(stop: BaseException) -> int:
+    streams.tell("retroracer: stopped")
+    return 128 + stop.number if isinstance(stop, streams.Ended) else INTERRUPTED
+
+
+def _stop_behind(error: BaseException) -> BaseException | None:
+    """The stop that a library made another error of, as compiled code does."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt | streams.Ended):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _of_the_system(error: OSError) -> int:

@@ -73,6 +73,10 @@ def number(low: float, high: float, what: str = "") -> Callable[[str], float]:
 
 seed = whole(0, MOST_SEED)
 """The type of seeds."""
+minutes = number(0.001, 1e6)
+"""The type of how long to train, up to two years."""
+steps = whole(1, 10**15)
+"""The type of how many steps to train."""
 
 
 def size_in_pixels(text: str) -> tuple[int, int]:

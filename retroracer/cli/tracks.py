@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from retroracer.atomic import make_folder, write_text
+from retroracer.atomic import demand_writable, make_folder, write_text
 from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, size_in_pixels, whole
 from retroracer.errors import UserError
 from retroracer.tables import print_table
@@ -257,6 +257,7 @@ def _new(args: argparse.Namespace) -> int:
     path = Path(args.name)
     if path.suffix.lower() not in (".yaml", ".yml"):
         path = path.with_name(f"{path.name}.yaml") if path.name else Path("track.yaml")
+    demand_writable(path)
     if path.exists():
         raise UserError(f"{path} is there already; choose another name or delete it")
     title = path.stem.replace("_", " ").strip().title() or "Track"

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retroracer.cli.arguments import minutes, seed, steps
 from retroracer.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _shared(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("--minutes", type=float, metavar="M", help="how long to train")
-    parser.add_argument("--steps", type=int, metavar="N", help="how many steps instead")
-    parser.add_argument("--seed", type=int, metavar="S", help="of everything random (default 0)")
+    parser.add_argument("--minutes", type=minutes, metavar="M", help="how long to train")
+    parser.add_argument("--steps", type=steps, metavar="N", help="how many steps instead")
+    parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
     parser.add_argument("--car", metavar="CAR", help="gt, kart, formula, or a path")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"the model (default {out})")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retroracer.cli.arguments import minutes, seed, steps
 from retroracer.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="sac-drq",
         help="what learns (default sac-drq); dagger: taught by an expert that knows the road",
     )
-    parser.add_argument("--minutes", type=float, metavar="M", help="how long (default 180)")
-    parser.add_argument("--steps", type=int, metavar="N", help="how many actions instead")
-    parser.add_argument("--seed", type=int, metavar="S", help="of everything random (default 0)")
+    parser.add_argument("--minutes", type=minutes, metavar="M", help="how long (default 180)")
+    parser.add_argument("--steps", type=steps, metavar="N", help="how many actions instead")
+    parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
     parser.add_argument("--parent", metavar="MODEL", help="driver to continue from")
     parser.add_argument(
