@@ -15,6 +15,7 @@ from typing import Any
 from retroracer.atomic import demand_writable, make_folder, write_text
 from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, size_in_pixels, whole
 from retroracer.errors import UserError
+from retroracer.reading import shown_path
 from retroracer.tables import print_table
 from retroracer.track.files import TrackFile, open_track, shipped_tracks
 
@@ -54,10 +55,21 @@ def add_parser(subparsers: Any) -> None:
         commands,
         "import",
         _import,
-        "make a track of a CSV centreline (x_m,y_m,w_tr_right_m,w_tr_left_m)",
+        "make a track of a circuit's points: CSV, GeoJSON or GPX",
         "tracks import survey.csv --out my_track.yaml",
+        more="""\
+  retroracer tracks import lap.gpx --out lap.yaml --width 11
+  retroracer tracks import circuits.geojson --line Suzuka --out suzuka2.yaml --width 12
+  retroracer tracks import model.csv --out model.yaml --scale 10
+
+CSV: tabs, semicolons, commas or blanks; names above the columns decide (x/y, east/north,
+longitude/latitude, widths left/right, left_x/left_y/right_x/right_y and their like, with m, km
+or ft); without names the columns are x_m,y_m,w_tr_right_m,w_tr_left_m. What was understood is
+printed. GeoJSON and GPX hold longitude and latitude, which are projected onto the plane that
+touches the Earth in the circuit's middle (off by 0.1 mm at 3 km). Of a recorded line the first
+whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
     )
-    one.add_argument("csv", type=Path, metavar="FILE.csv")
+    one.add_argument("file", type=Path, metavar="FILE")
     one.add_argument(
         "--out", type=file_to_write(".yaml", ".yml"), required=True, metavar="FILE.yaml"
     )
@@ -67,6 +79,15 @@ def add_parser(subparsers: Any) -> None:
         type=number(3, 60, "of metres"),
         metavar="METRES",
         help="of the road, if the file has no widths",
+    )
+    one.add_argument(
+        "--scale",
+        type=number(1e-4, 1e5, "to multiply by"),
+        metavar="FACTOR",
+        help="multiply positions and widths: 10 for a circuit at 1:10, 1 if it is meant as it is",
+    )
+    one.add_argument(
+        "--line", metavar="NAME", help="which line of a GeoJSON or GPX file, by name or number"
     )
     _json(one)
     one = _command(
@@ -98,12 +119,13 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument("name", metavar="NAME", help="my_track writes my_track.yaml here")
 
 
-def _command(commands: Any, name: str, run: Any, text: str, example: str) -> Any:
+def _command(commands: Any, name: str, run: Any, text: str, example: str, *, more: str = "") -> Any:
     parser = commands.add_parser(
         name,
         help=text,
-        description=f"{text.capitalize()}.",
-        epilog=f"example: retroracer {example}",
+        description=f"{text[:1].upper()}{text[1:]}.",
+        epilog=f"example: retroracer {example}" + (f"\n{more}" if more else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     return parser
@@ -195,10 +217,11 @@ def _import(args: argparse.Namespace) -> int:
     from retroracer.track.importing import survey
     from retroracer.track.page_writing import write_points_page
 
-    found = survey(args.csv, args.out.stem, args.width)
+    file = shown_path(args.file.name)
+    found = survey(args.file, args.out.stem, args.width, scale=args.scale, line=args.line)
     title = args.name or args.out.stem.replace("_", " ").strip().title() or "Imported"
     points = args.out.with_name(f"{args.out.stem}_points.csv")
-    if points.exists() and args.csv.exists() and points.samefile(args.csv):
+    if points.exists() and args.file.exists() and points.samefile(args.file):
         raise UserError(f"{points} would be overwritten by its own import; choose another --out")
     write_points_page(
         args.out,
@@ -206,13 +229,17 @@ def _import(args: argparse.Namespace) -> int:
         found.xy,
         found.right,
         found.left,
-        source=f"imported from {args.csv.name}",
+        source=f"imported from {file}",
         bridge=found.track.crossing,
+        decimals=9,
     )
     opened = open_track(args.out)
-    _write_json(args, _facts(args.out.stem, opened) | {"notes": list(found.notes)})
+    understood = {"understood": list(found.told), "notes": list(found.notes)}
+    _write_json(args, _facts(args.out.stem, opened) | understood)
+    for line in found.told:
+        print(f"{file}: {line}")
     for note in found.notes:
-        print(f"{args.csv.name}: note: {note}", file=sys.stderr)
+        print(f"{file}: note: {note}", file=sys.stderr)
     for warning in opened.warnings:
         print(warning, file=sys.stderr)
     print(f"wrote {args.out} and {points.name}: {opened.track.length:.0f} m")
@@ -227,10 +254,10 @@ def _export(args: argparse.Namespace) -> int:
     as_drawn = opened.page.start.at == 0.0 and opened.page.race.direction == "forward"
     if knots is not None and as_drawn:
         # Points go out as they came in; resampling would only move them.
-        xy, right, left = knots.xy, knots.right, knots.left
+        xy, right, left, decimals = knots.xy, knots.right, knots.left, 9
     else:
-        xy, right, left = track.xy, track.half_width_right, track.half_width_left
-    write_points(args.csv, xy, right, left)
+        xy, right, left, decimals = track.xy, track.half_width_right, track.half_width_left, 3
+    write_points(args.csv, xy, right, left, decimals)
     _write_json(args, _facts(args.track, opened) | {"points": len(xy)})
     print(f"wrote {args.csv}: {len(xy)} points, {track.length:.0f} m")
     return 0

@@ -1,131 +1,135 @@
-"""Making a track of somebody's survey: points mended where no road would fit.
+"""Making a track of somebody's survey: from a file of points to a road that is valid.
 
-Owns: what ``tracks import`` changes and tells. Points stay where they are (at most
-``MOST_MOVED`` when noise must be taken out); widths are cut where the road would fold or
-touch itself. Does not own: CSV columns (``csv_io``), pages (``page_writing``).
+Owns: the order of the steps of ``tracks import``, and whether points follow each other round a
+closed lap. Does not own: formats, scale and overlapping ends (``survey``), what is mended of the
+road (``mending``), pages (``page_writing``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from retroracer.errors import UserError
-from retroracer.track.csv_io import CsvPoints, read_points
-from retroracer.track.geometry import Array
-from retroracer.track.points import Knots, lay_points
-from retroracer.track.problems import Report
-from retroracer.track.track import SPACING, Track, even_track
-from retroracer.track.validity import CLEARANCE, MIN_CROSSING_DEG, Flaw, find_flaws
-
-MOST_MOVED = 0.15
-"""Smoothing moves no point further than this [m]."""
-MIN_HALF_WIDTH = 1.5
-STEEPEST_WIDTH = 0.5
-"""Widths change at most this much a metre; steeper jumps are narrowed into a ramp."""
-SMALLEST_JUMP = 0.75
-"""Widths may differ by this much from point to point [m], however close the points."""
-SHORTEST_WAVE = 25.0
-"""Waves of the line shorter than this [m] are taken for noise where they fold the road."""
-_ROUNDS = 40
+from retroracer.track.mending import Road, Survey, calmed, mended
+from retroracer.track.survey.lap import first_lap
+from retroracer.track.survey.reading import read_survey
+from retroracer.track.survey.sizes import check_size
+from retroracer.track.survey.surveyed import MIN_POINTS, Surveyed
 
 
-@dataclass(frozen=True)
-class Survey:
-    """A centreline fit to be a track.
-
-    Attributes:
-        xy: (m, 2) [m]; ``left`` and ``right`` (m,) half-widths [m].
-        left: half-widths left of travel.
-        right: half-widths right of travel.
-        track: what they build.
-        notes: what was changed, in sentences.
-    """
-
-    xy: Array
-    left: Array
-    right: Array
-    track: Track
-    notes: tuple[str, ...]
-
-
-def survey(path: Path, name: str, width: float | None = None) -> Survey:
-    """Read a CSV centreline and mend it into a valid track.
+def survey(
+    path: Path,
+    name: str,
+    width: float | None = None,
+    *,
+    scale: float | None = None,
+    line: str | None = None,
+) -> Survey:
+    """Read a circuit's points from CSV, GeoJSON or GPX and mend them into a valid track.
 
     Args:
-        path: of the CSV file.
+        path: of the file.
         name: identifier of the track.
         width: full width [m] where the file has none.
+        scale: factor of all positions and widths; None asks where it seems to need one.
+        line: name or number of the line, where a GeoJSON or GPX file holds several.
 
     Raises:
         UserError: if the points are no circuit.
     """
-    points = read_points(path)
-    notes: list[str] = []
-    if points.left is None or points.right is None:
-        if width is None:
-            raise UserError(f"{path.name} has no widths; give one for all with --width METRES")
-        half = np.full(len(points.xy), width / 2.0)
-        points = CsvPoints(points.xy, half, half, points.lines)
-    extent = float(np.ptp(points.xy, axis=0).max())
-    if extent < 20.0:
+    points = read_survey(path, line)
+    if scale is not None:
+        points = _scaled(points, scale)
+    points = points.checked()
+    check_size(points, scale)
+    points, notes = _with_widths(points, width), list[str]()
+    points = first_lap(_without_repeats(points, notes), notes)
+    points = _open_end(points)
+    _check_order(points)
+    left, right = points.left, points.right
+    assert left is not None and right is not None
+    left = calmed(left, points.xy, "left", points.places, notes)
+    right = calmed(right, points.xy, "right", points.places, notes)
+    return mended(Road(points.xy, left, right, points.places, name), points.told, notes)
+
+
+def _scaled(points: Surveyed, scale: float) -> Surveyed:
+    if points.on_earth and scale != 1.0:
         raise UserError(
-            f"{path.name}: all points lie within {extent:.2g} m; columns must be metres"
-            " (x_m,y_m), not degrees or kilometres"
+            f"{points.places.file}: longitude and latitude have their own size;"
+            f" leave --scale {scale:g} out"
         )
-    points = _without_repeats(points, notes)
-    _check_order(points, path.name)
-    assert points.left is not None and points.right is not None
-    xy = points.xy
-    left = _calmed(points.left, xy, "left", points.lines, notes)
-    right = _calmed(points.right, xy, "right", points.lines, notes)
-    return _mended(_Road(xy, left, right, points.lines, path.name, name), notes)
+    told = (*points.told, f"positions and widths times {scale:g}") if scale != 1.0 else points.told
+    return replace(points.scaled(scale), told=told)
 
 
-def _without_repeats(points: CsvPoints, notes: list[str]) -> CsvPoints:
-    """Drop a last point that closes the loop, and points that stand on their neighbour."""
-    assert points.left is not None and points.right is not None
+def _with_widths(points: Surveyed, width: float | None) -> Surveyed:
+    """Points with widths: the file's own, else the one given."""
+    file = points.places.file
+    if points.left is not None and points.right is not None:
+        if width is not None:
+            told = f"the file has widths; --width {width:g} was not needed"
+            return replace(points, told=(*points.told, told))
+        return points
+    if width is None:
+        strange = ", ".join(f"'{name}'" for name in points.unknown[:8])
+        why = f" that are understood (not understood: {strange})" if strange else ""
+        raise UserError(f"{file} has no widths{why}; give one for all with --width METRES")
+    half = np.full(len(points.xy), width / 2.0)
+    return replace(points, left=half, right=half)
+
+
+def _without_repeats(points: Surveyed, notes: list[str]) -> Surveyed:
+    """Drop points that stand on the one before."""
     xy = points.xy
     step = np.hypot(*(xy - np.roll(xy, 1, axis=0)).T)
-    keep = np.ones(len(xy), bool)
-    typical = float(np.median(step))
-    if step[0] < 0.25 * typical:
-        keep[-1] = False
-    twins = step < max(0.05, 0.02 * typical)
+    twins = step < max(0.05, 0.02 * float(np.median(step)))
     twins[0] = False
-    keep &= ~twins
     if twins[:-1].any():
-        line = points.lines[int(np.flatnonzero(twins)[0])]
+        first = int(np.flatnonzero(twins)[0])
         notes.append(
-            f"{int(twins.sum())} points that repeat the one before were dropped (line {line})"
+            f"{int(twins.sum())} points that repeat the one before were dropped"
+            f" ({points.places.name(first)})"
         )
-    if keep.sum() < 8:
-        raise UserError(f"only {int(keep.sum())} different points; a circuit needs at least 8")
-    return CsvPoints(
-        xy[keep],
-        points.right[keep],
-        points.left[keep],
-        tuple(line for line, k in zip(points.lines, keep.tolist(), strict=True) if k),
-    )
+    return _enough(points, ~twins)
 
 
-def _check_order(points: CsvPoints, name: str) -> None:
+def _open_end(points: Surveyed) -> Surveyed:
+    """Drop a last point that closes the loop."""
+    xy = points.xy
+    step = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
+    keep = np.ones(len(xy), bool)
+    keep[-1] = step[-1] >= 0.25 * float(np.median(step))
+    return _enough(points, keep)
+
+
+def _enough(points: Surveyed, keep: npt.NDArray[np.bool_]) -> Surveyed:
+    if keep.sum() < MIN_POINTS:
+        raise UserError(
+            f"{points.places.file}: only {int(keep.sum())} different points;"
+            f" a circuit needs at least {MIN_POINTS}"
+        )
+    return points.only(np.flatnonzero(keep))
+
+
+def _check_order(points: Surveyed) -> None:
     """Points must follow each other round a closed lap."""
-    xy, lines = points.xy, points.lines
+    xy, places = points.xy, points.places
     step = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
     typical = float(np.median(step))
     gap = int(step.argmax())
     if step[gap] > max(60.0, 12.0 * typical):
         if gap == len(xy) - 1:
             raise UserError(
-                f"{name}:{lines[-1]}: the last point is {step[gap]:.0f} m from the first;"
+                f"{places.at(-1)}: the last point is {step[gap]:.0f} m from the first;"
                 " a circuit must come back to its start"
             )
         raise UserError(
-            f"{name}:{lines[gap + 1]}: this point is {step[gap]:.0f} m from the one before"
+            f"{places.at(gap + 1)}: this point is {step[gap]:.0f} m from the one before"
             f" (others {typical:.1f} m); points must stand in driving order, without gaps"
         )
     chord = np.roll(xy, -1, axis=0) - xy
@@ -134,194 +138,7 @@ def _check_order(points: CsvPoints, name: str) -> None:
     back = np.flatnonzero(turn > np.radians(120.0))
     if len(back):
         raise UserError(
-            f"{name}:{lines[back[0]]}: the line turns back on itself here"
+            f"{places.at(int(back[0]))}: the line turns back on itself here"
             f" ({np.degrees(turn[back[0]]):.0f} deg, {len(back)} such points);"
             " points must stand in driving order"
         )
-
-
-def _calmed(half: Array, xy: Array, side: str, lines: tuple[int, ...], notes: list[str]) -> Array:
-    """Half-widths of at least 1.5 m without jumps, only ever narrowed for that."""
-    out = np.maximum(half, MIN_HALF_WIDTH)
-    if (half < MIN_HALF_WIDTH).any():
-        line = lines[int(np.flatnonzero(half < MIN_HALF_WIDTH)[0])]
-        notes.append(f"widths to the {side} below {MIN_HALF_WIDTH:g} m were raised (line {line})")
-    ramped = _ramped(out, xy)
-    cut = out - ramped
-    if cut.max() > 0.01:
-        worst = int(cut.argmax())
-        notes.append(
-            f"widths to the {side} jump: narrowed by up to {cut[worst]:.1f} m at"
-            f" {int((cut > 0.01).sum())} points (line {lines[worst]})"
-        )
-    return ramped
-
-
-def _ramped(half: Array, xy: Array) -> Array:
-    """The widest half-widths below ``half`` that change no faster than ``STEEPEST_WIDTH``."""
-    rise = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
-    out, n = half.tolist(), len(half)
-    ahead = np.maximum(SMALLEST_JUMP, STEEPEST_WIDTH * rise).tolist()
-    for _ in range(2):  # twice round, so that a ramp may pass the line
-        for i in range(n):
-            out[i] = min(out[i], out[i - 1] + ahead[i - 1])
-        for i in range(n - 1, -1, -1):
-            out[i] = min(out[i], out[(i + 1) % n] + ahead[i])
-    return np.array(out)
-
-
-@dataclass
-class _Road:
-    """A survey while it is being mended."""
-
-    xy: Array
-    left: Array
-    right: Array
-    lines: tuple[int, ...]
-    file: str
-    name: str
-    crossing: bool = False
-    stations: Array | None = None
-
-    def track(self) -> Track:
-        """Build it as it stands."""
-        report = Report(self.file)
-        n = len(self.xy)
-        knots = Knots(self.xy, self.left, self.right, [""] * n, [()] * n)
-        line = lay_points(knots, report)
-        if line is None:
-            report.raise_errors()
-        assert line is not None
-        self.stations = np.array([span.start for span in line.spans])
-        count = max(8, round(line.length / SPACING))
-        s = np.linspace(0.0, line.length, count, endpoint=False)
-        xy, heading = line.pose(s)
-        left, right = line.half_widths(s)
-        return even_track(
-            self.name, xy, left, right, heading=heading, length=line.length, crossing=self.crossing
-        )
-
-    def line_at(self, s: float) -> int:
-        """Line of the CSV file at a station."""
-        assert self.stations is not None
-        return self.lines[max(0, int(np.searchsorted(self.stations, s, side="right")) - 1)]
-
-    def narrow(
-        self, side: int, s: float, reach: float, limit: npt.ArrayLike, length: float
-    ) -> None:
-        """Cut the half-width of a side to ``limit`` within ``reach`` of a station, with ramps."""
-        assert self.stations is not None
-        away = np.abs(self.stations - s)
-        here = np.minimum(away, length - away) <= reach
-        # The two points that embrace the station count, however far apart points are.
-        at = int(np.searchsorted(self.stations, s, side="right")) - 1
-        here[[at, (at + 1) % len(here)]] = True
-        half = self.left if side > 0 else self.right
-        half = np.where(here, np.maximum(np.minimum(half, limit), MIN_HALF_WIDTH), half)
-        half = _ramped(half, self.xy)
-        if side > 0:
-            self.left = half
-        else:
-            self.right = half
-
-
-def _mended(road: _Road, notes: list[str]) -> Survey:
-    """Allow bridges, take noise out, and narrow the road until it is valid."""
-    track = road.track()
-    flaws = find_flaws(track)
-    crossings = [f for f in flaws if f.code == "T20"]
-    if crossings and all(f.distance >= MIN_CROSSING_DEG for f in crossings):
-        road.crossing = True
-        notes.append(
-            f"the track crosses itself (lines {road.line_at(crossings[0].s)} and"
-            f" {road.line_at(crossings[0].other)}); taken as a bridge"
-        )
-        track = road.track()
-        flaws = find_flaws(track)
-    if any(f.code == "T22" for f in flaws):
-        track = _smoothed(road, track, notes)
-        flaws = find_flaws(track)
-    before = road.left.copy(), road.right.copy()
-    for _ in range(_ROUNDS):
-        if not flaws:
-            break
-        for flaw in flaws:
-            _mend(flaw, road, track)
-        track = road.track()
-        flaws = find_flaws(track)
-    if flaws:
-        raise UserError(_hopeless(flaws[0], road))
-    for side, old, new in (("left", before[0], road.left), ("right", before[1], road.right)):
-        cut = old - new
-        if cut.max() > 0.01:
-            worst = int(cut.argmax())
-            notes.append(
-                f"the road was narrowed on the {side} by up to {cut[worst]:.1f} m at"
-                f" {int((cut > 0.01).sum())} points (line {road.lines[worst]}), where its edge"
-                " would fold or touch another stretch"
-            )
-    return Survey(road.xy, road.left, road.right, track, tuple(notes))
-
-
-def _mend(flaw: Flaw, road: _Road, track: Track) -> None:
-    """One step towards a road without this flaw."""
-    i = round(flaw.s / track.spacing) % track.n
-    if flaw.code == "T22":
-        half = (track.half_width_left if flaw.side > 0 else track.half_width_right)[i]
-        limit = min(0.8 * flaw.distance, 0.93 * float(half))
-        road.narrow(flaw.side, flaw.s, 4.0, limit, track.length)
-    elif flaw.code == "T21":
-        need = 0.5 * (CLEARANCE - flaw.distance) + 0.1
-        for s, side in ((flaw.s, flaw.side), (flaw.other, flaw.other_side)):
-            k = round(s / track.spacing) % track.n
-            half = (track.half_width_left if side > 0 else track.half_width_right)[k]
-            road.narrow(side, s, 12.0, float(half) - need, track.length)
-
-
-def _hopeless(flaw: Flaw, road: _Road) -> str:
-    here, there = road.line_at(flaw.s), road.line_at(flaw.other)
-    if flaw.code == "T20":
-        return (
-            f"{road.file}:{here}: the track crosses itself here and at line {there}, at only"
-            f" {flaw.distance:.0f} deg, too flat for a bridge; are the points in driving order?"
-        )
-    if flaw.code == "T22":
-        return (
-            f"{road.file}:{here}: the bend here has a radius of {flaw.distance:.1f} m; no road"
-            f" of {2.0 * MIN_HALF_WIDTH:g} m fits round it; smooth the points"
-        )
-    return (
-        f"{road.file}:{here}: the road lies too near to itself at line {there}, even when"
-        f" narrowed to {2.0 * MIN_HALF_WIDTH:g} m; {CLEARANCE:g} m must be between its edges"
-    )
-
-
-def _smoothed(road: _Road, track: Track, notes: list[str]) -> Track:
-    """Take out noise that would fold the edges, as far as ``MOST_MOVED`` allows.
-
-    Alternates between removing short waves and pulling every point back to within
-    ``MOST_MOVED`` of where it was surveyed, so that honest tight corners keep their shape. Kept
-    only where it at least halves the roughness of the curvature.
-    """
-    m = len(road.xy)
-    surveyed = road.xy[:, 0] + 1j * road.xy[:, 1]
-    waves = np.abs(np.fft.fftfreq(m, track.length / m))
-    passed = 1.0 / (1.0 + (waves * SHORTEST_WAVE) ** 6)
-    z = surveyed
-    for _ in range(100):
-        move = np.fft.ifft(np.fft.fft(z) * passed) - surveyed
-        away = np.maximum(np.abs(move), 1e-12)
-        z = surveyed + move * np.minimum(1.0, MOST_MOVED / away)
-    kept, road.xy = road.xy, np.stack([z.real, z.imag], axis=1)
-    smooth = road.track()
-    if _roughness(smooth) > 0.5 * _roughness(track):
-        road.xy = kept
-        return road.track()
-    moved = float(np.abs(z - surveyed).max())
-    notes.append(f"noise was smoothed out; no point moved by more than {moved:.2f} m")
-    return smooth
-
-
-def _roughness(track: Track) -> float:
-    """Root mean square of the change of curvature from sample to sample."""
-    return float(np.sqrt(np.mean(np.diff(track.curvature) ** 2)))

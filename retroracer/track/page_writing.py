@@ -28,6 +28,7 @@ def write_points_page(
     source: str = "",
     bridge: bool = False,
     extra: str = "",
+    decimals: int = 3,
 ) -> Path:
     """Write a page at ``path`` and its points beside it.
 
@@ -40,6 +41,7 @@ def write_points_page(
         source: where the points come from, for the page.
         bridge: whether the track passes over itself.
         extra: further lines of the page.
+        decimals: of the points, at most.
 
     Returns:
         The path of the CSV file.
@@ -58,7 +60,7 @@ def write_points_page(
         *(["  crossings: bridge"] if bridge else []),
     ]
     page = "\n".join(lines) + "\n" + extra
-    write_together({path: page, points: points_text(xy, right, left)})
+    write_together({path: page, points: points_text(xy, right, left, decimals)})
     return points
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from retroracer.errors import UserError
-from retroracer.track.importing import MOST_MOVED, survey
+from retroracer.track.importing import survey
+from retroracer.track.mending import MOST_MOVED
 from retroracer.track.points import SmoothLoop
 from retroracer.track.validity import is_valid
 

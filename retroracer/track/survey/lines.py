@@ -1,0 +1,196 @@
+"""Lines of longitude and latitude that a file holds: choosing one, joining pieces of one.
+
+Owns: what GeoJSON and GPX files have in common. Does not own: their formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retroracer.errors import UserError
+from retroracer.reading import shown
+from retroracer.track.geometry import Array
+from retroracer.track.survey.lonlat import middle_of, to_plane
+from retroracer.track.survey.surveyed import MAX_POINTS, Places
+
+TOUCHING = 2.0
+"""Pieces whose ends are this close [m] are one line."""
+MOST_LINES = 2000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file.
+
+    Attributes:
+        name: what the file calls it, or what it is.
+        lonlat: (m, 2) longitude, latitude [deg].
+        numbers: (m,) line number of each point in the file, or 1, 2, 3, ...
+        group: name it shares with other pieces of the same thing.
+    """
+
+    name: str
+    lonlat: Array
+    numbers: tuple[int, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The line to make a circuit of.
+
+    Attributes:
+        line: it.
+        told: what was chosen and joined, in sentences.
+    """
+
+    line: Line
+    told: tuple[str, ...]
+
+
+def choose(lines: list[Line], which: str | None, file: str, *, join: bool = True) -> Chosen:
+    """Choose a line by name or number; without one, the only lap of the file.
+
+    Args:
+        lines: what the file holds.
+        which: a name, a number counted from 1, or None.
+        file: its name, for messages.
+        join: whether pieces that meet at their ends may be one line.
+
+    Raises:
+        UserError: listing the lines, if it is not clear which.
+    """
+    if not lines:
+        raise UserError(f"{file}: holds no line of longitude and latitude")
+    if len(lines) > MOST_LINES:
+        raise UserError(f"{file}: {len(lines)} lines; at most {MOST_LINES} are read")
+    _check_earth(lines, file)
+    told: list[str] = []
+    if join:
+        lines = _grouped(lines, told)
+    if which is not None:
+        return Chosen(_named(lines, which, file), tuple(told))
+    if len(lines) == 1:
+        return Chosen(lines[0], tuple(told))
+    plane = _on_plane(lines)
+    closed = [k for k, xy in enumerate(plane) if _length(xy) > 100.0 and _returns(xy)]
+    if len(closed) == 1:
+        line = lines[closed[0]]
+        told.append(f"of {len(lines)} lines only {_called(line)} is a lap; it was taken")
+        return Chosen(line, tuple(told))
+    if not closed and join and (whole := _whole(lines, told)):
+        return Chosen(whole, tuple(told))
+    what = "several of its lines are laps" if closed else "none of its lines is a whole lap"
+    raise UserError(f"{file}: {what}; choose one with --line NAME or NUMBER: {_list(lines, plane)}")
+
+
+def _grouped(lines: list[Line], told: list[str]) -> list[Line]:
+    """Pieces of one name that make a lap as one line, in the place of the first."""
+    groups: dict[str, list[Line]] = {}
+    for k, line in enumerate(lines):
+        groups.setdefault(line.group or f"\0{k}", []).append(line)
+    out = []
+    for name, pieces in groups.items():
+        whole = _whole(pieces, told) if len(pieces) > 1 else None
+        out += [Line(name, whole.lonlat, whole.numbers)] if whole else pieces
+    return out
+
+
+def _whole(pieces: list[Line], told: list[str]) -> Line | None:
+    """Pieces joined at their ends; None if they do not make a lap."""
+    order = _joined(_on_plane(pieces))
+    if order is None:
+        return None
+    parts = [(pieces[k].lonlat[::way], pieces[k].numbers[::way]) for k, way in order]
+    turned = sum(way < 0 for _, way in order)
+    note = f" ({turned} turned round; the first gives the direction)" if turned else ""
+    told.append(f"{len(pieces)} pieces that meet at their ends were joined{note}")
+    numbers = tuple(n for _, part in parts for n in part)
+    return Line(pieces[0].name, np.concatenate([part for part, _ in parts]), numbers)
+
+
+def places(line: Line, file: str, word: str) -> Places:
+    """Where the points of a line stand.
+
+    Raises:
+        UserError: if there are too many.
+    """
+    if len(line.lonlat) > MAX_POINTS:
+        raise UserError(f"{file}: more than {MAX_POINTS} points; keep every n-th")
+    return Places(file, line.numbers, word)
+
+
+def _named(lines: list[Line], which: str, file: str) -> Line:
+    same = [line for line in lines if line.name.casefold() == which.strip().casefold()]
+    if len(same) == 1:
+        return same[0]
+    if which.isascii() and which.isdigit() and len(which) < 6 and 0 < int(which) <= len(lines):
+        return lines[int(which) - 1]
+    why = f"{len(same)} lines are called" if same else "no line is called"
+    listed = _list(lines, _on_plane(lines))
+    raise UserError(f"{file}: {why} '{shown(which, 40)}'; choose a number: {listed}")
+
+
+def _list(lines: list[Line], plane: list[Array]) -> str:
+    told = [
+        f"{k} {_called(line)} ({_length(xy):.0f} m)"
+        for k, (line, xy) in enumerate(zip(lines[:12], plane, strict=False), 1)
+    ]
+    return ", ".join(told) + (f" and {len(lines) - 12} more" if len(lines) > 12 else "")
+
+
+def _called(line: Line) -> str:
+    return f"'{shown(line.name, 40)}'"
+
+
+def _check_earth(lines: list[Line], file: str) -> None:
+    for line in lines:
+        ok = (np.abs(line.lonlat[:, 0]) <= 360.0) & (np.abs(line.lonlat[:, 1]) <= 90.0)
+        if not ok.all():
+            i = int(np.flatnonzero(~ok)[0])
+            lon, lat = line.lonlat[i].tolist()
+            raise UserError(
+                f"{file}: point {i + 1} of {_called(line)}: longitude {lon:g}, latitude {lat:g}"
+                " lies nowhere on Earth; degrees are needed, longitude first"
+            )
+
+
+def _on_plane(lines: list[Line]) -> list[Array]:
+    """Each line in metres about the middle of the first."""
+    middle = middle_of(lines[0].lonlat[:, 0], lines[0].lonlat[:, 1])
+    return [to_plane(line.lonlat[:, 0], line.lonlat[:, 1], middle) for line in lines]
+
+
+def _length(xy: Array) -> float:
+    return float(np.hypot(*np.diff(xy, axis=0).T).sum())
+
+
+def _returns(xy: Array) -> bool:
+    """Whether a line ends where it began, or passes there again."""
+    away = np.hypot(*(xy - xy[0]).T)
+    step = np.hypot(*np.diff(xy, axis=0).T)
+    reach = max(20.0, 3.0 * float(np.median(step)))
+    far = int(away.argmax())
+    return bool(away[far] > 2.0 * reach and (away[far:] < reach).any())
+
+
+def _joined(plane: list[Array]) -> list[tuple[int, int]] | None:
+    """Order and direction of pieces that make one closed line; None if they do not.
+
+    Directions: a piece may be turned round, the first one is not.
+    """
+    if len(plane) > 500:
+        return None
+    left, order = set(range(1, len(plane))), [(0, 1)]
+    end = plane[0][-1]
+    while left:
+        ends = [(np.hypot(*(plane[k][::way][0] - end)), k, way) for k in left for way in (1, -1)]
+        gap, k, way = min(ends, key=lambda e: (float(e[0]) > TOUCHING, e[2] < 0, float(e[0])))
+        if gap > TOUCHING:
+            return None
+        left.discard(k)
+        order.append((k, way))
+        end = plane[k][::way][-1]
+    return order if np.hypot(*(plane[0][0] - end)) <= TOUCHING else None

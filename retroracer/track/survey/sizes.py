@@ -1,0 +1,81 @@
+"""Whether a circuit's size can be real, and the question to ask where it cannot.
+
+Real roads are 6 to 25 m wide. A file in which every width says otherwise is a model's (1:10) or
+in another unit. Nothing is scaled by guess: the question names the factor, ``--scale`` answers it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retroracer.errors import UserError
+from retroracer.track.geometry import Array
+from retroracer.track.survey.surveyed import Surveyed
+
+NARROWEST = 3.0
+"""A file in which no width is above this [m] is asked about."""
+WIDEST = 30.0
+"""A file in which every width is above this [m] is asked about."""
+SMALLEST = 20.0
+"""A circuit is larger than this [m]."""
+LONGEST = 30_000.0
+USUAL = 12.0
+_FACTORS = {
+    10.0: "at 1:10",
+    8.0: "at 1:8",
+    18.0: "at 1:18",
+    24.0: "at 1:24",
+    32.0: "at 1:32",
+    43.0: "at 1:43",
+    100.0: "at 1:100",
+    1000.0: "in kilometres",
+}
+_SMALLER = {0.3048: "in feet", 0.1: "in decimetres", 0.01: "in centimetres", 0.001: "in mm"}
+
+
+def check_size(points: Surveyed, scale: float | None) -> None:
+    """Ask where the size cannot be meant.
+
+    Args:
+        points: as they are taken, after ``scale``.
+        scale: what the user said, or None. Who said 1 means it.
+
+    Raises:
+        UserError: with the question and the option that answers it.
+    """
+    file = points.places.file
+    extent = float(np.ptp(points.xy, axis=0).max())
+    if extent < SMALLEST:
+        degrees = extent < 1.0 and float(np.abs(points.xy).max()) <= 180.0 and scale is None
+        asked = "; name the columns lon,lat if they are degrees" if degrees else ""
+        raise UserError(
+            f"{file}: all points lie within {extent:.2g} m; columns must be metres (x_m,y_m), not"
+            f" degrees or kilometres{asked}; --scale 1000 makes metres of kilometres"
+        )
+    if scale is not None or points.on_earth or points.right is None or points.left is None:
+        return
+    width = points.right + points.left
+    middle = float(np.median(width))
+    if float(width.max()) < NARROWEST:
+        factor, what = _nearest(_FACTORS, middle)
+    elif float(width.min()) > WIDEST:
+        factor, what = _nearest(_SMALLER, middle)
+    else:
+        return
+    raise UserError(
+        f"{file}: {_range(width)}: is this {what}? then add --scale {factor:g};"
+        " if it is in metres at full size, add --scale 1"
+    )
+
+
+def _nearest(factors: dict[float, str], width: float) -> tuple[float, str]:
+    """The first factor that makes a usual road; else the one that comes nearest."""
+    for factor, what in factors.items():
+        if 8.0 <= width * factor <= 18.0:
+            return factor, what
+    return min(factors.items(), key=lambda f: abs(np.log(width * f[0] / USUAL)))
+
+
+def _range(width: Array) -> str:
+    low, high = f"{width.min():.3g}", f"{width.max():.3g}"
+    return f"widths of {low} m" if low == high else f"widths of {low} to {high} m"

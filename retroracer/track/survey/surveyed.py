@@ -1,0 +1,134 @@
+"""Points of a circuit as they stand in a file, with where each stands. Reads nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.errors import UserError
+from retroracer.track.geometry import Array
+
+MIN_POINTS = 8
+MAX_POINTS = 40_000
+FAR = 100_000.0
+"""A circuit's points lie within this of their first [m]."""
+FARTHEST = 1e8
+"""No coordinate is larger [m]; beyond, a float no longer tells a hundredth of a micrometre."""
+WIDEST = 100.0
+"""No half-width is larger [m]."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where points stand in their file, for messages.
+
+    Attributes:
+        file: name of the file.
+        numbers: (m,) line number of each point, or its number where lines say nothing.
+        word: what the numbers count: "line" or "point".
+    """
+
+    file: str
+    numbers: tuple[int, ...]
+    word: str = "line"
+
+    def at(self, i: int) -> str:
+        """``file:12`` or ``file: point 12``: the beginning of a message about point ``i``."""
+        if self.word == "line":
+            return f"{self.file}:{self.numbers[i]}"
+        return f"{self.file}: {self.word} {self.numbers[i]}"
+
+    def name(self, i: int) -> str:
+        """``line 12``, within a message."""
+        return f"{self.word} {self.numbers[i]}"
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A centreline as read.
+
+    Attributes:
+        xy: (m, 2) [m], x east, y north.
+        right: (m,) half-width to the right of travel [m], or None if the file has no widths.
+        left: (m,) likewise; None where ``right`` is.
+        places: where each point stands.
+        told: what was understood of the file, in sentences.
+        unknown: names of columns that were not understood.
+        recorded: whether it is a line somebody drove or walked with a receiver.
+        on_earth: whether it was given in longitude and latitude, whose size is known.
+    """
+
+    xy: Array
+    right: Array | None
+    left: Array | None
+    places: Places
+    told: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    recorded: bool = False
+    on_earth: bool = False
+
+    def only(self, keep: npt.NDArray[np.intp]) -> Surveyed:
+        """The points of an index array, in its order."""
+        numbers = self.places.numbers
+        return replace(
+            self,
+            xy=self.xy[keep],
+            right=None if self.right is None else self.right[keep],
+            left=None if self.left is None else self.left[keep],
+            places=replace(self.places, numbers=tuple(numbers[i] for i in keep.tolist())),
+        )
+
+    def scaled(self, factor: float) -> Surveyed:
+        """Positions and widths times a factor."""
+        return replace(
+            self,
+            xy=self.xy * factor,
+            right=None if self.right is None else self.right * factor,
+            left=None if self.left is None else self.left * factor,
+        )
+
+    def checked(self) -> Surveyed:
+        """Itself, if its numbers can be those of a circuit in metres.
+
+        Raises:
+            UserError: naming the first point that cannot.
+        """
+        check_count(len(self.xy), self.places.file)
+        first = self.xy[0]
+        if not np.abs(first).max() <= FARTHEST:
+            raise UserError(
+                f"{self.places.at(0)}: ({first[0]:g}, {first[1]:g}) is no place in metres;"
+                f" coordinates lie within {FARTHEST:g}"
+            )
+        off = np.flatnonzero(~(np.abs(self.xy - first).max(axis=1) <= FAR))
+        if len(off):
+            raise UserError(
+                f"{self.places.at(int(off[0]))}: this point lies over {FAR / 1000:g} km from the"
+                " first; columns must be metres (x_m,y_m), not degrees or millimetres;"
+                " --scale 0.001 makes metres of millimetres"
+            )
+        for side, half in (("right", self.right), ("left", self.left)):
+            if half is None:
+                continue
+            bad = np.flatnonzero(~((half > 0.0) & (half <= WIDEST)))
+            if len(bad):
+                raise UserError(
+                    f"{self.places.at(int(bad[0]))}: width {half[bad[0]]:g} m to the {side};"
+                    f" widths are measured from the centreline and lie above 0, up to {WIDEST:g}"
+                )
+        return self
+
+
+def check_count(count: int, file: str) -> None:
+    """There must be points enough for a circuit.
+
+    Raises:
+        UserError: if there are not.
+    """
+    if count < MIN_POINTS:
+        raise UserError(
+            f"{file}: only {count} points; a circuit needs at least {MIN_POINTS},"
+            " one a line: x_m,y_m,w_tr_right_m,w_tr_left_m"
+        )
