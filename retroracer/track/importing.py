@@ -46,9 +46,9 @@ def survey(
         points = _scaled(points, scale)
     points = points.checked()
     check_size(points, scale)
-    points, notes = _with_widths(points, width), list[str]()
+    notes: list[str] = []
     points = first_lap(_without_repeats(points, notes), notes)
-    points = _open_end(points)
+    points = _with_widths(_open_end(points), width)
     _check_order(points)
     left, right = points.left, points.right
     assert left is not None and right is not None

@@ -18,6 +18,7 @@ from retroracer.track.survey.surveyed import MAX_POINTS, Places
 TOUCHING = 2.0
 """Pieces whose ends are this close [m] are one line."""
 MOST_LINES = 2000
+_SAME = 2e-7  # degrees, two centimetres: one point of two pieces
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,17 @@ def _whole(pieces: list[Line], told: list[str]) -> Line | None:
     order = _joined(_on_plane(pieces))
     if order is None:
         return None
-    parts = [(pieces[k].lonlat[::way], pieces[k].numbers[::way]) for k, way in order]
+    parts: list[tuple[Array, tuple[int, ...]]] = []
+    for k, way in order:
+        lonlat, numbers = pieces[k].lonlat[::way], pieces[k].numbers[::way]
+        # Pieces that meet share a point.
+        shared = bool(parts) and np.abs(lonlat[0] - parts[-1][0][-1]).max() < _SAME
+        parts.append((lonlat[1:], numbers[1:]) if shared else (lonlat, numbers))
     turned = sum(way < 0 for _, way in order)
     note = f" ({turned} turned round; the first gives the direction)" if turned else ""
     told.append(f"{len(pieces)} pieces that meet at their ends were joined{note}")
-    numbers = tuple(n for _, part in parts for n in part)
-    return Line(pieces[0].name, np.concatenate([part for part, _ in parts]), numbers)
+    every = tuple(n for _, part in parts for n in part)
+    return Line(pieces[0].name, np.concatenate([part for part, _ in parts]), every)
 
 
 def places(line: Line, file: str, word: str) -> Places:

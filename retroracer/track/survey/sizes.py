@@ -18,8 +18,8 @@ WIDEST = 30.0
 """A file in which every width is above this [m] is asked about."""
 SMALLEST = 20.0
 """A circuit is larger than this [m]."""
-LONGEST = 30_000.0
 USUAL = 12.0
+"""Width of a usual road [m]."""
 _FACTORS = {
     10.0: "at 1:10",
     8.0: "at 1:8",
@@ -69,10 +69,10 @@ def check_size(points: Surveyed, scale: float | None) -> None:
 
 
 def _nearest(factors: dict[float, str], width: float) -> tuple[float, str]:
-    """The first factor that makes a usual road; else the one that comes nearest."""
-    for factor, what in factors.items():
-        if 8.0 <= width * factor <= 18.0:
-            return factor, what
+    """The first factor, the commonest, if it makes a road; else the one that makes it usual."""
+    first = next(iter(factors.items()))
+    if 7.0 <= width * first[0] <= 25.0:
+        return first
     return min(factors.items(), key=lambda f: abs(np.log(width * f[0] / USUAL)))
 
 
