@@ -82,7 +82,7 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
     )
     one.add_argument(
         "--scale",
-        type=number(1e-4, 1e5, "to multiply by"),
+        type=number(1e-4, 1e5, "to multiply by (10 for a circuit at 1:10)"),
         metavar="FACTOR",
         help="multiply positions and widths: 10 for a circuit at 1:10, 1 if it is meant as it is",
     )

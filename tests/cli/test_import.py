@@ -146,7 +146,7 @@ def test_what_is_no_ordinary_file_is_refused_at_once(tmp_path, capsys):
 @pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "1:10", "1e9", "ten"])
 def test_a_scale_that_is_no_factor_is_refused(tmp_path, capsys, scale):
     assert main(["tracks", "import", "c.csv", "--out", "o.yaml", "--scale", scale]) == 2
-    assert "is no factor; give 10 for 1:10" in capsys.readouterr().err
+    assert "to multiply by (10 for a circuit at 1:10)" in capsys.readouterr().err
 
 
 def test_help_tells_formats_and_examples(capsys):
