@@ -15,6 +15,7 @@ PACKAGE = ROOT / "retroracer"
 ORDER = [
     "errors",
     "reading",
+    "checks",
     "atomic",
     "resources",
     "compiled",

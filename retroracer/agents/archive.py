@@ -93,6 +93,7 @@ class Archive:
         entries: it may have at most.
         stored: True refuses compressed entries: what is unpacked is then never larger than
             the file.
+        ratio: how many times its size a large entry may unpack to.
 
     Raises:
         NotAZipError: if it is none.
@@ -100,13 +101,15 @@ class Archive:
         UserError: if there is no such file, or it cannot be opened.
     """
 
-    def __init__(self, source: Path | bytes, entries: int, stored: bool = False) -> None:
+    def __init__(
+        self, source: Path | bytes, entries: int, stored: bool = False, ratio: int = BOMB_RATIO
+    ) -> None:
         self._file: BinaryIO = (
             io.BytesIO(source) if isinstance(source, bytes) else open_file(source, MAX_FILE)
         )
         try:
             self._zip = self._open()
-            self._members = self._checked(entries, stored)
+            self._members = self._checked(entries, stored, ratio)
         except BaseException:
             self._file.close()
             raise
@@ -120,7 +123,7 @@ class Archive:
         except _DAMAGE as error:
             raise ValueError(_brief(error)) from None
 
-    def _checked(self, entries: int, stored: bool) -> dict[str, zipfile.ZipInfo]:
+    def _checked(self, entries: int, stored: bool, ratio: int) -> dict[str, zipfile.ZipInfo]:
         listed = self._zip.infolist()
         if len(listed) > entries:
             raise ValueError(f"it has {len(listed)} entries")
@@ -132,7 +135,7 @@ class Archive:
             size, packed = member.file_size, member.compress_size
             if member.flag_bits & 1:
                 raise ValueError(f"'{shown(name)}' is encrypted")
-            if size > max(BOMB_RATIO * packed, BOMB_BYTES):
+            if size > max(ratio * packed, BOMB_BYTES):
                 raise ValueError(f"'{shown(name)}' is too large: {size:,} bytes out of {packed:,}")
             if member.compress_type not in usual:
                 raise ValueError(f"'{shown(name)}' is packed in an unusual way")

@@ -135,15 +135,18 @@ def from_json(raw: bytes, source: str) -> Facts:
         raise ValueError(str(error)) from None
 
 
-def plain_json(raw: bytes) -> Any:
-    """JSON as strict as its standard: finite numbers, whole ones of at most 64 bits.
+def plain_json(raw: bytes, bits: int = 64) -> Any:
+    """JSON as strict as its standard: finite numbers, whole ones of so many bits.
 
     Raises:
         ValueError: if it is no such JSON.
     """
     try:
         return json.loads(
-            raw.decode("utf-8"), parse_constant=_no_number, parse_int=_whole, parse_float=_finite
+            raw.decode("utf-8"),
+            parse_constant=_no_number,
+            parse_int=lambda text: _whole(text, bits),
+            parse_float=_finite,
         )
     except RecursionError:
         raise ValueError("nested too deep") from None
@@ -153,8 +156,8 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def _whole(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+def _whole(text: str, bits: int) -> int:
+    if len(text) > bits or not -(2 ** (bits - 1)) <= int(text) < 2 ** (bits - 1):
         raise ValueError("a number in it is too long")
     return int(text)
 

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from retroracer.agents.adam import adam_over, wake
 from retroracer.agents.rollout import Rollout
 from retroracer.agents.stack import Stack
+from retroracer.checks import Form, demand_array
 
 if TYPE_CHECKING:
     from retroracer.agents.fused_sac import FusedUpdate
@@ -264,10 +265,13 @@ class FusedPPO:
         """
         for name, values in self._named():
             value = torch.from_numpy(np.asarray(state[name]))
-            if value.shape != values.shape or not torch.isfinite(value).all():
+            same = value.shape == values.shape and value.dtype == values.dtype
+            if not same or not torch.isfinite(value).all():
                 raise ValueError(f"{name} does not fit")
+            if name.endswith((".step", ".exp_avg_sq")) and not (value >= 0).all():
+                raise ValueError(f"{name} is negative")
             values.data.copy_(value)
-        self.pace = float(state["pace"])
+        self.pace = float(demand_array("pace", state["pace"], Form((), np.float64, SLOWEST, 1.0)))
         self.value.refresh()
 
     def _named(self) -> list[tuple[str, Tensor]]:

@@ -170,6 +170,8 @@ class FusedUpdate:
                 raise ValueError(f"{name} has another shape")
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} is not finite")
+            if name.endswith((".step", ".exp_avg_sq")) and not (value >= 0).all():
+                raise ValueError(f"{name} is negative")
             values.data.copy_(value)
         self._refresh()
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from retroracer.agents.fused_sac import Batch
+from retroracer.checks import Form, demand_array
+
+FAR = 1e6
+"""No number of an observation or a reward is larger."""
 
 
 class Memory:
@@ -127,12 +132,22 @@ class Memory:
         Raises:
             ValueError: if it does not fit.
         """
-        filled, head = int(state["filled"]), int(state["head"])
-        if not (0 <= head < self.rows and 0 <= filled <= self.rows):
+        places = Form((), np.int64, 0, self.rows)
+        filled, head = (
+            int(demand_array(f"the replay memory's {name}", np.asarray(state[name]), places))
+            for name in ("filled", "head")
+        )
+        if head >= self.rows or (filled < self.rows and head != filled):
             raise ValueError("the replay memory has another size")
-        for name in self._FIELDS:
-            own, value = getattr(self, name), torch.from_numpy(state[name])
-            if value.shape != own[:filled].shape or value.dtype != own.dtype:
-                raise ValueError(f"the replay memory's {name} has another shape")
-            own[:filled] = value
+        forms = {
+            "obs": Form((filled, *self.obs.shape[1:]), np.float32, -FAR, FAR),
+            "next_obs": Form((filled, *self.obs.shape[1:]), np.float32, -FAR, FAR),
+            "action": Form((filled, *self.action.shape[1:]), np.float32, -1.0, 1.0),
+            "reward": Form((filled, self.n), np.float32, -FAR, FAR),
+            "terminated": Form((filled, self.n), np.bool_),
+            "ended": Form((filled, self.n), np.bool_),
+        }
+        for name, form in forms.items():
+            array = demand_array(f"the replay memory's {name}", state[name], form)
+            getattr(self, name)[:filled] = torch.from_numpy(array)
         self.filled, self.head = filled, head

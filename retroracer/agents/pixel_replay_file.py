@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from retroracer.agents.facts import plain_json
 from retroracer.agents.pixel_replay import PixelReplay
 from retroracer.atomic import replacing
+from retroracer.checks import Form, count, demand_array, generator_state
 from retroracer.errors import UserError
+from retroracer.reading import shown
 
 MAGIC = b"RetroRacer pixel replay 1\n"
+FAR = 1e9
+"""No action and no reward is larger."""
+
 PIECE = 4096
 """Frames moved at a time between the disk and a replay kept on the device."""
 
@@ -83,20 +89,74 @@ def load(replay: PixelReplay, path: Path | str) -> None:
             head = _read_head(file, path)
             mine = _head(replay)
             for name, value in mine.items():
-                if head[name] != value:
+                if head.get(name) != value:
                     raise UserError(
-                        f"{path}: a replay with {name} {head[name]}, but this run needs {value}; "
-                        "delete it to begin with an empty one"
+                        f"{path}: a replay with {name} {shown(head.get(name))}, but this run "
+                        f"needs {value}; delete it to begin with an empty one"
                     )
+            places = _places(head, replay)
             replay.filled[:] = 0
-            for array in _arrays(replay, head["kept"]):
+            for array in _arrays(replay, places.kept):
                 _fill(file, array, path)
-            _fill_frames(file, replay, head["kept"] * replay.envs, path)
+            _check(replay, places.kept)
+            _fill_frames(file, replay, places.kept * replay.envs, path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
-    replay.head[:] = head["head"]
-    replay.filled[:] = head["filled"]
-    replay.rng.bit_generator.state = head["rng"]
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(
+            f"{path} is damaged ({shown(str(error), 120)}); delete it to begin with an empty replay"
+        ) from None
+    replay.head[:] = places.head
+    replay.filled[:] = places.filled
+    replay.rng.bit_generator.state = places.rng
+
+
+class _Places(NamedTuple):
+    """Where a replay stood, checked."""
+
+    kept: int
+    head: npt.NDArray[np.int64]
+    filled: npt.NDArray[np.int64]
+    rng: dict[str, Any]
+
+
+def _places(head: dict[str, Any], replay: PixelReplay) -> _Places:
+    """What the head of a file says of its rings.
+
+    Raises:
+        ValueError, KeyError, TypeError: if it makes no sense.
+    """
+    shape = (replay.envs,)
+    first = Form(shape, np.int64, 0, replay.rows - 1)
+    most = Form(shape, np.int64, 0, replay.rows)
+    places = _Places(
+        count(head, "kept", replay.rows),
+        demand_array("head", np.array(head["head"]), first),
+        demand_array("filled", np.array(head["filled"]), most),
+        generator_state(head["rng"]),
+    )
+    young = places.filled < replay.rows
+    if places.kept < places.filled.max() or (places.head != places.filled)[young].any():
+        raise ValueError("its rings are not as full as it says")
+    return places
+
+
+def _check(replay: PixelReplay, kept: int) -> None:
+    """Hold what was read against what a replay may hold.
+
+    Raises:
+        ValueError: if something is out of its range.
+    """
+    low, high = (-FAR, FAR) if replay.action.dtype.kind == "f" else (0, FAR)
+    forms = {
+        "action": Form(replay.action[:kept].shape, replay.action.dtype, low, high),
+        "reward": Form(replay.reward[:kept].shape, np.float32, -FAR, FAR),
+        "age": Form(replay.age[:kept].shape, np.int32, 0, 2**30),
+    }
+    for name, form in forms.items():
+        demand_array(name, getattr(replay, name)[:kept], form)
+    if (replay.terminated[:kept].view(np.uint8) > 1).any():
+        raise ValueError("terminated is neither true nor false")
 
 
 def _read_head(file: BinaryIO, path: Path | str) -> dict[str, Any]:
@@ -106,7 +166,9 @@ def _read_head(file: BinaryIO, path: Path | str) -> dict[str, Any]:
         size = int.from_bytes(file.read(8), "little")
         if size > 1 << 24:
             raise ValueError
-        head: dict[str, Any] = json.loads(file.read(size))
+        head = plain_json(file.read(size), bits=160)
+        if not isinstance(head, dict):
+            raise ValueError
         return head
     except ValueError:
         raise UserError(f"{path} is no pixel replay of this program, or a damaged one") from None

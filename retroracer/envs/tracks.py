@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.checks import count, generator_state
 from retroracer.envs.variety import Variety
 from retroracer.track.bank import TrackBank, pack, put
 from retroracer.track.generate import random_track
@@ -167,14 +168,19 @@ class TrackPool:
         Raises:
             ValueError: if it is of another pool.
         """
-        origins = state["origins"]
-        if len(origins) != len(self._origins) or len(state["own"]) != len(self._own):
+        origins, own = state["origins"], state["own"]
+        if not isinstance(origins, list) or not isinstance(own, list):
+            raise ValueError("the pool of tracks is no list")
+        if len(origins) != len(self._origins) or len(own) != len(self._own):
             raise ValueError("the pool of tracks has another size")
+        if not all(type(o) is bool for o in own):
+            raise ValueError("the pool of tracks makes no sense")
+        origins = [generator_state(o) for o in origins]
         for slot, origin in enumerate(origins):
             if origin != self._origins[slot]:
                 rng = np.random.Generator(np.random.PCG64())
                 rng.bit_generator.state = origin
                 self._renew(slot, rng)
                 self._origins[slot] = origin
-        self._own[:] = state["own"]
-        self._steps = int(state["steps"])
+        self._own[:] = own
+        self._steps = count(state, "steps")

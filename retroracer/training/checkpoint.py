@@ -51,6 +51,9 @@ MAX_STATE_BYTES = 256_000_000
 
 MAX_CRITICS = 16
 
+MAX_RUN_BYTES = 4_000_000_000
+"""Of the tensors in the state of a run."""
+
 MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
 """What plain data of another form than expected makes the code that takes it over raise."""
 
@@ -258,6 +261,40 @@ def read_states(path: Path) -> dict[str, Any]:
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"{shown(name)} is no tensor")
     return states
+
+
+def read_torch(raw: bytes) -> Any:
+    """Our own ``torch.save`` of plain data: finite tensors, read without unpickling.
+
+    Raises:
+        ValueError: if it is damaged, or holds anything else.
+    """
+    return as_torch(read_plain(raw, MAX_RUN_BYTES))
+
+
+def load_module(module: nn.Module, state: Any) -> None:
+    """Load a module's weights, all of them and of its own kind.
+
+    Raises:
+        ValueError: if they do not fit.
+    """
+    own = module.state_dict()
+    if not isinstance(state, dict) or list(state) != list(own):
+        raise ValueError("its weights are of another network")
+    for name, value in own.items():
+        load_tensor(value, state[name], name)
+
+
+def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
+    """Overwrite a tensor by one of its own shape and kind.
+
+    Raises:
+        ValueError: if it is of another.
+    """
+    good = isinstance(value, torch.Tensor)
+    if not good or value.shape != own.shape or value.dtype != own.dtype:
+        raise ValueError(f"{name} is of another shape or kind")
+    own.data.copy_(value)
 
 
 def as_torch(value: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.policy import policy_of
+from retroracer.checks import number, records
 from retroracer.envs import task
 from retroracer.laptime.many import lap_limits
 from retroracer.physics.car import Car, car_facts
@@ -141,9 +142,13 @@ class Course:
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Go on where ``facts`` was taken; the best model is in its file."""
-        self.rows = list(facts["rows"])
-        self.floor = [(lap, float(off)) for lap, off in facts["floor"]]
-        self.best_score = -np.inf if facts["best_score"] is None else float(facts["best_score"])
+        self.rows = records(facts, "rows")
+        self.floor = [
+            (None if lap is None else number({"lap": lap}, "lap", 0.0), float(off))
+            for lap, off in facts["floor"]
+        ]
+        known = facts["best_score"] is not None
+        self.best_score = number(facts, "best_score") if known else -np.inf
 
 
 def score(report: Report) -> float:

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from retroracer.agents.facts import plain_json
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.fused_sac import Sampled
 from retroracer.agents.memory import Memory
+from retroracer.checks import Form, count, demand_array, number
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
 from retroracer.physics.car import Car
@@ -317,13 +319,16 @@ class Learner:
             ValueError: if it does not fit.
             KeyError: if something is missing.
         """
+        n, width = self.obs.shape
+        average = Form(tuple(self.average.shape), np.float32)
+        demand_array("the averaged driver", state["average"], average)
         self.rewind(state)
-        plain = json.loads(bytes(state["learner"]).decode())
-        self.model.num_timesteps = int(plain["steps"])
-        self.model._n_updates = int(plain["updates"])
+        plain = plain_json(bytes(state["learner"]), bits=160)
+        self.model.num_timesteps = count(plain, "steps")
+        self.model._n_updates = count(plain, "updates")
         self.ready = bool(plain["ready"])
-        self.critics_only = int(plain["critics_only"])
-        self.model.target_entropy = float(plain["target_entropy"])
+        self.critics_only = count(plain, "critics_only")
+        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
         if not plain["practising"]:
             self.practice = None
         elif self.practice is not None:
@@ -331,8 +336,10 @@ class Learner:
         self.tally.restore(plain["tally"])
         self.memory.restore(_part(state, "memory"))
         self.batch.restore(plain["batch"], _part(state, "batch"))
-        self.obs = state["obs"]
-        self._returns = state["returns"].copy()
+        seen = Form((n, width), np.float32, -task.LIMIT, task.LIMIT)
+        self.obs = demand_array("what the drivers see", state["obs"], seen)
+        returns = Form((n,), np.float64, -1e12, 1e12)
+        self._returns = demand_array("the returns", state["returns"], returns).copy()
         torch.set_rng_state(torch.from_numpy(state["torch_rng"].copy()))
         if self.model.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(torch.from_numpy(state["cuda_rng"].copy()))

@@ -13,6 +13,7 @@ import torch
 
 from retroracer.agents.fused_ppo import FusedPPO
 from retroracer.agents.rollout import Rollout
+from retroracer.checks import COUNT, Form, demand_array
 from retroracer.envs.foresight import N_FORESIGHT
 from retroracer.training.run_settings import RunSettings
 
@@ -118,4 +119,5 @@ class Practice:
             KeyError: if something is missing.
         """
         self.ppo.restore(state)
-        self.unvalued = int(state["unvalued"])
+        rounds = Form((), np.int64, 0, COUNT)
+        self.unvalued = int(demand_array("unvalued", state["unvalued"], rounds))

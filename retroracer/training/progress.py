@@ -6,6 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -58,9 +59,16 @@ class Tally:
         return list(self._episodes)
 
     def restore(self, state: list[list[float]]) -> None:
-        """Count those that ``state`` returned."""
+        """Count those that ``state`` returned.
+
+        Raises:
+            ValueError: if they are not four finite numbers each.
+        """
+        episodes = np.array(state, np.float64).reshape(-1, 4)
+        if not np.isfinite(episodes).all():
+            raise ValueError("the episodes counted are not finite")
         self._episodes.clear()
-        self._episodes.extend((a, b, c, d) for a, b, c, d in state)
+        self._episodes.extend((a, b, c, d) for a, b, c, d in episodes.tolist())
 
     def means(self) -> dict[str, float]:
         """By name; empty before the first episode has ended."""

@@ -16,8 +16,6 @@ at all, and read without unpickling.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,12 +23,21 @@ from typing import Any
 import numpy as np
 
 from retroracer import config
+from retroracer.agents.archive import Archive
+from retroracer.agents.facts import plain_json
 from retroracer.atomic import replacing, write_text
 from retroracer.errors import UserError
+from retroracer.reading import shown
 from retroracer.training.run_settings import RunSettings
 
 MAX_CHECKPOINTS = 24
 """More than this, and every second one is let go."""
+
+MAX_ARRAYS = 512
+"""In the state of a run."""
+
+LONGEST = 1e9
+"""Seconds that a run may have taken."""
 
 _BUDGET = ("minutes", "steps")  # may be changed in the middle of a run
 
@@ -91,8 +98,9 @@ class RunFolder:
             facts: the course's, plain data.
         """
         page = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
         with replacing(self.path / "state.npz") as part, open(part, "wb") as file:
-            np.savez(file, **(dict(state) | {"course": page}))  # type: ignore[arg-type]
+            np.savez(file, **(arrays | {"course": page}))  # type: ignore[arg-type]
 
     def load(self) -> tuple[State, dict[str, Any]]:
         """What ``save`` kept last.
@@ -102,16 +110,20 @@ class RunFolder:
         """
         path = self.path / "state.npz"
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as page:
-                state = {name: page[name] for name in page.files}
-            return state, json.loads(bytes(state.pop("course")).decode())
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            with Archive(path, MAX_ARRAYS, stored=True) as page:
+                state = {name.removesuffix(".npy"): page.array(name) for name in page.names}
+            facts = plain_json(bytes(state.pop("course")), bits=160)
+            if not isinstance(facts, dict):
+                raise ValueError("it holds no record of the run")
+            return state, facts
+        except (ValueError, KeyError, UserError) as error:
             raise self.unfit(str(error)) from None
 
     def unfit(self, why: str) -> UserError:
         """The error of a state one cannot go on from."""
+        reason = shown(why, 200)
         return UserError(
-            f"cannot go on with the run in {self.path}: {why}; --fresh begins a new one"
+            f"cannot go on with the run in {self.path}: {reason}; --fresh begins a new one"
         )
 
     def finish(self) -> None:

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retroracer.agents.model_file import car_of, find_model, read_facts
+from retroracer.checks import count, number
 from retroracer.errors import UserError
 from retroracer.physics.car import Car, load_car
 from retroracer.track.files import load_track
 from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
+from retroracer.training import checkpoint
 from retroracer.training.course import Course
 from retroracer.training.evaluate import Report
 from retroracer.training.health import Watch
 from retroracer.training.learner import Learner
 from retroracer.training.progress import Screen
-from retroracer.training.run_folder import RunFolder
+from retroracer.training.run_folder import LONGEST, RunFolder
 from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 from retroracer.training.stopping import Stop, stop_requested
 from retroracer.training.tracking import Tracking
@@ -263,13 +265,13 @@ class _Run:
         state, facts = self.folder.load()
         try:
             self.course.restore(facts)
-            self.before = float(facts["seconds"])
-            self.first_step = int(facts["first_step"])
-            self.brake = float(facts["brake"])
-            self.recoveries = int(facts["recoveries"])
-            self.first_entropy = float(facts["first_entropy"])
             self.learner.restore(state)
-        except (ValueError, KeyError, TypeError) as error:
+            self.before = number(facts, "seconds", 0.0, LONGEST)
+            self.first_step = count(facts, "first_step", self.learner.steps)
+            self.brake = number(facts, "brake", 1e-9, 1.0)
+            self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
+            self.first_entropy = number(facts, "first_entropy", -1e6, 1e6)
+        except checkpoint.MISFIT as error:
             raise self.folder.unfit(str(error)) from None
         self.good = self.learner.weights()
 

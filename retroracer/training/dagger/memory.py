@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.agents.archive import Archive
 from retroracer.atomic import replacing
+from retroracer.checks import Form, demand_array
 from retroracer.errors import UserError
+from retroracer.reading import shown
 from retroracer.training.dagger.drives import Drive
 
 N_ACTIONS = 2
+
+MOST_DRIVES, LONGEST_DRIVE, MOST_SIDE = 1000, 1000, 256
+"""Of a round, in frames, and of a frame: more is no round of ours."""
 
 
 def bytes_of_a_frame(size: int, n_state: int) -> int:
@@ -97,8 +104,7 @@ def read_drives(path: Path) -> list[Drive]:
         UserError: if the file is damaged.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            kept = {name: data[name] for name in data.files}
+        kept = _read(path)
         ends = np.cumsum(kept["lengths"])
         facts = zip(kept["rewards"], kept["finished"], kept["alone"], strict=True)
         pieces = [np.split(kept[n], ends[:-1]) for n in ("frames", "actions", "state")]
@@ -106,7 +112,41 @@ def read_drives(path: Path) -> list[Drive]:
             Drive(f, a, s, float(reward), bool(finished), bool(alone))
             for f, a, s, (reward, finished, alone) in zip(*pieces, facts, strict=True)
         ]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing, {_NO_WAY_ON}") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}), {_NO_WAY_ON}") from None
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({shown(str(error), 120)}), {_NO_WAY_ON}") from None
+
+
+def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a round's drives; how long each is says how large all others must be.
+
+    Raises:
+        ValueError: if one is of another form.
+        UserError: if the file is missing.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing, {_NO_WAY_ON}")
+    with Archive(path, 16, ratio=2000) as page:
+        (drives,) = page.form("lengths.npy")[1]
+        if drives > MOST_DRIVES:
+            raise ValueError(f"it has {drives} drives")
+        lengths = Form((drives,), np.int64, 1, LONGEST_DRIVE)
+        frames = int(demand_array("lengths", page.array("lengths.npy"), lengths).sum())
+        sides = page.form("frames.npy")[1][1:]
+        if len(sides) != 2 or max(sides) > MOST_SIDE:
+            raise ValueError("its frames are no pictures")
+        numbers = page.form("state.npy")[1][1:]
+        if len(numbers) != 1 or max(numbers) > MOST_SIDE:
+            raise ValueError("its states are none")
+        forms = {
+            "frames": Form((frames, *sides), np.uint8),
+            "actions": Form((frames, N_ACTIONS), np.float32, -10.0, 10.0),
+            "state": Form((frames, *numbers), np.float32, -1e6, 1e6),
+            "lengths": lengths,
+            "rewards": Form((drives,), np.float64, -1e6, 1e6),
+            "finished": Form((drives,), np.bool_),
+            "alone": Form((drives,), np.bool_),
+        }
+        for name, form in forms.items():
+            if page.form(f"{name}.npy")[1] != form.shape:  # before there is room for it
+                raise ValueError(f"{name} is as long as no drive")
+        return {n: demand_array(n, page.array(f"{n}.npy"), f) for n, f in forms.items()}

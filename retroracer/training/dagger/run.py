@@ -14,7 +14,6 @@ import dataclasses
 import io
 import multiprocessing
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -32,8 +31,10 @@ from retroracer.agents.model_file import find_model
 from retroracer.carracing.expert import N_SEEN
 from retroracer.carracing.starting import start_context
 from retroracer.carracing.vector import CarRacingVectorEnv
+from retroracer.checks import count, records
 from retroracer.errors import UserError
 from retroracer.processes import serve_only_the_parent
+from retroracer.training.checkpoint import MISFIT, first_line, read_torch
 from retroracer.training.dagger.drives import Drive, Mixture, drive
 from retroracer.training.dagger.memory import Memory, read_drives, write_drives
 from retroracer.training.dagger.settings import DaggerRun, plain
@@ -127,13 +128,14 @@ class Run:
     def _restore(self) -> None:
         state, facts = self.folder.load()
         try:
-            kept = torch.load(io.BytesIO(state["student"].tobytes()), weights_only=True)
-            self.student.restore(kept)
+            self.student.restore(read_torch(state["student"].tobytes()))
             self.pilot = state["pilot"].tobytes() or None
-            self.done, self.rows = int(facts["done"]), list(facts["rows"])
-        except (ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
-            why = (str(error).splitlines() or ["its state is damaged"])[0]
-            raise self.folder.unfit(why) from None
+            if self.pilot is not None:
+                Sight(self.settings.pipeline, self.settings.network, self.pilot)
+            self.done = count(facts, "done", self.settings.rounds + 1)
+            self.rows = records(facts, "rows")
+        except MISFIT as error:
+            raise self.folder.unfit(first_line(error)) from None
         for number in range(self.done):
             self._take(read_drives(self.folder.drives(number)))
         self.tell(f"going on after {self.done} rounds with {self.memory.used:,} frames")

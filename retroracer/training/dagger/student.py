@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from retroracer.agents.pixel_nets import Network, policy_kwargs
 from retroracer.carracing.pipeline import Pipeline
+from retroracer.checks import count
+from retroracer.training.checkpoint import load_module, load_tensor, read_torch, restore_moments
 from retroracer.training.dagger.memory import Batch
 from retroracer.training.pixel_checkpoint import build, put_weights, spaces_of
 
@@ -43,7 +45,7 @@ class Sight:
         seen, actions = spaces_of(pipeline)
         kwargs = policy_kwargs("PPO", network)
         self.policy = ActorCriticPolicy(seen, actions, lambda _: 0.0, **kwargs)
-        self.policy.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
+        load_module(self.policy, read_torch(weights))
         self.policy.set_training_mode(False)
 
     def act(self, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -141,12 +143,17 @@ class Student:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where ``state`` was taken."""
-        self.policy.load_state_dict(state["policy"])
-        self.head.load_state_dict(state["head"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self._averages = [a.clone() for a in state["averages"]]
-        self.steps = int(state["steps"])
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ``checkpoint.MISFIT``: if it does not fit.
+        """
+        load_module(self.policy, state["policy"])
+        load_module(self.head, state["head"])
+        restore_moments(self.optimiser, state["optimiser"])
+        for own, value in zip(self._averages, state["averages"], strict=True):
+            load_tensor(own, value, "averages")
+        self.steps = count(state, "steps")
 
 
 class _Averaged:

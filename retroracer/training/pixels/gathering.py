@@ -20,7 +20,9 @@ from retroracer.agents.model_file import find_model
 from retroracer.agents.pixel_nets import Network
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
+from retroracer.checks import Form, count, demand_array, number
 from retroracer.errors import UserError
+from retroracer.training.checkpoint import load_module, load_tensor, restore_moments
 from retroracer.training.pixel_checkpoint import build, put_weights, read_records, read_weights
 from retroracer.training.pixel_vec_env import PixelVecEnv
 from retroracer.training.pixels.settings import PixelRun
@@ -160,20 +162,50 @@ class Learner(ABC):
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where ``state`` was taken, by a learner of the same settings."""
-        self.rewind(state["weights"])
-        self.model.num_timesteps = int(state["steps"])
-        self.model._n_updates = int(state["updates"])
-        self.caution = float(state["caution"])
+        """Go on where ``state`` was taken, by a learner of the same settings.
+
+        Raises:
+            ``checkpoint.MISFIT``: if it does not fit.
+        """
+        names, variables = self.model._get_torch_save_params()
+        weights = state["weights"]
+        for name in names:
+            part = recursive_getattr(self.model, name)
+            if isinstance(part, torch.optim.Optimizer):
+                restore_moments(part, weights[name])
+            else:
+                load_module(part, weights[name])
+        for name in variables:
+            load_tensor(recursive_getattr(self.model, name), weights[name], name)
+        self.model.num_timesteps = count(state, "steps")
+        self.model._n_updates = count(state, "updates")
+        self.caution = number(state, "caution", 1e-9, 1.0)
         torch.set_rng_state(state["torch_rng"])
-        keys, *rest = state["numpy_rng"]
-        np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+        np.random.set_state(_twister(state["numpy_rng"]))  # noqa: NPY002
         if self.model.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"])
 
     def close(self) -> None:
         """Stop the envs."""
         self.envs.close()
+
+
+def _twister(state: Any) -> tuple[str, Any, int, int, float]:
+    """The state of NumPy's one generator for all, which takes any place in it unseen.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    keys, place, has_gauss, gauss = state
+    keys = demand_array("keys", keys.numpy(), Form((624,), np.int64, 0, 2**32 - 1))
+    record = {"place": place, "has_gauss": has_gauss, "gauss": gauss}
+    return (
+        "MT19937",
+        keys.astype(np.uint32),
+        count(record, "place", 624),
+        count(record, "has_gauss", 1),
+        number(record, "gauss", -100.0, 100.0),
+    )
 
 
 class Child(Protocol):

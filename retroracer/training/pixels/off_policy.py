@@ -17,7 +17,10 @@ from stable_baselines3.common.utils import FloatSchedule, polyak_update
 
 from retroracer.agents import pixel_replay_file
 from retroracer.agents.drq import DrQSAC, means
+from retroracer.agents.facts import plain_json
 from retroracer.agents.pixel_replay import PixelReplay
+from retroracer.checks import COUNT, count, generator_state, number
+from retroracer.errors import UserError
 from retroracer.training.pixels.gathering import Learner, State
 from retroracer.training.pixels.settings import PixelRun
 
@@ -174,7 +177,13 @@ class OffPolicyLearner(Learner):
 
     def load_memory(self, folder: Path) -> None:
         """Read the replay."""
-        pixel_replay_file.load(self.replay, folder / "replay.bin")
+        path = folder / "replay.bin"
+        pixel_replay_file.load(self.replay, path)
+        # Continuous ones are kept scaled to -1..1, up to rounding.
+        most = self.envs.action_space.n - 1 if self.greedy else 1.001  # type: ignore[attr-defined]
+        if abs(self.replay.action).max() > most:
+            self.replay.filled[:] = 0
+            raise UserError(f"{path} holds actions that are none; delete it to begin without")
 
     def state(self) -> State:
         """As ``Learner.state``."""
@@ -185,5 +194,5 @@ class OffPolicyLearner(Learner):
     def restore(self, state: Mapping[str, Any]) -> None:
         """As ``Learner.restore``."""
         super().restore(state)
-        self.owed, self.warmed = float(state["owed"]), int(state["warmed"])
-        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.owed, self.warmed = number(state, "owed", 0.0, COUNT), count(state, "warmed")
+        self.rng.bit_generator.state = generator_state(plain_json(state["rng"].encode(), 160))

@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecNormalize
 
+from retroracer.checks import count, number
 from retroracer.training.pixels.gathering import Learner, State
 from retroracer.training.pixels.settings import PixelRun
 
@@ -127,9 +128,13 @@ class OnPolicyLearner(Learner):
     def restore(self, state: Mapping[str, Any]) -> None:
         """As ``Learner.restore``."""
         super().restore(state)
-        self.switched_at = state["switched_at"]
+        known = state["switched_at"] is not None
+        self.switched_at = count(state, "switched_at", self.steps) if known else None
         if self.normalised is not None:
             rms: Any = self.normalised.ret_rms
-            mean, var, count = state["reward_spread"]
-            rms.mean, rms.var, rms.count = np.float64(mean), np.float64(var), count
+            mean, var, seen = state["reward_spread"]
+            record = {"mean": mean, "var": var, "seen": seen}
+            rms.mean = np.float64(number(record, "mean"))
+            rms.var = np.float64(number(record, "var", 0.0))
+            rms.count = number(record, "seen", 0.0)
         self._set_phase()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,15 +24,17 @@ import torch
 from retroracer import config
 from retroracer.agents.facts import Facts
 from retroracer.carracing import ENV_ID
+from retroracer.checks import count, number, records
 from retroracer.errors import UserError
 from retroracer.training import pixel_checkpoint
+from retroracer.training.checkpoint import MISFIT, first_line, read_torch
 from retroracer.training.pixel_evaluate import drive, summary
 from retroracer.training.pixels.gathering import Learner, check_parent, named
 from retroracer.training.pixels.off_policy import OffPolicyLearner
 from retroracer.training.pixels.on_policy import OnPolicyLearner
 from retroracer.training.pixels.screen import Screen
 from retroracer.training.pixels.settings import PixelRun
-from retroracer.training.run_folder import RunFolder
+from retroracer.training.run_folder import LONGEST, RunFolder
 from retroracer.training.stopping import Stop, stop_requested
 from retroracer.training.tracking import Tracking
 
@@ -263,19 +264,17 @@ class _Run:
     def _restore(self) -> None:
         state, facts = self.folder.load()
         try:
-            raw = io.BytesIO(state["learner"].tobytes())
-            self.learner.restore(torch.load(raw, weights_only=True))
+            self.learner.restore(read_torch(state["learner"].tobytes()))
             self.learner.load_memory(self.folder.path)
-            self.rows = list(facts["rows"])
-            self.best = facts["best"]
-            self.before = float(facts["seconds"])
-            self.first_step = int(facts["first_step"])
-            self.sessions = int(facts["sessions"]) + 1
-            self.recoveries = int(facts["recoveries"])
-            self.returns = list(facts["returns"])
-        except (ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
-            why = (str(error).splitlines() or ["its state is damaged"])[0]
-            raise self.folder.unfit(why) from None
+            self.rows = records(facts, "rows")
+            self.best = None if facts["best"] is None else number(facts, "best")
+            self.before = number(facts, "seconds", 0.0, LONGEST)
+            self.first_step = count(facts, "first_step", self.learner.steps)
+            self.sessions = count(facts, "sessions") + 1
+            self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
+            self.returns = [float(r) for r in facts["returns"]]
+        except MISFIT as error:
+            raise self.folder.unfit(first_line(error)) from None
         self.good = self.learner.weights()
         self.started = time.monotonic()
 

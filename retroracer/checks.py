@@ -1,0 +1,122 @@
+"""What comes back from a file, held against what it must be. Owns no file and no format.
+
+Compiled code believes its arrays: a number that is not finite, or an index out of range, ends
+the process there. So arrays and numbers that were on disk pass through here first; each place
+that reads some declares what it takes as ``Form``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+COUNT = 2**53
+"""The largest counter taken."""
+
+Bound = float | npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What an array must be.
+
+    Attributes:
+        shape: of it.
+        kind: its dtype.
+        low: least value; one for all, or an array that broadcasts to ``shape``.
+        high: likewise the most.
+        nan: where a value may be missing (not a number): everywhere, nowhere, or an array.
+    """
+
+    shape: tuple[int, ...]
+    kind: npt.DTypeLike
+    low: Bound = -math.inf
+    high: Bound = math.inf
+    nan: bool | npt.NDArray[np.bool_] = False
+
+
+def demand_array(name: str, array: Any, form: Form) -> npt.NDArray[Any]:
+    """The array, if it is of its form.
+
+    Raises:
+        ValueError: naming the array and what is wrong with it.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(form.kind):
+        raise ValueError(f"{name} is of another kind than it must be")
+    if array.shape != form.shape:
+        raise ValueError(f"{name} has another shape than it must have")
+    if array.dtype == np.bool_:
+        return array
+    fractions = array.dtype.kind == "f"
+    missing = np.isnan(array) if fractions else np.zeros((), np.bool_)
+    if (missing & ~np.asarray(form.nan)).any() or (fractions and np.isinf(array).any()):
+        raise ValueError(f"{name} is not finite")
+    if not (missing | ((array >= form.low) & (array <= form.high))).all():
+        raise ValueError(f"{name} is out of its range")
+    return array
+
+
+def number(record: Mapping[str, Any], name: str, low: float = -1e300, high: float = 1e300) -> float:
+    """A finite number out of plain data.
+
+    Raises:
+        ValueError: if it is none, or out of its range.
+        KeyError: if it is missing.
+    """
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is no number")
+    if not low <= value <= high:  # also if it is not a number
+        raise ValueError(f"{name} is out of its range")
+    return float(value)
+
+
+def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
+    """A counter out of plain data: a whole number from 0 to ``most``.
+
+    Raises:
+        ValueError: if it is none.
+        KeyError: if it is missing.
+    """
+    value = record[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{name} is no counter up to {most}")
+    return value
+
+
+def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of records out of plain data.
+
+    Raises:
+        ValueError: if it is none.
+        KeyError: if it is missing.
+    """
+    rows = record[name]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{name} is no list of records")
+    return list(rows)
+
+
+def generator_state(state: Any) -> dict[str, Any]:
+    """The state of NumPy's default generator (PCG64), as JSON holds it.
+
+    Raises:
+        ValueError: if it is none: another could repeat one number for ever.
+    """
+    try:
+        inner = state["state"]
+        whole = (inner["state"], inner["inc"], state["uinteger"], state["has_uint32"])
+        limits = (2**128, 2**128, 2**32, 2)
+        good = state["bit_generator"] == "PCG64" and inner["inc"] % 2 == 1
+        for value, limit in zip(whole, limits, strict=True):
+            good = good and type(value) is int and 0 <= value < limit
+    except (KeyError, TypeError, IndexError):
+        good = False
+    if not good:
+        raise ValueError("the state of its random numbers makes no sense")
+    return dict(state)
