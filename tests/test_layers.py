@@ -44,6 +44,7 @@ HOMES = {
     "stable_baselines3": {"agents", "training"},
     "ray": {"scale"},
     "gymnasium": {"envs", "carracing"},
+    "yaml": {"config"},
 }
 # The game takes from training nothing, from agents only what needs no torch.
 GAME_MAY_USE = (

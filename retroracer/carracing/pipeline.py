@@ -56,9 +56,9 @@ class Pipeline:
     stack: Annotated[int, Range(low=1, high=16)] = 4
     unit_floats: bool = False
     action_repeat: Annotated[int, Range(low=1, high=32)] = 4
-    reward_scale: Annotated[float, Range(above=0)] = 1.0
-    early_stop: Annotated[int, Range(low=0)] = 0
-    early_stop_penalty: Annotated[float, Range(low=0)] = 0.0
+    reward_scale: Annotated[float, Range(low=1e-6, high=1e6)] = 1.0
+    early_stop: Annotated[int, Range(low=0, high=10**6)] = 0
+    early_stop_penalty: Annotated[float, Range(low=0, high=1e6)] = 0.0
     smooth_alpha: Annotated[float, Range(low=0, high=0.99)] = 0.0
     steer_deadzone: Annotated[float, Range(low=0, high=1)] = 0.0
     steer_clip: Annotated[float, Range(above=0, high=1)] = 1.0

@@ -22,9 +22,12 @@ from retroracer.config import tree
 from retroracer.config.typed import Range, Reader
 from retroracer.errors import UserError
 
-__all__ = ["Range", "from_dict", "load", "save", "to_dict", "to_yaml"]
+__all__ = ["Range", "from_dict", "load", "read_list", "save", "to_dict", "to_yaml"]
 
 T = TypeVar("T")
+
+MOST_TOLD = 20
+"""Mistakes told of one page."""
 
 
 def load(
@@ -46,14 +49,31 @@ def load(
     """
     root = tree.empty()
     if start is not None:
-        base = tree.from_plain(to_dict(start), "defaults")
-        assert isinstance(base, type(root))
-        root = base
+        root = tree.from_plain(to_dict(start), "defaults")
     if path is not None:
         tree.lay_tree_over(root, tree.read_file(path))
     for text in overrides:
         tree.lay_over(root, text)
     return _settings(cls, root)
+
+
+def read_list(cls: type[T], path: Path | str, example: str) -> list[T]:
+    """Read a page that is a list of ``cls``, such as a script.
+
+    Args:
+        cls: the dataclass of an item.
+        path: of the YAML file.
+        example: of an item, for a page that is no list.
+
+    Raises:
+        UserError: listing every mistake found, 20 of them at most.
+    """
+    root = tree.read_page(path)
+    if not isinstance(root.data, list):
+        raise UserError(
+            f"{root.place}: expected a list of lines like '{example}', got {tree.told(root)}"
+        )
+    return _settings(list[cls], root)  # type: ignore[valid-type]
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], source: str) -> T:
@@ -96,6 +116,9 @@ def save(settings: Any, path: Path | str) -> None:
 def _settings(cls: type[T], root: Any) -> T:
     reader = Reader()
     settings: T = reader.read(cls, root, "")
+    if len(reader.problems) > MOST_TOLD:
+        more = len(reader.problems) - MOST_TOLD
+        reader.problems[MOST_TOLD:] = [f"{root.place.source}: and {more} more mistakes"]
     if reader.problems:
         raise UserError("\n".join(reader.problems))
     return settings

@@ -1,33 +1,22 @@
-"""Text, files, plain values and overrides as YAML node trees that know where they came from.
+"""Pages, plain values and overrides as one ``Node`` tree that knows where everything came from.
 
-Owns: bounded, safe parsing and the overlaying of ``--set``. Nodes stay untyped text here:
-what ``1e-4`` or ``NO`` means is decided by the type of the setting (``typed``).
+Owns: reading a page for settings, taking plain values, laying ``--set`` over them, and writing
+plain values as YAML. What ``1e-4`` or ``NO`` means is decided by the setting's type (``typed``).
 """
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from retroracer.config.page import MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, parse
+from retroracer.config.place import PageError, Place
 from retroracer.errors import UserError
-
-MAX_BYTES = 100_000
-"""Longest settings file read."""
+from retroracer.reading import read_text, shown, shown_path
 
 _STR = "tag:yaml.org,2002:str"
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses aliases: nested ones grow a small file without bound."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(None, None, "aliases (*name) are not allowed", mark)
-        return super().compose_node(parent, index)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -51,135 +40,145 @@ def to_text(values: dict[str, Any]) -> str:
     return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
-def from_plain(values: dict[str, Any], source: str) -> yaml.Node:
-    """Tree of plain Python values.
+def from_plain(value: Any, source: str) -> Node:
+    """Tree of plain Python values, such as JSON gives.
 
     Raises:
-        UserError: if they are not plain.
+        UserError: if they are not plain, or nested or long beyond what a page may be.
     """
-    try:
-        node: yaml.Node = _Dumper(io.StringIO()).represent_data(values)
-    except (yaml.YAMLError, RecursionError):
-        raise UserError(f"{source}: holds values that are not plain data") from None
-    return _stamped(node, source)
+    return _Plain(source).node(value, 0)
 
 
-def empty(source: str = "settings") -> yaml.MappingNode:
+class _Plain:
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.place = Place(source=source)
+        self.count = 0
+
+    def node(self, value: Any, depth: int) -> Node:
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_NODES:
+            raise UserError(f"{self.source}: holds more or deeper lists than a page may")
+        if value is None:
+            return Node(None, self.place)
+        if isinstance(value, bool):
+            return Node(str(value).lower(), self.place)
+        if isinstance(value, int) and value.bit_length() > 400:
+            return Node(shown(value), self.place)
+        if isinstance(value, int | float):
+            return Node(repr(value), self.place)
+        if isinstance(value, str):
+            return Node(value, self.place, quoted=True)
+        if isinstance(value, list | tuple):
+            return Node([self.node(item, depth + 1) for item in value], self.place)
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            items = {k: (self.place, self.node(v, depth + 1)) for k, v in value.items()}
+            return Node(items, self.place)
+        raise UserError(f"{self.source}: holds values that are not plain data")
+
+
+def empty(source: str = "settings") -> Node:
     """A tree without keys."""
-    return yaml.MappingNode("tag:yaml.org,2002:map", [], _mark(source))
+    return Node({}, Place(source=source))
 
 
-def read_file(path: Path | str) -> yaml.MappingNode:
-    """Top-level mapping of a YAML file.
+def read_page(path: Path | str) -> Node:
+    """The whole of a page; an empty one gives a node of None.
 
     Raises:
-        UserError: if it is missing, too long, not UTF-8, not YAML or not a mapping.
+        UserError: if it is missing, no regular file, too long, no text, not YAML, or sets a key
+            twice.
     """
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"no settings file {path}; check its name") from None
-    except OSError as error:
-        raise UserError(f"cannot read settings file {path}: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise UserError(f"{path}: longer than {MAX_BYTES:,} bytes; is it the right file?")
-    try:
-        node = _parse(raw.decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file in UTF-8; is it the right file?") from None
-    if node is None or is_null(node):
-        return empty(str(path))
-    if not isinstance(node, yaml.MappingNode):
-        raise UserError(f"{where(node)}: expected lines of 'key: value', got {shown(node)}")
+    return _parse(read_text(path, MAX_BYTES), shown_path(path), lines=True)
+
+
+def read_file(path: Path | str) -> Node:
+    """Top-level mapping of a page of settings.
+
+    Raises:
+        UserError: as ``read_page``, or if it is not a mapping.
+    """
+    node = read_page(path)
+    if node.data is None and not node.quoted:
+        return empty(shown_path(path))
+    if not isinstance(node.data, dict):
+        raise UserError(f"{node.place}: expected lines of 'key: value', got {told(node)}")
     return node
 
 
-def lay_over(root: yaml.MappingNode, text: str) -> None:
+def lay_over(root: Node, text: str) -> None:
     """Lay one ``a.b=v`` over the tree, in place.
 
     Raises:
         UserError: if ``text`` is not of that form.
     """
-    source = f"--set {text}"
+    source = f"--set {shown(text, 80)}"
     path, equals, value = text.partition("=")
     *groups, last = path.strip().split(".")
     if not equals or not all((*groups, last)):
         raise UserError(f"{source}: write it as key=value or group.key=value")
-    node = _parse(value, source)
-    node = _stamped(yaml.ScalarNode("", "") if node is None else node, source)
+    if len(groups) > MAX_DEPTH:
+        raise UserError(f"{source}: nested deeper than any setting")
+    node = _parse(value, source, lines=False)
     here = root
     for group in groups:
-        below = next((v for k, v in here.value if k.value == group), None)
-        if not isinstance(below, yaml.MappingNode):
+        below = here.child(group)
+        if below is None or not isinstance(below.data, dict):
             below = empty(source)
-            _put(here, group, below)
+            _put(here, group, below, below.place)
         here = below
-    _put(here, last, node)
+    _put(here, last, node, node.place)
 
 
-def lay_tree_over(root: yaml.MappingNode, other: yaml.MappingNode) -> None:
+def lay_tree_over(root: Node, other: Node) -> None:
     """Lay the keys of ``other`` over the tree, group by group, in place."""
-    root.start_mark = other.start_mark
-    for key, node in other.value:
-        below = next((v for k, v in root.value if k.value == key.value), None)
-        if isinstance(below, yaml.MappingNode) and isinstance(node, yaml.MappingNode):
+    assert isinstance(other.data, dict)
+    root.place = other.place
+    for key, (place, node) in other.data.items():
+        below = root.child(key)
+        if below is not None and isinstance(below.data, dict) and isinstance(node.data, dict):
             lay_tree_over(below, node)
         else:
-            _put(root, key.value, node)
+            _put(root, key, node, place)
 
 
-def where(node: yaml.Node) -> str:
-    """``file:line`` of a node, or what it was given by."""
-    mark = node.start_mark
-    return f"{mark.name}:{mark.line + 1}" if mark.line >= 0 else str(mark.name)
-
-
-def is_null(node: yaml.Node) -> bool:
-    """Whether the node says nothing: empty, ``~`` or ``null``, unquoted."""
-    return (
-        isinstance(node, yaml.ScalarNode)
-        and not node.style
-        and node.value.lower() in ("", "~", "null")
-    )
-
-
-def shown(node: yaml.Node) -> str:
-    """A node for a message."""
-    if isinstance(node, yaml.MappingNode):
+def told(node: Node) -> str:
+    """A value for a message."""
+    if isinstance(node.data, dict):
         return "a group of keys"
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node.data, list):
         return "a list"
-    return "nothing" if is_null(node) else repr(node.value[:40])
+    return "nothing" if node.data is None else f"'{shown(node.data)}'"
 
 
-def _mark(source: str) -> yaml.Mark:
-    return yaml.Mark(source, 0, -1, 0, None, 0)  # line -1: this source has no lines
+def _put(mapping: Node, key: str, node: Node, place: Place) -> None:
+    """Set a key, last in order, so that mistakes are told in the order they were made."""
+    assert isinstance(mapping.data, dict)
+    mapping.data = {k: v for k, v in mapping.data.items() if k != key} | {key: (place, node)}
 
 
-def _put(mapping: yaml.MappingNode, key: str, node: yaml.Node) -> None:
-    entry = (yaml.ScalarNode(_STR, key, node.start_mark), node)
-    mapping.value = [(k, v) for k, v in mapping.value if k.value != key] + [entry]
-
-
-def _stamped(node: yaml.Node, source: str) -> yaml.Node:
-    """Mark a tree as coming from ``source``, which has no lines."""
-    node.start_mark = _mark(source)
-    if not isinstance(node, yaml.ScalarNode):
-        for child in node.value:
-            for part in child if isinstance(child, tuple) else (child,):
-                _stamped(part, source)
+def _parse(text: str, source: str, *, lines: bool) -> Node:
+    try:
+        node, mistakes = parse(text, source)
+    except PageError as error:
+        where = error.place if lines else source
+        raise UserError(f"{where}: {error.text}") from None
+    if mistakes:
+        raise UserError(
+            "\n".join(f"{e.place if lines else source}: {e.text}" for e in mistakes[:20])
+        )
+    if not lines:
+        _stamp(node, Place(source=source))
     return node
 
 
-def _parse(text: str, source: str) -> yaml.Node | None:
-    try:
-        loader = _Loader(text)
-        loader.name = source
-        node: yaml.Node | None = loader.get_single_node()
-        return node
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{source}{line}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, RecursionError):
-        raise UserError(f"{source}: not valid YAML") from None
+def _stamp(node: Node, place: Place) -> None:
+    """Mark a tree as coming from one place, such as an option of the command line."""
+    node.place = place
+    if isinstance(node.data, list):
+        for child in node.data:
+            _stamp(child, place)
+    elif isinstance(node.data, dict):
+        for key, (_, child) in node.data.items():
+            _stamp(child, place)
+            node.data[key] = (place, child)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
-from retroracer.config.tree import is_null, shown, where
+from retroracer.config.explain import missing_space, odd_character
+from retroracer.config.numbers import number
+from retroracer.config.page import Node
+from retroracer.config.place import Place
+from retroracer.config.tree import told
+from retroracer.reading import shown
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _KINDS = {
@@ -23,6 +27,7 @@ _KINDS = {
     str: "text",
     Path: "a path",
 }
+_WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
 _BAD: Any = object()  # what reading a mistaken value gives, the mistake being noted already
 
 
@@ -56,7 +61,7 @@ class Reader:
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def read(self, kind: Any, node: yaml.Node, path: str) -> Any:
+    def read(self, kind: Any, node: Node, path: str) -> Any:
         """Value of type ``kind`` at key path ``path``; only good while ``problems`` is empty."""
         origin, args = get_origin(kind), get_args(kind)
         if dataclasses.is_dataclass(kind):
@@ -66,51 +71,74 @@ class Reader:
         if origin in (Union, UnionType):
             return self._union(args, node, path)
         if origin is Literal:
-            found = [a for a in args if isinstance(node, yaml.ScalarNode) and str(a) == node.value]
+            found = [a for a in args if str(a) == node.data]
             return found[0] if found else self._not(node, path, _expected(kind))
         if origin is tuple or origin is list:
             return self._sequence(origin, args, node, path)
         if origin is dict:
             entries = self._entries(node, path)
-            return {k: self.read(args[1], v, f"{path}.{k}") for k, (_, v) in entries.items()}
+            return {k: self.read(args[1], v, f"{path}.{shown(k)}") for k, (_, v) in entries.items()}
         return self._scalar(kind, node, path)
 
-    def _note(self, node: yaml.Node, path: str, text: str) -> Any:
-        self.problems.append(f"{where(node)}: {path + ': ' if path else ''}{text}")
+    def _note(self, place: Place, path: str, text: str) -> Any:
+        self.problems.append(f"{place}: {path + ': ' if path else ''}{text}")
         return _BAD
 
-    def _not(self, node: yaml.Node, path: str, expected: str) -> Any:
-        return self._note(node, path, f"expected {expected}, got {shown(node)}")
+    def _not(self, node: Node, path: str, expected: str) -> Any:
+        text = f"expected {expected}, got {told(node)}"
+        if isinstance(node.data, str) and expected != "text":
+            if odd := odd_character(node.data):
+                text += f", which holds {odd[1]}"
+            elif not node.quoted and (glued := missing_space(node.data)):
+                text += f": {glued}"
+        return self._note(node.place, path, text)
 
-    def _scalar(self, kind: Any, node: yaml.Node, path: str) -> Any:
+    def _scalar(self, kind: Any, node: Node, path: str) -> Any:
         expected = _KINDS[kind]
-        if not isinstance(node, yaml.ScalarNode) or is_null(node):
+        text = node.data
+        if not isinstance(text, str):
             return self._not(node, path, expected)
+        if kind is Path and any(c < " " for c in text):
+            return self._note(
+                node.place,
+                path,
+                f"'{shown(text)}' holds a control character; in double quotes a '\\' begins an"
+                " escape: use single quotes, or / in paths",
+            )
         if kind in (str, Path):
-            return kind(node.value)
-        try:
-            if node.style:  # quoted: the author says it is text
-                raise ValueError
-            if kind is bool:
-                return _WORDS[node.value.lower()]
-            value = kind(node.value)
-            if not math.isfinite(value):
-                raise ValueError
-            return value
-        except (ValueError, KeyError, OverflowError):
+            return kind(text)
+        if node.quoted:  # the author says it is text
+            if kind is not bool and _is_number(text):
+                return self._note(
+                    node.place, path, f"expected {expected}, got text: take the quotes off {text}"
+                )
             return self._not(node, path, expected)
+        if kind is bool:
+            word = _WORDS.get(text.lower())
+            return self._not(node, path, expected) if word is None else word
+        try:
+            value = number(text)
+        except ValueError as error:
+            if str(error).endswith("is not a number"):
+                return self._not(node, path, expected)
+            return self._note(node.place, path, str(error))
+        if kind is float:
+            return value
+        if not _WHOLE.fullmatch(text):
+            return self._not(node, path, expected)
+        return int(text)
 
-    def _bounded(self, args: tuple[Any, ...], node: yaml.Node, path: str) -> Any:
+    def _bounded(self, args: tuple[Any, ...], node: Node, path: str) -> Any:
         value = self.read(args[0], node, path)
         for bound in args[1:]:
             if isinstance(value, (int, float)) and isinstance(bound, Range):
                 complaint = bound.complaint(value)
                 if complaint:
-                    return self._note(node, path, f"{complaint}, got {value}")
+                    return self._note(node.place, path, f"{complaint}, got {value}")
         return value
 
-    def _union(self, args: tuple[Any, ...], node: yaml.Node, path: str) -> Any:
-        if NoneType in args and is_null(node):
+    def _union(self, args: tuple[Any, ...], node: Node, path: str) -> Any:
+        if NoneType in args and node.data is None:
             return None
         kinds = [a for a in args if a is not NoneType]
         for kind in kinds:
@@ -123,61 +151,60 @@ class Reader:
                 return _BAD
         return self._not(node, path, " or ".join(map(_expected, kinds)))
 
-    def _sequence(self, origin: Any, args: Any, node: yaml.Node, path: str) -> Any:
-        if not isinstance(node, yaml.SequenceNode):
+    def _sequence(self, origin: Any, args: Any, node: Node, path: str) -> Any:
+        if not isinstance(node.data, list):
             return self._not(node, path, "a list")
         kinds: Sequence[Any] = args
         if origin is list or args[1:] == (...,):
-            kinds = [args[0]] * len(node.value)
-        if len(kinds) != len(node.value):
+            kinds = [args[0]] * len(node.data)
+        if len(kinds) != len(node.data):
             return self._note(
-                node, path, f"expected a list of {len(kinds)}, got one of {len(node.value)}"
+                node.place, path, f"expected a list of {len(kinds)}, got one of {len(node.data)}"
             )
         return origin(
-            self.read(kind, item, f"{path}[{i}]")
-            for i, (kind, item) in enumerate(zip(kinds, node.value, strict=True))
+            self.read(kind, item, f"{path}[{i}]" if path else f"item {i + 1}")
+            for i, (kind, item) in enumerate(zip(kinds, node.data, strict=True))
         )
 
-    def _entries(self, node: yaml.Node, path: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """Key -> (key's node, value's node); notes keys given twice or not text."""
-        if is_null(node):
-            return {}
-        if not isinstance(node, yaml.MappingNode):
+    def _entries(self, node: Node, path: str) -> dict[str, tuple[Place, Node]]:
+        """Key -> (key's place, value)."""
+        if isinstance(node.data, dict):
+            return node.data
+        if node.data is not None:
             self._not(node, path, "a group of keys")
-            return {}
-        entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                self._not(key, path, "a key")
-            elif key.value in entries:
-                self._note(key, path, f"{key.value!r} is given twice; keep one")
-            else:
-                entries[key.value] = (key, value)
-        return entries
+        return {}
 
-    def _dataclass(self, kind: Any, node: yaml.Node, path: str) -> Any:
+    def _dataclass(self, kind: Any, node: Node, path: str) -> Any:
         before = len(self.problems)
         hints = get_type_hints(kind, include_extras=True)
         fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
         values = {}
         for name, (key, value) in self._entries(node, path).items():
-            at = f"{path}.{name}" if path else name
+            at = f"{path}.{shown(name)}" if path else shown(name)
             if name in fields:
                 values[name] = self.read(hints[name], value, at)
             else:
-                near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+                near = difflib.get_close_matches(name[:80], fields, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(fields)}"
                 self._note(key, at, f"unknown key; {hint}")
         for name, field in fields.items():
             no_default = field.default is field.default_factory is dataclasses.MISSING
             if name not in values and no_default and len(self.problems) == before:
-                self._note(node, path, f"{name!r} is missing; give it a value")
+                self._note(node.place, path, f"{name!r} is missing; give it a value")
         if len(self.problems) > before:
             return _BAD
         try:
             return kind(**values)
         except ValueError as error:
-            return self._note(node, path, str(error))
+            return self._note(node.place, path, str(error))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _expected(kind: Any) -> str:

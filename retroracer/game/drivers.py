@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-import yaml
-
-from retroracer.errors import UserError
+from retroracer import config
+from retroracer.config import Range
 from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car
-
-MAX_SCRIPT_BYTES = 1_000_000
-PRESSES = ("restart", "pause", "reset", "menu", "quit")
 
 
 @dataclass
@@ -117,6 +114,9 @@ def _toward(value: float, goal: float, step: float) -> float:
     return min(value + step, goal) if value < goal else max(value - step, goal)
 
 
+_Pedal = Annotated[float, Range(-1.0, 1.0)]
+
+
 @dataclass(frozen=True)
 class Cue:
     """One line of a script: from ``at`` on, these inputs; or a press at that moment.
@@ -124,10 +124,10 @@ class Cue:
     ``at`` counts race time [s], or for ``key`` (a key's name) seconds since the game began.
     """
 
-    at: float
-    steer: float | None = None
-    throttle: float | None = None
-    press: str | None = None
+    at: Annotated[float, Range(0.0, 1e6)]
+    steer: _Pedal | None = None
+    throttle: _Pedal | None = None
+    press: Literal["restart", "pause", "reset", "menu", "quit"] | None = None
     key: str | None = None
 
 
@@ -162,7 +162,7 @@ class Script:
 
     def play(self, time: float) -> list[str]:
         """Take the inputs of this moment [s]; returns what was pressed since the last call."""
-        pressed = []
+        pressed: list[str] = []
         while self._next < len(self._cues) and self._cues[self._next].at <= time + 1e-9:
             cue = self._cues[self._next]
             self._next += 1
@@ -179,48 +179,7 @@ def read_script(path: Path) -> Script:
     """Read a script: a YAML (or JSON) list of ``{at: seconds, steer:, throttle:, press:, key:}``.
 
     Raises:
-        UserError: naming the file and the line that is wrong.
+        UserError: naming the file and the lines that are wrong.
     """
-    try:
-        raw = path.read_bytes()[: MAX_SCRIPT_BYTES + 1]
-    except OSError as error:
-        raise UserError(f"cannot read script {path}: {error.strerror}") from None
-    if len(raw) > MAX_SCRIPT_BYTES:
-        raise UserError(f"script {path} is longer than {MAX_SCRIPT_BYTES:,} bytes")
-    try:
-        page = yaml.safe_load(raw.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        first = str(error).splitlines()[0] if str(error) else "unreadable"
-        raise UserError(f"script {path}: not YAML or JSON: {first}") from None
-    if not isinstance(page, list):
-        raise UserError(f"script {path}: expected a list of lines like '- {{at: 0, throttle: 1}}'")
-    cues = [_cue(item, f"script {path}, line {k + 1} of its list") for k, item in enumerate(page)]
+    cues = config.read_list(Cue, path, "- {at: 0, throttle: 1}")
     return Script(sorted(cues, key=lambda cue: cue.at))
-
-
-_CUE_KEYS = {"at", "steer", "throttle", "press", "key"}
-
-
-def _cue(item: object, where: str) -> Cue:
-    if not isinstance(item, dict) or not set(item) <= _CUE_KEYS:
-        raise UserError(f"{where}: it takes at, steer, throttle, press and key, not {item!r:.80}")
-    numbers: dict[str, float] = {}
-    for key in ("at", "steer", "throttle"):
-        value = item.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            raise UserError(f"{where}: {key} must be a number, not {value!r:.40}")
-        numbers[key] = float(value)
-    if "at" not in numbers or numbers["at"] < 0.0:
-        raise UserError(f"{where}: say at which second, e.g. at: 2.5")
-    for key in ("steer", "throttle"):
-        if abs(numbers.get(key, 0.0)) > 1.0:
-            raise UserError(f"{where}: {key} is between -1 and 1, not {numbers[key]:g}")
-    press = item.get("press")
-    if press is not None and press not in PRESSES:
-        raise UserError(f"{where}: press one of {', '.join(PRESSES)}, not {press!r:.40}")
-    struck = item.get("key")
-    if struck is not None and not isinstance(struck, str):
-        raise UserError(f"{where}: key is a key's name, e.g. 'return', not {struck!r:.40}")
-    return Cue(numbers["at"], numbers.get("steer"), numbers.get("throttle"), press, struck)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from retroracer.config.numbers import number
+from retroracer.config.page import MAX_BYTES, Node, parse
+from retroracer.config.place import PageError
 from retroracer.errors import UserError
-from retroracer.reading import decoded, read_bytes
+from retroracer.reading import read_text, shown
 from retroracer.track.page_writing import quoted
 from retroracer.track.points import Knots
-from retroracer.track.yaml_nodes import MAX_BYTES
 
 LEAST_POINTS = 4
 NARROWEST, WIDEST = 4.0, 60.0
@@ -119,73 +120,71 @@ class EditPage:
         if self.is_new:
             text = NEW.format(name=quoted(path.stem.replace("_", " ").title() or "New track"))
         else:
-            text = decoded(read_bytes(path, MAX_BYTES), path.name)
+            text = read_text(path, MAX_BYTES)
         self._take(text)
 
     def _take(self, text: str) -> None:
         where = self.path.name
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except (yaml.YAMLError, RecursionError) as error:
-            first = str(error).splitlines()[0]
-            raise UserError(f"cannot edit {where}: it is not YAML: {first}") from None
-        layout = _child(root, "layout")
-        node = _child(layout, "points")
-        if not isinstance(node, yaml.SequenceNode):
-            form = next((f for f in ("segments", "points_file") if _child(layout, f)), "nothing")
+            root, mistakes = parse(text, where)
+        except PageError as error:
+            raise UserError(f"cannot edit {error.place}: {error.text}") from None
+        if mistakes:
+            raise UserError(f"cannot edit {mistakes[0].place}: {mistakes[0].text}")
+        layout = root.child("layout") or Node(None, root.place)
+        node = layout.child("points")
+        if node is None or not isinstance(node.data, list):
+            form = next((f for f in ("segments", "points_file") if layout.child(f)), "nothing")
             raise UserError(
                 f"cannot edit {where}: it is laid from {form}, and the editor moves points; "
                 "change the text while you drive (play.py --track reloads it), or name a new file"
             )
-        if len(node.value) < LEAST_POINTS:
+        items = node.data
+        if len(items) < LEAST_POINTS:
             raise UserError(f"cannot edit {where}: a loop needs at least {LEAST_POINTS} points")
-        width = _child(layout, "width")
+        width = layout.child("width")
         self.width = _number(width) if width is not None else None
         newline = "\r\n" if "\r\n" in text else "\n"
         lines = text.split(newline)
-        items = node.value
-        if node.flow_style or any(
-            a.start_mark.line == b.start_mark.line for a, b in pairwise(items)
-        ):
-            self._take_flow(lines, node, newline)
+        if node.flow or any(a.place.line == b.place.line for a, b in pairwise(items)):
+            self._take_flow(lines, node, items, newline)
             return
-        first = items[0].start_mark.line
+        first = items[0].place.line - 1
         self._newline = newline
         self._before = lines[:first]
         last = items[-1]
         # A mapping spread over lines ends where the next thing begins.
-        end = last.end_mark.line + (1 if last.end_mark.column > 0 else 0)
+        end = last.end.line - 1 + (1 if last.end.column > 1 else 0)
         self._after = lines[end:]
         self._indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
         points = []
         until = first
         for item in items:
-            start = item.start_mark.line
-            stop = item.end_mark.line
+            start, stop = item.place.line - 1, item.end.line - 1
             whole = stop == start
             row = lines[start]
-            point = _point(item, where)
+            point = _point(item)
             points.append(
                 replace(
                     point,
                     lead=tuple(lines[until:start]),
                     line=row if whole else "",
-                    tail=row[item.end_mark.column :] if whole else "",
+                    tail=row[item.end.column - 1 :] if whole else "",
                 )
             )
-            until = stop + 1 if whole or item.end_mark.column > 0 else stop
+            until = stop + 1 if whole or item.end.column > 1 else stop
         self.points: tuple[Point, ...] = tuple(points)
 
-    def _take_flow(self, lines: list[str], node: yaml.SequenceNode, newline: str) -> None:
+    def _take_flow(self, lines: list[str], node: Node, items: list[Node], newline: str) -> None:
         """Points written between brackets: each gets a line of its own."""
-        start, end = node.start_mark, node.end_mark
-        head = lines[start.line][: start.column].rstrip()
+        start, end = node.place, node.end
+        head = lines[start.line - 1][: start.column - 1].rstrip()
         self._newline = newline
-        self._before = [*lines[: start.line], head]
-        rest = lines[end.line][end.column :].strip()
-        self._after = ([f"{rest}"] if rest else []) + lines[end.line + 1 :]
+        self._before = [*lines[: start.line - 1], head]
+        rest = lines[end.line - 1][end.column - 1 :].strip()
+        self._after = ([f"{rest}"] if rest else []) + lines[end.line :]
         self._indent = " " * (len(head) - len(head.lstrip()) + 2)
-        self.points = tuple(_point(item, self.path.name) for item in node.value)
+        self.points = tuple(_point(item) for item in items)
 
     def text(self, points: tuple[Point, ...] | None = None) -> str:
         """The page with these points, or those it has."""
@@ -227,34 +226,24 @@ class EditPage:
         )
 
 
-def _child(node: Any, key: str) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if getattr(name, "value", None) == key:
-                return value
-    return None
-
-
-def _number(node: Any) -> float:
+def _number(node: Node) -> float:
     try:
-        return float(node.value)
-    except (TypeError, ValueError, AttributeError):
-        raise UserError(
-            f"line {node.start_mark.line + 1}: a number was expected, not {node.value!r:.40}"
-        ) from None
+        return number(node.data if isinstance(node.data, str) else "")
+    except ValueError:
+        raise UserError(f"{node.place}: a number was expected, not {shown(node.plain())}") from None
 
 
-def _point(node: Any, where: str) -> Point:
-    if isinstance(node, yaml.SequenceNode) and 2 <= len(node.value) <= 3:
-        numbers = [_number(n) for n in node.value]
+def _point(node: Node) -> Point:
+    if isinstance(node.data, list) and 2 <= len(node.data) <= 3:
+        numbers = [_number(n) for n in node.data]
         return Point(numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None)
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node.data, dict):
         found: dict[str, Any] = {}
-        for key, value in node.value:
-            if key.value == "name":
-                found["name"] = str(value.value)
-            elif key.value in ("x", "y", "width", "left", "right"):
-                found[key.value] = _number(value)
+        for key, (_, value) in node.data.items():
+            if key == "name":
+                found["name"] = str(value.data)
+            elif key in ("x", "y", "width", "left", "right"):
+                found[key] = _number(value)
         if "x" in found and "y" in found:
             return Point(**found)
-    raise UserError(f"cannot edit {where}: line {node.start_mark.line + 1} holds no point [x, y]")
+    raise UserError(f"cannot edit {node.place}: here stands no point [x, y]")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from retroracer.config.place import Loc
 from retroracer.track.geometry import Array
-from retroracer.track.problems import Loc
 
 MAX_LENGTH = 30_000.0
 """Longest lap we build [m]; the Nordschleife is 20.8 km."""

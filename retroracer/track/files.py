@@ -1,20 +1,22 @@
 """Track files: finding, reading and building them.
 
 Owns: names and paths of tracks, and the order of the steps from bytes to ``Track``.
-Does not own: the steps themselves (``yaml_nodes``, ``schema``, ``segments``, ``points``,
+Does not own: the steps themselves (``config.page``, ``schema``, ``segments``, ``points``,
 ``build``, ``judging``).
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
+from retroracer.config.explain import LINE_END
+from retroracer.config.page import MAX_BYTES, parse
+from retroracer.config.place import Loc, PageError
 from retroracer.errors import UserError
 from retroracer.reading import decoded, read_bytes, shown_path
 from retroracer.resources import tracks_dir
@@ -24,13 +26,14 @@ from retroracer.track.csv_io import read_points
 from retroracer.track.geometry import Array
 from retroracer.track.judging import judge
 from retroracer.track.points import Knots, lay_points
-from retroracer.track.problems import Loc, Report
+from retroracer.track.problems import Report
 from retroracer.track.schema import Layout, TrackPage
 from retroracer.track.segments import lay_segments
 from retroracer.track.track import Track
 from retroracer.track.wording import tell
-from retroracer.track.yaml_nodes import MAX_BYTES, YamlError, parse
 
+_POINT: dict[str | int, int] = {"x": 0, "y": 1, "width": 2}  # of a point written as a list
+_TOO_MANY = "long lists of points belong into a CSV file named by 'points_file'"
 _FORMS = ("segments", "points", "points_file")
 
 
@@ -140,13 +143,15 @@ def read_page(path: Path, report: Report) -> TrackPage | None:
         UserError: if the file itself cannot be read.
     """
     text = decoded(read_bytes(path, MAX_BYTES), path.name)
-    report.lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)  # what YAML counts as a line
+    report.lines = LINE_END.split(text)
     try:
-        root = parse(text, report)
-    except YamlError as error:
+        root, mistakes = parse(text, advice=_TOO_MANY)
+    except PageError as error:
         report.add("T01", (), error.text, place=error.place)
         return None
-    report.where = root.find
+    for mistake in mistakes:
+        report.add("T01", (), mistake.text, place=mistake.place)
+    report.where = lambda loc: root.find(loc, _POINT)
     if not isinstance(root.data, dict):
         have = "is empty" if root.data is None else "holds no 'key: value' lines"
         report.add(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retroracer.config.place import Loc
 from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span
 from retroracer.track.geometry import Array, arc_length
-from retroracer.track.problems import Loc, Report
+from retroracer.track.problems import Report
 
 _CELL = 0.5  # step of the arc-length table [m]
 _GL = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])

@@ -9,21 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from retroracer.config.place import Loc, Place
 from retroracer.errors import UserError
 
-Loc = tuple[str | int, ...]
-"""Where in the page: keys and indices from the top, such as ("layout", "segments", 3, "angle")."""
-
 MAX_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Place:
-    """A position in the file, counted from 1; line 0 = the file as a whole."""
-
-    line: int = 0
-    column: int = 0
-    width: int = 1
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from retroracer.config.numbers import number
+from retroracer.reading import shown
+
+_ESCAPE = "in double quotes a '\\' begins an escape: use single quotes, or / in paths"
 _KINDS = {"bool": "yes/no", "list": "a list", "dict": "a mapping"}
 
 
@@ -23,53 +27,30 @@ def wrong(text: str) -> PydanticCustomError:
     return PydanticCustomError("T04", "{text}", {"text": text})
 
 
-def _shown(value: Any) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _in_seconds(text: str) -> str:
-    """What a time such as 1:02.5 is in seconds, as a remedy."""
-    parts = text.lstrip("+-").split(":")
-    if len(parts) > 3 or max(map(len, parts)) > 8:
-        return ""
-    seconds = sum(float(p) * 60.0**k for k, p in enumerate(reversed(parts)))
-    return f"; as seconds write {seconds:g}"
-
-
 def as_number(value: Any) -> Any:
     """Read what an author wrote as a number, or say why it is none."""
     if isinstance(value, bool) or value is None or isinstance(value, list | dict):
         what = _KINDS.get(type(value).__name__, "nothing")
         raise wrong(f"needs a number, not {what}")
-    written = value
     if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"[+-]?\d+(:\d+)+(\.\d*)?", text):
-            raise wrong(f"'{_shown(text)}' is not a number{_in_seconds(text)}")
-        if re.fullmatch(r"[+-]?\d+,\d+", text):
-            fixed = text.replace(",", ".")
-            raise wrong(f"'{_shown(text)}' has a decimal comma; write {_shown(fixed)}")
-        unit = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)\s*(m|km|deg|°|ft|s|sec|%)", text)
-        if unit:
-            raise wrong(f"'{_shown(text)}' has a unit; write the number alone ({unit[1]})")
         try:
-            value = float(text) if len(text) < 400 else math.nan
-        except ValueError:
-            raise wrong(f"'{_shown(text)}' is not a number") from None
+            value = number(value)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+    written = value
     try:
         finite = math.isfinite(value)
     except (TypeError, OverflowError):
         finite = False
     if not finite:
-        raise wrong(f"'{_shown(written)}' is not a finite number")
+        raise wrong(f"'{shown(written)}' is not a finite number")
     return float(value)
 
 
 def _as_whole(value: Any) -> Any:
     number = as_number(value)
     if number != int(number):
-        raise wrong(f"needs a whole number, not {_shown(value)}")
+        raise wrong(f"needs a whole number, not {shown(value)}")
     return int(number)
 
 
@@ -84,6 +65,15 @@ def _as_text(value: Any) -> Any:
         raise wrong("needs some text")
     if len(text) > 2000:
         raise wrong("is longer than 2000 characters; shorten it")
+    if any(c < " " and c != "\n" for c in text):
+        raise wrong(f"'{shown(text)}' holds a control character; {_ESCAPE}")
+    return text
+
+
+def _as_path(value: Any) -> Any:
+    text = _as_text(value)
+    if "\n" in text:
+        raise wrong(f"'{shown(text)}' holds a new line; {_ESCAPE}")
     return text
 
 
@@ -92,7 +82,7 @@ def _as_switch(value: Any) -> Any:
     if isinstance(value, str) and value.strip().lower() in words:
         return words[value.strip().lower()]
     if not isinstance(value, bool):
-        raise wrong(f"needs true or false, not '{_shown(value)}'")
+        raise wrong(f"needs true or false, not '{shown(value)}'")
     return value
 
 
@@ -100,7 +90,7 @@ def _as_colour(value: Any) -> Any:
     if value is None:
         raise wrong("is empty: '#' begins a comment in YAML; put the colour in quotes: \"#46464b\"")
     if not isinstance(value, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", value):
-        raise wrong(f"'{_shown(value)}' is not a colour; write \"#rrggbb\" in quotes")
+        raise wrong(f"'{shown(value)}' is not a colour; write \"#rrggbb\" in quotes")
     return value
 
 
@@ -139,6 +129,7 @@ def as_place(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(as_number)]
 Whole = Annotated[int, BeforeValidator(_as_whole)]
 Text = Annotated[str, BeforeValidator(_as_text)]
+FilePath = Annotated[str, BeforeValidator(_as_path)]
 Name = Annotated[str, Field(max_length=80), BeforeValidator(_as_text)]
 Preset = Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
 Switch = Annotated[bool, BeforeValidator(_as_switch)]

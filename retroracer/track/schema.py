@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema
 from retroracer.track.scalars import (
     Colour,
     Coordinate,
+    FilePath,
     HalfWidth,
     KerbSide,
     Name,
@@ -131,7 +132,8 @@ class PointPart(Part):
     def _from_list(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
-                raise wrong(f"a point is [x, y] or [x, y, width], not {len(value)} values")
+                hint = "; decimals are written with a point" if len(value) > 3 else ""
+                raise wrong(f"a point is [x, y] or [x, y, width], not {len(value)} values{hint}")
             return dict(zip(("x", "y", "width"), value, strict=False))
         return value
 
@@ -159,7 +161,7 @@ class Layout(Part):
 
     segments: Annotated[list[Segment], Field(min_length=2, max_length=MAX_SEGMENTS)] | None = None
     points: Annotated[list[PointPart], Field(min_length=4, max_length=MAX_POINTS)] | None = None
-    points_file: Text | None = None
+    points_file: FilePath | None = None
 
 
 class Start(Part):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from retroracer.config.place import Loc
 from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span
 from retroracer.track.geometry import (
     Array,
@@ -21,7 +22,7 @@ from retroracer.track.geometry import (
     profile_of,
     solve_auto_straights,
 )
-from retroracer.track.problems import Loc, Report
+from retroracer.track.problems import Report
 from retroracer.track.schema import CornerPart, Layout, StraightPart
 
 GAP_ALLOWED = 1.0

@@ -11,9 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from retroracer.config.explain import missing_space, odd_character
+from retroracer.config.page import Node
+from retroracer.config.place import Loc, Place
+from retroracer.reading import shown
 from retroracer.track import schema
-from retroracer.track.problems import Loc, Place, Report
-from retroracer.track.yaml_nodes import Node
+from retroracer.track.problems import Report
 
 _PARTS: dict[Loc, type[BaseModel]] = {
     (): schema.TrackPage,
@@ -90,9 +93,19 @@ def tell(errors: list[Any], root: Node, report: Report) -> None:
             continue
         loc: Loc = tuple(error["loc"])
         code, text, place = _told(error, loc, root)
-        report.add(code, loc, text, place=place)
+        report.add(code, loc, text + _cause(error["input"], text), place=place)
     if len(errors) > MOST_TOLD:
         report.add("T04", (), f"and {len(errors) - MOST_TOLD} more mistakes", place=Place())
+
+
+def _cause(value: Any, text: str) -> str:
+    """A cause that the author cannot see in the value itself, for the end of a message."""
+    if not isinstance(value, str) or "U+" in text:
+        return ""
+    if odd := odd_character(value):
+        return f"; it holds {odd[1]}"
+    glued = missing_space(value)
+    return f"; {glued}" if glued else ""
 
 
 def _misspelt(errors: list[Any]) -> set[Loc]:
@@ -131,7 +144,7 @@ def _told(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Pla
     if kind in ("model_type", "model_attributes_type", "dict_type", "list_type"):
         want = "a list" if kind == "list_type" else "a mapping (key: value lines)"
         have = {"list": "a list", "dict": "a mapping", "NoneType": "nothing"}.get(
-            type(error["input"]).__name__, f"'{_cut(error['input'])}'"
+            type(error["input"]).__name__, f"'{shown(error['input'])}'"
         )
         return "T04", f"{key} must be {want}, not {have}", None
     if kind in ("too_long", "too_short"):
@@ -149,11 +162,6 @@ _RANGE = {
 }
 
 
-def _cut(value: Any) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
 def _subject(loc: Loc, key: str) -> str:
     if loc and isinstance(loc[-1], int):
         return f"entry {loc[-1] + 1} of {key}"
@@ -162,7 +170,7 @@ def _subject(loc: Loc, key: str) -> str:
 
 def _out_of_range(kind: str, ctx: Mapping[str, Any], value: Any, key: str, full: str) -> str:
     words, name = _RANGE[kind]
-    number = f"{value:g}" if isinstance(value, float) else _cut(value)
+    number = f"{value:g}" if isinstance(value, float) else shown(value)
     hint = ""
     if key in ("radius", "to_radius") and kind.startswith("greater"):
         hint = _RADIUS
@@ -175,12 +183,12 @@ def _out_of_range(kind: str, ctx: Mapping[str, Any], value: Any, key: str, full:
 
 def _no_such_word(ctx: Mapping[str, Any], value: Any, key: str) -> str:
     words = [w.strip("' ") for w in str(ctx["expected"]).replace(" or ", ", ").split(",")]
-    near = difflib.get_close_matches(_cut(value).lower(), words, 1)
+    near = difflib.get_close_matches(shown(value).lower(), words, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(words)}"
     if near and len(words) > 2:
         hint += f" (one of: {', '.join(words)})"
-    shown = "nothing" if value is None else f"'{_cut(value)}'"
-    return f"{key} cannot be {shown}; {hint}"
+    have = "nothing" if value is None else f"'{shown(value)}'"
+    return f"{key} cannot be {have}; {hint}"
 
 
 def _keys(part: type[BaseModel]) -> list[str]:
@@ -198,13 +206,13 @@ def _nearest(loc: Loc) -> str | None:
     """The key that exists at ``loc`` and looks most like its last one."""
     part = _part_at(loc[:-1])
     known = _keys(part) if part else []
-    near = difflib.get_close_matches(_cut(loc[-1]).lower(), known, 1, cutoff=0.6)
+    near = difflib.get_close_matches(shown(loc[-1]).lower(), known, 1, cutoff=0.6)
     return near[0] if near else None
 
 
 def _unknown(loc: Loc, root: Node) -> str:
     """A key nobody knows: the nearest one that exists here, or where it belongs."""
-    key = _cut(loc[-1])
+    key = shown(loc[-1])
     owner = _owner(loc[:-1], root)
     near = _nearest(loc)
     if near:
@@ -240,5 +248,5 @@ def _owner(loc: Loc, root: Node) -> str:
     if isinstance(node.data, dict) and "name" in node.data:
         name = node.data["name"][1].data
         if isinstance(name, str):
-            return f'{kind} {index + 1} ("{_cut(name)}")'
+            return f'{kind} {index + 1} ("{shown(name)}")'
     return f"{kind} {index + 1}"

@@ -36,7 +36,7 @@ class Lessons:
     steps: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
     tracks: Annotated[int, Range(low=1, high=1000)] = 48
     grip: Annotated[float, Range(above=0, high=1)] = 0.85
-    margin: Annotated[float, Range(low=0)] = 0.5
+    margin: Annotated[float, Range(low=0, high=100)] = 0.5
     noise: Annotated[float, Range(low=0, high=1)] = 0.05
 
 
@@ -58,7 +58,7 @@ class Teacher:
     rounds: Annotated[int, Range(low=0, high=1000)] = 9
     tracks: Annotated[int, Range(low=1, high=1000)] = 64
     grip: Annotated[float, Range(above=0, high=1)] = 0.75
-    margin: Annotated[float, Range(low=0)] = 1.0
+    margin: Annotated[float, Range(low=0, high=100)] = 1.0
     steps: Annotated[int, Range(low=1, high=10_000)] = 80
     updates: Annotated[int, Range(low=1, high=1_000_000)] = 1200
     batch: Annotated[int, Range(low=1, high=1_000_000)] = 1024
@@ -144,22 +144,22 @@ class RunSettings:
     track: tuple[str, ...] = ()
     parent: str | None = None
     car: str | None = None
-    minutes: Annotated[float, Range(above=0)] | None = 10.0
-    steps: Annotated[int, Range(low=1)] | None = None
-    seed: Annotated[int, Range(low=0)] = 0
+    minutes: Annotated[float, Range(above=0, high=1e6)] | None = 10.0
+    steps: Annotated[int, Range(low=1, high=10**12)] | None = None
+    seed: Annotated[int, Range(low=0, high=2**32 - 1)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cars: Annotated[int, Range(low=1, high=65536)] = 512
     hidden: tuple[int, ...] = (128, 128)
     memory: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
-    warm_up: Annotated[int, Range(low=0)] = 10_000
-    evaluate_every: Annotated[float, Range(above=0)] = 60.0
-    save_every: Annotated[float, Range(low=0)] = 60.0
+    warm_up: Annotated[int, Range(low=0, high=10**9)] = 10_000
+    evaluate_every: Annotated[float, Range(above=0, high=1e6)] = 60.0
+    save_every: Annotated[float, Range(low=0, high=1e6)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
-    episode: Annotated[float, Range(low=1)] = 30.0
-    patience: Annotated[float, Range(low=0.5)] = 5.0
+    episode: Annotated[float, Range(low=1, high=1e5)] = 30.0
+    patience: Annotated[float, Range(low=0.5, high=1e5)] = 5.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
-    final_entropy: float | None = -8.0
-    averaging: Annotated[int, Range(low=0)] = 1000
+    final_entropy: Annotated[float, Range(low=-100, high=100)] | None = -8.0
+    averaging: Annotated[int, Range(low=0, high=10**9)] = 1000
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     teacher: Teacher = Teacher()

@@ -35,9 +35,9 @@ class SacSettings:
         n_steps: length of the returns the critic learns from.
     """
 
-    learning_rate: Annotated[float, Range(above=0, high=1)] = 3e-4
-    gamma: Annotated[float, Range(above=0, high=1)] = 0.99
-    tau: Annotated[float, Range(above=0, high=1)] = 0.005
+    learning_rate: Annotated[float, Range(low=1e-9, high=1)] = 3e-4
+    gamma: Annotated[float, Range(low=0.1, high=1)] = 0.99
+    tau: Annotated[float, Range(low=1e-6, high=1)] = 0.005
     batch_size: Annotated[int, Range(low=1, high=1_000_000)] = 256
     ent_coef: float | str = "auto"
     target_entropy: float | str = "auto"
@@ -49,7 +49,7 @@ class SacSettings:
     def __post_init__(self) -> None:
         """Check what types cannot say."""
         if isinstance(self.ent_coef, str):
-            if not re.fullmatch(r"auto(_\d*\.?\d+(e-?\d+)?)?", self.ent_coef):
+            if not re.fullmatch(r"auto(_\d*\.?\d+(e-?\d+)?)?", self.ent_coef, re.ASCII):
                 raise ValueError("ent_coef must be a number, auto, or auto_0.1")
         elif self.ent_coef < 0:
             raise ValueError("ent_coef must not be negative")

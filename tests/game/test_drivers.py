@@ -61,13 +61,13 @@ def test_a_script_holds_each_input_until_the_next_line_that_names_it(tmp_path: P
     ("text", "message"),
     [
         ("steer: 1", "expected a list"),
-        ("- {at: 1, steer: 2}", "steer is between -1 and 1, not 2"),
-        ("- {steer: 1}", "say at which second"),
-        ("- {at: 1, stear: 1}", "it takes at, steer, throttle, press and key"),
-        ("- {at: soon}", "at must be a number, not 'soon'"),
-        ("- {at: 1, press: fly}", "press one of restart, pause, reset, menu, quit, not 'fly'"),
-        ("- [", "not YAML or JSON"),
-        ("\x00", "not YAML or JSON"),
+        ("- {at: 1, steer: 2}", "in.yaml:1: item 1.steer: must be at most 1, got 2"),
+        ("- {steer: 1}", "in.yaml:1: item 1: 'at' is missing"),
+        ("- {at: 1, stear: 1}", "in.yaml:1: item 1.stear: unknown key; did you mean 'steer'?"),
+        ("- {at: soon}", "in.yaml:1: item 1.at: expected a number, got 'soon'"),
+        ("- {at: 1, press: fly}", "expected restart or pause or reset or menu or quit, got 'fly'"),
+        ("- [", "in.yaml:1: not valid YAML: the bracket opened here is not closed"),
+        ("- a\n\x00", "in.yaml:2: not valid YAML: a NUL"),
     ],
 )
 def test_a_broken_script_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -79,5 +79,5 @@ def test_a_broken_script_is_told_in_one_line(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_script_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read script"):
+    with pytest.raises(UserError, match="there is no file"):
         read_script(tmp_path / "none.yaml")

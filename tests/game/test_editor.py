@@ -198,9 +198,9 @@ def test_points_between_brackets_each_get_a_line(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "laid from segments"),
-        ("a: [", "not YAML"),
+        ("a: [", "x.yaml:1: not valid YAML"),
         ("schema: 1\nlayout: {points: [[0, 0], [1, 1]]}\n", "at least 4 points"),
-        ("layout: {points: [[0, 0], [1, 1], [2], [3, 3]]}\n", "holds no point"),
+        ("layout: {points: [[0, 0], [1, 1], [2], [3, 3]]}\n", "no point"),
     ],
 )
 def test_what_cannot_be_edited_is_told(tmp_path: Path, text: str | None, message: str) -> None:

@@ -12,7 +12,8 @@ from retroracer.agents.pixel_nets import Network
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.config import Range
 
-Positive = Annotated[float, Range(above=0, high=1)]
+Positive = Annotated[float, Range(low=1e-9, high=1)]
+Discount = Annotated[float, Range(low=0.1, high=1)]
 Count = Annotated[int, Range(low=1, high=1_000_000)]
 
 
@@ -38,13 +39,13 @@ class OffPolicy:
     """
 
     learning_rate: Positive = 3e-4
-    gamma: Positive = 0.99
+    gamma: Discount = 0.99
     tau: Positive = 0.01
     batch_size: Count = 128
     n_steps: Annotated[int, Range(low=1, high=20)] = 3
     replay: Annotated[int, Range(low=100, high=20_000_000)] = 100_000
     replay_on_device: bool = False
-    warm_up: Annotated[int, Range(low=0)] = 4000
+    warm_up: Annotated[int, Range(low=0, high=10**9)] = 4000
     update_every: Count = 1
     update_ratio: Annotated[float, Range(above=0, high=100)] = 0.25
     ent_coef: float | str = "auto_0.1"
@@ -78,21 +79,21 @@ class OnPolicy:
     """
 
     learning_rate: Positive = 3e-4
-    gamma: Positive = 0.99
+    gamma: Discount = 0.99
     gae_lambda: Positive = 0.95
     n_steps: Count = 128
     batch_size: Annotated[int, Range(low=2, high=1_000_000)] = 256
     n_epochs: Annotated[int, Range(low=1, high=100)] = 4
-    ent_coef: Annotated[float, Range(low=0)] = 0.001
+    ent_coef: Annotated[float, Range(low=0, high=1000)] = 0.001
     clip_range: Positive = 0.2
-    vf_coef: Annotated[float, Range(low=0)] = 0.5
-    max_grad_norm: Annotated[float, Range(above=0)] = 0.5
-    target_kl: Annotated[float, Range(above=0)] | None = None
+    vf_coef: Annotated[float, Range(low=0, high=1000)] = 0.5
+    max_grad_norm: Annotated[float, Range(above=0, high=1e6)] = 0.5
+    target_kl: Annotated[float, Range(above=0, high=1e6)] | None = None
     log_std_init: Annotated[float, Range(low=-5, high=2)] = -1.0
     norm_reward: bool = True
     stabilise_at: Annotated[float, Range(low=0, high=1)] | None = 0.6
     stable_rate: Positive = 5e-5
-    stable_ent_coef: Annotated[float, Range(low=0)] = 0.0
+    stable_ent_coef: Annotated[float, Range(low=0, high=1000)] = 0.0
     stable_clip_range: Positive = 0.15
 
 
@@ -123,15 +124,15 @@ class PixelRun:
 
     algorithm: Literal["SAC", "SAC+DrQ", "PPO", "DQN"] = "SAC+DrQ"
     parent: str | None = None
-    minutes: Annotated[float, Range(above=0)] | None = 180.0
-    steps: Annotated[int, Range(low=1)] | None = None
-    seed: Annotated[int, Range(low=0)] = 0
+    minutes: Annotated[float, Range(above=0, high=1e6)] | None = 180.0
+    steps: Annotated[int, Range(low=1, high=10**12)] | None = None
+    seed: Annotated[int, Range(low=0, high=2**32 - 1)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     envs: Annotated[int, Range(low=1, high=1024)] = 8
     workers: Annotated[int, Range(low=0, high=1024)] | None = None
-    evaluate_every: Annotated[float, Range(above=0)] = 300.0
+    evaluate_every: Annotated[float, Range(above=0, high=1e6)] = 300.0
     evaluate_on: Annotated[int, Range(low=1, high=1000)] = 20
-    save_every: Annotated[float, Range(above=0)] = 300.0
+    save_every: Annotated[float, Range(above=0, high=1e6)] = 300.0
     amp: bool = False
     compile: bool = False
     pipeline: Pipeline = field(default_factory=Pipeline)

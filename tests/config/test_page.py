@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from retroracer.config import page as reader
+from retroracer.config.page import parse
+from retroracer.config.place import PageError, Place
 from retroracer.errors import UserError
-from retroracer.track import yaml_nodes
 from retroracer.track.files import load_track
-from retroracer.track.problems import Place, Report
-from retroracer.track.yaml_nodes import YamlError, parse
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "track"
 
 
 def read(text):
-    return parse(text, Report("page.yaml"))
+    return parse(text)[0]
 
 
 def test_scalars_stay_what_their_author_wrote():
@@ -33,7 +33,9 @@ def test_places_are_found_by_keys_and_indices():
     assert root.find(("list", 0, "long")) == Place(4, 11, 4)
     assert root.key(("list", 0, "long")) == Place(4, 5, 4)
     assert root.find(("list", 0, "absent")) == root.find(("list", 0))
-    assert root.find(("list", 1, "y")) == Place(5, 9, 2)  # a point written as a list
+    assert root.find(("list", 1, "y"), {"x": 0, "y": 1}) == Place(
+        5, 9, 2
+    )  # a point written as a list
     assert root.find(("list", "<tag>", 1, 2)) == Place(5, 13, 1)
     assert root.find(("nowhere", 3)) == Place()
 
@@ -46,14 +48,14 @@ def test_an_alias_stands_where_it_is_written():
 
 @pytest.mark.parametrize("text", ["*a", "&a [*a]", "a: 1\n---\nb: 2", "? [1]\n: 2", "[" * 30])
 def test_what_a_page_cannot_hold_is_told(text):
-    with pytest.raises(YamlError) as caught:
+    with pytest.raises(PageError) as caught:
         read(text)
     assert caught.value.place.line >= 1
 
 
 def test_without_the_compiled_reader_pages_load_and_mistakes_are_told(monkeypatch):
     fast = load_track(HERE / "pages" / "harbour.yaml").digest
-    monkeypatch.setattr(yaml_nodes, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(reader, "_LOADER", yaml.SafeLoader)
     assert load_track(HERE / "pages" / "harbour.yaml").digest == fast
     for page in sorted((HERE / "broken").glob("*.yaml")):
         with pytest.raises(UserError) as caught:

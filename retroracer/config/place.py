@@ -1,0 +1,42 @@
+"""Where something stands in a file. Owns nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Loc = tuple[str | int, ...]
+"""Where in a page: keys and indices from the top, such as ("layout", "segments", 3, "angle")."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position, counted from 1; line 0 = the source as a whole.
+
+    Attributes:
+        line: of the file.
+        column: in the line.
+        width: of what stands there, on that line.
+        source: file, or what else the text came from; "" where the reader knows it anyway.
+    """
+
+    line: int = 0
+    column: int = 0
+    width: int = 1
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+class PageError(Exception):
+    """The text is no page we read.
+
+    Attributes:
+        text: what is wrong and what to do.
+        place: where.
+    """
+
+    def __init__(self, text: str, place: Place) -> None:
+        super().__init__(text)
+        self.text = text
+        self.place = place
