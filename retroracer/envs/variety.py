@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from retroracer.reading import shown
 
 MAX_LATENCY = 3
 """Longest latency of an action [control steps]."""
@@ -82,15 +85,22 @@ class Variety:
         if self.start not in ("grid", "random"):
             raise ValueError(f"start must be 'grid' or 'random', not {self.start!r}")
         for name in ("pace", "grip", "mass", "power", "latency", "width"):
-            low, high = getattr(self, name)
+            given = getattr(self, name)
+            if not isinstance(given, tuple | list) or len(given) != 2:
+                raise ValueError(f"{name} must be a range (low, high), not {shown(given)}")
+            low, high = given
             least = 0.0 if name in ("pace", "latency") else 0.05
-            if not least <= low <= high:
+            if not least <= low <= high < math.inf:
                 raise ValueError(f"{name} must be a range (low, high) from {least}: {low}, {high}")
         if self.latency[1] > MAX_LATENCY:
             raise ValueError(f"latency is at most {MAX_LATENCY} control steps: {self.latency}")
         for name in ("reverse", "standing", "astray"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
+        if not 0.0 <= self.offset <= 20.0:
+            raise ValueError(f"offset is a share of the half-width, 0 to 20: {self.offset}")
+        if not 0.0 <= self.heading < math.inf:
+            raise ValueError(f"heading is a standard deviation, 0 or more: {self.heading}")
         if not 0.0 <= self.reach <= 20.0:
             raise ValueError(f"reach is a share of the half-width, 0 to 20: {self.reach}")
         if self.standing + self.astray > 1.0:

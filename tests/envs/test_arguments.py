@@ -124,6 +124,23 @@ def test_a_window_returns_no_picture(make):
     env.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("grip", 1.0),
+        ("grip", (1.0, float("inf"))),
+        ("mass", (float("nan"), 1.0)),
+        ("pace", (0.5,)),
+        ("offset", float("nan")),
+        ("offset", -0.1),
+        ("heading", float("inf")),
+    ],
+)
+def test_what_varies_must_be_finite_ranges(name, value):
+    with pytest.raises(ValueError, match=name):
+        Variety(**{name: value})
+
+
 def test_what_makes_sense_is_taken():
     RacingEnv(oval(), time=float("inf"), laps=np.int64(2), car=load_car("gt"))
     RacingEnv([oval(), "monza"], time=np.float32(3.0), car="gt", variety=Variety(start="random"))
