@@ -1,6 +1,6 @@
-"""Tables and lap times as commands print them: never cut, and plain where they are piped.
+"""What commands print: tables that are never cut, lap times, and that something takes a while.
 
-On a terminal that is wide enough a table has rules; on a narrower one each row becomes a few
+A table has rules on a terminal that is wide enough; on a narrower one each row becomes a few
 lines, ``column  value``. Piped, as with ``ls`` and ``git``, there are only words and blanks, one
 line a row, whatever the width.
 """
@@ -8,7 +8,8 @@ line a row, whatever the width.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 GAP = 2
 """Blanks between columns of a plain table: more than within a value."""
@@ -18,6 +19,19 @@ def lap_text(seconds: float) -> str:
     """A lap time as people write it: 1:42.217."""
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+@contextmanager
+def busy(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something takes a while; yields what changes the text."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(text)) as status:  # Text: a title may hold [brackets]
+        yield lambda text: status.update(Text(text))
 
 
 def print_table(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from retroracer.tables import lap_text, print_table
+from retroracer.tables import busy, lap_text, print_table
 
 COLUMNS = ("track", "length", "a driver with a long name", "[odd]")
 ROWS = [
@@ -63,3 +63,15 @@ def test_wide_letters_take_two_places(monkeypatch):
 @pytest.mark.parametrize(("seconds", "text"), [(59.9996, "1:00.000"), (0.0, "0:00.000")])
 def test_a_lap_time_never_has_sixty_seconds(seconds, text):
     assert lap_text(seconds) == text
+
+
+def test_a_title_with_brackets_is_shown_as_it_is(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    with busy("solving [/b] ...") as say:
+        say("solving [red]ring")
+    assert "[/b]" in shown.getvalue()
+    monkeypatch.setattr(sys, "stderr", piped := io.StringIO())
+    with busy("solving"):
+        pass
+    assert piped.getvalue() == ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from retroracer.cli import evaluate_pixels
 from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, whole
 from retroracer.errors import UserError
-from retroracer.tables import lap_text, print_table
+from retroracer.tables import busy, lap_text, print_table
 
 if TYPE_CHECKING:
     from retroracer.agents.policy import Policy
@@ -94,8 +94,6 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
     if evaluate_pixels.concerns(args):
         return evaluate_pixels.run(args)
-    from rich.console import Console
-
     from retroracer.agents.policy import load_policy
     from retroracer.atomic import write_text
     from retroracer.training.evaluate import Entry, LapTrace, evaluate, watching
@@ -104,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     entries = [Entry(p.name, p.act, _car(args, p)) for p in policies]
     tracks = _tracks(args)
     traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
-    with Console(stderr=True).status(f"evaluating on {len(tracks)} tracks ..."):
+    with busy(f"evaluating on {len(tracks)} tracks ..."):
         reports = evaluate(entries, tracks, watching(traces), args.latency)
     if not args.no_limit:
         reports = _with_limits(reports, entries, tracks)
@@ -153,15 +151,13 @@ def _car(args: argparse.Namespace, policy: Policy) -> Car:
 
 def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track]) -> list[Report]:
     """Fill in the minimum lap time of every track for every driver's car."""
-    from rich.console import Console
-
     from retroracer.laptime.many import lap_limits
 
     cars = list(dict.fromkeys(entry.car for entry in entries))
-    with Console(stderr=True).status("limits ...") as status:
+    with busy("limits ...") as say:
         times = lap_limits(
             [(track, car) for car in cars for track in tracks],
-            lambda done, count: status.update(f"limits: {done} of {count} solved"),
+            lambda done, count: say(f"limits: {done} of {count} solved"),
         )
     m = len(tracks)
     of = {car: times[k * m : (k + 1) * m] for k, car in enumerate(cars)}

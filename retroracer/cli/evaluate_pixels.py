@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from retroracer.cli.arguments import number, whole
 from retroracer.errors import UserError
-from retroracer.tables import print_table
+from retroracer.tables import busy, print_table
 
 if TYPE_CHECKING:
     from retroracer.training.pixel_evaluate import PixelReport
@@ -78,8 +78,6 @@ def concerns(args: argparse.Namespace) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
-    from rich.console import Console
-
     from retroracer.agents.model_file import find_model
     from retroracer.atomic import write_text
     from retroracer.training.pixel_checkpoint import load_driver
@@ -97,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     calm = {n: getattr(args, n) for n in _CALM if getattr(args, n) is not None}
     seeds = range(args.seed, args.seed + count)
     reports = []
-    with Console(stderr=True).status("evaluating ...") as status:
+    with busy("evaluating ...") as say:
         for path in paths if count else []:
             reports.append(
                 evaluate_file(
@@ -106,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
                     args.env or "stock",
                     args.processes,
                     calm,
-                    lambda n, name=path.stem: status.update(  # type: ignore[misc]
+                    lambda n, name=path.stem: say(  # type: ignore[misc]
                         f"{name}: {n} of {count} episodes"
                     ),
                     longest,

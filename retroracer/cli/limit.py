@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from retroracer.cli.arguments import file_to_write
-from retroracer.tables import lap_text, print_table
+from retroracer.tables import busy, lap_text, print_table
 
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
@@ -43,15 +43,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Solve, write what was asked for, print."""
-    from rich.console import Console
-
     from retroracer.atomic import write_text
     from retroracer.laptime.limit import limit_of
     from retroracer.physics.car import load_car
     from retroracer.track.files import load_track
 
     track, car = load_track(args.track), load_car(args.car)
-    with Console(stderr=True).status(f"solving {track.title or track.name} ..."):
+    with busy(f"solving {track.title or track.name} ..."):
         limit = limit_of(track, car)
     if args.json is not None:
         page = limit.to_dict(track, car)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from retroracer.track.track import Track
 
@@ -147,7 +148,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._bar.print(text)
+        # Text, because a title may hold [brackets]; whole, because a log has no width.
+        self._console.print(Text(text), soft_wrap=True)
 
     def judged(self, judgement: Judgement, tracks: list[Track]) -> None:
         """Print a line about an evaluation."""
@@ -156,7 +158,7 @@ class Screen:
         ratio = summary["median_ratio"]
         pace = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
         self._judged = f"{summary['completed']}/{summary['tracks']} tracks, {pace}"
-        self._bar.print(
+        self.say(
             f"{_clock(judgement.seconds):>6}  laps {summary['completed']}{of}, "
             f"clean {summary['clean']}, {pace}"
             f"{'  saved: best so far' if judgement.best else ''}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from retroracer.training.pixels.machine import taken
 
@@ -58,7 +59,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._bar.console.print(text, highlight=False, soft_wrap=True)
+        self._bar.console.print(Text(text), soft_wrap=True)
 
     def judged(self, row: dict[str, Any]) -> None:
         """Print a line about an evaluation."""
