@@ -17,6 +17,7 @@ from retroracer.track.survey.surveyed import MAX_POINTS
 
 LONGEST_LINE = 20_000
 MOST_COLUMNS = 400
+MOST_LINES = 1_500_000
 TOP = 60
 """Rows and comments at the top of a file among which names are looked for."""
 SEPARATORS = ("\t", ";", "|", ",", " ")
@@ -55,6 +56,8 @@ def rows_of(text: str, file: str) -> tuple[list[Row], list[tuple[int, str]], str
     """
     plain: list[tuple[int, str]] = []
     comments: list[tuple[int, str]] = []
+    if text.count("\n") + text.count("\r") > MOST_LINES:
+        raise UserError(f"{file}: more than {MOST_LINES} lines; at most {MAX_POINTS} are points")
     for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
         if not line.strip():
             continue

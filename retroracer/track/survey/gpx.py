@@ -18,6 +18,8 @@ from retroracer.track.survey.lines import Line
 _DEEPEST = 60
 _MOST_POINTS = 400_000
 _MOST_LINES = 2000
+_MOST_TAGS = 2_000_000
+_CHUNK = 1_000_000  # bytes; no tag is as long
 
 
 @dataclass
@@ -39,7 +41,7 @@ def read_gpx(data: bytes, file: str) -> list[Line]:
     """
     reader = _Reader(file)
     try:
-        reader.parser.Parse(data, True)
+        reader.read(data)
     except expat.ExpatError as error:
         reason = expat.errors.messages.get(error.code, "wrong")
         raise UserError(f"{file}:{error.lineno}: no XML: {reason}") from None
@@ -63,13 +65,21 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[_Found] = []
-        self.waypoints, self.count = 0, 0
+        self.waypoints, self.count, self.tags = 0, 0, 0
         self.path: list[str] = []
         self.parser = expat.ParserCreate()
+        self.parser.buffer_text, self.parser.buffer_size = True, 65_536
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.text
         self.parser.StartDoctypeDeclHandler = self.doctype
+
+    def read(self, data: bytes) -> None:
+        for begin in range(0, len(data), _CHUNK):
+            self.parser.Parse(data[begin : begin + _CHUNK], False)
+            if begin - self.parser.CurrentByteIndex > _CHUNK:
+                raise UserError(f"{self.at}: a tag of over {_CHUNK / 1e6:g} MB")
+        self.parser.Parse(b"", True)
 
     @property
     def at(self) -> str:
@@ -80,6 +90,9 @@ class _Reader:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
+        self.tags += 1
+        if self.tags > _MOST_TAGS:
+            raise UserError(f"{self.at}: more than {_MOST_TAGS} tags")
         if not self.path and tag != "gpx":
             raise UserError(
                 f"{self.at}: <{shown(tag, 30)}> is no GPX; save the line as GPX, GeoJSON or CSV"

@@ -22,6 +22,7 @@ ASIDE = 15.0
 SHORTEST = 100.0
 """No lap is shorter [m]."""
 _AHEAD = 15.0  # the direction of travel at the start is taken over this length [m]
+_SAMPLES = 200  # points of a second lap that are compared with the first
 _SPREAD = 20.0  # the error of closing is spread over this many times itself
 _OPEN = (60.0, 12.0)  # ends this far apart [m], or this many steps, do not meet
 
@@ -97,6 +98,7 @@ def _follows(xy: Array, s: Array, start: int, end: int, aside: float) -> bool:
     lap = shapely.LinearRing(xy[start : end + 1])
     # A last stretch may leave the circuit, so only one lap's length is compared.
     tail = tail[: max(1, int(np.searchsorted(s[end + 1 :], s[end + 1] + s[end] - s[start])))]
+    tail = tail[:: max(1, len(tail) // _SAMPLES)]
     near = shapely.distance(shapely.points(tail), lap) <= aside
     return bool(near.mean() >= (0.9 if start == 0 else 0.5))
 

@@ -54,7 +54,7 @@ def described(xy: Array, middle: tuple[float, float]) -> str:
     """The method and its largest error for points, in one sentence."""
     far = float(np.hypot(xy[:, 0], xy[:, 1]).max())
     error = far**3 / (6.0 * SMALLEST**2)
-    small = f"{1000.0 * error:.1f} mm" if error < 1.0 else f"{error:.1f} m"
+    small = f"{max(0.1, 1000.0 * error):.1f} mm" if error < 1.0 else f"{error:.1f} m"
     lon, lat = middle
     where = f"{abs(lat):.4f} {'S' if lat < 0 else 'N'}, {abs(lon):.4f} {'W' if lon < 0 else 'E'}"
     return (

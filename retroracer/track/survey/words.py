@@ -22,6 +22,7 @@ UNITS = {
     **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetres"), ("cm", 0.01)),
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetres"), ("mm", 0.001)),
     **dict.fromkeys(("ft", "foot", "feet"), ("feet", 0.3048)),
+    **dict.fromkeys(("in", "inch", "inches"), ("inches", 0.0254)),
     **dict.fromkeys(("yd", "yds", "yard", "yards"), ("yards", 0.9144)),
     **dict.fromkeys(("deg", "degs", "degree", "degrees"), ("degrees", 1.0)),
     **dict.fromkeys(("rad", "radian", "radians"), ("radians", 57.29577951308232)),
@@ -55,12 +56,13 @@ _RACE |= {"traj", "trajectory", "racetraj", "mincurv", "ideal"}
 _FILLER = {"tr", "trk", "track", "road", "circuit", "course", "pos", "position", "coord", "coords"}
 _FILLER |= {"coordinate", "coordinates", "point", "points", "pt", "pts", "location", "loc", "wp"}
 _FILLER |= {"waypoint", "waypoints", "utm", "local", "world", "global", "map", "enu", "gps", "wgs"}
-_FILLER |= {"cartesian", "decimal", "axis", "value", "line", "from", "to", "of", "the", "in", "at"}
+_FILLER |= {"cartesian", "decimal", "axis", "value", "line", "from", "to", "of", "the", "at"}
 _FILLER |= {"total", "full", "whole"}
 _OTHER = {"s", "psi", "heading", "yaw", "theta", "phi", "kappa", "curvature", "curv", "radius"}
 _OTHER |= {"v", "vx", "vy", "vz", "ax", "ay", "az", "speed", "velocity", "acc", "accel", "mps"}
 _OTHER |= {"acceleration", "radpm", "kmh", "kph", "mph", "t", "time", "timestamp", "date", "utc"}
-_OTHER |= {"z", "alt", "altitude", "ele", "elevation", "height", "up", "slope", "grade", "mu"}
+_UPRIGHT = {"up", "down"}
+_OTHER |= {"z", "alt", "altitude", "ele", "elevation", "height", "slope", "grade", "mu"}
 _OTHER |= {"banking", "bank", "camber", "roll", "pitch", "grip", "friction", "surface", "index"}
 _OTHER |= {"idx", "i", "id", "no", "nr", "num", "number", "row", "name", "lap", "sector", "turn"}
 _OTHER |= {"segment", "station", "arclength", "length", "normvec", "normal", "tangent", "nx", "ny"}
@@ -78,7 +80,7 @@ _SHORT = {
 }  # fmt: skip
 
 _KNOWN = set(UNITS) | set(_AXES) | set(_SIDES) | _WIDTH | _HALF | _BOUND | _CENTRE | _RACE
-_KNOWN |= _FILLER | _OTHER
+_KNOWN |= _FILLER | _OTHER | _UPRIGHT
 _LETTERS = {"e", "n"}  # compass letters, of which one alone may count or be an offset
 _LONG_NAME = 80
 
@@ -119,7 +121,10 @@ def meaning(name: str) -> Meaning:
     words = _words(name)
     if words is None or not words:
         return UNKNOWN
-    if words & _OTHER:
+    down = "down" in words
+    if words & {"x", "y"}:
+        words -= _UPRIGHT  # "y_up" is how y usually points
+    if words & (_OTHER | _UPRIGHT):
         return OTHER
     units = {UNITS[w] for w in words & set(UNITS)}
     sides = {_SIDES[w] for w in words & set(_SIDES)}
@@ -132,6 +137,9 @@ def meaning(name: str) -> Meaning:
     side = sides.pop() if sides else ""
     if axes:
         axis, sign = _AXES[min(axes)]
+        if down and (axis != "y" or compass):
+            return UNKNOWN
+        sign = -sign if down else sign
         angular = axis in ("lon", "lat")
         if words & (_WIDTH | _HALF) or (unit and angular != (unit in ANGLES)):
             return UNKNOWN

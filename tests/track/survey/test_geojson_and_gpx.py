@@ -182,3 +182,23 @@ def test_what_is_no_circuit_is_refused_in_one_line_and_soon(tmp_path, name):
     assert time.process_time() - start < 2.0
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert str(caught.value).startswith("c.geojson") and len(str(caught.value)) < 500
+
+
+LARGE = {
+    "tags": (b"<gpx>", b"<a/>", 5_500_000),
+    "text": (b"<gpx><trk><name>", b"x\n", 11_000_000),
+    "attributes": (b"<gpx ", b'a="1" ', 3_000_000),
+    "lines": (b"", b"\n", 7_900_000),
+    "comments": (b"", b"#\r", 3_900_000),
+    "brackets": (b"[0", b",[]", 2_600_000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_files_of_nothing_are_refused_within_seconds(tmp_path, name):
+    begin, piece, times = LARGE[name]
+    path = save(tmp_path, begin + piece * times)
+    start = time.process_time()
+    with pytest.raises(UserError, match=r"^c\.geojson"):
+        read_survey(path)
+    assert time.process_time() - start < 5.0

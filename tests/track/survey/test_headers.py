@@ -43,6 +43,9 @@ PAIRS = [
     ("x_north_m,y_east_m", Y, X),
     ("south,west", -Y, -X),
     ("west_m,north_m", -X, Y),
+    ("y_down,x", -Y, X),
+    ("x,y_up", X, Y),
+    ("x_in,y_in", X / 0.0254, Y / 0.0254),
     ("\uff38,\uff39", X, Y),
 ]
 WIDTHS = [
@@ -163,6 +166,8 @@ def test_longitude_and_latitude_become_metres(tmp_path, header, order):
         ("x,foo,w_right,w_left", ["'foo'", "'x' (x)"]),
         ("x_px,y_px,w_right,w_left", ["'x_px', 'y_px'"]),
         ("x,z,w_right,w_left", ["x and y"]),
+        ("x_mi,y_mi,w_right,w_left", ["'x_mi', 'y_mi'"]),
+        ("x_down,y,w_right,w_left", ["'x_down'"]),
         ("x,y,w_right,breite", ["to the right, none the left", "'breite'"]),
         ("x,y,x_m,w_left", ["all name positions"]),
         ("x,y,east,north", ["all name positions"]),
