@@ -17,6 +17,7 @@ ORDER = [
     "reading",
     "checks",
     "atomic",
+    "npz",
     "resources",
     "compiled",
     "processes",

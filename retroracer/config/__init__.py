@@ -22,7 +22,16 @@ from retroracer.config import tree
 from retroracer.config.typed import Range, Reader
 from retroracer.errors import UserError
 
-__all__ = ["Range", "from_dict", "load", "read_list", "save", "to_dict", "to_yaml"]
+__all__ = [
+    "Range",
+    "from_dict",
+    "load",
+    "load_what_fits",
+    "read_list",
+    "save",
+    "to_dict",
+    "to_yaml",
+]
 
 T = TypeVar("T")
 
@@ -74,6 +83,33 @@ def read_list(cls: type[T], path: Path | str, example: str) -> list[T]:
             f"{root.place}: expected a list of lines like '{example}', got {tree.told(root)}"
         )
     return _settings(list[cls], root)  # type: ignore[valid-type]
+
+
+def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[str]]:
+    """Read a settings file whose mistakes must not cost the rest.
+
+    Args:
+        cls: the dataclass to make.
+        path: of a YAML file.
+        start: settings to take what is missing or wrong from.
+
+    Returns:
+        The settings, and the mistakes: each costs the top-level setting it is in.
+
+    Raises:
+        UserError: if the file is no YAML page of settings at all.
+    """
+    page = tree.read_file(path)
+    assert isinstance(page.data, dict)
+    found, mistakes = start, []
+    for key, item in page.data.items():
+        root = tree.from_plain(to_dict(found), "defaults")
+        tree.lay_tree_over(root, tree.Node({key: item}, page.place))
+        try:
+            found = _settings(cls, root)
+        except UserError as error:
+            mistakes.append(str(error))
+    return found, mistakes
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], source: str) -> T:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,15 @@ from pathlib import Path
 import pygame
 
 from retroracer.errors import UserError
-from retroracer.game.canvas import Canvas
 from retroracer.game.controls import Controls
 from retroracer.game.drivers import Script
 from retroracer.game.garage import Setup
+from retroracer.game.new_file import claimed
 from retroracer.game.records import Records
 from retroracer.game.screens import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
-from retroracer.render.palette import DEFAULT
+from retroracer.game.toasts import Toasts
 from retroracer.render.picture import save_surface
 from retroracer.resources import models_dir
 
@@ -30,9 +30,6 @@ SIZE = (1280, 720)
 SMALLEST = (160, 90)
 UNSEEN = ("dummy", "offscreen")
 """Video drivers without a screen."""
-
-TOLD_FOR = 4.0
-"""Seconds a message is shown."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,10 @@ class App:
         self.frame = 0
         self.clock = 0.0
         self.slowest = 0.0
+        self.closing = threading.Event()
         self._setup = setup
-        self._told: deque[tuple[str, float, bool]] = deque(maxlen=3)
-        for text in (note, self.settings.trouble):
-            if text:
-                self.tell(text, bad=text == self.settings.trouble)
+        self._toasts = Toasts()
+        self.tell(note)
         self._open()
 
     # What screens ask for.
@@ -172,8 +168,7 @@ class App:
 
     def tell(self, text: str, bad: bool = False) -> None:
         """Show a line for a few seconds."""
-        if text:
-            self._told.append((text, self.clock + TOLD_FOR, bad))
+        self._toasts.tell(text, self.clock, bad)
 
     # Running.
     def _open(self) -> None:
@@ -198,10 +193,10 @@ class App:
             pygame.font.init()  # only for letters the game's own font has not
         now = self.settings.now
         self.controls = Controls(now.keys)
+        for line in self.controls.trouble:
+            self._warn(line)
         self.records = Records()
-        if self.records.trouble:
-            print(f"retroracer: {self.records.trouble}")
-            self.tell(self.records.trouble, bad=True)
+        self._news()
         self.sound = Sound(not options.headless, now.volume, now.mute)
         if self.sound.trouble:
             print(f"retroracer: {self.sound.trouble}; racing in silence")
@@ -211,6 +206,17 @@ class App:
             self.menu()
         else:
             self.race(self._setup)
+
+    def _news(self) -> None:
+        """Tell what went wrong with the player's files since the last look."""
+        for line in (*self.settings.news(), *self.records.news()):
+            self._warn(line)
+
+    def _warn(self, text: str) -> None:
+        """Tell in the game, and where it was started from: headless nobody sees it otherwise."""
+        self.tell(text, bad=True)
+        with suppress(OSError):
+            print(f"retroracer: {text}", flush=True)
 
     def run(self) -> None:
         """Until closed, or for the number of frames asked for."""
@@ -236,6 +242,7 @@ class App:
         self.clock += elapsed
         self.events()
         self.screen.advance(elapsed)
+        self._news()
         surface = pygame.display.get_surface()
         if (
             surface is not None
@@ -243,7 +250,7 @@ class App:
             and surface.get_height() >= SMALLEST[1]
         ):
             self.screen.draw(surface, elapsed)
-            self._tell_on(surface)
+            self._toasts.draw(surface, self.clock, self.screen.foot)
         pygame.display.flip()
         self.frame += 1
 
@@ -281,10 +288,10 @@ class App:
         folder = data_dir() / "pictures"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"race-{time.strftime('%Y%m%d-%H%M%S')}.png"
-            self.save(path)
+            with claimed(folder / f"race-{time.strftime('%Y%m%d-%H%M%S')}.png") as path:
+                self.save(path)
             self.tell(f"saved {path}")
-        except (UserError, OSError) as error:
+        except (UserError, OSError, pygame.error) as error:
             self.tell(f"no picture saved: {error}", bad=True)
 
     def save(self, path: Path) -> None:
@@ -297,22 +304,14 @@ class App:
         if surface is not None:
             save_surface(surface, path)
 
-    def _tell_on(self, surface: pygame.Surface) -> None:
-        while self._told and self._told[0][1] < self.clock:
-            self._told.popleft()
-        canvas = Canvas(surface, DEFAULT)
-        if canvas.w < 320:
-            return
-        for k, (text, _, bad) in enumerate(reversed(self._told)):
-            wide = min(canvas.width(text) + 16, canvas.w - 240)
-            x, y = (canvas.w - wide) / 2, canvas.h - 21 - self.screen.foot - 18 * k
-            canvas.panel(x, y, wide, 15, edge=DEFAULT.bad if bad else None)
-            tone = DEFAULT.bad if bad else DEFAULT.text
-            canvas.text(text, canvas.w / 2, y + 4, tone, anchor=0.5, width=wide - 12)
-
     def close(self) -> None:
         """Let go of the screen, the sound and the window."""
+        self.closing.set()
         self.screen.close()
-        self.records.close()
+        left = self.records.close()
+        self.settings.close()
+        for line in (left, *self.settings.news()):
+            if line:
+                self._warn(line)
         self.sound.close()
         pygame.display.quit()

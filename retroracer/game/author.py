@@ -111,7 +111,7 @@ class AuthorFinder:
 
     def send(self) -> None:
         """Have those drive who have not yet; once."""
-        if self._sent or not self._drive or not self._records.kept:
+        if self._sent or not self._drive or not self._records.kept or not self._records.readable:
             return
         self._sent = True
         missing = [n for n in self._names if not self._records.driven(self._of(n))]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pygame
 
 from retroracer.game.drivers import Keys
+from retroracer.reading import shown
 
 ACTIONS: dict[str, tuple[str, str]] = {
     "left": ("steer left", "left,a"),
@@ -63,6 +64,14 @@ def stick(value: float) -> float:
     return fine if value > 0 else -fine
 
 
+def _code(name: str) -> int:
+    """Code of a key by its name, 0 if there is none."""
+    try:
+        return pygame.key.key_code(name.strip())
+    except (ValueError, pygame.error):
+        return 0
+
+
 class Controls:
     """The state of keys and pads.
 
@@ -73,6 +82,7 @@ class Controls:
         keys: directions held on the keyboard.
         steer: of the pad's stick, left positive, or None while no pad is in use.
         throttle: of its triggers, or None likewise.
+        trouble: what is wrong with the keys it was given, in lines.
     """
 
     def __init__(self, bound: Mapping[str, str] | None = None) -> None:
@@ -84,15 +94,25 @@ class Controls:
         self.bind(bound or {})
 
     def bind(self, bound: Mapping[str, str]) -> None:
-        """Take over keys; names that are no keys are ignored."""
-        self.names = {a: bound.get(a, keys) for a, (_, keys) in ACTIONS.items()}
+        """Take over keys; an action none of whose names is a key keeps its default."""
+        self.trouble: list[str] = []
+        own = {}
+        for action, names in bound.items():
+            if action not in ACTIONS:
+                self.trouble.append(f"no action is called '{shown(action)}'")
+            elif names.strip(" ,") and not any(map(_code, names.split(","))):
+                does, default = ACTIONS[action]
+                self.trouble.append(f"'{shown(names)}' is no key: {does} stays on {default}")
+            else:
+                own[action] = names
+        self.names = {a: own.get(a, default) for a, (_, default) in ACTIONS.items()}
         self._action: dict[int, str] = {}
-        for action, names in self.names.items():
-            for name in names.split(","):
-                try:
-                    self._action[pygame.key.key_code(name.strip())] = action
-                except (ValueError, pygame.error):
-                    continue
+        for action in sorted(ACTIONS, key=lambda a: a in own):  # the bound last: they win
+            for code in filter(None, map(_code, self.names[action].split(","))):
+                if action in own and self._action.get(code, action) in own.keys() - {action}:
+                    key, does = pygame.key.name(code), ACTIONS[action][0]
+                    self.trouble.append(f"the key {key} is bound twice: it means {does}")
+                self._action[code] = action
 
     def open_pads(self) -> None:
         """Start listening to pads; without any support for them nothing happens."""

@@ -52,16 +52,16 @@ class Verdict:
 
 def judged(page: EditPage, text: str) -> Verdict:
     """Build a page's text and say what is wrong with it, and at which points."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / page.path.name
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / page.path.name
             copy.write_text(text, encoding="utf-8", newline="")
             found = open_track(copy)
-        except (UserError, OSError) as error:
-            rows = [r for r in str(error).splitlines() if not r.startswith("    ")]
-            bad = [page.point_at_line(int(n)) for n in re.findall(r":(\d+): ", "\n".join(rows))]
-            told = tuple(re.sub(r"^.*?:(\d+: )?", "", r, count=1).strip() for r in rows)
-            return Verdict(None, told, tuple(k for k in bad if k is not None))
+    except (UserError, OSError) as error:
+        rows = [r for r in str(error).splitlines() if not r.startswith("    ")]
+        bad = [page.point_at_line(int(n)) for n in re.findall(r":(\d+): ", "\n".join(rows))]
+        told = tuple(re.sub(r"^.*?:(\d+: )?", "", r, count=1).strip() for r in rows)
+        return Verdict(None, told, tuple(k for k in bad if k is not None))
     warnings = [w.splitlines()[0] for w in found.warnings]
     return Verdict(found.track, tuple(re.sub(r"^.*warning ", "", w) for w in warnings))
 

@@ -6,6 +6,7 @@ that a long lap needs no more memory than a short one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from retroracer.errors import UserError
 from retroracer.game.canvas import Canvas
 from retroracer.game.replay_screen import cars_at
 from retroracer.game.tape import Tape, drive_again
+from retroracer.game.tape_checks import TapeError
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.follow import Follower
 from retroracer.render.picture import save_surface
@@ -62,6 +64,7 @@ def export(
     scene: TrackScene | None = None,
     first: float = 0.0,
     last: float = float("inf"),
+    stop: threading.Event | None = None,
 ) -> int:
     """Write a lap to a file, whole or not at all.
 
@@ -73,22 +76,36 @@ def export(
         scene: of the track, if there is one already.
         first: time of the first picture [s].
         last: of the last one [s].
+        stop: gives the film up once it is set.
 
     Returns:
         How many pictures were written.
 
     Raises:
-        UserError: if the kind is unknown, cannot be written here, or the file cannot.
+        UserError: if the kind is unknown, cannot be written here, or the file cannot; if the
+            tape was not driven on this track; if it was stopped.
     """
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise UserError(f"cannot export to {path.name}: end it with {', '.join(KINDS)}")
-    drawn = frames(track, tape, row, scene, first, last)
+    drawn = _until(stop, frames(track, tape, row, scene, first, last))
     if kind == ".png":
         save_surface(next(drawn), path)
         return 1
     with replacing(path) as part:
         return _mp4(drawn, part) if kind == ".mp4" else _pillow(drawn, part, kind)
+
+
+def _until(
+    stop: threading.Event | None, drawn: Iterator[pygame.Surface]
+) -> Iterator[pygame.Surface]:
+    try:
+        for surface in drawn:
+            if stop is not None and stop.is_set():
+                raise UserError("stopped before it was done")
+            yield surface
+    except TapeError as error:
+        raise UserError(f"this lap cannot be driven again: {error}") from None
 
 
 def _pillow(drawn: Iterator[pygame.Surface], part: Path, kind: str) -> int:

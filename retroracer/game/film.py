@@ -11,7 +11,8 @@ from retroracer.game.export import KINDS, export
 from retroracer.game.garage import Setup
 from retroracer.game.records import Records, kind_of
 from retroracer.game.session import Session
-from retroracer.game.tape import Tape
+from retroracer.game.tape import AGREES, Tape, drive_again
+from retroracer.game.tape_checks import TapeError
 from retroracer.physics.race import N_SUBSTEPS
 
 PATIENCE = 60.0
@@ -43,14 +44,28 @@ def your_lap(setup: Setup, records: Records) -> Tape:
     """Your best lap that is kept.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or it is damaged.
     """
     kind = kind_of(setup.track, setup.cars[0], setup.assists.named())
     best = records.best(kind)
-    tape = records.tape(best[0]) if best else None
-    if tape is None:
+    if not records.readable:
+        raise UserError(f"{records.path}: {records.why}; put that right and try again")
+    try:
+        tape = records.tape(best[0]) if best else None
+        if tape is not None:
+            again = drive_again(tape, setup.track).lap_time
+            if not abs(again - tape.lap_time) < AGREES:
+                raise TapeError("it comes to another time now")
+    except TapeError as error:
         raise UserError(
-            f"no lap of yours on {setup.track.title} in this car and with {setup.assists.named()}; "
+            f"{records.path}: your best lap cannot be driven again: {error}; "
+            "drive another, or add --watch for the driver's"
+        ) from None
+    if tape is None:
+        told = "; ".join([*records.news(), ""])
+        raise UserError(
+            f"{told}no lap of yours on {setup.track.title} in this car and with "
+            f"{setup.assists.named()}; "
             "drive one, or add --watch for the driver's"
         )
     return tape
@@ -73,8 +88,10 @@ def film(setup: Setup, path: Path, seconds: float | None = None) -> str:
         raise UserError(f"cannot write {path}: folder {path.parent} does not exist")
     if setup.human:
         records = Records()
-        tape = your_lap(setup, records)
-        records.close()
+        try:
+            tape = your_lap(setup, records)
+        finally:
+            records.close()
     else:
         tape = drivers_lap(setup)
     last = float("inf") if seconds is None else seconds

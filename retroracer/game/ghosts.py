@@ -11,9 +11,9 @@ import numpy as np
 from retroracer.game.garage import Setup
 from retroracer.game.race_view import car_view
 from retroracer.game.records import Records, kind_of
-from retroracer.game.replay_screen import AGREES
 from retroracer.game.session import LapDone, Session
-from retroracer.game.tape import Tape, Trajectory, drive_again
+from retroracer.game.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.tape_checks import TapeError
 from retroracer.game.timing import LapCurve
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
@@ -68,16 +68,27 @@ class Ghosts:
         if not setup.human:
             return
         best = records.best(self._kind)
-        tape = records.tape(best[0]) if best else None
-        if tape is not None and not self.take(tape.only()):
-            self.refused = "your best lap comes to another time now: it does not race along"
+        if best is not None:
+            self._race_best(best[0])
         if best is None:
             old = [p for p in records.laps(setup.track) if p.driver == "you" and p.valid]
             if old and old[0].stale:
                 self.refused = f"your {lap_text(old[0].time)} does not race along: {old[0].stale}"
 
+    def _race_best(self, row: int) -> None:
+        try:
+            tape = self._records.tape(row)
+            if tape is not None and not self.take(tape.only()):
+                self.refused = "your best lap comes to another time now: it does not race along"
+        except TapeError as error:
+            self.refused = f"your best lap does not race along: {error}"
+
     def take(self, tape: Tape) -> bool:
-        """Race against a lap from now on; False if it does not come to its time any more."""
+        """Race against a lap from now on; False if it does not come to its time any more.
+
+        Raises:
+            TapeError: if it was not driven on this track.
+        """
         track = self._setup.track
         tape = tape.only()
         trajectory = drive_again(tape, track)

@@ -27,6 +27,7 @@ from retroracer.game.reload import TrackWatch
 from retroracer.game.results import Results
 from retroracer.game.screens import Desk, Screen
 from retroracer.game.session import LapDone, Session
+from retroracer.game.tape_checks import TapeError
 from retroracer.game.timing import LapCurve
 from retroracer.physics import state
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
@@ -218,9 +219,13 @@ class RaceScreen:
         if lap is None or lap.tape is None:
             self.desk.tell("no valid lap to race")
             return
-        self.ghosts.take(lap.tape)
+        try:
+            raced = self.ghosts.take(lap.tape)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            return
         self.restart()
-        self.desk.tell("racing your ghost")
+        self.desk.tell("racing your ghost" if raced else "this lap comes to another time now")
 
     def watch_again(self) -> None:
         """Go to the replay of the best lap, or the last one."""
@@ -232,7 +237,12 @@ class RaceScreen:
             return
         self.pause(True)
         self.desk.sound.quiet()
-        self.desk.show(ReplayScreen(self.desk, self.setup.track, tapes, self.scene, back=self))
+        try:
+            replay = ReplayScreen(self.desk, self.setup.track, tapes, self.scene, back=self)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            return
+        self.desk.show(replay)
 
     # Time.
     def advance(self, elapsed: float) -> None:

@@ -1,52 +1,35 @@
-"""Laps that are remembered: times, sectors, inputs, in a SQLite file of the player's folder.
+"""Laps that are remembered: times, sectors and inputs, in a SQLite file of the player's folder.
 
-Owns the file, its writing beside the frames, and what may be compared with what: laps of the
-same track (by digest), car, physics and assists. A file that is damaged or not ours is set
-aside and reported, never written over; without a file the game goes on and remembers nothing.
+Owns what may be compared with what (laps of the same track, by digest, car, physics and
+assists) and what is asked of them. The game's thread never waits for another program: while the
+file is locked, what was read before and the laps not written yet answer. Writing is
+``lap_keeper``'s, the file itself ``records_file``'s.
 """
 
 from __future__ import annotations
 
-import json
-import queue
-import sqlite3
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from retroracer.game import records_file
 from retroracer.game.home import data_dir
+from retroracer.game.lap_keeper import LOCKED, LapKeeper
 from retroracer.game.physics_print import physics_print
-from retroracer.game.tape import Tape
+from retroracer.game.records_file import DamagedError, LockedError, UnusableError
+from retroracer.game.records_row import Row
+from retroracer.game.tape import AGREES, Tape
+from retroracer.game.tape_checks import TapeError
 from retroracer.laptime.limit import car_digest
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 
 FILE = "records.sqlite"
-APPLICATION = 0x52455452  # "RETR"
-VERSION = 1
 
-TAPES_KEPT = 5
-"""Laps of a kind whose inputs are kept: the fastest."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS laps (
-    id INTEGER PRIMARY KEY,
-    made REAL NOT NULL,
-    track TEXT NOT NULL,
-    track_name TEXT NOT NULL,
-    car TEXT NOT NULL,
-    car_name TEXT NOT NULL,
-    physics TEXT NOT NULL,
-    assists TEXT NOT NULL,
-    driver TEXT NOT NULL,
-    time REAL NOT NULL,
-    valid INTEGER NOT NULL,
-    sectors TEXT NOT NULL,
-    tape BLOB
-);
-CREATE INDEX IF NOT EXISTS by_kind ON laps (track, car, physics, assists, driver, valid, time);
-"""
+GLANCE = 0.1
+"""Seconds the game's thread waits for a lock: for another game, which holds it for hundredths."""
 
 
 @dataclass(frozen=True)
@@ -107,77 +90,42 @@ class Records:
 
     Args:
         folder: of the file; default the player's.
-
-    Attributes:
-        trouble: what went wrong, in a line, or "".
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or data_dir()) / FILE
-        self.trouble = ""
-        self._queue: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
-        self._thread: threading.Thread | None = None
-        self._open = self._prepare()
+        self._keeper = LapKeeper(self.path)
+        self._known: dict[tuple[Any, ...], list[Row]] = {}
 
-    def _prepare(self) -> bool:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            self.trouble = f"records are not kept: {self.path.parent}: {error.strerror}"
-            return False
-        why = self._wrong_with_file()
-        if why.startswith("newer"):
-            self.trouble = f"records are not kept: {self.path.name} is of a {why}"
-            return False
-        if why:
-            aside = self.path.with_name(f"{FILE}.{time.strftime('%Y%m%d-%H%M%S')}.aside")
-            try:
-                self.path.rename(aside)
-            except OSError as error:
-                self.trouble = f"records are not kept: {self.path.name} {why} ({error.strerror})"
-                return False
-            self.trouble = f"{self.path.name} {why}: set aside as {aside.name}"
-        try:
-            with self._connect() as connection:
-                connection.executescript(_SCHEMA)
-                connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            connection.close()
-        except sqlite3.Error as error:
-            self.trouble = f"records are not kept: {self.path}: {error}"
-            return False
-        return True
+    @property
+    def trouble(self) -> str:
+        """What went wrong last, in a line, or ""."""
+        return self._keeper.trouble
 
-    def _wrong_with_file(self) -> str:
-        """Why an existing file is not ours to write, or ""."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return ""
-        try:
-            connection = self._connect()
-            try:
-                tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if tables and not ours:
-                    return "is another program's"
-                if ours and version > VERSION:
-                    return "newer RetroRacer"
-                if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-                    return "is damaged"
-                if ours:
-                    connection.execute("SELECT id, tape, sectors FROM laps LIMIT 1").fetchall()
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
-            return "" if "locked" in str(error) else f"cannot be read ({error})"
-        except sqlite3.DatabaseError:
-            return "is no database, or damaged"
-        return ""
+    @property
+    def revision(self) -> int:
+        """Counts the times the file became readable: earlier answers may have missed laps."""
+        return self._keeper.revision
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=5.0)
+    @property
+    def why(self) -> str:
+        """Why laps cannot be read or written now, or ""."""
+        return self._keeper.why or ("" if self.kept else self.trouble)
 
-    # Writing, beside the frames.
+    @property
+    def kept(self) -> bool:
+        """True if laps can be remembered."""
+        return not self._keeper.off
+
+    @property
+    def readable(self) -> bool:
+        """False while the file is locked or not there: answers may miss laps."""
+        return self._keeper.readable
+
+    def news(self) -> list[str]:
+        """Lines to be told since the last call; each is told once."""
+        return self._keeper.news()
+
     def add(
         self,
         kind: Kind,
@@ -189,147 +137,145 @@ class Records:
         tape: Tape | None,
     ) -> None:
         """Remember a lap; returns at once."""
-        if not self._open:
+        if not self.kept:
             return
-        values = (
-            time.time(), kind.track, track_name, kind.car, car_name, kind.physics, kind.assists,
-            kind.driver, lap_time, int(valid), json.dumps(sectors), tape,
+        row = Row(
+            0, time.time(), kind.track, track_name, kind.car, car_name, kind.physics,
+            kind.assists, kind.driver, float(lap_time), bool(valid), tuple(map(float, sectors)),
+            False,
         )  # fmt: skip
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_all, daemon=True)
-            self._thread.start()
-        self._queue.put(("lap", values))
+        self._keeper.add(row, tape)
 
-    def _write_all(self) -> None:
-        while True:
-            job = self._queue.get()
-            try:
-                if job is None:
-                    return
-                self._write(job[1])
-            except (sqlite3.Error, OSError) as error:
-                self.trouble = f"a lap was not kept: {error}"
-            finally:
-                self._queue.task_done()
+    def flush(self, seconds: float = 10.0) -> bool:
+        """Wait until everything added is written, ``seconds`` at most; True if it is."""
+        return self._keeper.flush(seconds)
 
-    def _write(self, values: tuple[object, ...]) -> None:
-        tape = values[-1]
-        packed = tape.pack() if isinstance(tape, Tape) else None
-        connection = self._connect()
-        try:
-            with connection:  # one transaction: a kill leaves all older laps as they were
-                connection.execute(
-                    "INSERT INTO laps (made, track, track_name, car, car_name, physics, assists,"
-                    " driver, time, valid, sectors, tape) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                    (*values[:-1], packed),
-                )
-                kind = (values[1], values[3], values[5], values[6], values[7])
-                connection.execute(
-                    "UPDATE laps SET tape = NULL WHERE tape IS NOT NULL AND track=? AND car=? AND"
-                    " physics=? AND assists=? AND driver=? AND id NOT IN (SELECT id FROM laps"
-                    " WHERE track=? AND car=? AND physics=? AND assists=? AND driver=? AND"
-                    " tape IS NOT NULL ORDER BY valid DESC, time LIMIT ?)",
-                    (*kind, *kind, TAPES_KEPT),
-                )
-        finally:
-            connection.close()
+    def close(self) -> str:
+        """Write what is left and stop, within about two seconds.
 
-    def flush(self) -> None:
-        """Wait until everything added is written."""
-        if self._thread is not None:
-            self._queue.join()
+        Returns:
+            What became of laps that could not be written, in a line, or "".
+        """
+        return self._keeper.close()
 
-    def close(self) -> None:
-        """Write what is left and stop."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join(timeout=10.0)
-            self._thread = None
-
-    # Reading.
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-        if not self._open:
+    def _rows(
+        self,
+        matches: Callable[[Row], bool],
+        where: str,
+        values: tuple[object, ...],
+        most: int = 1,
+    ) -> list[Row]:
+        """Good rows of the file and, after them, those not written yet that match."""
+        if not self.kept:
             return []
-        try:
-            connection = self._connect()
+        waiting = self._keeper.waiting(matches)  # first: those written meanwhile are in the file
+        key = (where, values, most)
+        if self.readable:
             try:
-                return connection.execute(query, values).fetchall()
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            self.trouble = f"records cannot be read: {error}"
-            return []
+                rows, bad = records_file.read(self.path, where, values, most, GLANCE)
+                if len(self._known) > 256:
+                    self._known.clear()
+                self._known[key] = rows
+                if bad:
+                    self._keeper.say(f"damaged rows in {self.path.name} were passed over")
+            except (LockedError, DamagedError, UnusableError) as error:
+                self._keeper.cannot_read(error)
+        known = self._known.get(key, [])
+        there = {_same(row) for row in known}
+        return known + [row for row in waiting if _same(row) not in there]
+
+    def _of(self, kind: Kind, where: str, valid: bool) -> list[Row]:
+        def matches(row: Row) -> bool:
+            return (row.valid or not valid) and kind == Kind(
+                row.track, row.car, row.physics, row.assists, row.driver
+            )
+
+        return self._rows(
+            matches,
+            f"WHERE track=? AND car=? AND physics=? AND assists=? AND driver=? {where}",
+            (kind.track, kind.car, kind.physics, kind.assists, kind.driver),
+        )
 
     def best(self, kind: Kind) -> tuple[int, float] | None:
         """Row and time [s] of the fastest valid lap of a kind."""
-        rows = self._rows(
-            "SELECT id, time FROM laps WHERE track=? AND car=? AND physics=? AND assists=? AND"
-            " driver=? AND valid=1 ORDER BY time LIMIT 1",
-            (kind.track, kind.car, kind.physics, kind.assists, kind.driver),
-        )
-        return (int(str(rows[0][0])), float(str(rows[0][1]))) if rows else None
-
-    @property
-    def kept(self) -> bool:
-        """True if laps can be remembered."""
-        return self._open
+        rows = self._of(kind, "AND valid=1 ORDER BY time", True)
+        best = min(rows, key=lambda row: row.time, default=None)
+        return None if best is None else (best.id, best.time)
 
     def driven(self, kind: Kind) -> bool:
         """Whether there is a lap of this kind, valid or not."""
-        return bool(self._rows(
-            "SELECT 1 FROM laps WHERE track=? AND car=? AND physics=? AND assists=? AND driver=?"
-            " LIMIT 1",
-            (kind.track, kind.car, kind.physics, kind.assists, kind.driver),
-        ))  # fmt: skip
+        return bool(self._of(kind, "", False))
 
     def author(self, kind: Kind, drivers: list[str]) -> float | None:
         """The fastest valid lap [s] any of these drivers has done on this track, in this car."""
+
+        def matches(row: Row) -> bool:
+            same = (row.track, row.car, row.physics) == (kind.track, kind.car, kind.physics)
+            return same and row.valid and row.driver in drivers
+
         marks = ",".join("?" * len(drivers))
         rows = self._rows(
-            "SELECT min(time) FROM laps WHERE track=? AND car=? AND physics=? AND valid=1 AND"
-            f" driver IN ({marks})",
+            matches,
+            f"WHERE track=? AND car=? AND physics=? AND valid=1 AND driver IN ({marks})"
+            " ORDER BY time",
             (kind.track, kind.car, kind.physics, *drivers),
         )
-        return float(str(rows[0][0])) if rows and rows[0][0] is not None else None
+        return min((row.time for row in rows), default=None)
 
     def laps(self, track: Track, most: int = 40) -> list[Lap]:
         """The fastest laps on a track of this name, those that count first; stale ones say why."""
+        now = physics_print()
         rows = self._rows(
-            "SELECT id, made, time, valid, driver, car_name, assists, sectors, track, physics,"
-            " tape IS NOT NULL FROM laps WHERE track_name=?"
-            " ORDER BY track=? DESC, physics=? DESC, valid DESC, time LIMIT ?",
-            (track.name, track.digest, physics_print(), most),
+            lambda row: row.track_name == track.name,
+            "WHERE track_name=? ORDER BY track=? DESC, physics=? DESC, valid DESC, time",
+            (track.name, track.digest, now),
+            most,
         )
-        found = []
-        for row in rows:
-            stale = ""
-            if row[8] != track.digest:
-                stale = "the track was edited since"
-            elif row[9] != physics_print():
-                stale = "the physics changed since"
-            found.append(
-                Lap(
-                    id=int(str(row[0])),
-                    made=float(str(row[1])),
-                    time=float(str(row[2])),
-                    valid=bool(row[3]),
-                    driver=str(row[4]),
-                    car_name=str(row[5]),
-                    assists=str(row[6]),
-                    sectors=tuple(float(t) for t in json.loads(str(row[7]))),
-                    stale=stale,
-                    taped=bool(row[10]),
-                )
-            )
-        return found
+        rows.sort(key=lambda r: (r.track != track.digest, r.physics != now, not r.valid, r.time))
+        return [_lap(row, track, now) for row in rows[:most]]
 
     def tape(self, row: int) -> Tape | None:
-        """The inputs of a lap, None if they are not kept or cannot be read."""
-        rows = self._rows("SELECT tape FROM laps WHERE id=?", (row,))
-        if not rows or not isinstance(rows[0][0], bytes):
-            return None
+        """The inputs of a lap, None if they are not kept.
+
+        Raises:
+            TapeError: if they cannot be read, or are another lap's.
+        """
+        waiting = self._keeper.waiting(lambda r: r.id == row)
         try:
-            return Tape.unpack(rows[0][0])
-        except ValueError as error:
-            self.trouble = str(error)
+            if waiting:
+                mine, raw = waiting[0], self._keeper.tape(waiting[0])
+            elif not self.readable:
+                raise TapeError(LOCKED)
+            else:
+                found, _ = records_file.read(self.path, "WHERE id=?", (row,), 1, GLANCE)
+                if not found:
+                    return None
+                mine, raw = found[0], records_file.read_tape(self.path, row, GLANCE)
+        except LockedError:
+            raise TapeError(LOCKED) from None
+        except (DamagedError, UnusableError) as error:
+            raise TapeError(f"records cannot be read: {error}") from None
+        if raw is None:
             return None
+        tape = raw if isinstance(raw, Tape) else Tape.unpack(raw)
+        if not abs(tape.lap_time - mine.time) < AGREES or car_digest(tape.cars[0]) != mine.car:
+            raise TapeError("its tape is of another lap")
+        return tape
+
+
+def _same(row: Row) -> tuple[object, ...]:
+    """What no two laps have in common."""
+    return (row.made, row.track, row.driver, row.time, row.valid)
+
+
+def _lap(row: Row, track: Track, physics: str) -> Lap:
+    stale = ""
+    if row.track != track.digest:
+        stale = "the track was edited since"
+    elif row.physics != physics:
+        stale = "the physics changed since"
+    return Lap(
+        id=row.id, made=row.made, time=row.time, valid=row.valid, driver=row.driver,
+        car_name=row.car_name, assists=row.assists, sectors=row.sectors, stale=stale,
+        taped=row.taped,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ from retroracer.game.backdrop import backdrop
 from retroracer.game.canvas import Canvas
 from retroracer.game.records import Lap
 from retroracer.game.screens import Desk
+from retroracer.game.tape_checks import TapeError
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
 from retroracer.render.text import lap_text
@@ -31,7 +32,6 @@ class RecordsScreen:
     def __init__(self, desk: Desk, track: Track) -> None:
         self.desk = desk
         self.track = track
-        desk.records.flush()
         self.laps: list[Lap] = desk.records.laps(track)
         self.at = 0
 
@@ -54,11 +54,16 @@ class RecordsScreen:
         if lap.stale:
             self.desk.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
             return
-        tape = self.desk.records.tape(lap.id)
-        if tape is None:
-            self.desk.tell("its inputs are not kept: only the five fastest laps' are")
+        try:
+            tape = self.desk.records.tape(lap.id)
+            if tape is None:
+                self.desk.tell("its inputs are not kept: only the five fastest laps' are")
+                return
+            replay = ReplayScreen(self.desk, self.track, [tape], back=self)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
             return
-        self.desk.show(ReplayScreen(self.desk, self.track, [tape], back=self))
+        self.desk.show(replay)
 
     def advance(self, elapsed: float) -> None:
         """The page waits."""
@@ -93,6 +98,13 @@ class RecordsScreen:
             c.text(lap.car_name, x + 160, top, tone, width=68)
             c.text(lap.assists, x + 232, top, tone, width=94)
             said = lap.stale or ("" if lap.valid else "left the road")
-            when = time.strftime("%Y-%m-%d", time.localtime(lap.made))
-            c.text(said or when, x + 330, top, p.text_dim, width=wide - 338)
+            c.text(said or _date(lap.made), x + 330, top, p.text_dim, width=wide - 338)
         c.hints([("ENTER", "watch"), ("ESC", "back")], x + 4, c.h - 15)
+
+
+def _date(made: float) -> str:
+    """A day in words; nothing for one that no calendar of this machine has."""
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(made))
+    except (OverflowError, OSError, ValueError):
+        return ""

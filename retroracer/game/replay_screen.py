@@ -14,9 +14,10 @@ import pygame
 from retroracer.errors import UserError
 from retroracer.game.canvas import Canvas
 from retroracer.game.home import data_dir
+from retroracer.game.new_file import claimed
 from retroracer.game.race_view import TRANSLUCENT, car_view
 from retroracer.game.screens import Desk, Screen
-from retroracer.game.tape import Tape, Trajectory, drive_again
+from retroracer.game.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView, Role, marker
@@ -26,8 +27,6 @@ from retroracer.render.text import lap_text
 from retroracer.track.track import Track
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-AGREES = 0.0005
-"""A lap driven again must come to its time to this [s]: half a millisecond."""
 
 
 def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
@@ -175,9 +174,12 @@ class ReplayScreen:
         def write() -> None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                export(self.track, tape, path, row=row, scene=self.scene)
-                self.desk.tell(f"saved {path}")
-            except (UserError, OSError) as error:
+                with claimed(path) as name:
+                    export(
+                        self.track, tape, name, row=row, scene=self.scene, stop=self.desk.closing
+                    )
+                self.desk.tell(f"saved {name}")
+            except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
                 self.desk.tell(f"no film saved: {error}", bad=True)
 
         # A lap's pictures take seconds: they are drawn beside the game.

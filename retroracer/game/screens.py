@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 import pygame
@@ -44,6 +45,7 @@ class Desk(Protocol):
     script: Script | None
     clock: float
     headless: bool
+    closing: threading.Event  # set once the game ends: work beside it stops
 
     def show(self, screen: Screen) -> None:
         """Go to another screen."""

@@ -1,11 +1,13 @@
 """What a player has chosen: keys, assists, sound, camera, the last race. Kept in settings.yaml.
 
-Owns the record and its file. A file that cannot be read is set aside, never overwritten; a
-folder that cannot be written costs only the remembering. Both are told in one line.
+Owns the record and its file. A file with a mistake in it is set aside, never overwritten, and
+what can be read in it holds; a folder that cannot be written costs only the remembering. Both
+are told in one line. Two games at once each write what they changed.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +16,7 @@ from retroracer import config
 from retroracer.config import Range
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
+from retroracer.game.new_file import set_aside
 
 FILE = "settings.yaml"
 
@@ -79,19 +82,42 @@ class SettingsFile:
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or data_dir()) / FILE
         self.trouble = ""
-        self.now = Settings()
+        self._news: list[str] = []
+        self._changed: dict[str, object] = {}  # by this game: another one may change the rest
+        self._written = True
+        self.now = self._read(Settings())
+
+    def _read(self, otherwise: Settings) -> Settings:
+        """The settings in the file; what is wrong in it is left as it is ``otherwise``."""
+        if not os.path.lexists(self.path):
+            return otherwise
         try:
-            if self.path.exists():
-                self.now = config.load(Settings, self.path)
+            if not self.path.is_file():
+                raise UserError(f"{self.path} is no file")
+            found, wrong = config.load_what_fits(Settings, self.path, otherwise)
         except (UserError, OSError) as error:
-            first = str(error).splitlines()[0]
-            self.trouble = f"settings not read ({first}); "
-            aside = self.path.with_suffix(".yaml.broken")
-            try:
-                self.path.replace(aside)
-                self.trouble += f"set aside as {aside.name}"
-            except OSError:
-                self.trouble += "using the defaults"
+            found, wrong = otherwise, [str(error)]
+        if not wrong:
+            return found
+        first = f"settings not read ({wrong[0].splitlines()[0]})"
+        try:
+            aside = set_aside(self.path, ".broken")
+            self._say(f"{first}; the file was set aside as {aside.name}")
+            if found != otherwise:
+                config.save(found, self.path)  # those that could be read
+        except (UserError, OSError):
+            self._say(first)
+        return found
+
+    def _say(self, text: str) -> None:
+        if text != self.trouble:
+            self.trouble = text
+            self._news.append(text)
+
+    def news(self) -> list[str]:
+        """Lines to be told since the last call."""
+        told, self._news = self._news, []
+        return told
 
     def change(self, **fields: object) -> None:
         """Take over some fields and write them down."""
@@ -99,9 +125,19 @@ class SettingsFile:
         if changed == self.now:
             return
         self.now = changed
+        self._changed |= fields
+        self._write()
+
+    def _write(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            config.save(changed, self.path)
+            config.save(replace(self._read(self.now), **self._changed), self.path)  # type: ignore[arg-type]
+            self._written = True
         except (UserError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            self.trouble = f"settings are not kept: {reason}"
+            self._written = False
+            self._say(f"settings are not kept: {str(error).splitlines()[0]}")
+
+    def close(self) -> None:
+        """Write what could not be written before, if that is possible now."""
+        if not self._written:
+            self._write()

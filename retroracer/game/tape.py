@@ -15,17 +15,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.errors import UserError
+from retroracer.game.tape_checks import (
+    FASTEST,
+    LONGEST,
+    TapeError,
+    check_arrays,
+    check_facts,
+    check_start,
+    plain_name,
+)
+from retroracer.npz import read_npz
 from retroracer.physics import state
 from retroracer.physics.car import Car, car_facts, car_from
 from retroracer.physics.race import PHYSICS_DT, Race
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-LONGEST = 60_000
-"""Physics steps on a tape at most: ten minutes. A longer lap is not recorded."""
+AGREES = 0.0005
+"""A lap driven again must come to its time to this [s]: half a millisecond."""
 
-MAX_BYTES = 64_000_000
-"""An unpacked tape larger than this is not one of ours."""
+VERSION = 1
+"""Of the packed form; a tape that does not say is of this one."""
+
+MOST_BYTES = 4_000_000
+"""An unpacked tape larger than this is not one of ours: eight cars for ten minutes take less."""
+
+MOST_PACKED = MOST_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +100,7 @@ class Tape:
     def pack(self) -> bytes:
         """Plain bytes; ``unpack`` gives back an equal tape."""
         facts = {
+            "version": VERSION,
             "cars": [car_facts(c) for c in self.cars],
             "names": self.names,
             "roles": self.roles,
@@ -104,38 +121,36 @@ class Tape:
 
     @classmethod
     def unpack(cls, raw: bytes) -> Tape:
-        """Read ``pack``'s bytes.
+        """Read ``pack``'s bytes; every value is checked, nothing is reserved on their word.
 
         Raises:
-            ValueError: if they are none of ours.
+            TapeError: if they are none of ours, are damaged, or a newer game's.
         """
         try:
-            import zipfile
-
-            with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-                if sum(m.file_size for m in archive.infolist()) > MAX_BYTES:
-                    raise ValueError("too large")
-            with np.load(io.BytesIO(raw), allow_pickle=False) as page:
-                facts: dict[str, Any] = json.loads(bytes(page["facts"]))
-                tape = cls(
-                    floats=page["floats"].astype(np.float64),
-                    ints=page["ints"].astype(np.int64),
-                    splits=page["splits"].astype(np.float64),
-                    actions=page["actions"].astype(np.float32),
-                    resets=tuple(int(t) for t in facts["resets"]),
-                    cars=tuple(car_from(c, "tape") for c in facts["cars"]),
-                    names=tuple(str(n) for n in facts["names"]),
-                    roles=tuple(str(r) for r in facts["roles"]),
-                    lap_time=float("nan") if facts["lap_time"] is None else facts["lap_time"],
-                    valid=bool(facts["valid"]),
-                )
-        except Exception as error:
-            raise ValueError(f"not a tape: {error}") from None
-        n = len(tape.cars)
-        shapes = (tape.floats.shape, tape.ints.shape, tape.actions.shape[1:], len(tape.names))
-        if shapes != ((n, state.N_FLOATS), (n, state.N_INTS), (n, 2), n) or not n:
-            raise ValueError("not a tape: its parts do not fit together")
-        return tape
+            if len(raw) > MOST_PACKED:
+                raise TapeError("it is too long")
+            page = read_npz(raw, MOST_BYTES)
+            if page.keys() != {"floats", "ints", "splits", "actions", "facts"}:
+                raise TapeError("its parts are not those of a tape")
+            facts: Any = json.loads(page["facts"].tobytes())
+            check_facts(facts, len(page["actions"]) if page["actions"].ndim else 0)
+            if facts.get("version", VERSION) != VERSION:
+                raise TapeError("it is another version's")
+            cars = tuple(car_from(c, "its car") for c in facts["cars"])
+            arrays = page["floats"], page["ints"], page["splits"], page["actions"]
+            check_arrays(*arrays, len(cars))
+        except (ValueError, UserError, RecursionError) as error:
+            text = str(error).splitlines()
+            raise TapeError(f"not a tape: {text[0]:.120}" if text else "not a tape") from None
+        return cls(
+            *arrays,
+            resets=tuple(facts["resets"]),
+            cars=cars,
+            names=tuple(plain_name(n) for n in facts["names"]),
+            roles=tuple(facts["roles"]),
+            lap_time=float("nan") if facts["lap_time"] is None else float(facts["lap_time"]),
+            valid=facts["valid"],
+        )
 
 
 class Recorder:
@@ -247,8 +262,12 @@ def drive_again(tape: Tape, track: Track) -> Trajectory:
     Args:
         tape: what to drive.
         track: the track it was recorded on.
+
+    Raises:
+        TapeError: if it was not recorded on this track, or leaves the world.
     """
     race = Race([track], list(tape.cars))
+    check_start(race, tape.floats, tape.ints)
     race.floats[:], race.ints[:], race.splits[:] = tape.floats, tape.ints, tape.splits
     race.ints[:, state.TRACK] = 0
     steps, n = len(tape.actions), race.n
@@ -263,6 +282,8 @@ def drive_again(tape: Tape, track: Track) -> Trajectory:
         kept[t] = race.floats[:, columns]
         speed[t] = race.speed
         off[t] = race.off_track
+        if not speed[t].max() <= FASTEST:
+            raise TapeError("a car on it comes to no speed a car can have")
         if t == steps:
             break
         if t in again:

@@ -31,6 +31,7 @@ class TrackTimes:
         self._unsolved: set[Choice] = set()
         self._bests: dict[tuple[str, Car, str], float | None] = {}
         self._authors: dict[Choice, float | None] = {}
+        self._revision = desk.records.revision
         self._chosen: Choice | None = None
         self._finder: LimitFinder | None = None
         self._rested = 0.0
@@ -69,8 +70,16 @@ class TrackTimes:
         waited = self._rested > REST and not self._desk.headless
         return waited and chosen not in self._unsolved
 
+    def _ask_anew(self) -> None:
+        """Forget what was read while the records were locked."""
+        if self._revision != self._desk.records.revision:
+            self._revision = self._desk.records.revision
+            self._bests.clear()
+            self._authors.clear()
+
     def best(self, track: Track, car: Car, assists: str) -> float | None:
         """Your best lap [s]."""
+        self._ask_anew()
         key = (track.digest, car, assists)
         if key not in self._bests:
             found = self._desk.records.best(kind_of(track, car, assists))
@@ -79,6 +88,7 @@ class TrackTimes:
 
     def author(self, track: Track, car: Car) -> float | None:
         """The fastest valid lap [s] of a shipped driver in this car."""
+        self._ask_anew()
         chosen = (track.digest, car)
         if chosen not in self._authors:
             kind = kind_of(track, car, "no assists")
