@@ -139,7 +139,7 @@ class Tape:
             cars = tuple(car_from(c, "its car") for c in facts["cars"])
             arrays = page["floats"], page["ints"], page["splits"], page["actions"]
             check_arrays(*arrays, len(cars))
-        except (ValueError, UserError, RecursionError) as error:
+        except (ValueError, UserError, OverflowError, RecursionError) as error:
             text = str(error).splitlines()
             raise TapeError(f"not a tape: {text[0]:.120}" if text else "not a tape") from None
         return cls(

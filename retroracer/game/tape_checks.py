@@ -103,7 +103,7 @@ def check_facts(facts: Any, steps: int) -> None:
     for reset in resets:
         if isinstance(reset, bool) or not isinstance(reset, int) or not 0 <= reset <= steps:
             raise TapeError("a reset is out of range")
-    lap_time = facts.get("lap_time")
+    lap_time = facts.get("lap_time", "")
     if lap_time is not None and (
         isinstance(lap_time, bool)
         or not isinstance(lap_time, int | float)
