@@ -174,22 +174,25 @@ class LapKeeper:
         except (LockedError, DamagedError, UnusableError, NewerError) as error:
             self._failed(error)
             return False
+        except Exception as error:  # the thread must not end with laps in hand
+            self._failed(UnusableError(f"{type(error).__name__}: {error}"))
+            return False
+        for path in (*self._taken, self._spill):  # they are in the file now
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._taken = []
         with self._changed:
+            why, self.why = self.why, ""
+            if why in self._said:
+                self._said.clear()
+                laps = "1 lap was" if len(rows) == 1 else f"{len(rows)} laps were"
+                self._say(f"records are free again{f': {laps} written' if rows else ''}")
+            self.revision += bool(why)
             written = {row.id for row in rows}
             self._pending = [row for row in self._pending if row.id not in written]
             for row_id in written:
                 self._tapes.pop(row_id, None)
-            why, self.why = self.why, ""
-            self.revision += bool(why)
             self._changed.notify_all()
-        for path in (*self._taken, self._spill):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        self._taken = []
-        if why in self._said:
-            self._said.clear()
-            laps = "1 lap was" if len(rows) == 1 else f"{len(rows)} laps were"
-            self._say(f"records are free again{f': {laps} written' if rows else ''}")
         return True
 
     def _packed(self, row: Row) -> Row:

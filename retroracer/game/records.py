@@ -82,7 +82,12 @@ class Lap:
 
 def kind_of(track: Track, car: Car, assists: str, driver: str = "you") -> Kind:
     """What a lap now would have to be compared with."""
-    return Kind(track.digest, car_digest(car), physics_print(), assists, driver)
+    return Kind(track.digest, car_digest(car), physics_print(), assists, _plain(driver))
+
+
+def _plain(name: str) -> str:
+    """A name as a database can hold it: file names need not be valid UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()[:1000]
 
 
 class Records:
@@ -140,9 +145,9 @@ class Records:
         if not self.kept:
             return
         row = Row(
-            0, time.time(), kind.track, track_name, kind.car, car_name, kind.physics,
-            kind.assists, kind.driver, float(lap_time), bool(valid), tuple(map(float, sectors)),
-            False,
+            0, time.time(), kind.track, _plain(track_name), kind.car, _plain(car_name),
+            kind.physics, kind.assists, kind.driver, float(lap_time), bool(valid),
+            tuple(map(float, sectors)), False,
         )  # fmt: skip
         self._keeper.add(row, tape)
 
@@ -213,6 +218,7 @@ class Records:
             same = (row.track, row.car, row.physics) == (kind.track, kind.car, kind.physics)
             return same and row.valid and row.driver in drivers
 
+        drivers = [_plain(name) for name in drivers]
         marks = ",".join("?" * len(drivers))
         rows = self._rows(
             matches,
@@ -224,11 +230,11 @@ class Records:
 
     def laps(self, track: Track, most: int = 40) -> list[Lap]:
         """The fastest laps on a track of this name, those that count first; stale ones say why."""
-        now = physics_print()
+        now, name = physics_print(), _plain(track.name)
         rows = self._rows(
-            lambda row: row.track_name == track.name,
+            lambda row: row.track_name == name,
             "WHERE track_name=? ORDER BY track=? DESC, physics=? DESC, valid DESC, time",
-            (track.name, track.digest, now),
+            (name, track.digest, now),
             most,
         )
         rows.sort(key=lambda r: (r.track != track.digest, r.physics != now, not r.valid, r.time))

@@ -26,6 +26,7 @@ from retroracer.game.records_row import (
     values_of,
 )
 from retroracer.game.tape import MOST_PACKED
+from retroracer.reading import shown
 
 APPLICATION = 0x52455452  # "RETR"
 VERSION = 1
@@ -57,6 +58,10 @@ PRAGMA user_version = {VERSION};
 _GOOD = (
     f"typeof(time) IN ('real', 'integer') AND time > 0 AND time <= {SLOWEST} AND valid IN (0, 1)"
 )
+
+
+ERRORS = (sqlite3.Error, UnicodeError)
+"""What the database raises."""
 
 
 def _checked(column: str) -> str:
@@ -96,16 +101,16 @@ def _text(raw: bytes) -> str | bytes:
         return raw  # no text of ours: the row is refused
 
 
-def _told(error: sqlite3.Error) -> Exception:
-    """What a database error means here."""
+def _told(error: Exception) -> Exception:
+    """What an error of the database means here."""
+    if isinstance(error, UnicodeError):
+        return DamagedError("is damaged")  # in a message about a damaged schema
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    text = str(error)
+    text = shown(str(error), 120)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LockedError(text)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-        return DamagedError(
-            "is no database, or damaged" if "no such" not in text else f"has {text}"
-        )
+        return DamagedError(f"has {text}" if "no such" in text else "is no database, or damaged")
     return UnusableError(text)
 
 
@@ -146,7 +151,7 @@ def prepare(path: Path, wait: float) -> str:
             told += f"; {taken} of its laps could be taken over" if taken else ""
     except OSError as error:
         raise UnusableError(error.strerror or str(error)) from None
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise _told(error) from None
     return told
 
@@ -187,7 +192,7 @@ def _look_at(path: Path, wait: float) -> bool:
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise DamagedError("is damaged")
             connection.execute(f"SELECT {_FIELDS} FROM laps LIMIT 1").fetchall()
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise _told(error) from None
     return False
 
@@ -208,7 +213,7 @@ def _salvage(aside: Path, path: Path, wait: float) -> int:
     found: dict[int, Row] = {}
     for order in ("ASC", "DESC"):  # from both ends, up to where it breaks
         with (
-            suppress(sqlite3.Error),
+            suppress(*ERRORS),
             closing(sqlite3.connect(f"{aside.as_uri()}?mode=ro", uri=True)) as connection,
         ):
             connection.text_factory = _text
@@ -251,7 +256,7 @@ def write(path: Path, rows: Sequence[Row], wait: float) -> None:
                     (*which, *which, TAPES_KEPT),
                 )
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise _told(error) from None
 
 
@@ -280,7 +285,7 @@ def read(
                     good.append(row_of(int(found[0]), found[1:-1], None, found[-1] == 1))
                 except (ValueError, TypeError):
                     bad += 1
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise _told(error) from None
     return good, bad
 
@@ -296,6 +301,6 @@ def read_tape(path: Path, row: int, wait: float) -> bytes | None:
             found = connection.execute(
                 f"SELECT tape FROM laps WHERE id=? AND length(tape) <= {MOST_PACKED}", (row,)
             ).fetchone()
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise _told(error) from None
     return found[0] if found is not None and isinstance(found[0], bytes) else None

@@ -126,3 +126,52 @@ def test_assists_name_themselves() -> None:
 def test_no_assist_changes_nothing() -> None:
     inputs = (0.4, -0.7)
     assert assisted(*inputs, Assists(), load_car("gt"), 50.0, 1.0, 0.3, 1.0) == inputs
+
+
+def test_a_wrong_setting_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("volume: loud\ntrack: spa\nfuture: 3\nlaps: 7\n")
+    kept = SettingsFile(tmp_path)
+    assert (kept.now.volume, kept.now.track, kept.now.laps) == (Settings().volume, "spa", 7)
+    (line,) = kept.news()
+    assert "settings.yaml:1: volume" in line and "settings.yaml.broken" in line
+    assert SettingsFile(tmp_path).now == kept.now and not SettingsFile(tmp_path).news()
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\xff" * 99, b"- a\n- b\n", b"{{{{", b"a: &x [*x]\n", None]
+)
+def test_what_is_no_settings_file_is_set_aside(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "settings.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    kept = SettingsFile(tmp_path)
+    assert kept.now == Settings() and "settings.yaml.broken" in kept.trouble
+    kept.change(mute=True)
+    assert SettingsFile(tmp_path).now.mute
+
+
+def test_two_games_do_not_undo_each_others_settings(tmp_path: Path) -> None:
+    first, second = SettingsFile(tmp_path), SettingsFile(tmp_path)
+    first.change(volume=0.25)
+    second.change(mute=True)
+    first.change(laps=9)
+    now = SettingsFile(tmp_path).now
+    assert (now.volume, now.mute, now.laps) == (0.25, True, 9)
+
+
+def test_settings_that_could_not_be_written_are_written_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("in the way")
+    kept = SettingsFile(tmp_path / "home")
+    kept.change(volume=0.25)
+    assert len(kept.news()) == 1
+    (tmp_path / "home").unlink()
+    kept.close()
+    assert SettingsFile(tmp_path / "home").now.volume == 0.25
+
+
+def test_keys_that_are_none_leave_the_default_and_are_told() -> None:
+    controls = Controls({"left": "nosuch", "jump": "x", "up": "a", "right": "", "down": "a"})
+    assert controls.names["left"] == "left,a" and controls.names["right"] == ""
+    assert controls.take(event(pygame.KEYDOWN, key=pygame.K_LEFT)) == "left"
+    assert controls.take(event(pygame.KEYDOWN, key=pygame.K_a)) == "down"
+    told = " / ".join(controls.trouble)
+    assert "'nosuch' is no key" in told and "'jump'" in told and "bound twice" in told

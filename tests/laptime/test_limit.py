@@ -338,3 +338,30 @@ def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, mo
     short = min(judged, key=lambda track: track.length)
     assert known_time(short, gt) == pytest.approx(solve(short, gt).lap_time, abs=1e-3)
     assert known_time(oval(), gt) is None
+
+
+def test_a_damaged_cache_of_a_limit_is_never_taken_for_one(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    import random
+
+    from retroracer.laptime import limit
+
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
+    track, car = load_track("copper_bowl"), load_car("gt")
+    right = limit.limit_of(track, car)
+    path = limit._cached_at(track, car)
+    raw = path.read_bytes()
+    rng = random.Random(4)
+    for k in range(60):
+        changed = bytearray(raw)
+        for _ in range(rng.choice((1, 20))):
+            changed[rng.randrange(len(raw))] = rng.randrange(256)
+        path.write_bytes(changed[: rng.randrange(len(raw))] if k % 3 == 0 else changed)
+        found = limit.known_limit(track, car)
+        assert found is None or found.lap_time == right.lap_time
+    for wrong in ({"lap_time": np.array(np.nan)}, {"speed": right.speed[:-1]}, {"xy": right.s},
+                  {"s": right.s[::-1]}, {"time": right.time * 1e9}):  # fmt: skip
+        np.savez(path, **(vars(right) | wrong))
+        assert limit.known_limit(track, car) is None
+    path.unlink()
+    path.mkdir()
+    assert limit.known_limit(track, car) is None
