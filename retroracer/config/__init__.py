@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from retroracer.atomic import write_text
 from retroracer.config import tree
+from retroracer.config.page import Node
 from retroracer.config.typed import Range, Reader
 from retroracer.errors import UserError
 
@@ -104,7 +105,7 @@ def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[st
     found, mistakes = start, []
     for key, item in page.data.items():
         root = tree.from_plain(to_dict(found), "defaults")
-        tree.lay_tree_over(root, tree.Node({key: item}, page.place))
+        tree.lay_tree_over(root, Node({key: item}, page.place))
         try:
             found = _settings(cls, root)
         except UserError as error:
