@@ -5,12 +5,13 @@ Owns the picture. Readable at any moment of a run: ``evaluations.json`` is alway
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
+from retroracer.reading import shown_path
+from retroracer.training.run_folder import read_evaluations
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -20,21 +21,14 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
         UserError: if there is nothing, or it cannot be read.
     """
     path = folder / "evaluations.json"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.is_file():
         raise UserError(
-            f"no {path}: --plot draws a run's curve; name its folder with --run DIR"
-        ) from None
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is no JSON") from None
-    named = ("frames", "mean")
-    good = isinstance(rows, list) and all(
-        isinstance(r, dict) and all(isinstance(r.get(n), int | float) for n in named) for r in rows
-    )
-    if not good or not rows:
-        raise UserError(f"{path} holds no evaluations of a run of train-pixels")
-    return list(rows)
+            f"no {shown_path(path)}: --plot draws a run's curve; name its folder with --run DIR"
+        )
+    rows = read_evaluations(folder, ("frames", "mean"))
+    if not rows:
+        raise UserError(f"{shown_path(path)} holds no evaluations of a run of train-pixels")
+    return rows
 
 
 def draw_curve(path: Path, folder: Path) -> None:
@@ -58,14 +52,14 @@ def draw_curve(path: Path, folder: Path) -> None:
         ("tab:blue", "training episodes", ("episode_min", "episode_mean", "episode_max")),
         ("tab:orange", "evaluation", ("min", "mean", "max")),
     ):
-        shown = [r for r in rows if all(r.get(n) is not None for n in names)]
+        shown = [r for r in rows if all(type(r.get(n)) in (int, float) for n in names)]
         if not shown:
             continue
         x = [r["frames"] / 1e6 for r in shown]
         low, mean, high = ([r[n] for r in shown] for n in names)
         axes.fill_between(x, low, high, color=colour, alpha=0.15, label=f"{label}, min to max")
         axes.plot(x, mean, color=colour, marker=".", label=f"{label}, mean")
-    switch = next((r["phase_switch"] for r in rows if r.get("phase_switch") is not None), None)
+    switch = next((r["phase_switch"] for r in rows if type(r.get("phase_switch")) is int), None)
     if switch is not None:
         axes.axvline(switch / 1e6, color="red", linestyle="--", label="second phase")
     axes.axhline(900.0, color="grey", linewidth=0.7)

@@ -16,7 +16,7 @@ at all, and read without unpickling.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,16 @@ from retroracer import config
 from retroracer.agents.archive import Archive
 from retroracer.agents.facts import plain_json
 from retroracer.atomic import replacing, write_text
+from retroracer.checks import records
 from retroracer.errors import UserError
-from retroracer.reading import shown
+from retroracer.reading import read_bytes, shown, shown_path
 from retroracer.training.run_settings import RunSettings
 
 MAX_CHECKPOINTS = 24
 """More than this, and every second one is let go."""
+
+MAX_EVALUATIONS = 50_000_000
+"""Bytes of a run's evaluations."""
 
 MAX_ARRAYS = 512
 """In the state of a run."""
@@ -142,6 +146,31 @@ class RunFolder:
             for path in kept[1::2]:
                 path.unlink(missing_ok=True)
         return self.checkpoints / f"{steps:012d}.zip"
+
+
+def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, Any]]:
+    """What a run wrote down at each of its evaluations.
+
+    Args:
+        folder: of the run.
+        needed: what each must tell, as a number.
+
+    Raises:
+        UserError: if it cannot be read, or is none of that kind of run.
+    """
+    path = folder / "evaluations.json"
+    raw = read_bytes(path, MAX_EVALUATIONS)
+    try:
+        rows = records({"rows": plain_json(raw)}, "rows")
+    except (ValueError, RecursionError):
+        raise UserError(f"{shown_path(path)} is damaged: it is no list of evaluations") from None
+    for row in rows:
+        if any(type(row.get(name)) not in (int, float) for name in needed):
+            raise UserError(
+                f"{shown_path(path)} is of another kind of run, or damaged: an evaluation in it "
+                f"does not tell {' and '.join(needed)}"
+            )
+    return rows
 
 
 def goes_on(before: Any, now: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,12 @@ from retroracer.training.lap_plot import (
     new_figure,
     save_figure,
 )
-from retroracer.training.run_folder import RunFolder
+from retroracer.training.run_folder import RunFolder, read_evaluations
 
 STRIP = 6
 """Checkpoints in a strip, evenly over the run."""
+
+_TOLD = ("seconds", "completed", "clean", "tracks", "score", "steps", "updates")
 
 FASTEST = 75.0
 """Speed [m/s] of the brightest colour: the same for all checkpoints."""
@@ -36,18 +37,18 @@ FASTEST = 75.0
 
 def draw_curve(folder: RunFolder) -> Path | None:
     """Draw how good the driver was over the run; None if it was never evaluated."""
-    path = folder.path / "evaluations.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    known = (folder.path / "evaluations.json").is_file()
+    rows = read_evaluations(folder.path, _TOLD) if known else []
     if not rows:
         return None
     figure = new_figure(9.0, 6.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1))
     minutes = np.array([row["seconds"] / 60.0 for row in rows])
     for name, colour in (("completed", COLOURS[0]), ("clean", COLOURS[2])):
-        share = [100.0 * row[name] / row["tracks"] for row in rows]
+        share = [100.0 * row[name] / max(row["tracks"], 1) for row in rows]
         upper.plot(minutes, share, color=colour, marker="o", ms=3, label=name)
     for name, colour in (("median_ratio", COLOURS[1]), ("worst_ratio", COLOURS[3])):
-        ratio = [np.nan if row[name] is None else row[name] for row in rows]
+        ratio = [np.nan if row.get(name) is None else float(row[name]) for row in rows]
         label = f"{name.split('_')[0]} lap"
         lower.plot(minutes, ratio, color=colour, marker="o", ms=3, label=label)
     best = max(range(len(rows)), key=lambda k: rows[k]["score"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from collections import deque
 
@@ -274,6 +275,36 @@ def test_bad_files_are_told_in_one_line(tmp_path):
     path.write_bytes(whole)
     with pytest.raises(UserError, match="frame"):
         pixel_replay_file.load(PixelReplay(40, 2, (1, 3, 3), (2,), stack=3), path)
+
+
+def test_a_replay_that_makes_no_sense_is_not_drawn_from(tmp_path):
+    replay, _, _ = filled(2, 20, 3, 1, 50, 4)
+    path = tmp_path / "replay.bin"
+    pixel_replay_file.save(replay, path)
+    whole = path.read_bytes()
+    at = len(pixel_replay_file.MAGIC)
+    end = at + 8 + int.from_bytes(whole[at : at + 8], "little")
+    head = json.loads(whole[at + 8 : end])
+    stuck = {"bit_generator": "PCG64", "has_uint32": 0, "uinteger": 0}
+    cases = [
+        {"kept": -1}, {"kept": 10**9}, {"kept": "x"}, {"kept": 0}, {"head": [99, 0]}, {"head": [0]},
+        {"head": [-1, 0]}, {"head": [0.5, 1.0]}, {"filled": [999, 1]}, {"filled": None},
+        {"rng": {}}, {"rng": stuck | {"state": {"state": 0, "inc": 0}}}, {"rows": 10**400},
+        {"envs": [[["x" * 10_000]]]},
+    ]  # fmt: skip
+    for changed in cases:
+        text = json.dumps(head | changed).encode()
+        path.write_bytes(whole[:at] + len(text).to_bytes(8, "little") + text + whole[end:])
+        with pytest.raises(UserError) as told:
+            pixel_replay_file.load(replay, path)
+        assert str(told.value).isprintable() and len(str(told.value)) < 400
+    actions = replay.action[: head["kept"]].nbytes
+    nan = np.full(1, np.nan, np.float32).tobytes()
+    for place in (end, end + actions):  # an action, then a reward
+        path.write_bytes(whole[:place] + nan + whole[place + 4 :])
+        with pytest.raises(UserError, match="damaged"):
+            pixel_replay_file.load(replay, path)
+    assert len(replay) == 0
 
 
 def test_a_save_that_fails_leaves_the_last_one(tmp_path, monkeypatch):

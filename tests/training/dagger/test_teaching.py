@@ -106,6 +106,20 @@ def test_a_damaged_or_missing_file_of_drives_is_one_line(tmp_path) -> None:
         with pytest.raises(UserError, match=r"d\.npz is damaged .*--fresh") as told:
             read_drives(path)
         assert "\n" not in str(told.value)
+    write_drives(path, [drive_of(30)])
+    with np.load(path) as page:
+        good = dict(page)
+    for name, value in (
+        ("lengths", np.array([-5])), ("lengths", np.array([10**9])), ("lengths", np.array([29])),
+        ("frames", good["frames"][:-1]), ("frames", good["frames"].astype(np.int64)),
+        ("actions", good["actions"] * np.nan), ("actions", good["actions"] + 99.0),
+        ("state", good["state"] * np.inf), ("rewards", np.array([np.nan])),
+        ("alone", np.array([7])),
+    ):  # fmt: skip
+        with np.errstate(invalid="ignore"), path.open("wb") as file:
+            np.savez_compressed(file, **(good | {name: value}))
+        with pytest.raises(UserError, match=r"d\.npz is damaged .*--fresh"):
+            read_drives(path)
     with pytest.raises(UserError, match=r"none\.npz is missing.*--fresh"):
         read_drives(tmp_path / "none.npz")
 
