@@ -25,6 +25,8 @@ from retroracer.physics.state import (
     S,
 )
 from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Ints
 
 LANES = 8
 """Cars in a block: what a 512-bit register holds."""
@@ -62,13 +64,13 @@ PARAMS = N_FLOATS
 
 
 @compiled(inline=True)
-def scratch():  # type: ignore[no-untyped-def]
+def scratch() -> Array:
     """Memory for one block."""
     return np.zeros(N_COLUMNS * LANES)
 
 
 @compiled(inline=True)
-def load_cell(w, j, bank, first, row):  # type: ignore[no-untyped-def]
+def load_cell(w: Array, j: int, bank: TrackBank, first: int, row: int) -> None:
     """Fetch the cell that begins with sample ``row`` of a track into lane ``j``."""
     main = bank.main
     here = first + row
@@ -94,7 +96,7 @@ def load_cell(w, j, bank, first, row):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def load_car(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
+def load_car(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: TrackBank) -> None:
     """Fetch a car's rows (state ``f`` and ``g``, parameters ``p``, action) into lane ``j``."""
     for k in range(STEP_PROGRESS):
         w[k * LANES + j] = f[k]
@@ -118,7 +120,7 @@ def load_car(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def announce_cars(floats, ints, bank, begin, end):  # type: ignore[no-untyped-def]
+def announce_cars(floats: Array, ints: Ints, bank: TrackBank, begin: int, end: int) -> None:
     """Ask for the samples under the cars of rows ``begin`` to ``end``, which come next."""
     for i in range(begin, end):
         track = ints[i, TRACK]
@@ -130,14 +132,14 @@ def announce_cars(floats, ints, bank, begin, end):  # type: ignore[no-untyped-de
 
 
 @compiled(inline=True)
-def save_car(w, j, f):  # type: ignore[no-untyped-def]
+def save_car(w: Array, j: int, f: Array) -> None:
     """Write lane ``j`` back to a car's state row."""
     for k in range(N_FLOATS):
         f[k] = w[k * LANES + j]
 
 
 @compiled(inline=True)
-def car_in(w, j):  # type: ignore[no-untyped-def]
+def car_in(w: Array, j: int) -> tuple[float, ...]:
     """The parameters of the car in lane ``j`` as a tuple, columns named in ``car``.
 
     Spelled out, because only then does the compiler see one load each and drop those not used.

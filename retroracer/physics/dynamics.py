@@ -56,7 +56,7 @@ _HALF_PI_LOW = 6.077100506506192e-11
 
 
 @compiled(inline=True)
-def cos_sin(angle):  # type: ignore[no-untyped-def]
+def cos_sin(angle: float) -> tuple[float, float]:
     """Cosine and sine of an angle [rad] by Taylor's series about the nearest quarter turn.
 
     Why not the C library's: this costs a third, and uses only operations that round alike on
@@ -92,7 +92,7 @@ def cos_sin(angle):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def lateral_force(across, along, stiffness, limit):  # type: ignore[no-untyped-def]
+def lateral_force(across: float, along: float, stiffness: float, limit: float) -> float:
     """Sideways force [N] of an axle's tyres (brush model), opposing the slip.
 
     Args:
@@ -108,7 +108,7 @@ def lateral_force(across, along, stiffness, limit):  # type: ignore[no-untyped-d
 
 
 @compiled(inline=True)
-def longitudinal_demand(vx, throttle, p):  # type: ignore[no-untyped-def]
+def longitudinal_demand(vx: float, throttle: float, p: tuple[float, ...]) -> tuple[float, float]:
     """Forces [N] the pedals ask of the axles: (front, rear), forward positive.
 
     Throttle above 0 drives; below 0 it brakes while the car rolls forward and engages
@@ -125,7 +125,17 @@ def longitudinal_demand(vx, throttle, p):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def acceleration(vx, vy, yaw_rate, cos_steer, sin_steer, throttle, p, grip, drag):  # type: ignore[no-untyped-def]
+def acceleration(
+    vx: float,
+    vy: float,
+    yaw_rate: float,
+    cos_steer: float,
+    sin_steer: float,
+    throttle: float,
+    p: tuple[float, ...],
+    grip: float,
+    drag: float,
+) -> tuple[float, float, float]:
     """Time derivatives of (vx, vy, yaw_rate) [m/s^2, m/s^2, rad/s^2].
 
     Args:
@@ -184,16 +194,31 @@ def acceleration(vx, vy, yaw_rate, cos_steer, sin_steer, throttle, p, grip, drag
 
 
 @compiled(inline=True)
-def steer_lock(vx, p):  # type: ignore[no-untyped-def]
+def steer_lock(vx: float, p: tuple[float, ...]) -> float:
     """Largest angle of the front wheels [rad] at this speed: the rack's ratio grows with speed."""
     q = vx * p[PER_STEER_SPEED]
     return p[STEER_FAST] + (p[STEER_LOCK] - p[STEER_FAST]) / (1.0 + q * q)
 
 
 @compiled(inline=True)
-def integrate(  # type: ignore[no-untyped-def]
-    x, y, heading, vx, vy, yaw_rate, steer_angle, ax, ay, ar, steer, throttle, p, grip, drag, dt
-):
+def integrate(
+    x: float,
+    y: float,
+    heading: float,
+    vx: float,
+    vy: float,
+    yaw_rate: float,
+    steer_angle: float,
+    ax: float,
+    ay: float,
+    ar: float,
+    steer: float,
+    throttle: float,
+    p: tuple[float, ...],
+    grip: float,
+    drag: float,
+    dt: float,
+) -> tuple[float, ...]:
     """Advance one car by one physics step.
 
     The velocities advance by a two-step rule: tyres and pedals are evaluated once, at the middle

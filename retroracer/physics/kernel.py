@@ -85,6 +85,8 @@ from retroracer.physics.state import (
     Y,
 )
 from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Ints
 from retroracer.track.projection import foot, offset_at, walk
 
 CHUNK = 256
@@ -92,7 +94,7 @@ CHUNK = 256
 
 
 @compiled(inline=True)
-def move(w, j, dt):  # type: ignore[no-untyped-def]
+def move(w: Array, j: int, dt: float) -> None:
     """Let the car in lane ``j`` move for ``dt`` and look where its foot came in its cell."""
     x0, y0 = w[X * LANES + j], w[Y * LANES + j]
     x, y, heading, vx, vy, yaw_rate, angle, ax, ay, ar = integrate(
@@ -139,7 +141,7 @@ def move(w, j, dt):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def gain_station(w, j):  # type: ignore[no-untyped-def]
+def gain_station(w: Array, j: int) -> None:
     """Take the stations gained, no more of them than the car moved metres.
 
     On the inside of a bend stations are closer together than metres, by 1 - curvature * offset;
@@ -165,7 +167,7 @@ def gain_station(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def look_aside(w, j):  # type: ignore[no-untyped-def]
+def look_aside(w: Array, j: int) -> None:
     """Lateral offset and half-widths at the car's station."""
     frac = w[FRAC * LANES + j]
     w[OFFSET * LANES + j] = offset_at(
@@ -184,7 +186,7 @@ def look_aside(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def hit_wall(w, j, wall_left, wall_right, dt):  # type: ignore[no-untyped-def]
+def hit_wall(w: Array, j: int, wall_left: float, wall_right: float, dt: float) -> None:
     """Keep the car in lane ``j`` inside the walls beside it."""
     frac = w[FRAC * LANES + j]
     tx = w[CELL_TX * LANES + j] + frac * w[CELL_UX * LANES + j]
@@ -221,7 +223,7 @@ def hit_wall(w, j, wall_left, wall_right, dt):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def take_account(w, j, dt):  # type: ignore[no-untyped-def]
+def take_account(w: Array, j: int, dt: float) -> None:
     """Add the step to the car's clocks and distances; plain asphalt under it."""
     gain = w[GAIN * LANES + j]
     offset = w[OFFSET * LANES + j]
@@ -240,9 +242,20 @@ def take_account(w, j, dt):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def advance_block(  # type: ignore[no-untyped-def]
-    w, floats, ints, params, splits, last_splits, bank, actions, begin, lanes, n_substeps, dt
-):
+def advance_block(
+    w: Array,
+    floats: Array,
+    ints: Ints,
+    params: Array,
+    splits: Array,
+    last_splits: Array,
+    bank: TrackBank,
+    actions: Array,
+    begin: int,
+    lanes: int,
+    n_substeps: int,
+    dt: float,
+) -> None:
     """Advance ``lanes`` cars from row ``begin`` by ``n_substeps`` physics steps of ``dt``.
 
     Args:
@@ -319,9 +332,19 @@ def advance_block(  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def advance_rows(  # type: ignore[no-untyped-def]
-    floats, ints, params, splits, last_splits, bank, actions, n_substeps, dt, begin, end
-):
+def advance_rows(
+    floats: Array,
+    ints: Ints,
+    params: Array,
+    splits: Array,
+    last_splits: Array,
+    bank: TrackBank,
+    actions: Array,
+    n_substeps: int,
+    dt: float,
+    begin: int,
+    end: int,
+) -> None:
     """Advance the cars of rows ``begin`` to ``end`` block by block; see ``advance_block``."""
     w = scratch()
     while begin < end:
@@ -345,9 +368,17 @@ def advance_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled(parallel=True)
-def advance_parallel(  # type: ignore[no-untyped-def]
-    floats, ints, params, splits, last_splits, bank, actions, n_substeps, dt
-):
+def advance_parallel(
+    floats: Array,
+    ints: Ints,
+    params: Array,
+    splits: Array,
+    last_splits: Array,
+    bank: TrackBank,
+    actions: Array,
+    n_substeps: int,
+    dt: float,
+) -> None:
     """Advance all N cars over threads, for batches large enough to pay for waking them."""
     n = len(floats)
     for k in prange((n + CHUNK - 1) // CHUNK):

@@ -22,10 +22,11 @@ from retroracer.physics.state import (
     TRACK,
 )
 from retroracer.track import bank as b
+from retroracer.track.geometry import Array, Ints
 
 
 @compiled()
-def set_next_line(f, g, facts):  # type: ignore[no-untyped-def]
+def set_next_line(f: Array, g: Ints, facts: Array) -> None:
     """Aim at the end of the current sector."""
     track = g[TRACK]
     if g[SECTOR] + 1 < int(facts[track, b.N_SECTORS]):
@@ -36,7 +37,9 @@ def set_next_line(f, g, facts):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def cross_lines(f, g, splits, last_splits, facts, gain, dt):  # type: ignore[no-untyped-def]
+def cross_lines(
+    f: Array, g: Ints, splits: Array, last_splits: Array, facts: Array, gain: float, dt: float
+) -> None:
     """Record the sector and finish lines crossed in this physics step, by linear interpolation.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,18 +30,32 @@ from retroracer.physics.state import (
     Y,
 )
 from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Bools, Ints
 from retroracer.track.projection import half_widths
 
 
 @compiled(inline=True)
-def track_heading(way, here, frac):  # type: ignore[no-untyped-def]
+def track_heading(way: Array, here: int, frac: float) -> Any:
     """Direction of the track [rad] a fraction into the cell of row ``here``."""
     a = way[here, b.HEADING]
     return a + frac * (way[here + 1, b.HEADING] - a)
 
 
 @compiled()
-def place_car(f, g, splits, last_splits, bank, track, s, offset, heading_error, speed, grid):  # type: ignore[no-untyped-def]
+def place_car(
+    f: Array,
+    g: Ints,
+    splits: Array,
+    last_splits: Array,
+    bank: TrackBank,
+    track: int,
+    s: float,
+    offset: float,
+    heading_error: float,
+    speed: float,
+    grid: bool,
+) -> None:
     """Put a car on a track, its clocks at zero.
 
     Args:
@@ -101,9 +116,20 @@ def place_car(f, g, splits, last_splits, bank, track, s, offset, heading_error, 
 
 
 @compiled()
-def place_cars(  # type: ignore[no-untyped-def]
-    floats, ints, splits, last_splits, bank, rows, track, s, offset, heading_error, speed, grid
-):
+def place_cars(
+    floats: Array,
+    ints: Ints,
+    splits: Array,
+    last_splits: Array,
+    bank: TrackBank,
+    rows: Ints,
+    track: Ints,
+    s: Array,
+    offset: Array,
+    heading_error: Array,
+    speed: Array,
+    grid: Bools,
+) -> None:
     """Place the cars listed in ``rows`` (M,); the other arguments are (M,) too."""
     for k in range(len(rows)):
         i = rows[k]

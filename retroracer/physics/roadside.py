@@ -5,6 +5,7 @@ from __future__ import annotations
 from retroracer.compiled import compiled
 from retroracer.physics.dynamics import cos_sin
 from retroracer.track import bank as b
+from retroracer.track.geometry import Array
 
 RESTITUTION = 0.15
 """Share of the speed into a wall that comes back."""
@@ -17,7 +18,9 @@ SPIN_KEPT = 0.7
 
 
 @compiled(inline=True)
-def surface_at(side, row, offset, left, right):  # type: ignore[no-untyped-def]
+def surface_at(
+    side: Array, row: int, offset: float, left: float, right: float
+) -> tuple[float, float]:
     """Grip factor and extra deceleration [m/s^2] at a lateral offset [m] beside sample ``row``."""
     if offset > left:
         if offset <= left + side[row, b.KERB_L]:
@@ -31,7 +34,18 @@ def surface_at(side, row, offset, left, right):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def meet_wall(offset, wall_left, wall_right, heading, vx, vy, tx, ty, half_width, half_length):  # type: ignore[no-untyped-def]
+def meet_wall(
+    offset: float,
+    wall_left: float,
+    wall_right: float,
+    heading: float,
+    vx: float,
+    vy: float,
+    tx: float,
+    ty: float,
+    half_width: float,
+    half_length: float,
+) -> tuple[float, float, float, float]:
     """Keep the rectangle of a car inside the walls beside it.
 
     Returns:

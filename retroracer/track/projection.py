@@ -8,6 +8,7 @@ centreline is their chord and the normal turns evenly, so the mapping has no gap
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,9 @@ MOST_CELLS = 8
 
 
 @compiled(inline=True)
-def foot(qx, qy, dx, dy, tx, ty, ux, uy):  # type: ignore[no-untyped-def]
+def foot(
+    qx: float, qy: float, dx: float, dy: float, tx: float, ty: float, ux: float, uy: float
+) -> float:
     """Fraction f of a cell where the normal through the centreline meets a point.
 
     Solves (q - f d) . (t + f u) = 0, a quadratic in f. Unclamped: below 0 or above 1 means a
@@ -48,7 +51,9 @@ def foot(qx, qy, dx, dy, tx, ty, ux, uy):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def offset_at(qx, qy, dx, dy, tx, ty, ux, uy, f):  # type: ignore[no-untyped-def]
+def offset_at(
+    qx: float, qy: float, dx: float, dy: float, tx: float, ty: float, ux: float, uy: float, f: float
+) -> float:
     """Lateral offset [m] of a point at fraction ``f`` of a cell; arguments as ``foot``."""
     nx = tx + f * ux
     ny = ty + f * uy
@@ -56,7 +61,7 @@ def offset_at(qx, qy, dx, dy, tx, ty, ux, uy, f):  # type: ignore[no-untyped-def
 
 
 @compiled(inline=True)
-def foot_in_cell(main, row, px, py):  # type: ignore[no-untyped-def]
+def foot_in_cell(main: Array, row: int, px: float, py: float) -> Any:
     """``foot`` of a world position in the cell that begins with a row."""
     tx = main[row, TX]
     ty = main[row, TY]
@@ -73,7 +78,7 @@ def foot_in_cell(main, row, px, py):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def offset_in_cell(main, row, px, py, f):  # type: ignore[no-untyped-def]
+def offset_in_cell(main: Array, row: int, px: float, py: float, f: float) -> Any:
     """``offset_at`` of a world position in the cell that begins with a row."""
     tx = main[row, TX]
     ty = main[row, TY]
@@ -91,7 +96,7 @@ def offset_in_cell(main, row, px, py, f):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def walk(main, first, n, cell, f, px, py):  # type: ignore[no-untyped-def]
+def walk(main: Array, first: int, n: int, cell: int, f: float, px: float, py: float) -> float:
     """Follow the foot of a point along the track, from a cell where it is known.
 
     Args:
@@ -124,7 +129,7 @@ def walk(main, first, n, cell, f, px, py):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _locate_many(main, n, spacing, xy, u):  # type: ignore[no-untyped-def]
+def _locate_many(main: Array, n: int, spacing: float, xy: Array, u: Array) -> tuple[Array, Array]:
     out_s = np.empty(len(xy))
     out_e = np.empty(len(xy))
     for k in range(len(xy)):
@@ -172,7 +177,7 @@ def project(track: Track, xy: Array, s_guess: Array | None = None) -> tuple[Arra
 
 
 @compiled(inline=True)
-def half_widths(main, row, f):  # type: ignore[no-untyped-def]
+def half_widths(main: Array, row: int, f: float) -> tuple[float, float]:
     """Half-widths (left, right) [m] of the road at fraction ``f`` of a cell."""
     left = main[row, LEFT] + f * (main[row + 1, LEFT] - main[row, LEFT])
     right = main[row, RIGHT] + f * (main[row + 1, RIGHT] - main[row, RIGHT])
