@@ -11,11 +11,22 @@ from retroracer.render.palette import Colour
 
 
 @lru_cache(maxsize=32)
-def font(size: int) -> pygame.font.Font:
-    """The bundled font at a height in px."""
+def _kept_font(size: int) -> pygame.font.Font:
     if not pygame.font.get_init():
         pygame.font.init()
     return pygame.font.Font(None, size)
+
+
+def font(size: int) -> pygame.font.Font:
+    """The bundled font at a height in px.
+
+    A font dies when anybody quits pygame, as Gymnasium's envs do when they are closed.
+    """
+    try:
+        _kept_font(size).get_height()
+    except pygame.error:
+        _kept_font.cache_clear()
+    return _kept_font(size)
 
 
 @lru_cache(maxsize=512)

@@ -56,16 +56,16 @@ def eased_oval(half_width):
 
 
 def pure_grip(car):
-    """A car that corners by grip and downforce alone: nothing slows it, slip angles are small."""
+    """A car that corners by grip and downforce alone: next to nothing slows it, slip is small."""
     return replace(
         car,
-        drag_area=0.0,
+        drag_area=0.1,
         rolling=0.0,
         cg_height=0.0,
-        stiffness_front=100.0,
-        stiffness_rear=100.0,
+        stiffness_front=80.0,
+        stiffness_rear=80.0,
         aero_front=car.l_rear / (car.l_front + car.l_rear),
-        power=2e6,
+        power=1.8e5,
     )
 
 
