@@ -25,6 +25,9 @@ from retroracer.agents.stack import Stack
 if TYPE_CHECKING:
     from stable_baselines3 import SAC
 
+MAX_WEIGHT = 1e6
+"""A network with a larger weight has long diverged: no run goes on from it."""
+
 EPSILON = 1e-6  # SB3's, in the logarithm of tanh's slope
 
 
@@ -170,6 +173,8 @@ class FusedUpdate:
                 raise ValueError(f"{name} has another shape")
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} is not finite")
+            if "." not in name and value.abs().max() > MAX_WEIGHT:
+                raise ValueError(f"{name} is out of its range")
             if name.endswith((".step", ".exp_avg_sq")) and not (value >= 0).all():
                 raise ValueError(f"{name} is negative")
             values.data.copy_(value)

@@ -13,27 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.checks import COUNT, Form, count, demand_array, generator_state
+from retroracer.checks import count, demand_array, generator_state
 from retroracer.envs import task
 from retroracer.envs.episodes import Outcome, begin_episodes, step_parallel, step_rows
 from retroracer.envs.foresight import N_FORESIGHT, foresee_rows
+from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT, Race, threads_pay
-from retroracer.track.bank import LENGTH, MAX_SECTORS, N_SECTORS
+from retroracer.track.bank import LENGTH, N_SECTORS
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-
-FAR = 1e8
-"""No number of a car's state is larger, in SI units."""
-
-MOST_VARIED = 1000.0
-"""No parameter of a car is varied by a larger factor."""
 
 _TOLD = np.array(
     [
@@ -355,7 +350,7 @@ class RacingBatch:
             KeyError: if something is missing.
         """
         clock, rng = count(facts, "clock"), generator_state(facts["rng"])
-        for name, form in self._forms().items():
+        for name, form in forms_of(self.n, len(self.pool.tracks), self._row).items():
             demand_array(f"{name} of the cars", arrays[name], form)
         self.pool.restore(facts["pool"])
         told, where = self.pool.bank.facts, arrays["ints"][:, state.TRACK]
@@ -370,27 +365,3 @@ class RacingBatch:
         )
         self._clock = clock
         self.rng.bit_generator.state = rng
-
-    def _forms(self) -> dict[str, Form]:
-        """What the arrays of a state must be: compiled code takes them as they are."""
-        n = self.n
-        low, high = np.full(state.N_FLOATS, -FAR), np.full(state.N_FLOATS, FAR)
-        low[[state.S, state.TIME, state.OFF_TIME, state.OFF_FOR]] = 0.0
-        missing = np.zeros(state.N_FLOATS, np.bool_)
-        missing[[state.LAST_LAP, state.LAST_LAP_OFF]] = True
-        most = np.zeros(state.N_INTS, np.int64)
-        most[state.TRACK] = len(self.pool.tracks) - 1
-        most[state.LAP], most[state.SECTOR] = COUNT, MAX_SECTORS - 1
-        most[[state.TIMED, state.STEP_LAP]] = 1
-        car, ints = self._row, np.int64
-        return {
-            "floats": Form((n, state.N_FLOATS), np.float64, low, high, missing),
-            "ints": Form((n, state.N_INTS), ints, 0, most),
-            "params": Form((n, len(car)), np.float64, car / MOST_VARIED, car * MOST_VARIED),
-            "splits": Form((n, MAX_SECTORS), np.float64, -FAR, FAR, True),
-            "last_sectors": Form((n, MAX_SECTORS), np.float64, -FAR, FAR, True),
-            "marks": Form((n, 2), np.float64, -FAR, FAR),
-            "latency": Form((n,), ints, 0, MAX_LATENCY),
-            "asked": Form((MAX_LATENCY + 1, n, 2), np.float64, -1.0, 1.0),
-            "obs": Form((n, task.N_OBS), np.float32, -task.LIMIT, task.LIMIT),
-        }

@@ -1,6 +1,8 @@
 """The state of a run that was tampered with, or torn: told in a line, never believed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,41 @@ def test_no_run_goes_on_from_facts_that_make_no_sense(
     with pytest.raises(UserError, match=r"cannot go on with the run in .*; --fresh begins") as told:
         train(settings(), tmp_path / "m.zip", folder.path, resume=True)
     assert str(told.value).isprintable() and len(str(told.value)) < 400
+
+
+GO_ON = """
+import sys, time, warnings
+from pathlib import Path
+import numpy as np
+from benchmarks.fuzzing import run_states as fuzz
+from retroracer.errors import UserError
+from retroracer.training import checkpoint
+from retroracer.training.run_folder import RunFolder
+
+able, taken, refused = fuzz.learner(), 0, 0
+for name, run in fuzz.mutants(3, 100, Path(sys.argv[1])):
+    begun = time.monotonic()
+    try:
+        able.restore(RunFolder(run).load()[0])
+        able.drive()
+        assert np.isfinite(able.obs).all(), name
+        taken += 1
+    except (UserError, *checkpoint.MISFIT):
+        refused += 1
+    assert time.monotonic() - begun < 5.0, name
+print(taken, refused)
+"""
+
+
+def test_no_mutated_state_crashes_the_process_or_takes_long(tmp_path: Path) -> None:
+    """A short part of the fuzzing of runs' states (``benchmarks/fuzzing/run_states.py``)."""
+    done = subprocess.run(
+        [sys.executable, "-c", GO_ON, str(tmp_path)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1500:]
+    taken, refused = map(int, done.stdout.split()[-2:])
+    assert taken + refused == 100 and refused > 60
 
 
 def test_a_state_is_read_as_it_was_written(state: dict[str, Any], tmp_path: Path) -> None:

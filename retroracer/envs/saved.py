@@ -1,0 +1,51 @@
+"""What the arrays of a batch must be when they come back from a file. Owns no file.
+
+Compiled code takes them as they are: an index out of range, or a number that is not finite and
+becomes one, would end the process there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retroracer.checks import COUNT, Form
+from retroracer.envs import task
+from retroracer.envs.variety import MAX_LATENCY
+from retroracer.physics import state
+from retroracer.track.bank import MAX_SECTORS
+from retroracer.track.geometry import Array
+
+FAR = 1e8
+"""No number of a car's state is larger, in SI units."""
+
+MOST_VARIED = 1000.0
+"""No parameter of a car is varied by a larger factor."""
+
+
+def forms_of(n: int, n_tracks: int, row: Array) -> dict[str, Form]:
+    """The forms of ``RacingBatch.state_arrays``, by name.
+
+    Args:
+        n: cars.
+        n_tracks: tracks they may be on.
+        row: (N_PARAMS,) the car's parameters before they are varied.
+    """
+    low, high = np.full(state.N_FLOATS, -FAR), np.full(state.N_FLOATS, FAR)
+    low[[state.S, state.TIME, state.OFF_TIME, state.OFF_FOR]] = 0.0
+    missing = np.zeros(state.N_FLOATS, np.bool_)
+    missing[[state.LAST_LAP, state.LAST_LAP_OFF]] = True
+    most = np.zeros(state.N_INTS, np.int64)
+    most[state.TRACK] = n_tracks - 1
+    most[state.LAP], most[state.SECTOR] = COUNT, MAX_SECTORS - 1
+    most[[state.TIMED, state.STEP_LAP]] = 1
+    return {
+        "floats": Form((n, state.N_FLOATS), np.float64, low, high, missing),
+        "ints": Form((n, state.N_INTS), np.int64, 0, most),
+        "params": Form((n, len(row)), np.float64, row / MOST_VARIED, row * MOST_VARIED),
+        "splits": Form((n, MAX_SECTORS), np.float64, -FAR, FAR, True),
+        "last_sectors": Form((n, MAX_SECTORS), np.float64, -FAR, FAR, True),
+        "marks": Form((n, 2), np.float64, -FAR, FAR),
+        "latency": Form((n,), np.int64, 0, MAX_LATENCY),
+        "asked": Form((MAX_LATENCY + 1, n, 2), np.float64, -1.0, 1.0),
+        "obs": Form((n, task.N_OBS), np.float32, -task.LIMIT, task.LIMIT),
+    }
