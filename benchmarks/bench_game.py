@@ -33,7 +33,7 @@ import time
 begun = time.perf_counter()
 import sys
 from retroracer.game.app import App, Options
-from retroracer.game.garage import put_together
+from retroracer.game.race.garage import put_together
 app = App(Options(headless=True), put_together({track!r}, rivals=1))
 app.step(1 / 60)
 heavy = [m for m in ("torch", "stable_baselines3", "ray") if m in sys.modules]
@@ -54,8 +54,8 @@ def shares(seconds: list[float]) -> dict[str, float]:
 def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
     """Drive ``count`` frames of a four-car race and time each."""
     from retroracer.game.app import App, Options, settle
-    from retroracer.game.garage import put_together
-    from retroracer.game.race_screen import RaceScreen
+    from retroracer.game.race.garage import put_together
+    from retroracer.game.screens.race import RaceScreen
 
     setup = put_together(track, rivals=3, laps=0)
     app = App(Options(headless=True, lights=False), setup)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from retroracer.game.records import FILE, Records, kind_of
+from retroracer.game.replay.records import FILE, Records, kind_of
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 
@@ -22,7 +22,7 @@ TRACK = "copper_bowl"
 LOOK = """
 import sys
 from pathlib import Path
-from retroracer.game.records import Records, kind_of
+from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.tape_checks import TapeError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzzing.records import TRACK
-from retroracer.game.records import FILE, Records, kind_of
-from retroracer.game.session import Session
-from retroracer.game.tape import Tape
+from retroracer.game.race.session import Session
+from retroracer.game.replay.records import FILE, Records, kind_of
+from retroracer.game.replay.tape import Tape
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 

@@ -120,8 +120,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         print(f"plot: {args.plot}")
     for path in filter(None, (args.gif, args.mp4)):
-        from retroracer.game.film import film
-        from retroracer.game.garage import Setup
+        from retroracer.game.race.garage import Setup
+        from retroracer.game.replay.film import film
 
         cars, names = (entries[0].car,), (entries[0].name,)
         print(film(Setup(tracks[0], None, (policies[0],), cars, human=False, names=names), path))

@@ -107,12 +107,12 @@ def run(args: argparse.Namespace) -> int:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from retroracer.game.app import App, Options
-    from retroracer.game.drivers import read_script
-    from retroracer.game.editor import Editor
-    from retroracer.game.film import film
-    from retroracer.game.garage import Setup, put_together, why_no_driver
+    from retroracer.game.editor.editor import Editor
+    from retroracer.game.race.drivers import read_script
+    from retroracer.game.race.garage import Setup, put_together, why_no_driver
+    from retroracer.game.replay.film import film
+    from retroracer.game.screens.watch_run import RunScreen
     from retroracer.game.settings import SettingsFile
-    from retroracer.game.watch_run import RunScreen
 
     script = read_script(args.script) if args.script else None
     settings = SettingsFile()

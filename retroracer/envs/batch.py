@@ -16,7 +16,7 @@ import numpy.typing as npt
 from retroracer.checks import count, demand_array, generator_state
 from retroracer.envs import task
 from retroracer.envs.episodes import Outcome, begin_episodes, step_parallel, step_rows
-from retroracer.envs.foresight import N_FORESIGHT, foresee_rows
+from retroracer.envs.privileged_observation import N_FORESIGHT, foresee_rows
 from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety

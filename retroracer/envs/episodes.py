@@ -14,7 +14,7 @@ import numpy.typing as npt
 from numba import prange
 
 from retroracer.compiled import compiled
-from retroracer.envs.sight import observe_rows
+from retroracer.envs.observation import observe_rows
 from retroracer.envs.task import score_rows
 from retroracer.envs.variety import (
     DRAW_GRIP,

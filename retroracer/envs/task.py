@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from retroracer.compiled import compiled
-from retroracer.envs.sight import (
+from retroracer.envs.observation import (
     AHEAD,
     AHEAD_BASE,
     AHEAD_TIME,

@@ -14,11 +14,11 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.controls import Controls
-from retroracer.game.drivers import Script
-from retroracer.game.garage import Setup
 from retroracer.game.new_file import claimed
-from retroracer.game.records import Records
-from retroracer.game.screens import Screen
+from retroracer.game.race.drivers import Script
+from retroracer.game.race.garage import Setup
+from retroracer.game.replay.records import Records
+from retroracer.game.screens.screen import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.game.toasts import Toasts
@@ -123,7 +123,7 @@ class App:
 
     def menu(self, told: str = "") -> None:
         """Go to the menu."""
-        from retroracer.game.menu import Menu
+        from retroracer.game.screens.menu import Menu
 
         if told:
             self.tell(told, bad=True)
@@ -132,7 +132,7 @@ class App:
 
     def race(self, setup: Setup) -> None:
         """Go racing."""
-        from retroracer.game.race_screen import RaceScreen
+        from retroracer.game.screens.race import RaceScreen
 
         driven = self.script is not None and self.script.drives
         self.show(RaceScreen(self, setup, self.options.lights and not driven))
@@ -148,8 +148,8 @@ class App:
         Raises:
             UserError: if the named model cannot drive it, or Box2D is missing.
         """
-        from retroracer.game.pixel_driver import SHIPPED, load_pixel_driver
-        from retroracer.game.pixel_screen import PixelScreen
+        from retroracer.game.pixels.driver import SHIPPED, load_pixel_driver
+        from retroracer.game.pixels.screen import PixelScreen
 
         driver = None
         if model or (models_dir() / f"{SHIPPED}.zip").is_file():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pygame
 
-from retroracer.game.drivers import Keys
+from retroracer.game.race.drivers import Keys
 from retroracer.reading import shown
 
 ACTIONS: dict[str, tuple[str, str]] = {

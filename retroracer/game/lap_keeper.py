@@ -21,7 +21,7 @@ from retroracer.errors import UserError
 from retroracer.game import records_file, unsaved
 from retroracer.game.records_file import DamagedError, LockedError, NewerError, UnusableError
 from retroracer.game.records_row import Row
-from retroracer.game.tape import Tape
+from retroracer.game.replay.tape import Tape
 
 AT_START = 0.3
 """Seconds a start waits for a lock: for other games, which hold one for hundredths."""

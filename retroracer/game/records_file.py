@@ -25,7 +25,7 @@ from retroracer.game.records_row import (
     row_of,
     values_of,
 )
-from retroracer.game.tape import MOST_PACKED
+from retroracer.game.replay.tape import MOST_PACKED
 from retroracer.reading import shown
 
 APPLICATION = 0x52455452  # "RETR"

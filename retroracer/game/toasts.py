@@ -6,7 +6,7 @@ from collections import deque
 
 import pygame
 
-from retroracer.game.canvas import Canvas
+from retroracer.game.screens.canvas import Canvas
 from retroracer.render.palette import DEFAULT
 
 TOLD_FOR = 4.0

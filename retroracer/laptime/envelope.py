@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from retroracer.laptime.trims import Trims, trims
+from retroracer.laptime.steady_states import Trims, trims
 from retroracer.physics import car as c
 from retroracer.physics.car import Car
 from retroracer.track.geometry import Array

@@ -23,6 +23,7 @@ from retroracer.resources import tracks_dir
 from retroracer.track.build import build_track
 from retroracer.track.centreline import Centreline
 from retroracer.track.csv_io import read_points
+from retroracer.track.error_messages import tell
 from retroracer.track.geometry import Array
 from retroracer.track.judging import judge
 from retroracer.track.points import Knots, lay_points
@@ -30,7 +31,6 @@ from retroracer.track.problems import Report
 from retroracer.track.schema import Layout, TrackPage
 from retroracer.track.segments import lay_segments
 from retroracer.track.track import Track
-from retroracer.track.wording import tell
 
 _POINT: dict[str | int, int] = {"x": 0, "y": 1, "width": 2}  # of a point written as a list
 _TOO_MANY = "long lists of points belong into a CSV file named by 'points_file'"

@@ -14,7 +14,7 @@ import torch
 from retroracer.agents.fused_ppo import FusedPPO
 from retroracer.agents.rollout import Rollout
 from retroracer.checks import COUNT, Form, demand_array
-from retroracer.envs.foresight import N_FORESIGHT
+from retroracer.envs.privileged_observation import N_FORESIGHT
 from retroracer.training.run_settings import RunSettings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 
 from retroracer import cli, config
 from retroracer.errors import UserError
-from retroracer.game.drivers import read_script
+from retroracer.game.race.drivers import read_script
 from retroracer.game.settings import Settings
 from retroracer.physics import car
 from retroracer.physics.car import load_car

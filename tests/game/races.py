@@ -14,8 +14,8 @@ from retroracer.agents.model_file import ACTOR_ENTRY, FACTS_ENTRY, actor_bytes
 from retroracer.agents.policy import Policy
 from retroracer.envs.task import LAYOUT, N_OBS
 from retroracer.game.app import App, Options
-from retroracer.game.garage import Setup
-from retroracer.game.race_screen import RaceScreen
+from retroracer.game.race.garage import Setup
+from retroracer.game.screens.race import RaceScreen
 from retroracer.physics.car import car_facts, load_car
 from retroracer.track.files import load_track
 from tests.drivers import PathFollower

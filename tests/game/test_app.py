@@ -11,14 +11,14 @@ import pygame
 import pytest
 
 from retroracer.game.app import App
-from retroracer.game.drivers import Cue, Script
-from retroracer.game.editor import Editor
-from retroracer.game.keys_screen import KeysScreen
-from retroracer.game.menu import Menu
-from retroracer.game.race_screen import COUNTDOWN, RaceScreen
-from retroracer.game.replay_screen import ReplayScreen
-from retroracer.game.session import Session
-from retroracer.game.tape import drive_again
+from retroracer.game.editor.editor import Editor
+from retroracer.game.race.drivers import Cue, Script
+from retroracer.game.race.session import Session
+from retroracer.game.replay.tape import drive_again
+from retroracer.game.screens.keys import KeysScreen
+from retroracer.game.screens.menu import Menu
+from retroracer.game.screens.race import COUNTDOWN, RaceScreen
+from retroracer.game.screens.replay import ReplayScreen
 from retroracer.physics.car import load_car
 from retroracer.training.evaluate import Entry, evaluate
 from tests.drivers import PathFollower
@@ -265,7 +265,7 @@ def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path
         (("--track", "monzza"), "monzza"),
         (("--model", "nobody.zip"), "nobody.zip"),
         (("--car", "tank"), "no car 'tank'"),
-        (("--script", "none.yaml"), "cannot read script"),
+        (("--script", "none.yaml"), "there is no file none.yaml"),
         (("--screenshot", "no/such/folder/x.png"), "does not exist"),
         (("--opponents", "9"), "from 0 to 3"),
         (("--size", "huge"), "give WIDTHxHEIGHT"),

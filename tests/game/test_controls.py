@@ -6,9 +6,9 @@ import numpy as np
 import pygame
 import pytest
 
-from retroracer.game.assists import assisted
 from retroracer.game.controls import Controls, stick
-from retroracer.game.drivers import Human, Keys
+from retroracer.game.race.assists import assisted
+from retroracer.game.race.drivers import Human, Keys
 from retroracer.game.settings import Assists, Settings, SettingsFile
 from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
@@ -54,7 +54,7 @@ def test_a_pad_pulled_out_lets_go_of_everything() -> None:
 def test_keys_are_bound_anew_in_the_game_and_kept(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
     app = game(menu=True)
-    from retroracer.game.keys_screen import KeysScreen
+    from retroracer.game.screens.keys import KeysScreen
 
     app.show(KeysScreen(app))
     strike(pygame.K_RETURN)

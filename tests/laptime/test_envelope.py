@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retroracer.laptime.envelope import envelope, top_speed
-from retroracer.laptime.trims import trims
+from retroracer.laptime.steady_states import trims
 from retroracer.physics.car import GRAVITY, load_car, shipped_cars
 from retroracer.physics.dynamics import acceleration, integrate
 from retroracer.physics.race import Race

@@ -1,0 +1,61 @@
+"""What a driver is not told: bends further ahead than it sees, and how its car differs.
+
+While a driver practises, values judge how well it did. Half of what the next five seconds bring
+lies beyond what the driver sees, and none of it is the driver's doing: values that know it leave
+less to chance. A driver never gets any of this (``sight`` is all it has).
+
+Source: Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retroracer.compiled import compiled
+from retroracer.envs.observation import scaled_bend
+from retroracer.physics import car as c
+from retroracer.physics import state as st
+from retroracer.track import bank as b
+
+AHEAD = np.array([0.0, 40.0, 80.0, 120.0, 170.0, 230.0, 300.0, 380.0, 480.0, 600.0, 750.0])
+"""Where the way ahead is divided [m]: nine seconds at 300 km/h."""
+
+N_FORESIGHT = len(AHEAD) - 1 + 3
+
+
+@compiled()
+def foresee_rows(floats, ints, params, car, latency, bank, rows, out):  # type: ignore[no-untyped-def]
+    """Tell what lies ahead of some of N cars.
+
+    Args:
+        floats: (N, N_FLOATS) state.
+        ints: (N, N_INTS) state.
+        params: (N, N_PARAMS) of the cars.
+        car: (N_PARAMS,) of the car they would be without variety.
+        latency: (N,) of their actions [control steps].
+        bank: the packed tracks.
+        rows: (M,) which cars.
+        out: (M, 13) float32, overwritten: for ten stretches the root mean square curvature,
+            scaled as ``sight`` scales it, with the sign of the stretch's turn; mass and power
+            over the car's own, less one, in tenths; latency.
+    """
+    stretches = len(AHEAD) - 1
+    for k in range(len(rows)):
+        i = rows[k]
+        track = ints[i, st.TRACK]
+        facts = bank.facts[track]
+        first, size = bank.start[track], bank.size[track]
+        heading = bend = 0.0
+        for point in range(stretches + 1):
+            cell = int((floats[i, st.S] + AHEAD[point]) / facts[b.SPACING])
+            laps = cell // size
+            way = bank.way[first + cell - laps * size]
+            to_heading = way[b.HEADING] + laps * facts[b.CLOSING_TURN]
+            to_bend = way[b.BEND] + laps * facts[b.TOTAL_BEND]
+            if point > 0:
+                square = max(to_bend - bend, 0.0) / (AHEAD[point] - AHEAD[point - 1])
+                out[k, point - 1] = scaled_bend(to_heading - heading, square)
+            heading, bend = to_heading, to_bend
+        out[k, stretches] = 10.0 * (params[i, c.MASS] / car[c.MASS] - 1.0)
+        out[k, stretches + 1] = 10.0 * (params[i, c.POWER] / car[c.POWER] - 1.0)
+        out[k, stretches + 2] = latency[i]

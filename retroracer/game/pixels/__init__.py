@@ -1,0 +1,1 @@
+"""CarRacing by hand and beside a driver from pixels."""

@@ -1,0 +1,130 @@
+"""The author's lap: the fastest valid one of any shipped driver on this very track and car.
+
+Owns having it driven, once, beside the game, and remembered. The laps are those of evaluation:
+a standing start, two laps, the same inference; what counts is the records' business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from retroracer.agents.model_file import car_of
+from retroracer.agents.policy import Policy, load_policy
+from retroracer.errors import UserError
+from retroracer.game.race.background_process import Errand
+from retroracer.game.race.garage import drivers
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.replay.records import Kind, Records, kind_of
+from retroracer.laptime.limit import car_digest
+from retroracer.physics.car import Car
+from retroracer.physics.race import N_SUBSTEPS
+from retroracer.track.track import Track
+
+LAPS = 2
+PATIENCE = 20.0
+"""Seconds in which somebody must have come further, or it is given up."""
+
+
+def authors(car: Car) -> list[str]:
+    """Shipped drivers who drive this car."""
+    found = []
+    for name, facts in drivers().items():
+        try:
+            theirs = car_of(facts, name) if facts.car else None
+        except UserError:
+            continue
+        if theirs is not None and car_digest(theirs) == car_digest(car):
+            found.append(name)
+    return found
+
+
+def laps_of(policies: list[Policy], track: Track, car: Car) -> list[LapDone]:
+    """The laps of some drivers, each alone on its grid place as in evaluation."""
+    done: list[LapDone] = []
+    session = Session(track, policies, [car] * len(policies), human=False, laps=LAPS)
+    got_to, since = np.zeros(len(policies)), 0.0
+    while session.time - since < PATIENCE and any(f is None for f in session.finish):
+        for _ in range(20 * N_SUBSTEPS):
+            session.tick()
+        done += session.take_done()
+        waited = np.array([f is None for f in session.finish])
+        further = (session.race.progress > got_to + 50.0) & waited
+        if further.any():
+            got_to[further] = session.race.progress[further]
+            since = session.time
+    return [d for d in done if d.lap <= LAPS]
+
+
+def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> None:
+    """Have drivers drive and write their best valid laps down; those without one, their last.
+
+    Args:
+        names: of shipped drivers.
+        track: driven on.
+        car: driven.
+        folder: of the records.
+    """
+    records = Records(folder)
+    for name in names:
+        try:
+            policy = load_policy(name)
+        except UserError:
+            continue  # a broken one keeps nobody else from driving
+        laps = sorted(laps_of([policy], track, car), key=lambda d: (not d.valid, d.time))
+        for best in laps[:1]:
+            kind = kind_of(track, car_of(policy.facts, name), "no assists", name)
+            records.add(kind, track.name, car.title, best.time, best.valid, best.sectors, None)
+    records.close()
+
+
+class AuthorFinder:
+    """Finds the author's time: from the records, and once those who are missing have driven.
+
+    Args:
+        records: the player's.
+        track: raced on.
+        car: yours.
+        drive: False only looks in the records.
+    """
+
+    def __init__(self, records: Records, track: Track, car: Car, drive: bool = True) -> None:
+        self._records, self._track, self._car, self._drive = records, track, car, drive
+        self._names = authors(car)
+        self._kind = kind_of(track, car, "no assists")
+        self._errand: Errand | None = None
+        self._sent = False
+        self._known = records.author(self._kind, self._names)
+
+    def get(self) -> float | None:
+        """The time [s], None while there is none; cheap enough for every frame."""
+        if self._errand is not None and not self._errand.running:
+            self._errand = None
+            self._known = self._records.author(self._kind, self._names)
+        return self._known
+
+    def note(self, name: str, lap_time: float) -> None:
+        """Take in a valid lap [s] that somebody has just driven in this car."""
+        if name in self._names:
+            self._known = min(lap_time, self._known or lap_time)
+
+    def send(self) -> None:
+        """Have those drive who have not yet; once."""
+        if self._sent or not self._drive or not self._records.kept or not self._records.readable:
+            return
+        self._sent = True
+        missing = [n for n in self._names if not self._records.driven(self._of(n))]
+        if missing:
+            folder = self._records.path.parent
+            self._errand = Errand(drive_authors, missing, self._track, self._car, folder)
+
+    def _of(self, name: str) -> Kind:
+        kind = self._kind
+        return Kind(kind.track, kind.car, kind.physics, kind.assists, name)
+
+    def close(self) -> None:
+        """Stop having them drive."""
+        if self._errand is not None:
+            self._errand.close()
+            self._errand = None

@@ -1,0 +1,1 @@
+"""Laps that are kept: tapes, ghosts, records, films."""

@@ -1,0 +1,150 @@
+"""Your earlier laps in a race: remembered, compared with, drawn as ghosts beside you.
+
+Owns what a race takes from the records and gives to them. Ghosts are laps driven again from
+their inputs; one that comes to another time than it once did is refused.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retroracer.game.race.garage import Setup
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.race.timing import LapCurve
+from retroracer.game.replay.records import Records, kind_of
+from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.screens.race_view import car_view
+from retroracer.game.tape_checks import TapeError
+from retroracer.physics import state
+from retroracer.physics.race import PHYSICS_DT
+from retroracer.render.cars import CarView
+from retroracer.render.text import lap_text
+
+MOST = 3
+"""Ghosts that race along."""
+
+OPACITY = 0.42
+
+
+def curve_of_tape(tape: Tape, trajectory: Trajectory, length: float) -> LapCurve:
+    """A taped lap as time against distance."""
+    begins = float(tape.floats[0, state.LAP_FINISH]) - length
+    into = trajectory.progress[:, 0] - begins
+    time = np.arange(len(into)) * PHYSICS_DT + _time_at_start(tape)
+    rising = np.concatenate([[True], into[1:] > np.maximum.accumulate(into)[:-1]])
+    keep = rising & (into > 0.0) & (into < length)
+    return LapCurve(
+        [0.0, *into[keep].tolist(), length], [0.0, *time[keep].tolist(), tape.lap_time],
+        tape.lap_time,
+    )  # fmt: skip
+
+
+def _time_at_start(tape: Tape) -> float:
+    """How far into its lap a tape begins [s]."""
+    return float(tape.floats[0, state.TIME] - tape.floats[0, state.LAP_START])
+
+
+class Ghosts:
+    """What is known of your laps in a race.
+
+    Args:
+        records: the player's.
+        session: the race; read only.
+        setup: the race.
+
+    Attributes:
+        best: your best lap so far, None before there is one.
+        refused: why an earlier lap of yours does not race along, or "".
+    """
+
+    def __init__(self, records: Records, session: Session, setup: Setup) -> None:
+        self._records, self._session, self._setup = records, session, setup
+        self._ghosts: list[tuple[Tape, Trajectory]] = []
+        self._known: dict[str, tuple[int, float] | None] = {}
+        self.best: LapCurve | None = None
+        self.refused = ""
+        car = setup.cars[0]
+        self._kind = kind_of(setup.track, car, setup.assists.named())
+        if not setup.human:
+            return
+        best = records.best(self._kind)
+        if best is not None:
+            self._race_best(best[0])
+        if best is None:
+            old = [p for p in records.laps(setup.track) if p.driver == "you" and p.valid]
+            if old and old[0].stale:
+                self.refused = f"your {lap_text(old[0].time)} does not race along: {old[0].stale}"
+
+    def _race_best(self, row: int) -> None:
+        try:
+            tape = self._records.tape(row)
+            if tape is not None and not self.take(tape.only()):
+                self.refused = "your best lap comes to another time now: it does not race along"
+        except TapeError as error:
+            self.refused = f"your best lap does not race along: {error}"
+
+    def take(self, tape: Tape) -> bool:
+        """Race against a lap from now on; False if it does not come to its time any more.
+
+        Raises:
+            TapeError: if it was not driven on this track.
+        """
+        track = self._setup.track
+        tape = tape.only()
+        trajectory = drive_again(tape, track)
+        if not abs(trajectory.lap_time - tape.lap_time) < AGREES:
+            return False
+        self._ghosts = [(tape, trajectory), *self._ghosts][:MOST]
+        curve = curve_of_tape(tape, trajectory, track.length)
+        if self.best is None or curve.lap_time < self.best.lap_time:
+            self.best = curve
+        return True
+
+    def remember(self, done: LapDone, line_shown: bool) -> None:
+        """Write a finished lap down."""
+        setup, session = self._setup, self._session
+        driver = "you" if session.roles[done.row] == "human" else session.policies[
+            done.row - session.human
+        ].name  # fmt: skip
+        assists = setup.assists.named() if driver == "you" else "no assists"
+        if driver == "you" and line_shown and not setup.assists.line:
+            assists = "line" if assists == "no assists" else f"{assists} + line"
+        car = session.cars[done.row]
+        kind = kind_of(setup.track, car, assists, driver)
+        if driver != "you":
+            known = self._known.setdefault(driver, self._records.best(kind))
+            if not done.valid or (known is not None and known[1] <= done.time):
+                return  # it drives alike every time: once is enough
+            self._known[driver] = (0, done.time)
+        tape = done.tape.only() if done.tape is not None and done.row == 0 else None
+        self._records.add(
+            kind, setup.track.name, car.title, done.time, done.valid, done.sectors, tape
+        )
+
+    def views(self) -> list[CarView]:
+        """The ghosts where they were at this time into the lap."""
+        session = self._session
+        now = float(session.race.lap_time[0])
+        first = int(session.race.lap[0]) == 0
+        out = []
+        for tape, trajectory in self._ghosts:
+            if first and not tape.standing:
+                continue  # a flying lap has no place beside a standing start
+            tick = (now - _time_at_start(tape)) / PHYSICS_DT
+            last = len(trajectory.speed) - 1
+            if not 0.0 <= tick < last:
+                continue
+            i = int(tick)
+            pose = trajectory.pose[i, 0]
+            pose = pose + (tick - i) * (trajectory.pose[i + 1, 0] - pose)
+            out.append(
+                car_view(
+                    tape.cars[0],
+                    pose,
+                    float(trajectory.steer_angle[i, 0]),
+                    float(trajectory.s[i, 0]),
+                    "ghost",
+                    OPACITY,
+                )
+            )
+        return out

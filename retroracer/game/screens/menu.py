@@ -1,0 +1,275 @@
+"""The start menu: track, car, rival, laps, assists; from there to racing, keys and records.
+
+Owns the choices on screen; they are kept in the settings. Loads one track at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pygame
+
+from retroracer.errors import UserError
+from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, describe, drivers, put_together
+from retroracer.game.race.track_times import TrackTimes
+from retroracer.game.screens.backdrop import backdrop
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.results import MEDALS, medal_for
+from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.track_card import draw_card
+from retroracer.physics.car import load_car, shipped_cars
+from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.render.palette import mix
+from retroracer.render.text import lap_text
+from retroracer.track.files import load_track, shipped_tracks
+from retroracer.track.track import Track
+
+ROWS = ("RACE", "WATCH", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "STABILITY", "ABS",
+        "RACING LINE", "RECORDS", "CARRACING", "KEYS", "QUIT")  # fmt: skip
+PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "KEYS", "QUIT"}
+LAPS = (1, 2, 3, 5, 10, 20, 0)
+STEP = 13.0
+
+
+class Menu:
+    """The menu.
+
+    Args:
+        desk: the app.
+    """
+
+    foot = 18.0
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.at = 0
+        self.tracks = shipped_tracks()
+        self.drivers = drivers()
+        self.cars = ["", *shipped_cars()]
+        self.loaded: dict[str, Track | str] = {}
+        self.times = TrackTimes(desk)
+        self._rows_at: list[tuple[float, float, float, float]] = []
+        now = desk.settings.now
+        if now.track not in self.tracks and Path(now.track).is_file():
+            self.tracks.append(now.track)
+
+    def close(self) -> None:
+        """Stop what runs beside the menu."""
+        self.times.close()
+
+    # Choices.
+    def track(self) -> Track | str:
+        """The chosen track, or why it cannot be raced on."""
+        name = self.desk.settings.now.track
+        if name not in self.loaded:
+            try:
+                self.loaded[name] = load_track(name)
+            except UserError as error:
+                self.loaded[name] = str(error)
+        return self.loaded[name]
+
+    def rival(self) -> str:
+        """Name of the chosen rival, "" if there is no driver at all."""
+        wanted = self.desk.settings.now.rival or DEFAULT
+        return wanted if wanted in self.drivers else next(iter(self.drivers), "")
+
+    def value(self, row: str) -> str:
+        """What a row shows."""
+        now = self.desk.settings.now
+        if row == "TRACK":
+            track = self.track()
+            return track.title if isinstance(track, Track) else Path(now.track).stem
+        if row == "CAR":
+            return load_car(now.car).title if now.car else "as the rival's"
+        if row == "RIVAL":
+            return self.rival() or "none trained yet"
+        if row == "LAPS":
+            return str(now.laps) if now.laps else "no end"
+        if row == "RIVALS":
+            return str(now.rivals) if self.drivers else "0"
+        help_ = {"STABILITY": now.assists.stability, "ABS": now.assists.abs}
+        help_["RACING LINE"] = now.assists.line
+        return "on" if help_.get(row) else "off" if row in help_ else ""
+
+    def change(self, row: str, step: int) -> None:
+        """Choose the next or the previous value of a row."""
+        settings = self.desk.settings
+        now = settings.now
+
+        def turned(values: list[str], value: str) -> str:
+            place = values.index(value) if value in values else 0
+            return values[(place + step) % len(values)] if values else value
+
+        if row == "TRACK":
+            settings.change(track=turned(self.tracks, now.track))
+        elif row == "CAR":
+            settings.change(car=turned(self.cars, now.car))
+        elif row == "RIVAL":
+            settings.change(rival=turned(list(self.drivers), self.rival()))
+        elif row == "RIVALS":
+            settings.change(rivals=max(0, min(MOST_RIVALS, now.rivals + step)))
+        elif row == "LAPS":
+            place = LAPS.index(now.laps) if now.laps in LAPS else 2
+            settings.change(laps=LAPS[(place + step) % len(LAPS)])
+        elif row == "STABILITY":
+            settings.change(assists=replace(now.assists, stability=not now.assists.stability))
+        elif row == "ABS":
+            settings.change(assists=replace(now.assists, abs=not now.assists.abs))
+        elif row == "RACING LINE":
+            settings.change(assists=replace(now.assists, line=not now.assists.line))
+
+    def accept(self, row: str) -> None:
+        """Do what a row is for; a row with a value starts the race."""
+        from retroracer.game.screens.keys import KeysScreen
+
+        pages: dict[str, Callable[[], None]] = {
+            "QUIT": self.desk.quit,
+            "KEYS": lambda: self.desk.show(KeysScreen(self.desk)),
+            "RECORDS": self._records,
+            "CARRACING": self._carracing,
+        }
+        pages.get(row, lambda: self.start(watch=row == "WATCH"))()
+
+    def _records(self) -> None:
+        track = self.track()
+        if isinstance(track, Track):
+            from retroracer.game.screens.records import RecordsScreen
+
+            self.desk.show(RecordsScreen(self.desk, track))
+
+    def _carracing(self) -> None:
+        try:
+            self.desk.carracing()
+        except UserError as error:
+            self.desk.tell(str(error).splitlines()[0], bad=True)
+
+    def start(self, watch: bool = False) -> None:
+        """Go racing with what is chosen; what is wrong is told here."""
+        now = self.desk.settings.now
+        try:
+            self.desk.race(
+                put_together(
+                    now.track,
+                    self.rival(),
+                    now.car,
+                    rivals=now.rivals,
+                    laps=now.laps,
+                    watch=watch,
+                    assists=now.assists,
+                )
+            )
+        except UserError as error:
+            self.desk.tell(str(error).splitlines()[0], bad=True)
+
+    # Events.
+    def event(self, event: pygame.event.Event, action: str) -> None:
+        """Arrows choose, Enter races."""
+        row = ROWS[self.at]
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
+            self.desk.quit()
+        elif (
+            event.type == pygame.KEYDOWN and event.key in (pygame.K_RETURN, pygame.K_SPACE)
+        ) or action == "accept":
+            self.accept(row)
+        elif action in ("up", "down"):
+            self.at = (self.at + (1 if action == "down" else -1)) % len(ROWS)
+        elif action in ("left", "right"):
+            self.change(row, 1 if action == "right" else -1)
+        elif action == "mute":
+            self.desk.settings.change(mute=not self.desk.settings.now.mute)
+        elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
+            self._mouse(event)
+
+    def _mouse(self, event: pygame.event.Event) -> None:
+        for i, (x, y, w, h) in enumerate(self._rows_at):
+            if x <= event.pos[0] < x + w and y <= event.pos[1] < y + h:
+                self.at = i
+                if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+                    row = ROWS[i]
+                    if row in PLAIN:
+                        self.accept(row)
+                    else:
+                        self.change(row, -1 if event.pos[0] < x + 0.55 * w else 1)
+
+    def advance(self, elapsed: float) -> None:
+        """The menu waits, and counts for how long."""
+        self.times.rest(elapsed)
+
+    # Picture.
+    def draw(self, surface: pygame.Surface, elapsed: float) -> None:
+        """Draw the menu."""
+        c = Canvas(surface, COLOURS)
+        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        if c.w < 320 or c.h < 180:
+            return
+        left = max(14.0, c.w / 2 - 300)
+        _logo(c, left, 14)
+        top = 58.0 + max(0.0, (c.h - 270) * 0.12)
+        self._list(c, left, top)
+        card_x = left + 214
+        box = (card_x, 18.0, min(c.w - card_x - 14, 330.0), min(c.h - 44, 300.0))
+        track = self.track()
+        if isinstance(track, Track):
+            draw_card(c, track, box, self._facts(track))
+        else:
+            c.panel(*box, alpha=244, edge=COLOURS.bad)
+            c.text("this track cannot be raced on:", box[0] + 8, box[1] + 10, COLOURS.bad)
+            for k, line in enumerate(track.splitlines()[:14]):
+                c.text(line, box[0] + 8, box[1] + 26 + 12 * k, width=box[2] - 16)
+        c.hints(
+            [("↑↓", "choose"), ("← →", "change"), ("ENTER", "race"), ("ESC", "quit")],
+            left, c.h - 16,
+        )  # fmt: skip
+
+    def _facts(self, track: Track) -> list[tuple[str, str]]:
+        now = self.desk.settings.now
+        car = load_car(now.car or "gt")
+        limit, author = self.times.limit(track, car), self.times.author(track, car)
+        turn = track.closing_turn
+        way = "anticlockwise" if turn > 1 else "clockwise" if turn < -1 else "figure of eight"
+        facts = [
+            ("LIMIT", lap_text(limit)),
+            ("GOLD", lap_text(MEDALS[0][1] * limit if limit else None)),
+            ("RUNS", way),
+            ("AUTHOR", lap_text(author)),
+        ]
+        best = self.times.best(track, car, now.assists.named())
+        facts += [
+            ("YOUR BEST", lap_text(best)),
+            ("MEDAL", medal_for(best, limit, author) or "none yet"),
+        ]
+        if self.rival() and now.rivals:
+            facts += [("", ""), (self.rival().upper(), describe(self.drivers[self.rival()]))][1:]
+        return facts
+
+    def _list(self, c: Canvas, x: float, y: float) -> None:
+        p = COLOURS
+        wide = 200.0
+        self._rows_at = []
+        c.panel(x - 4, y - 7, wide + 8, STEP * len(ROWS) + 12, alpha=236)
+        for i, row in enumerate(ROWS):
+            top = y + STEP * i
+            self._rows_at.append(((x * c.k), (top - 3) * c.k, wide * c.k, STEP * c.k))
+            chosen = i == self.at
+            if chosen:
+                c.rect(x, top - 3, wide, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
+            tone = p.accent if row in PLAIN else p.text_dim
+            c.text(row, x + 6, top, p.text if chosen else tone)
+            value = self.value(row)
+            if value:
+                if chosen:
+                    c.text("◀", x + 76, top, p.accent)
+                    c.text("▶", x + wide - 4, top, p.accent, anchor=1.0)
+                c.text(value, x + 138, top, p.text, anchor=0.5, width=104)
+
+
+def _logo(c: Canvas, x: float, y: float) -> None:
+    """The name, two colours, on a kerb."""
+    p = COLOURS
+    c.text("RETRO", x + 1, y + 1, (60, 20, 70), 3)
+    wide = c.text("RETRO", x, y, p.accent, 3)
+    c.text("RACER", x + wide + 8, y + 1, (60, 20, 70), 3)
+    wide += 7 + c.text("RACER", x + wide + 7, y, (255, 124, 96), 3)
+    c.stripes(x, y + 25, wide, 3)

@@ -1,0 +1,377 @@
+"""Racing: the lights, the race, pause and results; from keys to physics steps.
+
+Owns the course of a race on screen. The race itself is ``session``'s, its picture
+``race_view``'s, what is written over it ``hud``'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pygame
+
+from retroracer.game.editor.reload import TrackWatch
+from retroracer.game.race.assists import assisted
+from retroracer.game.race.author import AuthorFinder
+from retroracer.game.race.drivers import Human
+from retroracer.game.race.garage import Setup
+from retroracer.game.race.limit_line import LimitFinder
+from retroracer.game.race.loop import FixedStep
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.race.timing import LapCurve
+from retroracer.game.replay.ghosts import Ghosts
+from retroracer.game.screens.agent_panels import AgentPanels
+from retroracer.game.screens.hud import Delta, Hud
+from retroracer.game.screens.overlays import Overlays
+from retroracer.game.screens.race_page import curve_of, draw_race
+from retroracer.game.screens.race_view import RaceView, slip_of
+from retroracer.game.screens.results import Results
+from retroracer.game.screens.screen import Desk, Screen
+from retroracer.game.tape_checks import TapeError
+from retroracer.physics import state
+from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
+from retroracer.render.scene import TrackScene
+
+if TYPE_CHECKING:
+    from retroracer.laptime.limit import Limit
+
+LAMPS = 5
+LAMP_EVERY = 0.5
+"""Time between two red lamps [s]; a last one of it, and they go out."""
+
+COUNTDOWN = LAMP_EVERY * (LAMPS + 1)
+RESULTS_AFTER = 1.2
+"""Time from the finish to the results [s]."""
+
+
+class RaceScreen:
+    """A race being driven or watched.
+
+    Args:
+        desk: the app.
+        setup: the race.
+        lights: False starts at once.
+    """
+
+    def __init__(self, desk: Desk, setup: Setup, lights: bool = True) -> None:
+        self.desk = desk
+        self.back: Screen | None = None  # where Esc leads; None = the menu
+        self.loop = FixedStep(PHYSICS_DT)
+        self.limit: LimitFinder | None = None
+        self.author: AuthorFinder | None = None
+        self.take(setup, TrackScene(setup.track), lights)
+
+    def take(self, setup: Setup, scene: TrackScene, lights: bool = False) -> None:
+        """Begin a race, the first one or another in its place."""
+        desk = self.desk
+        self._stop_errands()
+        self.setup = setup
+        self.scene = scene
+        self.session = Session(
+            setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None
+        )
+        self.view = RaceView(self.session, scene, desk.settings.now.heading_up, setup.colours)
+        self.hud = Hud(self.session, scene.palette, setup.colours)
+        self.overlays = Overlays(self.session, setup.assists.line)
+        self.panels = AgentPanels(self.overlays, scene.palette)
+        self.limit = LimitFinder(setup.track, setup.cars[0], solve=not desk.headless)
+        self.author = AuthorFinder(
+            desk.records, setup.track, setup.cars[0], drive=setup.human and not desk.headless
+        )
+        self.loop.forget()
+        self.human = Human(setup.cars[0])
+        self.paused = False
+        self.lights = COUNTDOWN if lights else 0.0
+        self.had_lights = lights
+        self.since_go = 0.0
+        self.since_over = 0.0
+        self.held = 0.0
+        self.ghosts = Ghosts(desk.records, self.session, setup)
+        desk.tell(self.ghosts.refused, bad=True)
+        self.best: LapCurve | None = self.ghosts.best
+        self.limit_curve: LapCurve | None = None
+        self.best_sectors: list[float] | None = None
+        self.results = Results(self.session, setup.assists.named())
+        self.page = TrackWatch(setup.path, setup.track.digest) if setup.path else None
+        self.errors: tuple[str, ...] = ()
+
+    def _reload(self, elapsed: float) -> None:
+        """Drive on the new track if its page was saved."""
+        built = self.page.look(elapsed) if self.page is not None else None
+        if built is None:
+            return
+        self.errors = built.errors
+        if built.track is None or built.scene is None:
+            return
+        before = self.session
+        where = float(before.race.s[0]) / before.track.length
+        speed = float(before.race.vx[0])
+        self.take(replace(self.setup, track=built.track), built.scene)
+        if self.setup.human and before.ticks:
+            # You drive on where you were; the lap is not a whole one and is not timed.
+            self.session.race.place(rows=[0], s=where * built.track.length, speed=max(speed, 0.0))
+            self.session.recorder.begin()
+            self.session.before = self.session.pose()
+        self.view.jump()
+        self.desk.tell(f"{built.track.title}: the track was reloaded")
+
+    @property
+    def showing_results(self) -> bool:
+        """True once the results lie over the picture."""
+        return self.since_over >= RESULTS_AFTER
+
+    @property
+    def foot(self) -> float:
+        """The results have key hints at the bottom, the race has none."""
+        return 26.0 if self.showing_results else 3.0
+
+    def close(self) -> None:
+        """Stop what runs beside the race."""
+        self._stop_errands()
+        self.desk.sound.quiet()
+
+    def _stop_errands(self) -> None:
+        for errand in (self.limit, self.author):
+            if errand is not None:
+                errand.close()
+
+    # Events.
+    def event(self, event: pygame.event.Event, action: str) -> None:
+        """React to keys, pads and the window."""
+        code = event.key if event.type == pygame.KEYDOWN else None
+        if code == pygame.K_ESCAPE or action == "back":
+            self.press("menu")
+        elif code in (pygame.K_RETURN, pygame.K_SPACE) or action == "accept":
+            self._accept()
+        elif code == pygame.K_g and self.showing_results:
+            self.race_ghost()
+        elif code == pygame.K_v and (self.showing_results or self.paused):
+            self.watch_again()
+        elif action:
+            self.press(action)
+        if event.type == pygame.WINDOWFOCUSLOST and not self.paused and self.setup.human:
+            self.press("pause")
+
+    def _accept(self) -> None:
+        if self.paused:
+            self.press("pause")
+        elif self.showing_results:
+            self.press("menu")
+        else:
+            self.lights = min(self.lights, 0.0)  # skip the lights
+
+    def press(self, what: str) -> None:
+        """React to something pressed rather than held."""
+        settings = self.desk.settings
+        if what == "quit":
+            self.desk.quit()
+        elif what == "menu" and self.back is not None:
+            self.desk.sound.quiet()
+            self.desk.show(self.back)
+        elif what == "menu":
+            self.desk.menu()
+        elif what == "pause":
+            self.pause(not self.paused)
+        elif what == "unplugged":
+            self.desk.tell("the pad is gone; arrow keys drive")
+            self.pause(True)
+        elif what == "camera":
+            settings.change(heading_up=not settings.now.heading_up)
+            self.view.follower.heading_up = settings.now.heading_up
+        elif what == "watch":
+            self.view.look_at((self.view.row + 1) % self.session.race.n)
+        elif what == "reset" and self.setup.human and not self.session.over:
+            self.session.put_back()
+            self.human.reset()
+            self.view.follower.jump()
+            self.desk.tell("back on the track: this lap does not count")
+        elif what == "restart":
+            self.restart()
+        elif self.overlays.press(what):
+            self.desk.tell(self.overlays.told)
+
+    def pause(self, on: bool) -> None:
+        """Hold the race, or go on."""
+        self.paused = on
+        self.loop.forget()
+        if on:
+            self.desk.sound.quiet()
+
+    def restart(self) -> None:
+        """Everybody back to the grid, at once and without lights."""
+        self.session.restart()
+        self.human.reset()
+        if self.desk.script is not None:
+            self.desk.script.rewind()
+        self.view.jump()
+        self.loop.forget()
+        self.paused = False
+        self.lights = 0.0
+        self.had_lights = False
+        self.since_go = self.since_over = 0.0
+        self.results = Results(self.session, self.setup.assists.named())
+        self.overlays.restart()
+
+    def race_ghost(self) -> None:
+        """Again, against the best lap of the race just driven."""
+        lap = self.results.best_lap()
+        if lap is None or lap.tape is None:
+            self.desk.tell("no valid lap to race")
+            return
+        try:
+            raced = self.ghosts.take(lap.tape)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            return
+        self.restart()
+        self.desk.tell("racing your ghost" if raced else "this lap comes to another time now")
+
+    def watch_again(self) -> None:
+        """Go to the replay of the best lap, or the last one."""
+        from retroracer.game.screens.replay import ReplayScreen
+
+        tapes = list(self.session.tapes)
+        if not tapes:
+            self.desk.tell("no lap to watch yet: finish one")
+            return
+        self.pause(True)
+        self.desk.sound.quiet()
+        try:
+            replay = ReplayScreen(self.desk, self.setup.track, tapes, self.scene, back=self)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            return
+        self.desk.show(replay)
+
+    # Time.
+    def advance(self, elapsed: float) -> None:
+        """Let real time [s] pass."""
+        script = self.desk.script
+        self._reload(elapsed)
+        if self.paused:
+            if script is not None:  # a script ends its own pause
+                self.held += elapsed
+                for what in script.play(self.session.time + self.held):
+                    self.press(what)
+            return
+        self.held = 0.0
+        if self.lights > 0.0:
+            self._count_down(elapsed)
+            return
+        self.since_go += elapsed
+        for _ in range(self.loop.steps(elapsed)):
+            self.step()
+            if self.paused or self.desk.script is not script:
+                return
+        if self.session.over:
+            self.since_over += elapsed
+        self._sound()
+
+    def _count_down(self, elapsed: float) -> None:
+        before = int((COUNTDOWN - self.lights) / LAMP_EVERY)
+        self.lights -= elapsed
+        after = int((COUNTDOWN - max(self.lights, 0.0)) / LAMP_EVERY)
+        if self.lights <= 0.0:
+            self.desk.sound.signal("green")
+            self.loop.forget()
+        elif after > before:
+            self.desk.sound.signal("red")
+
+    def step(self) -> None:
+        """One physics step with the inputs of this moment."""
+        session, script = self.session, self.desk.script
+        if script is not None and (script.drives or not session.human):
+            for what in script.play(session.time):
+                self.press(what)
+            if self.paused:
+                return
+            session.tick(script.steer, script.throttle)
+        elif session.over or not session.human:
+            session.tick(0.0, -0.25 if session.race.vx[0] > 4.0 else 0.0)
+        else:
+            if script is not None:
+                for what in script.play(session.time):
+                    self.press(what)
+            session.tick(*self._inputs())
+        if session.ticks % N_SUBSTEPS == 0:
+            self.view.note()
+        self.overlays.note(self.view.row)
+        if session.done:
+            for done in session.take_done():
+                self._lapped(done)
+
+    def _inputs(self) -> tuple[float, float]:
+        race, controls = self.session.race, self.desk.controls
+        vx = float(race.vx[0])
+        steer, throttle = self.human.act(
+            controls.keys, vx, PHYSICS_DT, controls.steer, controls.throttle
+        )
+        return assisted(
+            steer,
+            throttle,
+            self.setup.assists,
+            self.session.cars[0],
+            vx,
+            float(race.vy[0]),
+            float(race.yaw_rate[0]),
+            float(race.floats[0, state.GRIP]),
+        )
+
+    def _lapped(self, done: LapDone) -> None:
+        self.results.add(done)
+        self.ghosts.remember(done, self.overlays.helped)
+        session = self.session
+        if session.roles[done.row] == "agent" and done.valid and self.author is not None:
+            policy = session.policies[done.row - session.human]
+            if session.cars[done.row] == session.cars[0]:
+                self.author.note(policy.name, done.time)
+        if done.row != 0:
+            return
+        self.desk.sound.signal("lap")
+        if done.valid and (self.best is None or done.time < self.best.lap_time):
+            self.best = done.curve
+            self.best_sectors = list(done.sectors)
+
+    def _sound(self) -> None:
+        race, row = self.session.race, self.view.row
+        slip = max(slip_of(self.session, row)) - 0.55
+        self.desk.sound.drive(
+            float(race.speed[row]),
+            float(self.session.actions[row, 1]),
+            2.2 * slip if race.speed[row] > 4.0 else 0.0,
+            bool(race.off_track[row]),
+        )
+
+    # Picture.
+    def draw(self, surface: pygame.Surface, elapsed: float) -> None:
+        """Draw the present."""
+        draw_race(self, surface, elapsed)
+
+    def limit_now(self) -> Limit | None:
+        """The limit, None while it is being solved."""
+        limit = self.limit.get() if self.limit is not None else None
+        if limit is not None and self.limit_curve is None:
+            self.limit_curve = curve_of(limit)
+            if self.author is not None:
+                self.author.send()  # one after the other: there may be two processors only
+        return limit
+
+    @property
+    def lamps_on(self) -> int:
+        """Red lamps that are on."""
+        return int((COUNTDOWN - self.lights) / LAMP_EVERY)
+
+    def deltas(self, limit: Limit | None) -> list[Delta]:
+        """Live differences: to the first agent on the road, to your best and the limit's lap."""
+        session, row = self.session, self.view.row
+        agents = [i for i in range(session.race.n) if session.roles[i] == "agent" and i != row]
+        shown: list[Delta] = []
+        if agents:
+            shown.append((session.names[agents[0]].upper(), session.gap(row, agents[0])))
+        mine = self.best if row == 0 and session.human else session.curves[row]
+        if mine is not None:
+            shown.append(("BEST", session.delta(row, mine)))
+        if limit is not None:
+            shown.append(("LIMIT", session.delta(row, self.limit_curve)))
+        return shown

@@ -1,0 +1,196 @@
+"""A race drawn: ground, marks, cars between two physics steps, dust; the following camera.
+
+Owns the picture of a session, not what is written over it (``hud``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pygame
+
+from retroracer.game.race.session import Session
+from retroracer.physics.car import Car
+from retroracer.render.camera import Camera
+from retroracer.render.cars import CarView, Role
+from retroracer.render.effects import Effects, Wheels
+from retroracer.render.follow import Follower
+from retroracer.render.palette import Colour
+from retroracer.render.scene import TrackScene
+from retroracer.track.geometry import Array
+
+TRANSLUCENT = 0.62
+"""Opacity of a car that cannot be touched."""
+
+APART = 3.0
+"""Cars nearer to one another than this wear one name [m]."""
+
+Layer = Callable[[pygame.Surface, Camera], None]
+
+
+def slip_of(session: Session, row: int) -> tuple[float, float]:
+    """Slip of a car's front and rear tyres in shares of the slip at which they slide (brush)."""
+    race, car = session.race, session.cars[row]
+    vx, vy, turn = (float(a[row]) for a in (race.vx, race.vy, race.yaw_rate))
+    along = max(abs(vx), 3.0)
+    front = math.atan2(vy + car.l_front * turn, along) - float(race.steer_angle[row])
+    rear = math.atan2(vy - car.l_rear * turn, along)
+    full = 3.0 * car.mu
+    return abs(front) * car.stiffness_front / full, abs(rear) * car.stiffness_rear / full
+
+
+def wheels_of(session: Session, row: int) -> Wheels:
+    """A car's wheels for the marks they leave."""
+    race, car = session.race, session.cars[row]
+    front, rear = slip_of(session, row)
+    throttle = float(session.actions[row, 1])
+    speed = float(race.speed[row])
+    locked = throttle < -0.9 and speed > 12.0
+    spun = throttle > 0.9 and speed < 9.0
+    return Wheels(
+        x=float(race.x[row]),
+        y=float(race.y[row]),
+        heading=float(race.heading[row]),
+        half_track=0.42 * car.width,
+        front=car.l_front,
+        rear=car.l_rear,
+        sliding_front=front > 0.75 or locked,
+        sliding_rear=rear > 0.75 or locked or spun,
+        off=bool(race.off_track[row]),
+        speed=speed,
+    )
+
+
+class RaceView:
+    """The picture of a session.
+
+    Args:
+        session: read only.
+        scene: of its track.
+        heading_up: False keeps north at the top.
+        colours: of the agents' cars, which then wear their names; empty = the agents' colour.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        scene: TrackScene,
+        heading_up: bool = True,
+        colours: Sequence[Colour] = (),
+    ) -> None:
+        self.colours = tuple(colours)
+        self.session = session
+        self.scene = scene
+        self.effects = Effects()
+        self.follower = Follower(heading_up)
+        self.row = 0
+
+    def jump(self) -> None:
+        """The camera starts afresh, the track is clean: after a restart."""
+        self.follower.jump()
+        self.effects.clear()
+
+    def look_at(self, row: int) -> None:
+        """Follow another car."""
+        self.row = row
+        self.follower.jump()
+
+    def note(self) -> None:
+        """Let tyres leave their marks; after every control step."""
+        session = self.session
+        for i in range(session.race.n):
+            if session.race.speed[i] > 2.0:
+                self.effects.add(i, wheels_of(session, i), session.time)
+
+    def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
+        """Agents that wear their names: where there are several; of those in one place, one."""
+        session = self.session
+        named: list[int] = []
+        if session.race.n - session.human > 1:
+            for i in reversed(order):  # the one looked at first
+                near = any(np.hypot(*(pose[i, :2] - pose[j, :2])) < APART for j in named)
+                if session.roles[i] == "agent" and not near:
+                    named.append(i)
+        return set(named)
+
+    def draw(
+        self,
+        surface: pygame.Surface,
+        share: float,
+        elapsed: float,
+        ground: Sequence[Layer] = (),
+        ghosts: Sequence[CarView] = (),
+    ) -> Camera:
+        """Draw the present, between the last two physics steps.
+
+        Args:
+            surface: drawn on.
+            share: how far the present is from the step before the last to the last.
+            elapsed: real time since the last picture [s].
+            ground: painted on the road below the cars.
+            ghosts: cars of other laps.
+        """
+        session, race = self.session, self.session.race
+        now = session.pose()
+        pose: Array = session.before + share * (now - session.before)
+        order = [i for i in range(race.n) if i != self.row] + [self.row]
+        cars = [*ghosts]
+        named = self._named(pose, order)
+        for i in order:
+            role: Role = "human" if session.roles[i] == "human" else "agent"
+            car = car_view(
+                session.cars[i],
+                pose[i],
+                float(race.steer_angle[i]),
+                float(race.s[i]),
+                role,
+                1.0 if i == self.row else TRANSLUCENT,
+                bool(session.actions[i, 1] < -0.05),
+            )
+            if self.colours and role == "agent":
+                own = self.colours[i - session.human]
+                car = replace(car, colour=own, marker=False, opacity=0.9)
+            if i in named:
+                car = replace(car, tag=session.names[i])
+            cars.append(car)
+        x, y, heading = (float(v) for v in pose[self.row])
+        speed = float(race.speed[self.row])
+        camera = self.follower.view(x, y, heading, speed, surface.get_size(), elapsed)
+        palette = self.scene.palette
+
+        def marks() -> None:
+            self.effects.draw_marks(surface, camera, palette)
+            for layer in ground:
+                layer(surface, camera)
+
+        self.scene.draw(surface, camera, cars, marks)
+        self.effects.draw_dust(surface, camera, palette, session.time)
+        return camera
+
+
+def car_view(
+    car: Car,
+    pose: Array,
+    steer_angle: float,
+    s: float,
+    role: Role,
+    opacity: float,
+    braking: bool = False,
+) -> CarView:
+    """A car for the renderer, at a pose x [m], y [m], heading [rad]."""
+    x, y, heading = np.asarray(pose, float).tolist()
+    return CarView(
+        x=x,
+        y=y,
+        heading=heading,
+        steer_angle=steer_angle,
+        s=s,
+        role=role,
+        length=car.length,
+        width=car.width,
+        opacity=opacity,
+        braking=braking,
+    )

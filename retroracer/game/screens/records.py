@@ -1,0 +1,110 @@
+"""The page of laps remembered on a track: to be watched, or raced as a ghost."""
+
+from __future__ import annotations
+
+import time
+
+import pygame
+
+from retroracer.game.replay.records import Lap
+from retroracer.game.screens.backdrop import backdrop
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.screen import Desk
+from retroracer.game.tape_checks import TapeError
+from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.render.palette import mix
+from retroracer.render.text import lap_text
+from retroracer.track.track import Track
+
+STEP = 12.0
+
+
+class RecordsScreen:
+    """Laps on a track; those that cannot be raced any more say why.
+
+    Args:
+        desk: the app.
+        track: whose laps.
+    """
+
+    foot = 18.0
+
+    def __init__(self, desk: Desk, track: Track) -> None:
+        self.desk = desk
+        self.track = track
+        self.laps: list[Lap] = desk.records.laps(track)
+        self.at = 0
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
+    def event(self, event: pygame.event.Event, action: str) -> None:
+        """Choose a lap, watch it."""
+        code = event.key if event.type == pygame.KEYDOWN else None
+        if code == pygame.K_ESCAPE or action == "back":
+            self.desk.menu()
+        elif action in ("up", "down") and self.laps:
+            self.at = (self.at + (1 if action == "down" else -1)) % len(self.laps)
+        elif (code in (pygame.K_RETURN, pygame.K_v) or action == "accept") and self.laps:
+            self._watch(self.laps[self.at])
+
+    def _watch(self, lap: Lap) -> None:
+        from retroracer.game.screens.replay import ReplayScreen
+
+        if lap.stale:
+            self.desk.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
+            return
+        try:
+            tape = self.desk.records.tape(lap.id)
+            if tape is None:
+                self.desk.tell("its inputs are not kept: only the five fastest laps' are")
+                return
+            replay = ReplayScreen(self.desk, self.track, [tape], back=self)
+        except TapeError as error:
+            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            return
+        self.desk.show(replay)
+
+    def advance(self, elapsed: float) -> None:
+        """The page waits."""
+
+    def draw(self, surface: pygame.Surface, elapsed: float) -> None:
+        """Draw the page."""
+        c, p = Canvas(surface, COLOURS), COLOURS
+        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        wide, high = min(c.w - 20, 460.0), c.h - 34
+        x, y = (c.w - wide) / 2, 8.0
+        c.panel(x, y, wide, high, alpha=244)
+        c.text("RECORDS", x + 10, y + 7, p.accent, 2)
+        c.text(self.track.title.upper(), x + wide - 10, y + 14, p.text, anchor=1.0, width=200)
+        c.stripes(x + 2, y + 25, wide - 4, 2)
+        columns = (("TIME", 24.0), ("DRIVER", 92.0), ("CAR", 160.0), ("HELP", 232.0), ("", 330.0))
+        for name, at in columns:
+            c.text(name, x + at, y + 33, p.text_dim)
+        if not self.laps:
+            c.text("no laps yet: race, and they are remembered here", c.w / 2, y + 60,
+                   p.text_dim, anchor=0.5)  # fmt: skip
+        room = int((high - 52) // STEP)
+        first = max(0, min(self.at - room // 2, len(self.laps) - room))
+        for k, lap in enumerate(self.laps[first : first + room]):
+            top = y + 46 + STEP * k
+            if first + k == self.at:
+                c.rect(x + 3, top - 3, wide - 6, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
+            live = lap.valid and not lap.stale
+            tone = p.text if live else p.text_dim
+            c.text("▶" if lap.taped and not lap.stale else "", x + 10, top, p.accent)
+            c.text(lap_text(lap.time), x + 24, top, tone if lap.valid else p.bad)
+            c.text(lap.driver, x + 92, top, p.human if lap.driver == "you" else p.agent, width=64)
+            c.text(lap.car_name, x + 160, top, tone, width=68)
+            c.text(lap.assists, x + 232, top, tone, width=94)
+            said = lap.stale or ("" if lap.valid else "left the road")
+            c.text(said or _date(lap.made), x + 330, top, p.text_dim, width=wide - 338)
+        c.hints([("ENTER", "watch"), ("ESC", "back")], x + 4, c.h - 15)
+
+
+def _date(made: float) -> str:
+    """A day in words; nothing for one that no calendar of this machine has."""
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(made))
+    except (OverflowError, OSError, ValueError):
+        return ""

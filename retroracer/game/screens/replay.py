@@ -1,0 +1,266 @@
+"""Watching laps again: play, scrub, step, slow down, switch car and lap, save as a film.
+
+Owns the viewer. What it shows is re-simulated from the tape's inputs (``tape.drive_again``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pygame
+
+from retroracer.errors import UserError
+from retroracer.game.home import data_dir
+from retroracer.game.new_file import claimed
+from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.race_view import TRANSLUCENT, car_view
+from retroracer.game.screens.screen import Desk, Screen
+from retroracer.physics import state
+from retroracer.physics.race import PHYSICS_DT
+from retroracer.render.cars import CarView, Role, marker
+from retroracer.render.follow import Follower
+from retroracer.render.scene import TrackScene
+from retroracer.render.text import lap_text
+from retroracer.track.track import Track
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
+    """Cars of a tape at a time in physics steps, between two of them; ``row`` painted last."""
+    last = len(trajectory.speed) - 1
+    i = min(int(tick), max(last - 1, 0))
+    share = min(max(tick - i, 0.0), 1.0)
+    pose = trajectory.pose[i] + share * (trajectory.pose[min(i + 1, last)] - trajectory.pose[i])
+    views = []
+    n = len(tape.cars)
+    for k in [j for j in range(n) if j != row] + [row]:
+        role: Role = "human" if tape.roles[k] == "human" else "agent"
+        braking = bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05)
+        views.append(
+            car_view(
+                tape.cars[k],
+                pose[k],
+                float(trajectory.steer_angle[i, k]),
+                float(trajectory.s[i, k]),
+                role,
+                1.0 if k == row else TRANSLUCENT,
+                braking,
+            )
+        )
+    return views
+
+
+class ReplayScreen:
+    """The viewer.
+
+    Args:
+        desk: the app.
+        track: the tapes were recorded on.
+        tapes: laps, oldest first; the last one is shown first.
+        scene: of the track.
+        back: the screen to go back to; None = the menu.
+    """
+
+    foot = 54.0
+
+    def __init__(
+        self,
+        desk: Desk,
+        track: Track,
+        tapes: Sequence[Tape],
+        scene: TrackScene | None = None,
+        back: Screen | None = None,
+    ) -> None:
+        self.desk, self.track, self.tapes, self.back = desk, track, list(tapes), back
+        self.scene = scene or TrackScene(track)
+        self.follower = Follower(desk.settings.now.heading_up)
+        self.at = len(self.tapes) - 1
+        self.speed = SPEEDS.index(1.0)
+        self.playing = True
+        self.held = 0
+        self.row = 0
+        self._bar = (0.0, 0.0, 1.0, 1.0)
+        self._filming: threading.Thread | None = None
+        self._open()
+
+    @property
+    def tape(self) -> Tape:
+        """The lap shown."""
+        return self.tapes[self.at]
+
+    def _open(self) -> None:
+        self.trajectory = drive_again(self.tape, self.track)
+        self.tick = 0.0
+        self.row = min(self.row, len(self.tape.cars) - 1)
+        self.follower.jump()
+        told, again = self.tape.lap_time, self.trajectory.lap_time
+        self.same = told != told or abs(told - again) < AGREES
+        if not self.same:
+            self.desk.tell("this lap comes to another time now: physics or track changed", bad=True)
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
+    @property
+    def last(self) -> int:
+        """The last step."""
+        return len(self.trajectory.speed) - 1
+
+    def move(self, ticks: float) -> None:
+        """Go on or back by some steps."""
+        self.tick = float(min(max(self.tick + ticks, 0.0), self.last))
+
+    def event(self, event: pygame.event.Event, action: str) -> None:
+        """React to keys, pads and the mouse."""
+        code = event.key if event.type == pygame.KEYDOWN else None
+        if code == pygame.K_ESCAPE or action == "back":
+            self._leave()
+        elif code == pygame.K_SPACE or action in ("accept", "pause"):
+            self.playing = not self.playing
+            if self.playing and self.tick >= self.last:
+                self.tick = 0.0
+        elif code in (pygame.K_COMMA, pygame.K_PERIOD):
+            self.playing = False
+            self.move(1 if code == pygame.K_PERIOD else -1)
+        elif code in (pygame.K_PAGEUP, pygame.K_PAGEDOWN) and len(self.tapes) > 1:
+            step = 1 if code == pygame.K_PAGEDOWN else -1
+            self.at = (self.at + step) % len(self.tapes)
+            self._open()
+        elif code in (pygame.K_HOME, pygame.K_END):
+            self.tick = 0.0 if code == pygame.K_HOME else float(self.last)
+        elif code == pygame.K_g:
+            self._film()
+        elif action in ("up", "down"):
+            faster = 1 if action == "up" else -1
+            self.speed = min(max(self.speed + faster, 0), len(SPEEDS) - 1)
+        elif action in ("left", "right"):
+            self.held = 1 if action == "right" else -1
+            self.move(self.held * 20)
+        elif action == "watch":
+            self.row = (self.row + 1) % len(self.tape.cars)
+            self.follower.jump()
+        elif action == "camera":
+            self.follower = Follower(not self.follower.heading_up)
+        elif action == "restart":
+            self.tick = 0.0
+        if event.type in (pygame.KEYUP, pygame.CONTROLLERBUTTONUP, pygame.WINDOWFOCUSLOST):
+            self.held = 0
+        dragged = event.type == pygame.MOUSEMOTION and event.buttons[0]
+        if event.type == pygame.MOUSEBUTTONDOWN or dragged:
+            x, y, w, h = self._bar
+            if y - h <= event.pos[1] < y + 2 * h:
+                self.tick = min(max((event.pos[0] - x) / w, 0.0), 1.0) * self.last
+
+    def _leave(self) -> None:
+        if self.back is not None:
+            self.desk.show(self.back)
+        else:
+            self.desk.menu()
+
+    def _film(self) -> None:
+        from retroracer.game.replay.export import export
+
+        if self._filming is not None and self._filming.is_alive():
+            self.desk.tell("one film at a time: the last one is not done yet")
+            return
+        folder = data_dir() / "films"
+        path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}.gif"
+        tape, row = self.tape, self.row
+
+        def write() -> None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with claimed(path) as name:
+                    export(
+                        self.track, tape, name, row=row, scene=self.scene, stop=self.desk.closing
+                    )
+                self.desk.tell(f"saved {name}")
+            except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
+                self.desk.tell(f"no film saved: {error}", bad=True)
+
+        # A lap's pictures take seconds: they are drawn beside the game.
+        self._filming = threading.Thread(target=write, daemon=True)
+        self._filming.start()
+        self.desk.tell(f"filming to {path.name} ...")
+
+    def advance(self, elapsed: float) -> None:
+        """Let real time [s] pass."""
+        if self.held:
+            self.move(self.held * elapsed / PHYSICS_DT * 4.0)
+        elif self.playing:
+            self.move(SPEEDS[self.speed] * elapsed / PHYSICS_DT)
+            if self.tick >= self.last:
+                self.playing = False
+
+    def draw(self, surface: pygame.Surface, elapsed: float) -> None:
+        """Draw the present."""
+        views = cars_at(self.tape, self.trajectory, self.tick, self.row)
+        car = views[-1]
+        i = min(int(self.tick), self.last)
+        speed = float(self.trajectory.speed[i, self.row])
+        camera = self.follower.view(
+            car.x, car.y, car.heading, speed, surface.get_size(), min(elapsed, 0.1)
+        )
+        self.scene.draw(surface, camera, views)
+        c = Canvas(surface, self.scene.palette)
+        if c.w >= 320 and c.h >= 180:
+            self._write(c, i, speed)
+
+    def _write(self, c: Canvas, i: int, speed: float) -> None:
+        p, tape, trajectory = c.palette, self.tape, self.trajectory
+        c.panel(6, 6, 132, 44)
+        c.text("REPLAY", 12, 12, p.accent)
+        c.text(f"{self.at + 1}/{len(self.tapes)}", 132, 12, p.text_dim, anchor=1.0)
+        c.text(lap_text(tape.lap_time), 12, 23, p.text if tape.valid else p.bad, 2)
+        if not tape.valid:
+            c.text("\u00d7", 132, 26, p.bad, anchor=1.0)
+        rows = len(tape.cars)
+        c.panel(c.w - 128, 6, 122, 8 + 13 * rows)
+        order = sorted(range(rows), key=lambda k: -float(trajectory.progress[i, k]))
+        for line, k in enumerate(order):
+            y = 11 + 13 * line
+            role: Role = "human" if tape.roles[k] == "human" else "agent"
+            if k == self.row:
+                c.rect(c.w - 127, y - 3, 120, 12, p.panel_edge)
+            c.blit(marker(role, p, 9 * c.k), c.w - 120, y - 1)
+            c.text(tape.names[k].upper(), c.w - 106, y, p.text, width=50)
+            ahead = float(trajectory.progress[i, k] - trajectory.progress[i, self.row])
+            if k != self.row:
+                c.text(f"{ahead:+.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
+        self._pedals(c, i, speed)
+        narrow = c.w < 600
+        x, base, wide = 14.0, c.h - (42 if narrow else 30), c.w - 28
+        c.panel(6, base - 12, c.w - 12, c.h - 6 - base + 12, alpha=236)
+        self._bar = (x * c.k, base * c.k, wide * c.k, 6.0 * c.k)
+        c.bar(x, base, wide, 5, self.tick / max(self.last, 1), p.accent, p.panel_edge)
+        start = float(tape.floats[0, state.LAP_FINISH]) - self.track.length
+        for begins in self.track.sectors:
+            passed = np.flatnonzero(trajectory.progress[:, 0] >= start + begins)
+            if len(passed) and passed[0] < self.last:
+                c.rect(x + wide * passed[0] / self.last, base - 2, 1, 9, p.text)
+        c.rect(x + wide * self.tick / max(self.last, 1) - 1, base - 3, 3, 11, p.text)
+        mode = f"{'▶' if self.playing else '■'} {SPEEDS[self.speed]:g}x"
+        c.text(f"{lap_text(self.tick * PHYSICS_DT)}  {mode}", x, base + 11, p.text)
+        keys = [[("SPACE", "play"), ("← →", "scrub"), (", .", "step"), ("↑ ↓", "speed")],
+                [("TAB", "car"), ("G", "film"), ("ESC", "back")]]  # fmt: skip
+        for k, hints in enumerate(keys if narrow else [keys[0] + keys[1]]):
+            total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
+            c.hints(hints, c.w - 14 - total, base + 11 + 13 * k, shadow=False)
+
+    def _pedals(self, c: Canvas, i: int, speed: float) -> None:
+        p = c.palette
+        left, top = c.w - 116, c.h - (108 if c.w < 600 else 96)
+        c.panel(left, top, 110, 50)
+        c.text(f"{3.6 * speed:.0f}", left + 72, top + 7, p.text, 3, anchor=1.0)
+        c.text("km/h", left + 77, top + 21, p.text_dim)
+        steer, throttle = self.tape.actions[min(i, len(self.tape.actions) - 1), self.row].tolist()
+        colour = p.good if throttle > 0 else p.bad
+        c.bar(left + 8, top + 34, 94, 4, abs(throttle), colour, p.panel_edge)
+        c.rect(left + 8, top + 42, 94, 3, p.panel_edge)
+        middle = left + 55
+        c.rect(middle - (47 * steer if steer > 0 else 0), top + 42, max(47 * abs(steer), 1), 3,
+               p.accent)  # fmt: skip

@@ -1,0 +1,201 @@
+"""The end of a race: who won, where time was lost, which medal; a panel over the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pygame
+
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.race.timing import LapCurve
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.hud import driver_colour, sector_text, signed
+from retroracer.render.cars import Role, marker
+from retroracer.render.palette import mix, shade
+from retroracer.render.text import lap_text
+
+MEDALS = (("gold", 1.05), ("silver", 1.12), ("bronze", 1.25))
+"""Medals and the multiple of the limit that earns each."""
+
+MEDAL_COLOURS = {
+    "author": (126, 226, 196), "gold": (255, 210, 74), "silver": (206, 212, 226),
+    "bronze": (222, 148, 92),
+}  # fmt: skip
+
+
+def medal_for(lap_time: float | None, limit: float | None, author: float | None = None) -> str:
+    """The medal of a valid lap, "" for none.
+
+    Args:
+        lap_time: [s], None for none.
+        limit: of track and car [s], None while unknown.
+        author: lap of the best shipped agent [s], None if there is none.
+    """
+    if lap_time is None:
+        return ""
+    if author is not None and lap_time <= author:
+        return "author"
+    if limit is None:
+        return ""
+    return next((name for name, factor in MEDALS if lap_time <= factor * limit), "")
+
+
+def speed_trace(curve: LapCurve, length: float, points: int = 160) -> tuple[np.ndarray, np.ndarray]:
+    """Speed [m/s] against distance [m] of a lap, by differences of its curve."""
+    s = np.linspace(0.0, length, points + 1)
+    t = np.interp(s, curve.distance, curve.time)
+    gaps = np.maximum(np.diff(t), 1e-3)
+    return 0.5 * (s[1:] + s[:-1]), np.diff(s) / gaps
+
+
+class Results:
+    """The panel.
+
+    Args:
+        session: read only; it may go on while the panel is shown.
+        assists: what helped, in words.
+
+    Attributes:
+        laps: of each car, the fastest and the fastest that counts.
+    """
+
+    def __init__(self, session: Session, assists: str) -> None:
+        self.session = session
+        self.assists = assists
+        self.line_shown = False
+        self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
+        self.note = ""
+
+    def add(self, done: LapDone) -> None:
+        """Take in a finished lap."""
+        # Of a race without end the best laps are enough: the fastest, and the fastest that counts.
+        laps = [*self.laps[done.row], done]
+        fastest = min(laps, key=lambda d: d.time)
+        counts = min((d for d in laps if d.valid), key=lambda d: d.time, default=fastest)
+        self.laps[done.row] = [counts] if counts is fastest else [fastest, counts]
+
+    def headline(self) -> str:
+        """Who won, in a few words."""
+        s = self.session
+        if not s.human:
+            return f"{s.names[s.order()[0]].upper()} WINS" if s.race.n > 1 else "FINISHED"
+        place = s.order().index(0) + 1
+        if s.race.n == 1:
+            return "FINISHED"
+        return "YOU WIN!" if place == 1 else f"PLACE {place} OF {s.race.n}"
+
+    def draw(self, c: Canvas, limit: float | None, author: float | None) -> None:
+        """Draw the panel over a darkened picture."""
+        s, p = self.session, c.palette
+        c.shade_all(120)
+        wide, high = 372.0, 216.0
+        x, y = (c.w - wide) / 2, (c.h - high) / 2 - 4
+        c.panel(x, y, wide, high, alpha=244)
+        c.stripes(x + 2, y + 30, wide - 4, 3)
+        c.text(self.headline(), x + 12, y + 9, p.accent, 2)
+        c.text(s.track.title.upper(), x + wide - 12, y + 9, p.text, anchor=1.0, width=150)
+        helped = self.assists + (
+            " + line" if self.line_shown and "line" not in self.assists else ""
+        )
+        c.text(helped if s.human else "watching", x + wide - 12, y + 19, p.text_dim, anchor=1)
+        self._table(c, x + 12, y + 42, limit, author)
+        rows = s.race.n
+        self._sectors(c, x + 12, y + 62 + 13 * rows)
+        top = y + 62 + 13 * rows + 44
+        self._trace(c, x + 12, top, wide - 24, y + high - 12 - top)
+        if self.note:
+            c.text(self.note, c.w / 2, y - 11, p.accent, anchor=0.5, shadow=True)
+        hints = [("R", "again"), ("V", "replay"), ("ENTER", "menu")]
+        if s.human and self.best_lap() is not None:
+            hints.insert(1, ("G", "race the new ghost"))
+        total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
+        c.hints(hints, (c.w - total) / 2, y + high + 8)
+
+    def best_lap(self) -> LapDone | None:
+        """Your best valid lap of this race, None if there is none."""
+        valid = [d for d in self.laps[0] if d.valid]
+        return min(valid, key=lambda d: d.time) if valid else None
+
+    def _table(
+        self, c: Canvas, x: float, y: float, limit: float | None, author: float | None
+    ) -> None:
+        s, p = self.session, c.palette
+        for text, at in (("DRIVER", 26.0), ("TOTAL", 170.0), ("BEST LAP", 244.0), ("MEDAL", 348.0)):
+            c.text(text, x + at, y, p.text_dim, anchor=0.0 if at < 100 else 1.0)
+        first = s.finish[s.order()[0]]
+        for k, i in enumerate(s.order()):
+            top = y + 14 + 13 * k
+            if i == 0 and s.human:
+                c.rect(x - 4, top - 3, 356, 13, mix(p.panel, p.panel_edge, 0.6))
+            role: Role = "human" if s.roles[i] == "human" else "agent"
+            c.text(str(k + 1), x, top, p.text_dim)
+            c.blit(marker(role, p, 9 * c.k), x + 10, top - 1)
+            c.text(s.names[i].upper(), x + 26, top, driver_colour(role, p), width=80)
+            total = s.finish[i]
+            text = lap_text(total) if total is not None else f"lap {int(s.race.lap[i]) + 1}"
+            if k and total is not None and first is not None:
+                text = signed(total - first)
+            c.text(text, x + 170, top, p.text, anchor=1.0)
+            best = s.best[i]
+            if best is None and self.laps[i]:  # laps there were, but none that counts
+                told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
+            else:
+                told, colour = lap_text(best), p.text if best is not None else p.text_dim
+            c.text(told, x + 244, top, colour, anchor=1.0)
+            medal = medal_for(best, limit, author if i == 0 and s.human else None)
+            if medal:
+                tone = MEDAL_COLOURS[medal]
+                spot = (round((x + 300) * c.k), round((top + 3.5) * c.k))
+                pygame.draw.circle(c.surface, shade(tone, 0.6), spot, 5 * c.k)
+                pygame.draw.circle(c.surface, tone, spot, 4 * c.k)
+                c.text(medal, x + 348, top, tone, anchor=1.0)
+
+    def _rival(self) -> int | None:
+        s = self.session
+        others = [i for i in s.order() if i != 0 and s.curves[i] is not None]
+        return others[0] if others else None
+
+    def _sectors(self, c: Canvas, x: float, y: float) -> None:
+        """Best laps by sector: yours, the rival's, the difference."""
+        s, p = self.session, c.palette
+        rows: list[tuple[str, LapDone]] = []
+        for i in [0] + ([r] if (r := self._rival()) is not None else []):
+            laps = [d for d in self.laps[i] if d.valid] or self.laps[i]
+            if laps:
+                rows.append((s.names[i].upper(), min(laps, key=lambda d: d.time)))
+        if not rows:
+            c.text("no lap finished", x, y + 8, p.text_dim)
+            return
+        n = len(rows[0][1].sectors)
+        step = min(60.0, 250.0 / n)
+        for k in range(n):
+            c.text(f"S{k + 1}", x + 100 + step * (k + 1), y, p.text_dim, anchor=1.0)
+        for j, (name, lap) in enumerate(rows):
+            c.text(name, x + 26, y + 11 + 11 * j, p.text_dim, width=90)
+            for k, time in enumerate(lap.sectors):
+                best = min(row[1].sectors[k] for row in rows)
+                tone = p.good if time == best and len(rows) > 1 else p.text
+                right = x + 100 + step * (k + 1)
+                c.text(sector_text(time), right, y + 11 + 11 * j, tone, anchor=1.0)
+
+    def _trace(self, c: Canvas, x: float, y: float, wide: float, high: float) -> None:
+        """Speed against distance of the best laps."""
+        s, p = self.session, c.palette
+        c.rect(x, y, wide, high, shade(p.panel, 0.7))
+        c.text("SPEED", x + 4, y + high - 10, p.text_dim)
+        rival = self._rival()
+        traces = []
+        for i, colour in ((rival, p.agent), (0, p.human if s.human else p.agent)):
+            curve = s.curves[i] if i is not None else None
+            if curve is not None:
+                traces.append((*speed_trace(curve, s.track.length), colour))
+        if not traces:
+            c.text("no valid lap to show", x + wide / 2, y + high / 2 - 3, p.text_dim, anchor=0.5)
+            return
+        top = 1.05 * max(float(v.max()) for _, v, _ in traces)
+        for station in s.track.sectors:
+            c.rect(x + wide * station / s.track.length, y, 1, high, p.panel_edge)
+        for distance, speed, colour in traces:
+            points = np.stack(
+                [x + wide * distance / s.track.length, y + high * (1.0 - speed / top)], axis=1
+            )
+            pygame.draw.lines(c.surface, colour, False, (points * c.k).tolist(), max(1, c.k))

@@ -1,0 +1,127 @@
+"""Gymnasium's pixel task by hand."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pygame
+import pytest
+
+from retroracer.agents.facts import Facts
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.game.pixels.driver import PixelDriver
+from retroracer.game.pixels.screen import PixelScreen
+from retroracer.game.screens.menu import ROWS, Menu
+from tests.game.races import frames, game, hold, strike
+
+pytest.importorskip("Box2D")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    pygame.display.quit()
+
+
+def test_the_arrow_keys_drive_and_right_is_right() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, seed=1)
+    app.show(screen)
+    hold(pygame.K_UP)
+    hold(pygame.K_RIGHT)
+    frames(app, 60)
+    assert screen.steps == pytest.approx(50, abs=1)
+    assert screen.steer == 1.0 and screen.env.car.wheels[0].joint.angle < 0.0
+    assert abs(screen.env.car.hull.linearVelocity[1]) > 1.0
+    strike(pygame.K_F1, pygame.K_p)
+    frames(app, 2)
+    held = screen.steps
+    frames(app, 20)
+    assert screen.steps == held
+    strike(pygame.K_p, pygame.K_r)
+    frames(app, 2)
+    assert screen.steps <= 3
+    strike(pygame.K_n)
+    frames(app, 1)
+    assert screen.seed == 2
+
+
+def test_an_episode_ends_with_its_score() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, seed=1)
+    app.show(screen)
+    screen.steps = 999
+    frames(app, 2)
+    assert screen.over == "TIME IS UP" and list(screen.best) == ["you"]
+    strike(pygame.K_RETURN)
+    frames(app, 1)
+    assert screen.over == ""
+
+
+class FullGas:
+    """A network that wants the same whatever it sees."""
+
+    def values(self, seen: Any) -> Any:
+        """Straight on, gas."""
+        assert seen.shape == (4, 84, 84) and 0.0 <= seen.min() < seen.max() <= 1.0
+        return np.array([0.0, 1.0], np.float32)
+
+
+def gas_driver() -> PixelDriver:
+    facts = Facts(observation_layout="carracing-pixels-1", steps=0, algorithm="PPO")
+    return PixelDriver(FullGas(), facts, Pipeline(), "gas")  # type: ignore[arg-type]
+
+
+def test_a_driver_is_watched_through_its_own_eyes_and_tab_takes_the_wheel() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, 1, gas_driver(), watch=True)
+    app.show(screen)
+    strike(pygame.K_F1)
+    frames(app, 60)
+    assert screen.who == "gas" and screen.steps == pytest.approx(50, abs=1)
+    assert screen.env.car.hull.linearVelocity.length > 5.0, "nobody pressed a key, yet it drives"
+    strike(pygame.K_TAB)
+    frames(app, 30)
+    assert screen.who == "you" and screen.env.car.hull.linearVelocity.length < 0.5
+    strike(pygame.K_TAB)
+    frames(app, 2)
+    screen.steps = 999
+    frames(app, 2)
+    assert list(screen.best) == ["gas"]
+
+
+def test_without_a_driver_tab_says_so_and_you_go_on() -> None:
+    app = game(menu=True)
+    screen = PixelScreen(app, 1)
+    app.show(screen)
+    strike(pygame.K_TAB)
+    frames(app, 3)
+    assert screen.who == "you" and screen.steps > 0
+
+
+def test_without_a_font_the_menu_says_why_it_cannot_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> None:
+        raise NotImplementedError("font module not available")
+
+    app = game(menu=True)
+    assert isinstance(app.screen, Menu)
+    app.screen.at = ROWS.index("CARRACING")
+    monkeypatch.setattr("pygame.font.init", none)
+    strike(pygame.K_RETURN)
+    frames(app, 2)
+    assert isinstance(app.screen, Menu)
+    assert any("font module" in text for text, _, _ in app._told)
+
+
+def test_the_menu_leads_to_it_and_escape_back() -> None:
+    app = game(menu=True)
+    assert isinstance(app.screen, Menu)
+    app.screen.at = ROWS.index("CARRACING")
+    strike(pygame.K_RETURN)
+    frames(app, 2)
+    assert isinstance(app.screen, PixelScreen)
+    strike(pygame.K_ESCAPE)
+    frames(app, 2)
+    assert isinstance(app.screen, Menu)
