@@ -23,7 +23,7 @@ LOOK = """
 import sys
 from pathlib import Path
 from retroracer.game.replay.records import Records, kind_of
-from retroracer.game.tape_checks import TapeError
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 

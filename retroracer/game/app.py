@@ -14,9 +14,9 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.controls import Controls
-from retroracer.game.new_file import claimed
 from retroracer.game.race.drivers import Script
 from retroracer.game.race.garage import Setup
+from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
 from retroracer.game.screens.screen import Screen
 from retroracer.game.settings import SettingsFile

@@ -16,7 +16,7 @@ from retroracer import config
 from retroracer.config import Range
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
-from retroracer.game.new_file import set_aside
+from retroracer.game.replay.new_file import set_aside
 
 FILE = "settings.yaml"
 

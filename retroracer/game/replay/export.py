@@ -15,9 +15,9 @@ import pygame
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.game.replay.tape import Tape, drive_again
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.replay import cars_at
-from retroracer.game.tape_checks import TapeError
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.follow import Follower
 from retroracer.render.picture import save_surface

@@ -12,7 +12,7 @@ from retroracer.game.race.session import Session
 from retroracer.game.replay.export import KINDS, export
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
-from retroracer.game.tape_checks import TapeError
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.physics.race import N_SUBSTEPS
 
 PATIENCE = 60.0

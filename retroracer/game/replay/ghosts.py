@@ -13,8 +13,8 @@ from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.race_view import car_view
-from retroracer.game.tape_checks import TapeError
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView

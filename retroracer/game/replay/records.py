@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retroracer.game import records_file
 from retroracer.game.home import data_dir
-from retroracer.game.lap_keeper import LOCKED, LapKeeper
-from retroracer.game.records_file import DamagedError, LockedError, UnusableError
-from retroracer.game.records_row import Row
+from retroracer.game.replay import records_file
+from retroracer.game.replay.lap_keeper import LOCKED, LapKeeper
 from retroracer.game.replay.physics_fingerprint import physics_print
+from retroracer.game.replay.records_file import DamagedError, LockedError, UnusableError
+from retroracer.game.replay.records_row import Row
 from retroracer.game.replay.tape import AGREES, Tape
-from retroracer.game.tape_checks import TapeError
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.laptime.limit import car_digest
 from retroracer.physics.car import Car
 from retroracer.track.track import Track

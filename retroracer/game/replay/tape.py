@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer.errors import UserError
-from retroracer.game.tape_checks import (
+from retroracer.game.replay.tape_checks import (
     FASTEST,
     LONGEST,
     TapeError,

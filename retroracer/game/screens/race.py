@@ -21,6 +21,7 @@ from retroracer.game.race.loop import FixedStep
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.ghosts import Ghosts
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.agent_panels import AgentPanels
 from retroracer.game.screens.hud import Delta, Hud
 from retroracer.game.screens.overlays import Overlays
@@ -28,7 +29,6 @@ from retroracer.game.screens.race_page import curve_of, draw_race
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import Desk, Screen
-from retroracer.game.tape_checks import TapeError
 from retroracer.physics import state
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.scene import TrackScene

@@ -7,10 +7,10 @@ import time
 import pygame
 
 from retroracer.game.replay.records import Lap
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.screen import Desk
-from retroracer.game.tape_checks import TapeError
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
 from retroracer.render.text import lap_text

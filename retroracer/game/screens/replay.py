@@ -13,7 +13,7 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
-from retroracer.game.new_file import claimed
+from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.race_view import TRANSLUCENT, car_view

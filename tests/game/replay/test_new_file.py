@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from retroracer.game.new_file import claimed, set_aside
+from retroracer.game.replay.new_file import claimed, set_aside
 
 CLAIM = """
 import sys
 from pathlib import Path
-from retroracer.game.new_file import claimed
+from retroracer.game.replay.new_file import claimed
 for _ in range(20):
     with claimed(Path(sys.argv[1]) / "race.png") as name:
         name.write_text("mine")

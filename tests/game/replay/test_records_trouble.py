@@ -17,9 +17,9 @@ from unittest import mock
 import pytest
 
 from benchmarks.fuzzing import records as fuzz
-from retroracer.game import records_file, unsaved
-from retroracer.game.records_file import UnusableError
+from retroracer.game.replay import records_file, unsaved
 from retroracer.game.replay.records import FILE, Records, kind_of
+from retroracer.game.replay.records_file import UnusableError
 from retroracer.game.screens.records import RecordsScreen
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
@@ -291,8 +291,8 @@ def test_on_a_full_disk_laps_stay_and_are_told_as_lost_only_if_they_are(tmp_path
     full = UnusableError("database or disk is full")
     none_left = OSError(errno.ENOSPC, "No space left on device")
     with (
-        mock.patch("retroracer.game.records_file.write", side_effect=full),
-        mock.patch("retroracer.game.unsaved.leave", side_effect=none_left),
+        mock.patch("retroracer.game.replay.records_file.write", side_effect=full),
+        mock.patch("retroracer.game.replay.unsaved.leave", side_effect=none_left),
     ):
         add(records, 35.0)
         assert not records.flush(1.0)
@@ -304,8 +304,8 @@ def test_on_a_full_disk_laps_stay_and_are_told_as_lost_only_if_they_are(tmp_path
         )
     assert records.flush(10.0) and times(path) == [35.0, 40.0]
     with (
-        mock.patch("retroracer.game.records_file.write", side_effect=full),
-        mock.patch("retroracer.game.unsaved.leave", side_effect=none_left),
+        mock.patch("retroracer.game.replay.records_file.write", side_effect=full),
+        mock.patch("retroracer.game.replay.unsaved.leave", side_effect=none_left),
     ):
         add(records, 34.0)
         assert "1 lap lost" in records.close()

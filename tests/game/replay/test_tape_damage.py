@@ -22,7 +22,7 @@ from retroracer.game.replay.export import export
 from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.replay.records import FILE, Records, kind_of
 from retroracer.game.replay.tape import AGREES, LONGEST, Tape, drive_again
-from retroracer.game.tape_checks import TapeError
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.physics import state
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track

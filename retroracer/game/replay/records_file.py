@@ -15,8 +15,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from retroracer.game.new_file import set_aside
-from retroracer.game.records_row import (
+from retroracer.game.replay.new_file import set_aside
+from retroracer.game.replay.records_row import (
     COLUMNS,
     NUMBERS,
     SLOWEST,

@@ -16,8 +16,8 @@ from typing import Any
 
 from retroracer.atomic import write_text
 from retroracer.errors import UserError
-from retroracer.game.new_file import set_aside
-from retroracer.game.records_row import Row, row_of, values_of
+from retroracer.game.replay.new_file import set_aside
+from retroracer.game.replay.records_row import Row, row_of, values_of
 from retroracer.game.replay.tape import MOST_PACKED
 from retroracer.reading import read_bytes
 

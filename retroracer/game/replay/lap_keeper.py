@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from retroracer.errors import UserError
-from retroracer.game import records_file, unsaved
-from retroracer.game.records_file import DamagedError, LockedError, NewerError, UnusableError
-from retroracer.game.records_row import Row
+from retroracer.game.replay import records_file, unsaved
+from retroracer.game.replay.records_file import DamagedError, LockedError, NewerError, UnusableError
+from retroracer.game.replay.records_row import Row
 from retroracer.game.replay.tape import Tape
 
 AT_START = 0.3
