@@ -89,7 +89,7 @@ def demand_av() -> Any:
         UserError: if it is not installed.
     """
     try:
-        import av  # type: ignore[import-not-found]
+        import av
     except ImportError:
         raise UserError(
             "--mp4 needs PyAV, which is not installed: pip install av; or use --gif"

@@ -69,7 +69,7 @@ def _tensorboard(folder: Path) -> tuple[Log, Close]:
 
 def _aim(folder: Path) -> tuple[Log, Close]:
     try:
-        import aim  # type: ignore[import-not-found]
+        import aim
     except ImportError:
         raise _missing("aim", "aim") from None
     run = aim.Run(repo=str(folder.parent), experiment=folder.name)
@@ -83,7 +83,7 @@ def _aim(folder: Path) -> tuple[Log, Close]:
 
 def _wandb(folder: Path) -> tuple[Log, Close]:
     try:
-        import wandb  # type: ignore[import-not-found]
+        import wandb
     except ImportError:
         raise _missing("wandb", "wandb") from None
     # The folder's name is the run's: going on with a run goes on with its curve.

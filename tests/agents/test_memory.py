@@ -89,7 +89,7 @@ def test_a_memory_goes_on_from_its_state():
     torch.manual_seed(3)
     two = other.sample(1, 50, GAMMA, 4)[0]
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
-    with pytest.raises(ValueError, match="another size"):
+    with pytest.raises(ValueError, match="filled is out of its range"):
         Memory(4, 2, 3, 2).restore(state)
     with pytest.raises(ValueError, match="another shape"):
         Memory(18, 3, 3, 2).restore(state)

@@ -239,7 +239,16 @@ def test_a_file_may_not_grow_here():
     assert sorted(os.listdir(".")) == ["ring.csv", "run"]
 
 
+@pytest.fixture(scope="module")
+def compiled():
+    """The simulator is compiled: nothing can be stopped while the compiler is at work."""
+    argv = ["evaluate", "base", "--random", "1"]
+    subprocess.run([sys.executable, "-m", "retroracer", *argv], capture_output=True, check=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.usefixtures("compiled")
 def test_a_stop_of_the_whole_group_is_one_line_within_two_seconds(number, code):
     argv = ["evaluate", "base", "--random", "400", "--json", "e.json"]
     process = subprocess.Popen(

@@ -141,7 +141,7 @@ def _pillow(drawn: Iterator[pygame.Surface], part: Path, kind: str) -> int:
 
 def _mp4(drawn: Iterator[pygame.Surface], part: Path) -> int:
     try:
-        import av  # type: ignore[import-not-found]
+        import av
         import numpy as np
     except ImportError:
         raise UserError("MP4 needs PyAV: pip install av; or export a .gif") from None
