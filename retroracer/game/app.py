@@ -22,6 +22,7 @@ from retroracer.game.screens.screen import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.game.toasts import Toasts
+from retroracer.reading import shown
 from retroracer.render.picture import save_surface
 from retroracer.resources import models_dir
 
@@ -277,7 +278,7 @@ class App:
         try:
             code = pygame.key.key_code(name)
         except ValueError:
-            raise UserError(f"the script strikes {name!r}, which is no key") from None
+            raise UserError(f"the script strikes '{shown(name)}', which is no key") from None
         for kind in (pygame.KEYDOWN, pygame.KEYUP):
             pygame.event.post(pygame.event.Event(kind, key=code))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from retroracer.laptime.minimum_time import (
 )
 from retroracer.laptime.ribbon import Ribbon, chords, path_curvature, ribbon
 from retroracer.npz import read_npz
-from retroracer.physics.car import Car, car_facts
+from retroracer.physics.car import FASTEST, Car, car_facts
 from retroracer.reading import read_bytes
 from retroracer.resources import cache_dir
 from retroracer.track.geometry import Array
@@ -162,8 +163,13 @@ def solve(
     try:
         centre, _ = fastest_speed(road, grips, np.clip(zero, -road.right, road.left))
         lap, offset, energy = _from_several_starts(road, grips)
-    except NotConvergedError as error:
+    except (NotConvergedError, ValueError) as error:  # ValueError: numbers that ran away
         raise UserError(f"{track.name}: no fastest line found ({error})") from None
+    if not track.length / FASTEST < lap < math.inf:
+        raise UserError(
+            f"{track.name}: no fastest line found for the car {car.name}: its parameters are"
+            " beyond what the solver can follow"
+        )
     points = road.points(offset)
     arc = chords(points) * arc_over_chord(points)
     before = np.roll(energy, 1)

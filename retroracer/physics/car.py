@@ -30,9 +30,15 @@ AIR_DENSITY = 1.2
 FASTEST = 150.0
 """Highest top speed of a car [m/s]."""
 
+SLOWEST = 10.0
+"""Lowest top speed of a car [m/s]."""
+
 NIMBLEST = 40.0
 """Most yaw acceleration [rad/s^2] an axle's tyres may give a car on dry asphalt; a formula car
 comes to 38 at top speed, a kart to 29."""
+
+QUICKEST = 20.0
+"""Fastest yaw [rad/s] that the steering may ask for at top speed; a kart's asks for 7."""
 
 STIFFEST = 60.0
 """Most damping [1/s] that downforce may add to the tyres at top speed. The integrator takes 100;
@@ -92,11 +98,11 @@ class Car:
     l_front: _ToAxle
     l_rear: _ToAxle
     cg_height: Annotated[float, Range(0.0, 3.0)]
-    mu: Annotated[float, Range(0.1, 3.0)]
+    mu: Annotated[float, Range(0.3, 3.0)]
     stiffness_front: _Stiffness
     stiffness_rear: _Stiffness
-    longitudinal_use: Annotated[float, Range(0.1, 0.99)]
-    power: Annotated[float, Range(100.0, 1e7)]
+    longitudinal_use: Annotated[float, Range(0.3, 0.99)]
+    power: Annotated[float, Range(1000.0, 1e7)]
     drive_force: _Force
     drive_front: _Share
     brake_force: _Force
@@ -106,7 +112,7 @@ class Car:
     drag_area: Annotated[float, Range(1e-4, 20.0)]
     lift_area: Annotated[float, Range(0.0, 20.0)]
     aero_front: _Share
-    rolling: Annotated[float, Range(0.0, 0.2)]
+    rolling: Annotated[float, Range(0.0, 0.1)]
     steer_lock: _Angle
     steer_lock_fast: _Angle
     steer_speed: Annotated[float, Range(0.5, 200.0)]
@@ -134,6 +140,13 @@ class Car:
                 f"length and width together may be {2.0 * BODY_REACH:g} m, so that walls are "
                 f"met in time: {self.length} + {self.width}"
             )
+        if base < 0.8:
+            return f"l_front and l_rear give a wheelbase of {base:g} m; it is at least 0.8"
+        if self.steer_lock_fast > self.steer_lock:
+            return (
+                f"steer_lock_fast {self.steer_lock_fast:g} is more than steer_lock "
+                f"{self.steer_lock:g}; the lock shrinks with speed"
+            )
         if not 0.2 <= self.l_front / base <= 0.8:
             return (
                 "l_front and l_rear: each axle must carry between a fifth and four fifths of the "
@@ -150,6 +163,13 @@ class Car:
                 f"yaw_inertia {self.yaw_inertia:g} does not go with the mass and axles; it is "
                 f"between 0.25 and 4 times mass * l_front * l_rear = {block:.4g}"
             )
+        resisted = self.rolling * GRAVITY
+        if self.drive_force < (1.0 + resisted) * self.mass or self.brake_force < 2.0 * self.mass:
+            return (
+                f"drive_force {self.drive_force:g} and brake_force {self.brake_force:g} are too "
+                f"weak for mass {self.mass:g}: a car pulls away with 1 m/s^2 and brakes with 2 "
+                f"at least ({(1.0 + resisted) * self.mass:.0f} and {2.0 * self.mass:.0f} N)"
+            )
         if not 0.5 <= self.stiffness_front / self.stiffness_rear <= 2.0:
             return (
                 f"stiffness_front {self.stiffness_front:g} and stiffness_rear "
@@ -162,7 +182,21 @@ class Car:
                 f"power {self.power:g} with drag_area {self.drag_area:g} gives a top speed of "
                 f"{top:.0f} m/s; at most {FASTEST:g} can be simulated"
             )
+        if top < SLOWEST:
+            return (
+                f"power {self.power:g} with drag_area {self.drag_area:g} gives a top speed of "
+                f"{top:.1f} m/s; a car reaches {SLOWEST:g} at least"
+            )
         top = max(top, self.reverse_speed)
+        lock = self.steer_lock_fast + (self.steer_lock - self.steer_lock_fast) / (
+            1.0 + (top / self.steer_speed) ** 2
+        )
+        if lock * top / base > QUICKEST:
+            return (
+                f"steer_lock_fast {self.steer_lock_fast:g} with steer_speed {self.steer_speed:g}: "
+                f"full lock at this car's top speed of {top:.0f} m/s asks for "
+                f"{lock * top / base:.0f} rad/s; at most {QUICKEST:g} can be simulated"
+            )
         lift = 0.5 * AIR_DENSITY * self.lift_area
         front = self.l_rear / base * self.mass * GRAVITY + self.aero_front * lift * top**2
         rear = self.l_front / base * self.mass * GRAVITY + (1.0 - self.aero_front) * lift * top**2

@@ -32,7 +32,7 @@ def rolling(speed: float) -> np.ndarray:
 
 def without_drag(car: Car) -> Car:
     """A car that nothing brakes to speak of; too weak to outrun what may be simulated."""
-    return replace(car, drag_area=1e-3 if car.lift_area else 1e-4, rolling=0.0, power=100.0)
+    return replace(car, drag_area=4e-3 if car.lift_area else 2e-3, rolling=0.0, power=1000.0)
 
 
 def without_air(car: Car) -> Car:
