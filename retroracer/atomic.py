@@ -143,10 +143,14 @@ def make_folder(path: Path | str) -> None:
     _try(folder / "a file")
 
 
-def sweep(folder: Path) -> int:
+def sweep(folder: Path, young: float = _YOUNG) -> int:
     """Remove temporary files whose writers were killed; returns how many.
 
     A writer holds a lock on his until it is done, so a file that can be locked is left over.
+
+    Args:
+        folder: looked into.
+        young: seconds after which a file that nobody has locked yet will not be locked any more.
     """
     count = 0
     if fcntl is None:
@@ -156,7 +160,7 @@ def sweep(folder: Path) -> int:
             if not _PART.fullmatch(entry.name):
                 continue
             with suppress(OSError):
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime < _YOUNG:
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime < young:
                     continue
                 handle = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW)
                 try:

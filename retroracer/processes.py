@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,14 +20,19 @@ from retroracer.errors import UserError
 _STOPS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
+def heed_no_stops() -> None:
+    """Leave stops, which may reach a whole group of processes, to who shares out the work."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def serve_only_the_parent() -> None:
     """Make a process of a pool leave stops to who asked, and end when that program ends.
 
     Ctrl+C and a group's kill reach every process; the asking program ends its workers itself.
     The pools of ``concurrent.futures`` wait for ever on a program that was killed.
     """
-    for number in _STOPS:
-        signal.signal(number, signal.SIG_IGN)
+    heed_no_stops()
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -61,6 +67,7 @@ def pool(
             worker.kill()
         executor.shutdown(wait=False, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
+            time.sleep(0.3)  # a kill of the whole group may have reached the worker first
             raise UserError(
                 "the system ended a worker process, perhaps for want of memory; "
                 "close other programs or ask for fewer processes"

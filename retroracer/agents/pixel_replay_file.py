@@ -7,6 +7,8 @@ neither needs a second copy, and a kill while writing leaves the previous file w
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -54,8 +56,20 @@ def _bytes(array: npt.NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def save(replay: PixelReplay, path: Path | str) -> None:
+class _TooLateError(Exception):
+    """There is no time left to write the rest."""
+
+
+def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) -> bool:
     """Write a replay, whole or not at all.
+
+    Args:
+        replay: with what is in it.
+        path: of the file.
+        moment: when writing is given up and what was there stays (``time.monotonic``).
+
+    Returns:
+        Whether it was written.
 
     Raises:
         UserError: as ``replacing`` does.
@@ -68,13 +82,26 @@ def save(replay: PixelReplay, path: Path | str) -> None:
         "rng": replay.rng.bit_generator.state,
     }
     text = json.dumps(head).encode()
-    with replacing(path) as part, open(part, "wb") as file:
-        file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        yield MAGIC + len(text).to_bytes(8, "little") + text
         for array in _arrays(replay, kept):
-            file.write(_bytes(array))
+            yield _bytes(array)
         for begin in range(0, kept * replay.envs, PIECE):
             piece = replay.frames[begin : min(begin + PIECE, kept * replay.envs)]
-            file.write(_bytes(piece.cpu().numpy()))
+            yield _bytes(piece.cpu().numpy())
+
+    try:
+        with replacing(path) as part, open(part, "wb") as file:
+            for piece in pieces():
+                file.write(piece)
+                if moment < float("inf"):
+                    os.fsync(file.fileno())  # or the disk takes its time when all is written
+                    if time.monotonic() >= moment:
+                        raise _TooLateError
+    except _TooLateError:
+        return False
+    return True
 
 
 def load(replay: PixelReplay, path: Path | str) -> None:

@@ -6,12 +6,13 @@ the vector env's API.
 
 from __future__ import annotations
 
-import signal
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,14 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from retroracer.carracing.starting import NO_GUARD, UNGUARDED, WORKER, check_script
+from retroracer.processes import heed_no_stops
 
 Facts = list[tuple[int, dict[str, Any]]]
 """Rows that have something to tell, and what."""
 MakeEnv = Callable[[], Any]
+
+PATIENCE = 0.5
+"""Seconds the workers get to end by themselves."""
 
 
 @dataclass
@@ -156,8 +161,8 @@ def work(
     mode: AutoresetMode,
 ) -> None:
     """A worker's whole life: do what the pipe says until it says stop or breaks."""
-    # Ctrl+C is for the process that asked; it saves what is to be saved and stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals are for the process that asked; it saves what is to be saved and stops the workers.
+    heed_no_stops()
     mine: Rows | None = None
     try:
         mine = Rows(make_env, rows, shared.views(), mode)
@@ -219,6 +224,8 @@ class Crew:
             there.close()
             self.pipes.append(here)
             self.processes.append(process)
+        # At the program's end multiprocessing waits for its daemons: those must be gone by then.
+        Finalize(self, _stop, (self.pipes, self.processes), exitpriority=10)
         self.receive()
 
     def send(self, name: str, *args: Any) -> None:
@@ -257,13 +264,20 @@ class Crew:
 
     def close(self) -> None:
         """Stop every worker."""
-        for pipe in self.pipes:
-            with suppress(OSError):
-                pipe.send(("stop", ()))
-            pipe.close()
-        for process in self.processes:
-            process.join(2.0)
-            if process.is_alive():
-                process.terminate()
-                process.join()
-        self.pipes, self.processes = [], []
+        _stop(self.pipes, self.processes)
+
+
+def _stop(pipes: list[Connection], processes: list[Any]) -> None:
+    """Stop workers: ask them, and do not wait long."""
+    for pipe in pipes:
+        with suppress(OSError):
+            pipe.send(("stop", ()))
+        pipe.close()
+    last = time.monotonic() + PATIENCE
+    for process in processes:
+        process.join(max(last - time.monotonic(), 0.01))
+        if process.is_alive():
+            process.kill()
+            process.join()
+    pipes.clear()
+    processes.clear()

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _FOREIGN = {"minutes": None, "steps": None, "device": None, "profile": "auto"}
 
 
-def run(args: argparse.Namespace, out: Path) -> int:
-    """Teach a driver.
+def teach(args: argparse.Namespace, out: Path) -> int:
+    """Teach a driver, within a ``session``.
 
     Args:
         args: of ``train-pixels``.
@@ -31,7 +31,10 @@ def run(args: argparse.Namespace, out: Path) -> int:
     try:
         from retroracer.training.dagger.run import DaggerFolder, Run
         from retroracer.training.dagger.settings import demand_room
+        from retroracer.training.pixel_checkpoint import LAYOUT
         from retroracer.training.pixels.machine import keep_memory
+        from retroracer.training.run.keeping import Keeper
+        from retroracer.training.run.session import say
     except ImportError as error:
         raise missing(error) from None
     settings = _settings(args)
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace, out: Path) -> int:
     keep_memory()
     if resume:
         print(f"going on with the run in {folder.path}; --fresh would begin anew")
-    elif folder.path.exists() and any(folder.path.iterdir()):
+    elif folder.path.exists() and any(folder.path.iterdir()) and not folder.untouched():
         print(f"a new run: the one in {folder.path} is kept in {folder.next_aside()}")
     print(
         f"{settings.rounds} rounds of {settings.drives} drives and {settings.steps} steps of "
@@ -53,16 +56,16 @@ def run(args: argparse.Namespace, out: Path) -> int:
         f"it will take about {wanted / 1e9:.1f} GB of memory",
         flush=True,
     )
-    teaching = Run(settings, folder, resume, lambda line: print(line, flush=True))
+    Keeper(out, folder.best, folder.name).stranger(observation_layout=LAYOUT, algorithm="PPO")
+    teaching = Run(settings, folder, resume, say)
     teaching.learn()
     if teaching.interrupted:
-        print(f"stopped in round {teaching.done}; the same command goes on with it")
+        say(f"stopped in round {teaching.done}: {folder.kept()}")
         return 0
-    teaching.save(out)
-    print(
-        f"done: {teaching.driven:,} frames driven, {teaching.student.steps:,} steps; driver: {out}"
-    )
-    print(f"measure it:  python -m retroracer evaluate {out}")
+    if not teaching.put(out):
+        say(f"the driver in {out} is as good and stays; this run's is {folder.best}")
+    say(f"done: {teaching.driven:,} frames driven, {teaching.student.steps:,} steps; driver: {out}")
+    say(f"measure it:  python -m retroracer evaluate {out}")
     return 0
 
 

@@ -47,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "fine-tune",
         help="make a driver a specialist of one track",
         description="Let a trained driver practise one track at a lower learning rate. Keeps "
-        "the best lap's driver; Ctrl+C saves and ends.",
+        "the best lap's driver; Ctrl+C saves everything, and the same command goes on.",
         epilog=FINE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fine.add_argument(
         "--parent", metavar="MODEL", help="name or path of the driver to start from (default base)"
     )
-    _shared(fine, "models/TRACK.zip")
+    _shared(fine, "models/TRACK-mine.zip")
     fine.set_defaults(run=run_fine)
 
 
@@ -67,7 +67,13 @@ def _shared(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
     parser.add_argument("--car", metavar="CAR", help="gt, kart, formula, or a path")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"the model (default {out})")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"the model (default {out}); one that is there already is replaced only by a better "
+        "one of the same kind, one that comes with RetroRacer never",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a page of settings")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting"
@@ -96,7 +102,8 @@ def run_fine(args: argparse.Namespace) -> int:
 
     args.set += [f"track=[{', '.join(json.dumps(t) for t in args.track)}]"]
     args.set += [f"parent={args.parent}"] if args.parent else []
-    out = args.out or Path("models") / f"{'-'.join(Path(t).stem for t in args.track)}.zip"
+    name = "-".join(Path(t).stem for t in args.track)
+    out = args.out or Path("models") / f"{name}-mine.zip"
     return _run(args, FINE_TUNING, out)
 
 
@@ -122,43 +129,57 @@ def _settings(args: argparse.Namespace, start: RunSettings) -> tuple[RunSettings
 
 
 def _run(args: argparse.Namespace, start: RunSettings, out: Path) -> int:
-    if out.suffix != ".zip":
-        raise UserError(f"--out {out}: a model is a .zip")
     # Threads that spin while they wait stop one another on a machine that does anything else:
     # 2 to 7 updates a second instead of 15 to 30 on two busy cores. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from retroracer.training.run.session import session
+    from retroracer.training.run_folder import RunFolder
+
+    folder = RunFolder(args.runs / out.stem)
+    return session(folder, out, lambda: _train(args, start, out, folder))
+
+
+def _train(args: argparse.Namespace, start: RunSettings, out: Path, folder: RunFolder) -> int:
     try:
         from retroracer.training.hardware import use_cores
-        from retroracer.training.run_folder import RunFolder, goes_on
+        from retroracer.training.needs import look_for
+        from retroracer.training.run.session import say
+        from retroracer.training.run.stopping import until
+        from retroracer.training.run_folder import goes_on
         from retroracer.training.train import train
     except ImportError as error:
         raise UserError(
             f"training needs {error.name}; install it with: pip install 'retroracer[train]'"
         ) from None
     settings, size = _settings(args, start)
+    look_for(settings)
     use_cores(settings.device)
-    folder = RunFolder(args.runs / out.stem)
     before = None if args.fresh else folder.unfinished()
     resume = before is not None and goes_on(before, settings)
     what = " and ".join(settings.track) or "endless random tracks"
     budget = f"{settings.minutes:g} minutes" if settings.minutes else f"{settings.steps:,} steps"
     if resume:
         print(f"going on with the run in {folder.path}; --fresh would begin anew")
-    elif folder.unfinished_here():
+    elif folder.unfinished_here() and not folder.untouched():
         aside = folder.next_aside()
         print(f"a new run: the unfinished one in {folder.path} is kept in {aside}")
     print(f"training on {what} for {budget}; Ctrl+C saves everything, the same command goes on")
     print(size, flush=True)
     outcome = train(settings, out, folder.path, resume)
     minutes = outcome.seconds / 60.0
+    for note in outcome.notes:
+        say(note)
     if outcome.interrupted:
-        print(f"stopped after {minutes:.1f} minutes, all saved; the same command goes on")
-    else:
-        print(f"done: {outcome.steps:,} steps in {minutes:.1f} minutes; model: {outcome.path}")
-    _show(outcome, folder, settings)
+        say(f"stopped after {minutes:.1f} minutes: {folder.kept()}")
+        return 0
+    say(f"done: {outcome.steps:,} steps in {minutes:.1f} minutes; model: {outcome.path}")
     track = settings.track[0] if settings.track else "monza"
-    print(f"race it:     python play.py --track {track} --model {outcome.path}")
-    print(f"measure it:  python -m retroracer evaluate {outcome.path} --random 200 --seed 1")
+    say(f"race it:     python play.py --track {track} --model {outcome.path}")
+    say(f"measure it:  python -m retroracer evaluate {outcome.path} --random 200 --seed 1")
+    with until(outcome.last) as cut:
+        _show(outcome, folder, settings)
+    if cut:
+        say("its pictures were cut short: they would have gone beyond the budget")
     return 0
 
 

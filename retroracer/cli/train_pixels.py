@@ -47,7 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
     parser.add_argument("--parent", metavar="MODEL", help="driver to continue from")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the driver (default models/pixels-ALGO.zip)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the driver (default models/pixels-ALGO-mine.zip); one that is there already is "
+        "replaced only by a better one of the same kind, one that comes with RetroRacer never",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a page of settings")
     parser.add_argument(
@@ -67,21 +71,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Train a driver."""
-    out = args.out or Path("models") / f"pixels-{args.algo}.zip"
-    if out.suffix != ".zip":
-        raise UserError(f"--out {out}: a model is a .zip")
+    out = args.out or Path("models") / f"pixels-{args.algo}-mine.zip"
     # Threads that spin while they wait take the cores from the envs. Both are read when torch
     # is loaded; the allocator's growing segments keep a GPU's memory from falling to pieces.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    from retroracer.training.run.session import session
+    from retroracer.training.run_folder import RunFolder
+
+    work = _train
     if args.algo == "dagger":
         from retroracer.cli import teach_pixels
 
-        return teach_pixels.run(args, out)
+        work = teach_pixels.teach
+    return session(RunFolder(args.runs / out.stem), out, lambda: work(args, out))
+
+
+def _train(args: argparse.Namespace, out: Path) -> int:
     try:
         from retroracer.training.hardware import use_cores
         from retroracer.training.pixels import machine
         from retroracer.training.pixels.run import PixelRunFolder, train_pixels
+        from retroracer.training.run.session import say
         from retroracer.training.run_folder import goes_on
     except ImportError as error:
         raise missing(error) from None
@@ -98,21 +109,23 @@ def run(args: argparse.Namespace) -> int:
     budget = f"{settings.minutes:g} minutes" if settings.minutes else f"{settings.steps:,} actions"
     if resume:
         print(f"going on with the run in {folder.path}; --fresh would begin anew")
-    elif folder.unfinished_here():
+    elif folder.unfinished_here() and not folder.untouched():
         aside = folder.next_aside()
         print(f"a new run: the one in {folder.path} is kept in {aside}")
     print(f"{settings.algorithm} for {budget}; Ctrl+C saves everything, the same command goes on")
     print(machine.describe(settings, profile, wanted), flush=True)
     outcome = train_pixels(settings, out, folder, resume)
     minutes = outcome.seconds / 60.0
+    for note in outcome.notes:
+        say(note)
     if outcome.interrupted:
-        print(f"stopped after {minutes:.1f} minutes, all saved; the same command goes on")
-    else:
-        print(f"done: {outcome.steps:,} actions in {minutes:.1f} minutes; driver: {outcome.path}")
-        print("a longer --minutes (or --steps) goes on from here")
-    print(f"measure it:  python -m retroracer evaluate {outcome.path}")
-    print(f"its curve:   python -m retroracer evaluate {outcome.path} --episodes 0 "
-          f"--plot curve.png --run {folder.path}")  # fmt: skip
+        say(f"stopped after {minutes:.1f} minutes: {folder.kept()}")
+        return 0
+    say(f"done: {outcome.steps:,} actions in {minutes:.1f} minutes; driver: {outcome.path}")
+    say("a longer --minutes (or --steps) goes on from here")
+    say(f"measure it:  python -m retroracer evaluate {outcome.path}")
+    say(f"its curve:   python -m retroracer evaluate {outcome.path} --episodes 0 "
+        f"--plot curve.png --run {folder.path}")  # fmt: skip
     return 0
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as TooLateError
 from concurrent.futures import as_completed
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from retroracer.errors import UserError
@@ -40,13 +43,17 @@ def lap_limits(
         if out[i] is None:
             todo.append(i)
     solved = shared_out(lap_limit, [pairs[i] for i in todo], tell)
-    for i, time in zip(todo, solved, strict=True):
-        out[i] = time
+    for i, seconds in zip(todo, solved, strict=True):
+        out[i] = seconds
     return out
 
 
 def lines_to_follow(
-    tracks: Sequence[Track], car: Car, grip_used: float, margin: float
+    tracks: Sequence[Track],
+    car: Car,
+    grip_used: float,
+    margin: float,
+    moment: float = float("inf"),
 ) -> list[Limit | None]:
     """Lines a line driver can hold, one a track, None where none was found; solved coarsely.
 
@@ -55,46 +62,55 @@ def lines_to_follow(
         car: the car.
         grip_used: share of its grip.
         margin: left free beside the edges of the road [m].
+        moment: when to stop solving (``time.monotonic``); the rest are None.
     """
-    return shared_out(_line, [(track, car, grip_used, margin) for track in tracks])
+    tasks = [(track, car, grip_used, margin) for track in tracks]
+    return shared_out(_line, tasks, None, moment)
 
 
 def shared_out(
-    solve: Callable[..., R],
+    solve: Callable[..., R | None],
     tasks: Sequence[tuple[Any, ...]],
     tell: Callable[[int, int], None] | None = None,
-) -> list[R]:
+    moment: float = float("inf"),
+) -> list[R | None]:
     """Results of ``solve(*task)`` for each task, in order, over processes if that pays.
+
+    However it is left, by an exception too, no process is left behind.
 
     Args:
         solve: a function of a module.
         tasks: its arguments.
         tell: called with how many are done, and how many there are.
+        moment: when to stop (``time.monotonic``); what is not done by then is None.
     """
 
     def done(count: int) -> None:
         if tell is not None:
             tell(count, len(tasks))
 
+    out: list[R | None] = [None] * len(tasks)
     if not tasks:
-        return []
+        return out
     done(0)
     if len(tasks) < WORTH_A_POOL:
-        results = []
-        for task in tasks:
-            results.append(solve(*task))
-            done(len(results))
-        return results
-    out: dict[int, R] = {}
+        for k, task in enumerate(tasks):
+            if time.monotonic() >= moment:
+                break
+            out[k] = solve(*task)
+            done(k + 1)
+        return out
     workers = min(len(tasks), os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("spawn")  # threads of this process do not survive a fork
-    with pool(workers, context, serve_only_the_parent, ()) as executor:
+    left = None if moment == float("inf") else max(moment - time.monotonic(), 0.0)
+    # What is cut short must end at once too, so the pool is left by the exception.
+    with suppress(TooLateError), pool(workers, context, serve_only_the_parent, ()) as executor:
         with stops_held_back():
             index = {executor.submit(solve, *task): i for i, task in enumerate(tasks)}
-        for future in as_completed(index):
+        for count, future in enumerate(as_completed(index, left)):
             out[index[future]] = future.result()
-            done(len(out))
-    return [out[i] for i in range(len(tasks))]
+            done(count + 1)
+    return out
 
 
 def lap_limit(track: Track, car: Car) -> float | None:

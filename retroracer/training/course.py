@@ -13,16 +13,21 @@ from typing import Any
 import numpy as np
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.policy import policy_of
+from retroracer.agents.model_file import read_facts
+from retroracer.agents.policy import load_policy, policy_of
 from retroracer.checks import number, records
 from retroracer.envs import task
+from retroracer.laptime.limit import known_time
 from retroracer.laptime.many import lap_limits
 from retroracer.physics.car import Car, car_facts
 from retroracer.physics.race import CONTROL_DT
 from retroracer.track.track import Track
 from retroracer.training import checkpoint
-from retroracer.training.evaluate import Entry, Report, evaluate
+from retroracer.training.evaluate import Act, Entry, Report, evaluate
 from retroracer.training.learner import Learner
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.stopping import until
+from retroracer.training.run_folder import RUN_NOTE
 from retroracer.training.run_settings import RunSettings
 
 Lap = tuple[float | None, float]
@@ -67,25 +72,51 @@ class Course:
         settings: of the run.
         car: what is driven.
         tracks: judged on, none of which is trained on (but a specialist's own).
-        out: the model's file.
+        keeper: of the best driver.
+        moment: after which limits are no longer solved (``time.monotonic``).
+
+    Attributes:
+        limits: minimum lap times [s], one a track; None where not known.
     """
 
-    def __init__(self, settings: RunSettings, car: Car, tracks: list[Track], out: Path) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        car: Car,
+        tracks: list[Track],
+        keeper: Keeper,
+        moment: float = float("inf"),
+    ) -> None:
         self.settings = settings
         self.car = car
         self.tracks = tracks
-        self.out = out
-        self.limits = lap_limits([(track, car) for track in tracks])
+        self.keeper = keeper
+        self.limits: list[float | None] = []
+        with until(moment):
+            self.limits = lap_limits([(track, car) for track in tracks])
+        if not self.limits:  # those that were solved in time
+            self.limits = [known_time(track, car) for track in tracks]
         self.rows: list[dict[str, Any]] = []
         self.best_score = -np.inf
         self.best: Report | None = None
         self.floor: list[Lap] = []
 
-    def judge(self, learner: Learner, seconds: float, losses: dict[str, float]) -> Judgement:
-        """Evaluate the averaged driver; keep it if it is the best so far."""
+    def driver(self, learner: Learner) -> Act:
+        """The averaged driver as it is now; learning on does not change it."""
         with learner.averaged() as model:
-            policy = policy_of(*checkpoint.actor_layers(model))
-        report = self.report(policy.act)
+            return policy_of(*checkpoint.actor_layers(model)).act
+
+    def record(
+        self, learner: Learner, report: Report, seconds: float, losses: dict[str, float]
+    ) -> Judgement:
+        """Note an evaluation of the learner's driver; keep it if it is the best so far.
+
+        Args:
+            learner: it is of.
+            report: of the evaluation.
+            seconds: of the run until then.
+            losses: of the last round.
+        """
         value = score(report)
         best = value > self.best_score and _no_worse(report, self.floor)
         judgement = Judgement(
@@ -94,16 +125,42 @@ class Course:
         )  # fmt: skip
         if best:
             self.best_score, self.best = value, report
-            self.save(learner, self.out, report, seconds)
+            self.keeper.keep(lambda path: self.save(learner, path, report, seconds), value)
         self.rows.append(judgement.row())
         return judgement
 
-    def judge_parent(self, learner: Learner) -> Judgement:
-        """Evaluate the driver the run begins with: a specialist must be no worse on any track."""
-        judgement = self.judge(learner, 0.0, {})
+    def record_parent(self, learner: Learner, report: Report) -> Judgement:
+        """Note how the driver the run begins with fares: a specialist must be better.
+
+        On the tracks of a specialist it must be no worse on any. The parent is the run's best
+        until then, but is put at ``--out`` only in the end, and only if nothing lies there.
+        """
+        value = score(report)
         if self.settings.track:
-            self.floor = [(r.lap_time_s, r.off_track_s) for r in judgement.report.results]
+            self.floor = [(r.lap_time_s, r.off_track_s) for r in report.results]
+        self.best_score, self.best = value, report
+        judgement = Judgement(0.0, learner.steps, learner.updates, report, value, False)
+        self.rows.append(judgement.row())
         return judgement
+
+    def judge_stranger(self) -> None:
+        """See how good the driver of another run at ``--out`` is: only a better one replaces it.
+
+        Raises:
+            UserError: if what lies there is no driver of the same kind.
+        """
+        settings = self.settings
+        tracks = tuple(map(_known_as, settings.track or ("random",)))
+        path = self.keeper.stranger(observation_layout=task.LAYOUT)
+        if path is None:
+            return
+        facts = read_facts(path)
+        if tuple(map(_known_as, facts.tracks)) != tracks:
+            raise self.keeper.unlike("tracks", facts.tracks, settings.track or ("random",))
+        if dict(facts.car) != dict(car_facts(self.car)):
+            raise self.keeper.unlike("car", facts.car.get("name"), self.car.name)
+        self.keeper.to_beat = float("inf")
+        self.keeper.to_beat = score(self.report(load_policy(path).act))
 
     def report(self, act: Any) -> Report:
         """How a driver fares on the tracks it is judged on."""
@@ -130,15 +187,24 @@ class Course:
                     tracks=settings.track or ("random",),
                     parent=Path(settings.parent).stem if settings.parent else None,
                     evaluation=evaluation,
-                    notes={"control_dt": CONTROL_DT, "training_s": round(seconds, 1)},
+                    notes={
+                        "control_dt": CONTROL_DT,
+                        "training_s": round(seconds, 1),
+                        RUN_NOTE: self.keeper.run,
+                    },
                 ),
                 moments=False,
             )
 
     def facts(self) -> dict[str, Any]:
         """What a run that goes on must know of its course, as plain data."""
-        score = None if self.best is None else self.best_score
-        return {"rows": self.rows, "best_score": score, "floor": self.floor}
+        score = None if self.best_score == -np.inf else self.best_score
+        return {
+            "rows": self.rows,
+            "best_score": score,
+            "floor": self.floor,
+            "limits": self.limits,
+        }
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Go on where ``facts`` was taken; the best model is in its file."""
@@ -149,6 +215,12 @@ class Course:
         ]
         known = facts["best_score"] is not None
         self.best_score = number(facts, "best_score") if known else -np.inf
+        limits = [
+            None if t is None else number({"limit": t}, "limit", 0.0) for t in facts["limits"]
+        ]
+        if len(limits) != len(self.tracks):
+            raise ValueError("it was judged on other tracks")
+        self.limits = limits  # scores are compared with those of earlier sessions
 
 
 def score(report: Report) -> float:
@@ -175,3 +247,8 @@ def _no_worse(report: Report, floor: list[Lap]) -> bool:
         if result.lap_time_s is None or result.lap_time_s > lap or result.off_track_s > off:
             return False
     return True
+
+
+def _known_as(track: str) -> str:
+    """A track's name, however it was given."""
+    return Path(track).stem

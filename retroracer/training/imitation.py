@@ -14,6 +14,7 @@ Prediction to No-Regret Online Learning.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def imitate(
     car: Car,
     seed: int,
     tell: Callable[[float], None],
+    moment: float = float("inf"),
 ) -> int:
     """Teach an actor what the line driver does.
 
@@ -71,12 +73,15 @@ def imitate(
         car: what is driven.
         seed: of the episodes.
         tell: called with the share done.
+        moment: by which it must be over (``time.monotonic``): a third of what is left until then
+            goes into lines, and rounds are left out.
 
     Returns:
         Control steps driven; 0 if no line could be solved.
     """
+    lines_by = time.monotonic() + (moment - time.monotonic()) / 3.0
     places = random_tracks(TRACKS_SEED, teacher.tracks)
-    lines = lines_to_follow(places, car, teacher.grip, teacher.margin)
+    lines = lines_to_follow(places, car, teacher.grip, teacher.margin, lines_by)
     pairs = [(t, line) for t, line in zip(places, lines, strict=True) if line is not None]
     if not pairs:
         return 0
@@ -103,9 +108,11 @@ def imitate(
             noise = rng.normal(0.0, NOISE, own.shape) * (rng.random((CARS, 1)) < DISTURBED)
             batch.step(np.clip(np.where(shown[:, None], right, own) + noise, -1.0, 1.0))
         last = number == teacher.rounds - 1
-        pupil.study(teacher.updates * (3 if last else 1))
+        pupil.study(teacher.updates * (3 if last else 1), moment)
+        if time.monotonic() >= moment:
+            break
     pupil.settle()
-    return teacher.rounds * teacher.steps * CARS
+    return pupil.used
 
 
 class _Pupil:
@@ -138,12 +145,14 @@ class _Pupil:
             out: npt.NDArray[np.float32] = torch.tanh(head[:, : self.n]).cpu().numpy()
             return out
 
-    def study(self, updates: int) -> None:
-        """Learn from batches of what it was told."""
+    def study(self, updates: int, moment: float) -> None:
+        """Learn from batches of what it was told, until ``moment`` at most."""
         size = self.teacher.batch
         with torch.no_grad():
             self.actor.refresh()
             for k in range(updates):
+                if time.monotonic() >= moment:
+                    break
                 rate = self.teacher.rate * (1.0 - 0.9 * k / updates)
                 self.adam.param_groups[0]["lr"] = rate
                 rows = torch.randint(self.used, (size,), generator=self.random).to(self.device)

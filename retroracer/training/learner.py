@@ -7,8 +7,8 @@ good the driver is (``course``).
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -25,13 +25,13 @@ from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
-from retroracer.training import checkpoint
 from retroracer.training.imitation import imitate
 from retroracer.training.lessons import gather
+from retroracer.training.making import model_of, reward_of
 from retroracer.training.practice import Practice
 from retroracer.training.progress import Tally
+from retroracer.training.run.stopping import until
 from retroracer.training.run_settings import RunSettings
-from retroracer.training.vec_env import RacingVecEnv
 
 HELD = 0.1
 """Chance that a random driver of the warm-up changes its action: it holds one half a second."""
@@ -62,6 +62,7 @@ class Learner:
         settings: of the run.
         car: what is driven.
         tracks: driven on; None = endless random ones.
+        moment: by which lessons must be gathered (``time.monotonic``), or there are none.
 
     Attributes:
         batch: the cars.
@@ -75,14 +76,20 @@ class Learner:
         ready: True once lessons have begun.
     """
 
-    def __init__(self, settings: RunSettings, car: Car, tracks: list[Track] | None) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        car: Car,
+        tracks: list[Track] | None,
+        moment: float = float("inf"),
+    ) -> None:
         self.settings = settings
         self.batch = RacingBatch(
             settings.cars,
             tracks=tracks,
             car=car,
             variety=settings.variety,
-            reward=_reward(settings.caution),
+            reward=reward_of(settings.caution),
             ending=task.Ending(
                 time=settings.episode, off_track=settings.patience, stall=settings.patience
             ),
@@ -90,21 +97,23 @@ class Learner:
         )
         self.obs = self.batch.reset(settings.seed)
         self.batch.stagger()
-        self.model = _model(settings, self.batch)
+        self.model = model_of(settings, self.batch)
         fused = self.model.fused
         self.memory = Memory(
             settings.memory, settings.cars, fused.n_obs, fused.n_actions, self.model.device
         )
-        self.lessons = gather(
-            settings.lessons,
-            car,
-            tracks,
-            settings.variety,
-            self.batch.reward,
-            self.batch.ending,
-            settings.seed,
-            self.model.device,
-        )
+        self.lessons: Memory | None = None
+        with until(moment):
+            self.lessons = gather(
+                settings.lessons,
+                car,
+                tracks,
+                settings.variety,
+                self.batch.reward,
+                self.batch.ending,
+                settings.seed,
+                self.model.device,
+            )
         self.average = fused.actor.flat.clone()
         self.tally = Tally()
         self.ready = False
@@ -113,6 +122,7 @@ class Learner:
         if self.practice is not None:
             self.average.copy_(fused.actor.flat)
         self.critics_only = settings.practice.critics_first if self.practice else 0
+        self._marked: dict[str, np.ndarray[Any, Any]] | None = None
 
     @property
     def steps(self) -> int:
@@ -124,7 +134,7 @@ class Learner:
         """Gradient updates done."""
         return self.model._n_updates
 
-    def warm_up(self, tell: Callable[[float], None]) -> None:
+    def warm_up(self, tell: Callable[[float], None], moment: float = float("inf")) -> None:
         """Fill the memory before the first update.
 
         From nothing, with smooth random actions; by who can drive, with its own driving:
@@ -133,12 +143,15 @@ class Learner:
 
         Args:
             tell: called with the share done.
+            moment: by which it must be over (``time.monotonic``).
         """
         n = self.batch.n
         rng = np.random.default_rng([self.settings.seed, 1])
         actions = np.zeros((n, 2), np.float32)
         taught = self.settings.parent is not None or self.settings.teacher.rounds > 0
         for done in range(0, self.settings.warm_up, n):
+            if done and time.monotonic() >= moment:
+                break
             if taught:
                 actions = self.model.explore(self.obs)
             else:
@@ -149,7 +162,7 @@ class Learner:
 
     def heed(self, caution: float) -> None:
         """Let leaving the road cost ``caution`` times what the task says, from now on."""
-        self.batch.reward = _reward(caution)
+        self.batch.reward = reward_of(caution)
 
     def drive(self) -> None:
         """Gather experience: ``train_freq`` control steps of every car."""
@@ -176,16 +189,17 @@ class Learner:
         final = batch.final_obs if len(rows) else batch.final_obs[:0]
         return Came(reward, terminated, truncated, rows, final)
 
-    def imitate(self, tell: Callable[[float], None]) -> None:
+    def imitate(self, tell: Callable[[float], None], moment: float = float("inf")) -> None:
         """Be shown how to drive, if a driver without a parent is to be (``imitation``).
 
         Args:
             tell: called with the share done.
+            moment: by which it must be over (``time.monotonic``).
         """
         settings = self.settings
         if settings.parent is None and settings.teacher.rounds > 0:
             fused = self.model.fused
-            driven = imitate(fused, settings.teacher, self.batch.car, settings.seed, tell)
+            driven = imitate(fused, settings.teacher, self.batch.car, settings.seed, tell, moment)
             self.model.num_timesteps += driven
             self.average.copy_(fused.actor.flat)
 
@@ -278,8 +292,24 @@ class Learner:
         self.model.fused.restore(_part(weights, "model"))
         self.average.copy_(torch.from_numpy(weights["average"]))
 
+    def mark(self) -> None:
+        """Remember where this is now: ``go_back`` returns here."""
+        self.memory.mark()
+        self._marked = {name: np.array(values) for name, values in self._state().items()}
+
+    def go_back(self) -> None:
+        """Return to the last ``mark``, from wherever a round was left."""
+        assert self._marked is not None
+        self.memory.go_back()
+        self._restore(self._marked)
+
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """All that the future of this run depends on, as plain arrays by name."""
+        memory = {f"memory.{k}": np.asarray(v) for k, v in self.memory.state().items()}
+        return self._state() | memory
+
+    def _state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The state without the memory; arrays may be views of live ones."""
         plain = {
             "steps": self.model.num_timesteps,
             "updates": self.model._n_updates,
@@ -299,10 +329,7 @@ class Learner:
         if self.model.device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
         state |= self.weights()
-        parts: dict[str, Mapping[str, Any]] = {
-            "memory": self.memory.state(),
-            "batch": self.batch.state_arrays(),
-        }
+        parts: dict[str, Mapping[str, Any]] = {"batch": self.batch.state_arrays()}
         if self.practice is not None:
             parts["practice"] = self.practice.state()
         for name, part in parts.items():
@@ -319,9 +346,13 @@ class Learner:
             ValueError: if it does not fit.
             KeyError: if something is missing.
         """
-        n, width = self.obs.shape
         average = Form(tuple(self.average.shape), np.float32)
         demand_array("the averaged driver", state["average"], average)
+        self.memory.restore(_part(state, "memory"))
+        self._restore(state)
+
+    def _restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        n, width = self.obs.shape
         self.rewind(state)
         plain = plain_json(bytes(state["learner"]), bits=160)
         self.model.num_timesteps = count(plain, "steps")
@@ -334,10 +365,9 @@ class Learner:
         elif self.practice is not None:
             self.practice.restore(_part(state, "practice"))
         self.tally.restore(plain["tally"])
-        self.memory.restore(_part(state, "memory"))
         self.batch.restore(plain["batch"], _part(state, "batch"))
         seen = Form((n, width), np.float32, -task.LIMIT, task.LIMIT)
-        self.obs = demand_array("what the drivers see", state["obs"], seen)
+        self.obs = demand_array("what the drivers see", state["obs"], seen).copy()
         returns = Form((n,), np.float64, -1e12, 1e12)
         self._returns = demand_array("the returns", state["returns"], returns).copy()
         torch.set_rng_state(torch.from_numpy(state["torch_rng"].copy()))
@@ -345,34 +375,6 @@ class Learner:
             torch.cuda.set_rng_state(torch.from_numpy(state["cuda_rng"].copy()))
 
 
-def _reward(caution: float) -> task.Reward:
-    usual = task.Reward()
-    return usual._replace(
-        off_track=caution * usual.off_track,
-        leaving=caution * usual.leaving,
-        wall=caution * usual.wall,
-        impact=caution * usual.impact,
-        crash=caution * usual.crash,
-    )
-
-
 def _part(state: Mapping[str, np.ndarray[Any, Any]], name: str) -> dict[str, np.ndarray[Any, Any]]:
     """The entries called ``name.something``, without the name."""
     return {k[len(name) + 1 :]: v for k, v in state.items() if k.startswith(f"{name}.")}
-
-
-def _model(settings: RunSettings, batch: RacingBatch) -> FastSAC:
-    env = RacingVecEnv(batch)  # the model asks it for its spaces only
-    arguments: dict[str, Any] = dataclasses.asdict(settings.sac) | {
-        "buffer_size": 1,  # SB3's memory stays unused
-        "seed": settings.seed,
-        "device": settings.device,
-    }
-    if settings.parent is not None:
-        model = checkpoint.load_sac(settings.parent, env, layout=task.LAYOUT, **arguments)
-    else:
-        kwargs = {"net_arch": list(settings.hidden)}
-        model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
-    model.half = settings.half()
-    model.policy_delay = settings.policy_delay
-    return model

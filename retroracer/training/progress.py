@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.text import Text
+from rich.progress import BarColumn, TextColumn
 
 from retroracer.track.track import Track
+from retroracer.training.run.lines import Lines
 
 if TYPE_CHECKING:
     from retroracer.training.course import Judgement
@@ -80,30 +79,22 @@ class Tally:
         return {n: sum(e[k] for e in self._episodes) / count for k, n in enumerate(names)}
 
 
-class Screen:
+class Screen(Lines):
     """A progress bar on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console()
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[left]} left"),
             TextColumn("{task.fields[rates]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
+            first="warming up",
+            rates="",
+            left="?",
         )
-        self._task = self._bar.add_task("warming up", total=1.0, rates="", left="?")
         self._mark = (time.monotonic(), 0, 0)
         self._judged = ""
-
-    def __enter__(self) -> Screen:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
     def shown(self, share: float) -> None:
         """Show how far the imitation is."""
@@ -145,11 +136,6 @@ class Screen:
     def say_evaluating(self) -> None:
         """Show that the pause is an evaluation."""
         self._bar.update(self._task, description="evaluating")
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        # Text, because a title may hold [brackets]; whole, because a log has no width.
-        self._console.print(Text(text), soft_wrap=True)
 
     def judged(self, judgement: Judgement, tracks: list[Track]) -> None:
         """Print a line about an evaluation."""

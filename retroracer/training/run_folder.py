@@ -4,9 +4,11 @@
 
     runs/mine/
       settings.yaml       what the run is
+      id                  its name, which its models' notes tell too
       state.npz           everything it needs to go on; gone once it has finished
       evaluations.json    how good it was, and when
       checkpoints/*.zip   the driver at each of up to 24 evaluations
+      best.zip            the best of them
       curve.png film.png film.gif, TensorBoard's files
 
 Owns names, formats and the question whether a run goes on. Everything is written whole or not
@@ -16,6 +18,8 @@ at all, and read without unpickling.
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ import numpy as np
 from retroracer import config
 from retroracer.agents.archive import Archive
 from retroracer.agents.facts import plain_json
+from retroracer.agents.model_file import read_facts
 from retroracer.atomic import replacing, write_text
 from retroracer.checks import records
 from retroracer.errors import UserError
@@ -45,6 +50,15 @@ LONGEST = 1e9
 
 _BUDGET = ("minutes", "steps")  # may be changed in the middle of a run
 
+RUN_NOTE = "run"
+"""Under this name a model's notes tell the run it is of."""
+
+SMALL = 10_000
+"""Bytes that the state of a run at its beginning is smaller than."""
+
+BEGINNING: dict[str, Any] = {"stage": "beginning"}
+"""The facts of a run that has yet to learn something."""
+
 State = dict[str, np.ndarray[Any, Any]]
 
 
@@ -58,6 +72,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
+        self.best = path / "best.zip"
 
     def unfinished(self) -> RunSettings | None:
         """The settings of the run that stopped here before its end; None if there is none.
@@ -74,18 +89,61 @@ class RunFolder:
         return (self.path / "state.npz").is_file()
 
     def begin(self, settings: Any) -> None:
-        """Start a run here; a run that was here is moved aside (``next_aside``).
+        """Start a run here, so that it goes on from its beginning wherever it is stopped.
+
+        A run that was here is moved aside (``next_aside``) if it has learned anything.
 
         Raises:
             UserError: if the folder cannot be written.
         """
         try:
-            if self.path.exists() and any(self.path.iterdir()):
+            if self.path.exists() and any(self.path.iterdir()) and not self.untouched():
                 self.path.rename(self.next_aside())
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot keep the run in {self.path}: {error.strerror}") from None
+        (self.path / "state.npz").unlink(missing_ok=True)
         config.save(settings, self.path / "settings.yaml")
+        write_text(self.path / "id", secrets.token_hex(8) + "\n")
+        self.save({}, BEGINNING)
+
+    @property
+    def name(self) -> str:
+        """The run's name, unlike any other's; empty where none was given."""
+        try:
+            return (self.path / "id").read_text(encoding="utf-8").strip()[:100]
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def untouched(self) -> bool:
+        """Whether the run that is here was stopped before it had learned anything."""
+        learned = any(self.checkpoints.glob("*.zip")) or (self.path / "evaluations.json").exists()
+        if learned or not (self.path / "settings.yaml").is_file():
+            return False
+        state = self.path / "state.npz"
+        try:
+            small = not state.is_file() or state.stat().st_size < SMALL
+            return small and (not state.is_file() or self.load() == ({}, BEGINNING))
+        except (UserError, OSError):
+            return False
+
+    def is_of(self, model: Path) -> bool:
+        """Whether a model is one of the run that is here."""
+        try:
+            return bool(self.name) and read_facts(model).notes.get(RUN_NOTE) == self.name
+        except UserError:
+            return False
+
+    def kept(self) -> str:
+        """What is on disk of a run that has stopped, in words."""
+        state = self.path / "state.npz"
+        if not state.is_file():
+            return "nothing to go on from was kept"
+        if self.untouched():
+            return "nothing was learned yet; the same command begins again"
+        age = time.time() - state.stat().st_mtime
+        when = "state saved" if age < 3.0 else f"the state saved {age:.0f} s ago is"
+        return f"{when} in {self.path}; the same command goes on"
 
     def next_aside(self) -> Path:
         """Where the run that is here now would be kept if a new one began."""

@@ -13,11 +13,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from retroracer.agents.model_file import car_of, find_model, read_facts
 from retroracer.checks import count, number
 from retroracer.errors import UserError
-from retroracer.physics.car import Car, load_car
-from retroracer.track.files import load_track
+from retroracer.physics.car import Car
 from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
 from retroracer.training import checkpoint
@@ -25,14 +23,20 @@ from retroracer.training.course import Course
 from retroracer.training.evaluate import Report
 from retroracer.training.health import Watch
 from retroracer.training.learner import Learner
+from retroracer.training.needs import look_for
 from retroracer.training.progress import Screen
-from retroracer.training.run_folder import LONGEST, RunFolder
+from retroracer.training.run.budget import LESSONS, LIMITS, Budget
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.stopping import PATIENCE, Stopped, check, held, stoppable, until
+from retroracer.training.run_folder import BEGINNING, LONGEST, RunFolder
 from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
-from retroracer.training.stopping import Stop, stop_requested
 from retroracer.training.tracking import Tracking
 
 MAX_RECOVERIES = 5
 """Times a run goes back to its last good state before it gives up."""
+
+MARK_EVERY = 5.0
+"""Seconds of short rounds that a stop loses at most, if it has to be left in the midst of one."""
 
 LAST_OF_PRACTICE = 0.02
 """Share of practice's learning rate that is left at its end."""
@@ -43,13 +47,15 @@ class Outcome:
     """What a run came to.
 
     Attributes:
-        path: of the model: the best by evaluation.
-        report: of that evaluation; None if the run was stopped before its first.
+        path: of the model.
+        report: of the best evaluation of this session; None if there was none.
         steps: control steps of all cars together.
         seconds: it took, earlier sessions included.
-        interrupted: True if Ctrl+C ended it; it can be continued if it has a folder.
+        interrupted: True if a stop ended it; it can be continued if it has a folder.
         tracks: it was judged on.
         car: driven.
+        notes: what was cut short or stays as it was, in words.
+        last: when all that follows must be over (``time.monotonic``).
     """
 
     path: Path
@@ -59,6 +65,8 @@ class Outcome:
     interrupted: bool
     tracks: list[Track]
     car: Car
+    notes: tuple[str, ...] = ()
+    last: float = math.inf
 
 
 def train(
@@ -68,59 +76,73 @@ def train(
 
     Args:
         settings: the run.
-        out: the model's file; written at every evaluation that beats the last best.
+        out: the model's file; written at every evaluation that beats the last best, and the
+            model of another run that lies there.
         folder: of the run (``run_folder``); None = nothing is kept to go on with.
         resume: go on with the run that stopped in ``folder``.
 
     Returns:
-        The outcome. Ctrl+C ends the run after the round it is in; everything is saved.
+        The outcome. A stop (``run.stopping``) is obeyed within a second or two; everything but
+        the round it came in is saved.
 
     Raises:
         UserError: for a missing or unfit track, parent or car, an unwritable place, a run that
             cannot be gone on with, or a learner that cannot be kept from diverging.
+        Stopped: if a stop came before there was anything to save but the run's beginning.
     """
-    if folder is None:
-        with tempfile.TemporaryDirectory() as temporary:
-            return _Run(settings, out, RunFolder(Path(temporary)), keep=False).go(False)
-    return _Run(settings, out, RunFolder(folder), keep=True).go(resume)
+    with stoppable():
+        if folder is None:
+            with tempfile.TemporaryDirectory() as temporary:
+                return _run(settings, out, RunFolder(Path(temporary) / "run"), False, False)
+        return _run(settings, out, RunFolder(folder), True, resume)
+
+
+def _run(settings: RunSettings, out: Path, folder: RunFolder, keep: bool, resume: bool) -> Outcome:
+    tracks, car = look_for(settings)
+    if not resume:
+        with held():
+            folder.begin(settings)
+    run = _Run(settings, out, folder, keep, tracks, car)
+    return run.go(resume)
 
 
 class _Run:
-    def __init__(self, settings: RunSettings, out: Path, folder: RunFolder, keep: bool) -> None:
-        self.settings = settings
-        self.folder = folder
-        self.keep = keep
-        tracks = [load_track(name) for name in settings.track] or None
-        car = _car(settings)
+    def __init__(
+        self,
+        settings: RunSettings,
+        out: Path,
+        folder: RunFolder,
+        keep: bool,
+        tracks: list[Track] | None,
+        car: Car,
+    ) -> None:
+        self.settings, self.out, self.folder, self.keep = settings, out, folder, keep
+        self.budget = Budget(settings.minutes, settings.steps)
         self.screen = Screen()
-        self.learner = Learner(settings, car, tracks)
+        self.notes: list[str] = []
+        self.screen.stage("finding the limits of the tracks it is judged on")
         judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
-        self.course = Course(settings, car, judged_on, out)
-        self.out = out
+        keeper = Keeper(out, folder.best, folder.name)
+        self.course = Course(settings, car, judged_on, keeper, self.budget.moment(LIMITS))
+        self.learner = Learner(settings, car, tracks, self.budget.moment(LESSONS))
         self.first_step = self.learner.steps  # a parent's come before
         self.first_entropy = float(self.learner.model.target_entropy)  # of SAC's part of the run
         self.watch = Watch()
         self.good = self.learner.weights()
         self.brake = 1.0  # factor on the learning rate
         self.recoveries = 0
-        self.before = 0.0  # seconds of earlier sessions
         self.saved = -math.inf  # when the state was last saved [s]
-        self.started = time.monotonic()
+        self.marked = -math.inf  # when the learner was last marked (``time.monotonic``)
+        self.whole = True  # False within a round
 
     @property
     def seconds(self) -> float:
-        return self.before + time.monotonic() - self.started
+        return self.budget.seconds
 
     @property
     def share(self) -> float:
         """How much of the budget is used up."""
-        settings = self.settings
-        used = 0.0
-        if settings.minutes is not None:
-            used = self.seconds / (60.0 * settings.minutes)
-        if settings.steps is not None:
-            used = max(used, (self.learner.steps - self.first_step) / settings.steps)
-        return used
+        return self.budget.share(self.learner.steps - self.first_step)
 
     @property
     def phase_share(self) -> float:
@@ -162,75 +184,163 @@ class _Run:
             learner.end_practice()
             self.watch.forget()
             self.first_entropy = float(learner.model.target_entropy)
+            self._mark()
             self.screen.say("practice is over: SAC goes on, its critics first")
         learner.drive()
         learner.model.target_entropy = self.entropy()
         return learner.learn(self.rate, self.share)
 
     def go(self, resume: bool) -> Outcome:
-        settings = self.settings
-        if resume:
-            self._restore()
-        elif self.keep:
-            self.folder.begin(self.settings)
-        with Tracking(self.settings.log_to, self.folder.path) as tracking, self.screen:
-            with stop_requested() as stop:
-                if not resume:
-                    self._judge_parent()
-                    self.learner.imitate(self.screen.shown)
-                    self.first_step = self.learner.steps
-                    if self.learner.practice is None or self.share >= settings.practice.share:
-                        self.learner.warm_up(self.screen.warm)
-                self._learn(stop, tracking)
-            interrupted = stop.requested and self.share < 1.0
-            if interrupted:
-                self._save()
-                if self.course.best is None and not self.out.exists():
-                    self.course.save(self.learner, self.out, None, self.seconds)
-            elif self.keep:
-                self.folder.finish()
+        """Train from the state in the folder, or from the beginning."""
+        with stoppable() as stop, self.screen:
+            resumed = resume and self._restore()
+            self._judge_stranger()
+            with Tracking(self.settings.log_to, self.folder.path) as tracking:
+                if not resumed:
+                    self._prepare()
+                with held():
+                    self._mark()
+                    if self.saved < 0.0:
+                        self._save()
+                try:
+                    self._learn(tracking)
+                except Stopped:
+                    stop.settle()
+                    if not self.whole:
+                        self.learner.go_back()
+                    with held():
+                        self._save()
+                        self._keep_any()
+            with held():
+                if not stop.requested:
+                    self._finish()
         return Outcome(
             self.out,
             self.course.best,
             self.learner.steps,
             self.seconds,
-            interrupted,
+            stop.requested,
             self.course.tracks,
             self.course.car,
+            tuple(self.notes),
+            self.budget.last,
         )
 
-    def _learn(self, stop: Stop, tracking: Tracking) -> None:
+    def _prepare(self) -> None:
+        """All that comes before the first round."""
+        settings, learner = self.settings, self.learner
+        self._judge_parent()
+        by = self.budget.moment(LESSONS)
+        if settings.parent is None and settings.teacher.rounds > 0:
+            self.screen.stage(f"being shown how on {settings.teacher.tracks} tracks")
+        learner.imitate(self.screen.shown, by)
+        self.first_step = learner.steps
+        if learner.practice is None or self.share >= settings.practice.share:
+            self.screen.stage("warming up")
+            learner.warm_up(self.screen.warm, by)
+        if time.monotonic() >= by:
+            self.notes.append("limits, lessons and warm-up were cut short by the budget")
+
+    def _finish(self) -> None:
+        """The run has come to its end: its model lies at ``out``, and no state is needed."""
+        self._keep_any()
+        if self.course.keeper.to_beat is not None:
+            best = f"; this run's best is {self.folder.best}" if self.keep else ""
+            self.notes.append(f"the driver in {self.out} is better and stays{best}")
+        if self.keep:
+            self.folder.finish()
+
+    def _keep_any(self) -> None:
+        self.course.keeper.keep_any(
+            lambda path: self.course.save(self.learner, path, None, self.seconds)
+        )
+
+    def _learn(self, tracking: Tracking) -> None:
         settings, learner = self.settings, self.learner
         next_judging = self.seconds + settings.evaluate_every
+        losses: dict[str, float] = {}
+        self.screen.stage("training")
         while True:
-            losses = self._round()
-            trouble = self.watch.trouble(losses)
-            if trouble is not None:
-                self._recover(trouble)
+            if self.share < 1.0:
+                losses = self._whole_round(losses)
+            check()
             over = self.share >= 1.0
-            if (over or self.seconds >= next_judging) and not stop.requested:
-                self.screen.say_evaluating()
-                judgement = self.course.judge(learner, self.seconds, losses)
-                self.good = learner.weights()
-                self.screen.judged(judgement, self.course.tracks)
-                tracking.log(judgement.steps, judgement.row())
-                if self.keep:
-                    path = self.folder.checkpoint(learner.steps)
-                    self.course.save(learner, path, judgement.report, self.seconds)
-                if over or self.seconds >= self.saved + settings.save_every:
-                    self._save()
+            if over or self.seconds >= next_judging:
+                self._judge(losses, tracking, over)
                 next_judging = self.seconds + settings.evaluate_every
-            if over or stop.requested:
+            if over:
                 return
             self.screen.update(
                 self.seconds, self.share, learner.steps, learner.updates, learner.tally
             )
 
+    def _whole_round(self, losses: dict[str, float]) -> dict[str, float]:
+        """A round; one that takes far too long for the budget or a stop is as if it had not been.
+
+        Returns:
+            Its losses; ``losses`` if it was left.
+        """
+        with until(self.budget.end) as cut, held(PATIENCE):
+            if time.monotonic() >= self.marked + MARK_EVERY or self.learner.practice is not None:
+                self._mark()
+            self.whole = False
+            losses = self._round()
+            self.whole = True
+            trouble = self.watch.trouble(losses)
+            if trouble is not None:
+                self._recover(trouble)
+        if cut and not self.whole:
+            with held():
+                self.learner.go_back()
+                self.whole = True
+            self.notes.append("its last round was left out: it would have gone beyond the budget")
+        return losses
+
+    def _mark(self) -> None:
+        self.learner.mark()
+        self.marked = time.monotonic()
+
+    def _judge(self, losses: dict[str, float], tracking: Tracking, over: bool) -> None:
+        """Evaluate the driver, keep it if it is the best, note it all down, save."""
+        learner, course = self.learner, self.course
+        self.screen.say_evaluating()
+        with held():
+            act = course.driver(learner)
+        report = None
+        with until(self.budget.last) as cut:
+            report = course.report(act)
+        with held():
+            if report is None or cut:
+                self.notes.append("its last driver was not judged: the budget was used up")
+                return
+            judgement = course.record(learner, report, self.seconds, losses)
+            self.good = learner.weights()
+            self.screen.judged(judgement, course.tracks)
+            tracking.log(judgement.steps, judgement.row())
+            if over or self.seconds >= self.saved + self.settings.save_every:
+                self._save()
+            if self.keep:
+                path = self.folder.checkpoint(learner.steps)
+                course.save(learner, path, report, self.seconds)
+
     def _judge_parent(self) -> None:
         """A specialist is kept only if it beats the driver it was made from."""
         if self.settings.parent is not None:
-            judgement = self.course.judge_parent(self.learner)
-            self.screen.judged(judgement, self.course.tracks)
+            self.screen.stage("judging the driver it begins with")
+            self.course.save(self.learner, self.folder.best, None, 0.0)
+            report = None
+            with until(self.budget.last):
+                report = self.course.report(self.course.driver(self.learner))
+            if report is not None:
+                with held():
+                    judgement = self.course.record_parent(self.learner, report)
+                self.screen.judged(judgement, self.course.tracks)
+
+    def _judge_stranger(self) -> None:
+        with until(self.budget.last) as cut:
+            self.course.judge_stranger()
+        if cut:
+            self.notes.append(f"the driver in {self.out} could not be judged in so short a time")
 
     def _recover(self, trouble: str) -> None:
         """Go back to the last good weights, and on from there with half the learning rate."""
@@ -261,12 +371,16 @@ class _Run:
         self.folder.save(self.learner.state(), facts)
         self.saved = self.seconds
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
+        """Go on from the state in the folder; False if that is the beginning."""
         state, facts = self.folder.load()
+        if (state, facts) == ({}, BEGINNING):
+            return False
         try:
             self.course.restore(facts)
             self.learner.restore(state)
-            self.before = number(facts, "seconds", 0.0, LONGEST)
+            self.budget.go_on(number(facts, "seconds", 0.0, LONGEST))
+            self.saved = self.seconds
             self.first_step = count(facts, "first_step", self.learner.steps)
             self.brake = number(facts, "brake", 1e-9, 1.0)
             self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
@@ -274,12 +388,4 @@ class _Run:
         except checkpoint.MISFIT as error:
             raise self.folder.unfit(str(error)) from None
         self.good = self.learner.weights()
-
-
-def _car(settings: RunSettings) -> Car:
-    if settings.car is not None:
-        return load_car(settings.car)
-    if settings.parent is not None:
-        path = find_model(settings.parent)
-        return car_of(read_facts(path), path)
-    return load_car()
+        return True

@@ -5,6 +5,7 @@ Owns no algorithm: ``off_policy`` and ``on_policy`` are the two kinds.
 
 from __future__ import annotations
 
+import copy
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.save_util import recursive_getattr
 
 from retroracer.agents.model_file import find_model
@@ -41,7 +42,10 @@ class Learner(ABC):
         model: SB3's.
         caution: factor on the learning rate; lowered after a divergence.
         returns: raw returns of the episodes that ended since they were last taken.
+        rounds_are_long: whether a round takes seconds.
     """
+
+    rounds_are_long = False
 
     def __init__(self, settings: PixelRun, arguments: dict[str, Any]) -> None:
         self.settings = settings
@@ -56,7 +60,8 @@ class Learner(ABC):
         self.model: Any = build(
             settings.algorithm, self._seen_by_model(), settings.network, **common, **arguments
         )
-        self.model.set_logger(configure(None, []))
+        self.model.set_logger(Logger(None, []))
+        self._marked: State | None = None
         if settings.parent is not None:
             _continue(self.model, settings)
         if settings.compile:
@@ -100,8 +105,16 @@ class Learner(ABC):
         """
 
     @abstractmethod
-    def save_memory(self, folder: Path) -> None:
-        """Write what is too large for ``state``."""
+    def save_memory(self, folder: Path, moment: float = float("inf")) -> bool:
+        """Write what is too large for ``state``, whole or not at all.
+
+        Args:
+            folder: where.
+            moment: when it is given up (``time.monotonic``).
+
+        Returns:
+            Whether it was written.
+        """
 
     @abstractmethod
     def load_memory(self, folder: Path) -> None:
@@ -184,6 +197,18 @@ class Learner(ABC):
         np.random.set_state(_twister(state["numpy_rng"]))  # noqa: NPY002
         if self.model.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"])
+
+    def mark(self) -> None:
+        """Remember where this is now: ``go_back`` returns here."""
+        self._marked = copy.deepcopy(self.state())
+
+    def go_back(self) -> None:
+        """Return to the last ``mark``, from wherever a round was left.
+
+        Memory and the envs stay as they are.
+        """
+        assert self._marked is not None
+        self.restore(self._marked)
 
     def close(self) -> None:
         """Stop the envs."""

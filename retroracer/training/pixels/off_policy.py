@@ -171,19 +171,21 @@ class OffPolicyLearner(Learner):
         wanted = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
         return {n: float(told[f"train/{n}"]) for n in wanted if f"train/{n}" in told}
 
-    def save_memory(self, folder: Path) -> None:
+    def save_memory(self, folder: Path, moment: float = float("inf")) -> bool:
         """Write the replay."""
-        pixel_replay_file.save(self.replay, folder / "replay.bin")
+        return pixel_replay_file.save(self.replay, folder / "replay.bin", moment)
 
     def load_memory(self, folder: Path) -> None:
-        """Read the replay."""
+        """Read the replay; a run that never had the time to write it fills it anew."""
         path = folder / "replay.bin"
-        pixel_replay_file.load(self.replay, path)
+        if path.exists():
+            pixel_replay_file.load(self.replay, path)
         # Continuous ones are kept scaled to -1..1, up to rounding.
         most = self.envs.action_space.n - 1 if self.greedy else 1.001  # type: ignore[attr-defined]
         if abs(self.replay.action).max() > most:
             self.replay.filled[:] = 0
             raise UserError(f"{path} holds actions that are none; delete it to begin without")
+        self.warmed = min(self.warmed, len(self.replay))
 
     def state(self) -> State:
         """As ``Learner.state``."""

@@ -47,6 +47,8 @@ class OnPolicyLearner(Learner):
         switched_at: actions after which the second phase began; None = it has not.
     """
 
+    rounds_are_long = True
+
     def __init__(self, settings: PixelRun) -> None:
         ppo = settings.ppo
         self.normalised: VecNormalize | None = None
@@ -111,8 +113,9 @@ class OnPolicyLearner(Learner):
         self.model.learning_rate = rate * self.caution
         self.model.lr_schedule = FloatSchedule(rate * self.caution)
 
-    def save_memory(self, folder: Path) -> None:
+    def save_memory(self, folder: Path, moment: float = float("inf")) -> bool:
         """Nothing: PPO has no memory."""
+        return True
 
     def load_memory(self, folder: Path) -> None:
         """Nothing: PPO has no memory."""

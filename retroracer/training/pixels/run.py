@@ -3,9 +3,9 @@
 Owns the order: drive and learn in turns, judge now and then, keep the best, save, go on after
 any stop. What learns is ``off_policy`` or ``on_policy``.
 
-In the run's folder, beside ``run_folder``'s files, lies the replay (``replay.bin``). It is
-written before the state: a kill between the two leaves a replay a few minutes newer than the
-weights, which is experience as good as any.
+In the run's folder, beside ``run_folder``'s files, lies the replay (``replay.bin``). A kill
+between the two, or a stop that leaves no time for the replay, leaves one a few minutes newer or
+older than the weights, which is experience as good as any.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ import torch
 from retroracer import config
 from retroracer.agents.facts import Facts
 from retroracer.carracing import ENV_ID
+from retroracer.carracing.pipeline import Pipeline
 from retroracer.checks import count, number, records
 from retroracer.errors import UserError
 from retroracer.training import pixel_checkpoint
 from retroracer.training.checkpoint import MISFIT, first_line, read_torch
-from retroracer.training.pixel_evaluate import drive, summary
+from retroracer.training.pixel_evaluate import Act, drive, summary
 from retroracer.training.pixels.gathering import Learner, check_parent, named
 from retroracer.training.pixels.off_policy import OffPolicyLearner
 from retroracer.training.pixels.on_policy import OnPolicyLearner
 from retroracer.training.pixels.screen import Screen
 from retroracer.training.pixels.settings import PixelRun
-from retroracer.training.run_folder import LONGEST, RunFolder
-from retroracer.training.stopping import Stop, stop_requested
+from retroracer.training.run.budget import Budget
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.stopping import PATIENCE, Stopped, check, held, stoppable, until
+from retroracer.training.run_folder import BEGINNING, LONGEST, RUN_NOTE, RunFolder
 from retroracer.training.tracking import Tracking
 
 EVALUATION_SEED = 977_000_001
@@ -46,6 +49,12 @@ MAX_RECOVERIES = 5
 
 LOG_EVERY = 10.0
 """Seconds between the figures of losses and episodes that TensorBoard gets."""
+
+MARK_EVERY = 5.0
+"""Seconds of short rounds that a stop loses at most, if it has to be left in the midst of one."""
+
+SAVED_BY = 1.3
+"""Seconds after a stop until which a replay may be written."""
 
 ALPHA_MOST, ALPHA_LEAST = 100.0, 1e-8
 """Entropy coefficients beyond these mean nothing any more: the run is stuck."""
@@ -70,7 +79,8 @@ class PixelOutcome:
         mean: raw return it was kept for; None if it was never judged.
         steps: actions of all envs together.
         seconds: it took, earlier sessions included.
-        interrupted: whether Ctrl+C ended it.
+        interrupted: whether a stop ended it.
+        notes: what was cut short or stays as it was, in words.
     """
 
     path: Path
@@ -78,6 +88,7 @@ class PixelOutcome:
     steps: int
     seconds: float
     interrupted: bool
+    notes: tuple[str, ...] = ()
 
 
 def train_pixels(
@@ -87,83 +98,114 @@ def train_pixels(
 
     Args:
         settings: the run.
-        out: the driver's file; written at every evaluation that beats the last best.
+        out: the driver's file; written at every evaluation that beats the last best, and the
+            driver of another run that lies there.
         folder: of the run.
         resume: go on with the run that is there.
 
     Returns:
-        The outcome. Ctrl+C ends the run after the round it is in; everything is saved.
+        The outcome. A stop (``run.stopping``) is obeyed within a second or two; what is lost is
+        a round, or a few seconds of short ones.
 
     Raises:
         UserError: for an unfit parent, an unwritable place, a run that cannot be gone on with,
             or a learner that cannot be kept from diverging.
+        Stopped: if a stop came before there was anything to save but the run's beginning.
     """
-    check_parent(settings)
-    run = _Run(settings, out, folder)
-    try:
-        return run.go(resume)
-    finally:
-        run.learner.close()
+    with stoppable():
+        check_parent(settings)
+        if not resume:
+            with held():
+                folder.begin(settings)
+        run = _Run(settings, out, folder)
+        try:
+            return run.go(resume)
+        finally:
+            with held():
+                run.learner.close()
 
 
 class _Run:
     def __init__(self, settings: PixelRun, out: Path, folder: PixelRunFolder) -> None:
         self.settings, self.out, self.folder = settings, out, folder
+        self.budget = Budget(settings.minutes, settings.steps)
         kind = OnPolicyLearner if settings.algorithm == "PPO" else OffPolicyLearner
         self.learner: Learner = kind(settings)
         self.first_step = self.learner.steps  # a parent's come before
+        self.keeper = Keeper(out, folder.best, folder.name)
         self.rows: list[dict[str, Any]] = []
         self.best: float | None = None
         self.sessions, self.recoveries = 0, 0
         self.good = self.learner.weights()
-        self.before = 0.0  # seconds of earlier sessions
-        self.started = time.monotonic()
         self.losses: dict[str, float] = {}
         self.returns: list[float] = []
         self.screen = Screen()
+        self.notes: list[str] = []
+        self.marked = -math.inf  # when the learner was last marked (``time.monotonic``)
+        self.whole = True  # False within a round
 
     @property
     def seconds(self) -> float:
-        return self.before + time.monotonic() - self.started
+        return self.budget.seconds
 
     @property
     def share(self) -> float:
         """How much of the budget is used up."""
-        settings, used = self.settings, 0.0
-        if settings.minutes is not None:
-            used = self.seconds / (60.0 * settings.minutes)
-        if settings.steps is not None:
-            used = max(used, (self.learner.steps - self.first_step) / settings.steps)
-        return used
+        return self.budget.share(self.learner.steps - self.first_step)
 
     def go(self, resume: bool) -> PixelOutcome:
-        if resume:
-            self._restore()
-        else:
-            self.folder.begin(self.settings)
-        self.learner.begin(self.sessions)
-        with Tracking(self.settings.log_to, self.folder.path) as tracking, self.screen:
-            with stop_requested() as stop:
-                self._learn(stop, tracking)
-            self._save()
-            if not self.out.exists():
-                self._write(self.out, {})
-        interrupted = stop.requested and self.share < 1.0
-        steps = self.learner.steps
-        return PixelOutcome(self.out, self.best, steps, self.seconds, interrupted)
+        """Train from the state in the folder, or from the beginning."""
+        with stoppable() as stop, self.screen:
+            resumed = resume and self._restore()
+            self._judge_stranger()
+            self.learner.begin(self.sessions)
+            with Tracking(self.settings.log_to, self.folder.path) as tracking:
+                with held():
+                    self._mark()
+                    if not resumed:
+                        self._save()
+                try:
+                    self._learn(tracking)
+                except Stopped:
+                    stop.settle()
+                    self._last_save(stop.at + SAVED_BY)
+            with held():
+                if not stop.requested:
+                    self._save()
+                    self._keep_any()
+                    if self.keeper.to_beat is not None:
+                        self.notes.append(
+                            f"the driver in {self.out} is better and stays; "
+                            f"this run's best is {self.folder.best}"
+                        )
+        steps, notes = self.learner.steps, tuple(self.notes)
+        return PixelOutcome(self.out, self.best, steps, self.seconds, stop.requested, notes)
 
-    def _learn(self, stop: Stop, tracking: Tracking) -> None:
+    def _last_save(self, moment: float) -> None:
+        """Save after a stop; the memory too if that can be done by ``moment``."""
+        with held():
+            if not self.whole:
+                self.learner.go_back()
+            self._save_state()
+            self._keep_any()
+            if not self.learner.save_memory(self.folder.path, moment):
+                self.notes.append("there was no time to save the latest of its replay")
+
+    def _keep_any(self) -> None:
+        self.keeper.keep_any(lambda path: self._write(path, {}))
+
+    def _learn(self, tracking: Tracking) -> None:
         settings, learner = self.settings, self.learner
         judge_at = self.seconds + settings.evaluate_every
         save_at = self.seconds + settings.save_every
         log_at = self.seconds + LOG_EVERY
         recent: float | None = None
-        while self.share < 1.0 and not stop.requested:
-            losses = learner.round(self.share)
-            self.losses = losses or self.losses
-            trouble = _trouble(losses)
-            if trouble is not None:
-                self._recover(trouble)
+        judged = self.rows[-1]["steps"] if self.rows else None
+        self.screen.stage("training")
+        while self.share < 1.0 or judged != learner.steps:
+            if self.share < 1.0:
+                self._whole_round()
+            check()
             new = learner.take_returns()
             self.returns += new
             if new:
@@ -173,19 +215,75 @@ class _Run:
                 figures = {} if recent is None else {"episode_recent": recent}
                 tracking.log(learner.steps, self.losses | figures)
                 log_at = self.seconds + LOG_EVERY
-            if self.seconds >= judge_at or (self.share >= 1.0 and not stop.requested):
+            over = self.share >= 1.0
+            if self.seconds >= judge_at or over:
                 self._judge(tracking)
+                judged = learner.steps
                 judge_at = self.seconds + settings.evaluate_every
             if self.seconds >= save_at:
-                self._save()
+                with held():
+                    self._save()
                 save_at = self.seconds + settings.save_every
+            if over:
+                return
+
+    def _whole_round(self) -> None:
+        """A round; one that goes far beyond the budget is as if it had not been."""
+        learner = self.learner
+        with until(self.budget.end) as cut, held(PATIENCE):
+            if learner.rounds_are_long or time.monotonic() >= self.marked + MARK_EVERY:
+                self._mark()
+            self.whole = False
+            losses = learner.round(self.share)
+            self.whole = True
+            self.losses = losses or self.losses
+            trouble = _trouble(losses)
+            if trouble is not None:
+                self._recover(trouble)
+        if cut and not self.whole:
+            with held():
+                learner.go_back()
+                self.whole = True
+            self.notes.append("its last round was left out: it would have gone beyond the budget")
+
+    def _mark(self) -> None:
+        self.learner.mark()
+        self.marked = time.monotonic()
+
+    def _drive(self, act: Act, pipeline: Pipeline) -> dict[str, Any]:
+        """How a driver fares on the tracks a run is judged on."""
+        seeds = range(EVALUATION_SEED, EVALUATION_SEED + self.settings.evaluate_on)
+        return summary(drive(act, pipeline, seeds, ENV_ID, width=len(seeds)))
+
+    def _judge_stranger(self) -> None:
+        """See how good the driver of another run at ``--out`` is: only a better one replaces it."""
+        path = self.keeper.stranger(
+            observation_layout=pixel_checkpoint.LAYOUT, algorithm=self.settings.algorithm
+        )
+        if path is None:
+            return
+        self.keeper.to_beat = math.inf
+        self.screen.stage(f"judging the driver that is in {path}")
+        with until(self.budget.last) as cut:
+            driver = pixel_checkpoint.load_driver(path)
+            self.keeper.to_beat = self._drive(driver.act, driver.records.pipeline)["mean"]
+        if cut:
+            self.notes.append(f"the driver in {path} could not be judged in so short a time")
 
     def _judge(self, tracking: Tracking) -> None:
         """Drive the fixed seeds, keep the driver if it is the best, write it all down."""
         settings, learner = self.settings, self.learner
-        seeds = range(EVALUATION_SEED, EVALUATION_SEED + settings.evaluate_on)
-        episodes = drive(learner.act, settings.pipeline, seeds, ENV_ID, width=len(seeds))
-        found = summary(episodes)
+        self.screen.stage("judging")
+        with until(self.budget.last) as cut:
+            found = self._drive(learner.act, settings.pipeline)
+        if cut:
+            self.notes.append("its last driver was not judged: the budget was used up")
+            return
+        with held():
+            self._record(found, tracking)
+
+    def _record(self, found: dict[str, Any], tracking: Tracking) -> None:
+        settings, learner = self.settings, self.learner
         best = self.best is None or found["mean"] > self.best
         row = {
             "seconds": round(self.seconds, 1),
@@ -211,7 +309,7 @@ class _Run:
         evaluation = found | {"env": ENV_ID, "first_seed": EVALUATION_SEED}
         if best:
             self.best = found["mean"]
-            self._write(self.out, evaluation)
+            self.keeper.keep(lambda path: self._write(path, evaluation), found["mean"])
         self._write(self.folder.checkpoint(learner.steps), evaluation)
         self.folder.note(self.rows)
         tracking.log(learner.steps, row)
@@ -227,7 +325,7 @@ class _Run:
             parent=named(settings.parent),
             settings=config.to_dict(settings.ppo if settings.algorithm == "PPO" else settings.off),
             evaluation=evaluation,
-            notes={"training_s": round(self.seconds, 1)},
+            notes={"training_s": round(self.seconds, 1), RUN_NOTE: self.folder.name},
         )
         pixel_checkpoint.save(self.learner.model, path, settings.pipeline, facts)
 
@@ -248,6 +346,9 @@ class _Run:
         """Write all that is needed to go on."""
         self.good = self.learner.weights()
         self.learner.save_memory(self.folder.path)
+        self._save_state()
+
+    def _save_state(self) -> None:
         raw = io.BytesIO()
         torch.save(self.learner.state(), raw)
         facts = {
@@ -261,14 +362,17 @@ class _Run:
         }
         self.folder.save({"learner": np.frombuffer(raw.getvalue(), np.uint8)}, facts)
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
+        """Go on from the state in the folder; False if that is the beginning."""
         state, facts = self.folder.load()
+        if (state, facts) == ({}, BEGINNING):
+            return False
         try:
             self.learner.restore(read_torch(state["learner"].tobytes()))
             self.learner.load_memory(self.folder.path)
             self.rows = records(facts, "rows")
             self.best = None if facts["best"] is None else number(facts, "best")
-            self.before = number(facts, "seconds", 0.0, LONGEST)
+            self.budget.go_on(number(facts, "seconds", 0.0, LONGEST))
             self.first_step = count(facts, "first_step", self.learner.steps)
             self.sessions = count(facts, "sessions") + 1
             self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
@@ -276,7 +380,7 @@ class _Run:
         except MISFIT as error:
             raise self.folder.unfit(first_line(error)) from None
         self.good = self.learner.weights()
-        self.started = time.monotonic()
+        return True
 
 
 def _trouble(losses: Mapping[str, float]) -> str | None:

@@ -5,35 +5,25 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.text import Text
+from rich.progress import BarColumn, TextColumn
 
 from retroracer.training.pixels.machine import taken
+from retroracer.training.run.lines import Lines
 
 
-class Screen:
+class Screen(Lines):
     """A progress bar on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
-        console = Console()
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[told]}"),
-            console=console,
-            disable=not console.is_terminal,
+            first="training",
+            told="",
         )
-        self._task = self._bar.add_task("training", total=1.0, told="")
         self._mark = (time.monotonic(), 0, 0)
-
-    def __enter__(self) -> Screen:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
     def update(self, share: float, steps: int, updates: int, mean: float | None) -> None:
         """Show where the run is; cheap, called after every round.
@@ -56,10 +46,6 @@ class Screen:
         if mean is not None:
             told += f"  return {mean:.0f}"
         self._bar.update(self._task, completed=min(share, 1.0), told=f"{told}  {taken()}")
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        self._bar.console.print(Text(text), soft_wrap=True)
 
     def judged(self, row: dict[str, Any]) -> None:
         """Print a line about an evaluation."""

@@ -1,0 +1,332 @@
+"""Kill and stop runs of every kind at random moments, and look whether anything is lost.
+
+    python benchmarks/campaign.py [--count 100] [--kinds base practice fine pixel-ppo ...]
+                                  [--seed 0] [--json FILE] [--keep DIR]
+
+A trial starts a tiny run, or goes on with the one the last trial left, and ends it after a random
+time: by SIGKILL, or by SIGINT, SIGTERM or SIGHUP to the process or to its whole group. Then it
+looks for: files that are not whole, a state or model that does not load, a process left behind,
+a stop that took longer than two seconds, a traceback, words that are not true. Every few trials
+the run is left alone to its end, which must come, with a model. Prints a table and JSON; exit
+code 1 if any promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script
+
+from benchmarks.machine import machine
+from retroracer.agents.model_file import read_facts
+from retroracer.errors import UserError
+from retroracer.training.run_folder import RunFolder
+
+LONGEST_STOP = 2.0
+"""Seconds from a stop to the end of the process."""
+
+TO_ITS_END = 8
+"""Every so-manieth trial is not disturbed."""
+
+_TINY = ["cars=8", "hidden=[16,16]", "memory=4000", "warm_up=64", "sac.batch_size=32"]
+_TINY += ["evaluate_on=4", "evaluate_every=0.5", "save_every=0.5", "lessons.share=0"]
+_PIXELS = ["network.features=8", "network.hidden=[8]", "network.convs=slim", "envs=2"]
+_PIXELS += ["evaluate_on=1", "evaluate_every=1", "save_every=1", "pipeline.early_stop=5"]
+_PIXELS += ["pipeline.size=64", "pipeline.stack=2", "workers=2"]
+
+KINDS: dict[str, list[str]] = {
+    "sac": ["train-base", "--steps", "1500", "--set", "practice.share=0"]
+    + [x for s in [*_TINY, "teacher.rounds=0"] for x in ("--set", s)],
+    "practice": ["train-base", "--minutes", "0.12"]
+    + [
+        x
+        for s in [*_TINY, "teacher.rounds=2", "teacher.tracks=4", "teacher.updates=60"]
+        for x in ("--set", s)
+    ],
+    "fine": ["fine-tune", "--track", "switchback", "--minutes", "0.1"]
+    + [x for s in ["cars=16", "memory=4000", "evaluate_every=1", "save_every=1"]
+       for x in ("--set", s)],
+    "pixel-ppo": ["train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu"]
+    + [
+        x
+        for s in [*_PIXELS, "ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"]
+        for x in ("--set", s)
+    ],
+    "pixel-dqn": ["train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu"]
+    + [
+        x
+        for s in [*_PIXELS, "off.warm_up=30", "off.batch_size=8", "off.replay=2000"]
+        for x in ("--set", s)
+    ],
+    "taught": ["train-pixels", "--algo", "dagger"]
+    + [
+        x
+        for s in ["rounds=2", "first_drives=1", "drives=1", "steps=40", "batch=8"]
+        + ["capacity=6000", "pipeline.size=64", "pipeline.stack=2", "network.convs=slim"]
+        + ["network.features=8", "network.hidden=[8]"]
+        for x in ("--set", s)
+    ],
+}  # fmt: skip
+"""Commands of tiny runs, by kind."""
+
+WAYS = (
+    ("SIGKILL", False), ("SIGKILL", True), ("SIGINT", False), ("SIGINT", True),
+    ("SIGTERM", False), ("SIGTERM", True), ("SIGHUP", False), ("SIGHUP", True),
+)  # fmt: skip
+"""Signals, and whether the whole group gets them."""
+
+
+@dataclass
+class Found:
+    """What the trials of a kind came to.
+
+    Attributes:
+        counts: trials by what was done.
+        broken: promises that were not kept, in words.
+        stops: seconds from stops to ends.
+        went_on: sessions that went on with a state.
+        finished: runs that came to their end.
+        stages: the last stage told before a trial's end, and how often.
+    """
+
+    counts: collections.Counter[str] = field(default_factory=collections.Counter)
+    broken: list[str] = field(default_factory=list)
+    stops: list[float] = field(default_factory=list)
+    went_on: int = 0
+    finished: int = 0
+    stages: collections.Counter[str] = field(default_factory=collections.Counter)
+
+
+class Trials:
+    """Trials of one kind in one folder.
+
+    Args:
+        kind: a key of ``KINDS``.
+        folder: to work in.
+        rng: of moments and ways.
+    """
+
+    def __init__(self, kind: str, folder: Path, rng: random.Random) -> None:
+        self.kind, self.folder, self.rng = kind, folder, rng
+        self.out, self.runs = folder / "m.zip", folder / "runs"
+        self.run = RunFolder(self.runs / "m")
+        self.command = [sys.executable, "-m", "retroracer", *KINDS[kind]]
+        self.command += ["--out", str(self.out), "--runs", str(self.runs), "--set", "log_to=[]"]
+        if kind == "taught":
+            del self.command[-2:]
+        self.found = Found()
+        self.longest = 20.0  # seconds a session takes, as far as known
+        self.best: float | None = None
+
+    def trial(self, number: int) -> None:
+        """Run once, disturb it, look at what is left."""
+        quiet = number % TO_ITS_END == TO_ITS_END - 1
+        name, group = self.rng.choice(WAYS)
+        how = "to its end" if quiet else f"{name}{' to the group' if group else ''}"
+        self.found.counts[how] += 1
+        had = self.run.unfinished_here() and not self.run.untouched()
+        log = self.folder / "log.txt"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                self.command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(self.folder / "tmp")},
+                cwd=Path(__file__).parent.parent,
+            )  # fmt: skip
+        began = time.monotonic()
+        try:
+            process.wait(240.0 if quiet else self.rng.uniform(0.3, self.longest))
+            self.longest = 0.7 * self.longest + 0.3 * max(time.monotonic() - began, 3.0)
+            how = "to its end"
+            took = 0.0
+        except subprocess.TimeoutExpired:
+            if quiet:
+                self._broken(number, how, "it did not come to its end in 240 s", log)
+                name, group = "SIGKILL", True
+            took = self._end(process, name, group)
+        text = log.read_text(errors="replace")
+        told = [line for line in text.splitlines() if line.strip()]
+        self.found.stages[_stage(told)] += 1
+        self._look(number, how, name, process, took, text, had, log)
+
+    def _end(self, process: subprocess.Popen[bytes], name: str, group: bool) -> float:
+        """Send the signal; seconds until the process has ended."""
+        sent, number = time.monotonic(), getattr(signal, name)
+        (os.killpg if group else os.kill)(process.pid, number)
+        if name != "SIGKILL" and self.rng.random() < 0.3:  # an impatient user
+            time.sleep(self.rng.uniform(0.0, 0.5))
+            if process.poll() is None:
+                (os.killpg if group else os.kill)(process.pid, number)
+        try:
+            process.wait(20.0)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return time.monotonic() - sent
+
+    def _broken(self, number: int, how: str, what: str, log: Path) -> None:
+        self.found.broken.append(f"{self.kind} {number}, {how}: {what}")
+        shutil.copy(log, self.folder / f"broken-{number}.txt")
+        print(f"  BROKEN {self.found.broken[-1]}", flush=True)
+
+    def _look(
+        self, number: int, how: str, name: str, process: subprocess.Popen[bytes], took: float,
+        text: str, had: bool, log: Path,
+    ) -> None:  # fmt: skip
+        """Hold what is there against what was promised."""
+
+        def broken(what: str) -> None:
+            self._broken(number, how, what, log)
+
+        killed = how != "to its end" and name == "SIGKILL"
+        if "Traceback" in text:
+            broken("a traceback")
+        if "\x1b" in text:
+            broken("control sequences in a log file")
+        if how != "to its end" and not killed:
+            self.found.stops.append(took)
+            if took > LONGEST_STOP:
+                broken(f"the stop took {took:.1f} s")
+            early = "stopped" not in text  # before Python had so much as begun
+            if process.returncode not in (0, 130) and not (early and process.returncode < 0):
+                broken(f"exit code {process.returncode}")
+            state = self.run.unfinished_here()
+            if process.returncode == 0 and not state and not self.out.exists():
+                broken("neither a state nor a model is left")
+            if "goes on" in text.partition("\nstopped")[2] and not state:
+                broken("it says that it can go on, and there is no state")
+        if how == "to its end":
+            self.found.finished += 1
+            if process.returncode != 0:
+                broken(f"exit code {process.returncode}: {text[-300:]}")
+            if "done:" not in text or not self.out.exists():
+                broken("it ended without a model")
+        if "done:" in text and not self.out.exists():
+            broken("it says done, and there is no model")
+        went_on = "going on with the run" in text
+        self.found.went_on += went_on
+        if had and "training on" in text and not went_on:
+            broken("it did not go on with the run that was there")
+        if "cannot go on" in text or "is damaged" in text:
+            broken(f"what was kept is damaged: {text[-300:]}")
+        self._files(broken, went_on or how == "to its end")
+        self._processes(broken, process.pid)
+
+    def _files(self, broken: Any, begun: bool) -> None:
+        models = [self.out, *self.run.checkpoints.glob("*.zip"), self.run.best]
+        for model in models:
+            try:
+                if model.exists():
+                    read_facts(model)
+            except UserError as error:
+                broken(f"{error}")
+        if self.run.unfinished_here():
+            try:
+                self.run.load()
+            except UserError as error:
+                broken(f"{error}")
+        if begun and len(list(self.folder.rglob(".*.part"))) > 1:
+            # One may be of a kill in this very trial.
+            broken("parts of files that were never finished lie about")
+        if len(list((self.folder / "tmp").iterdir())) > 2:
+            broken("temporary folders lie about")
+
+    def _processes(self, broken: Any, group: int) -> None:
+        """Nothing of the run's may be left a second later."""
+        for _ in range(30):
+            left = _of_session(group)
+            if not left:
+                return
+            time.sleep(0.1)
+        broken(f"processes are left: {left}")
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _of_session(session: int) -> list[int]:
+    """Living processes of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(errors="replace").rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            found.append(int(path.parent.name))
+    return found
+
+
+def _stage(told: list[str]) -> str:
+    """The last stage a run told of, without its figures."""
+    stages = ("finding", "being shown", "warming", "judging", "training", "round", "done")
+    for line in reversed(told):
+        for stage in stages:
+            if line.startswith(stage) and not line.startswith("training on"):
+                return stage
+    return "before all" if not any(line.startswith("training on") for line in told) else "loading"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and report."""
+    parser = argparse.ArgumentParser(description="Kill and stop runs at random moments.")
+    parser.add_argument("--count", type=int, default=100, help="trials of each kind")
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the verdict to this file")
+    parser.add_argument("--keep", type=Path, help="work here, and leave what there is to see")
+    args = parser.parse_args(argv)
+    began = time.perf_counter()
+    table: dict[str, Any] = {}
+    broken: list[str] = []
+    work = args.keep or Path(tempfile.mkdtemp(prefix="campaign-"))
+    os.environ.setdefault("RETRORACER_HOME", str(work / "home"))
+    for kind in args.kinds:
+        folder = work / kind
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        trials = Trials(kind, folder, random.Random(f"{args.seed} {kind}"))
+        for number in range(args.count):
+            trials.trial(number)
+        found = trials.found
+        broken += found.broken
+        stops = sorted(found.stops)
+        table[kind] = {
+            "trials": args.count,
+            "broken": len(found.broken),
+            "went_on": found.went_on,
+            "finished": found.finished,
+            "stop_s_median": round(stops[len(stops) // 2], 2) if stops else None,
+            "stop_s_max": round(stops[-1], 2) if stops else None,
+            "ways": dict(found.counts),
+            "stages": dict(found.stages),
+        }
+        row = {k: v for k, v in table[kind].items() if k not in ("ways", "stages")}
+        print(f"{kind:10} " + "  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
+    if not args.keep:
+        shutil.rmtree(work, ignore_errors=True)
+    verdict = {
+        "ok": not broken,
+        "broken": broken,
+        "kinds": table,
+        "seconds": round(time.perf_counter() - began),
+        "machine": machine(),
+    }
+    print(json.dumps(verdict, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps(verdict, indent=1) + "\n")
+    return 0 if verdict["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

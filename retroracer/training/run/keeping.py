@@ -1,0 +1,126 @@
+"""The model at ``--out``: what may be put there, and what stays.
+
+Owns two promises: no shipped model is written over, and no model is replaced by a worse one.
+A run's own best is always in its folder (``best.zip``); it is also put at ``--out`` unless a
+model of another run lies there that is as good.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from retroracer.agents.model_file import read_facts
+from retroracer.atomic import replacing
+from retroracer.errors import UserError
+from retroracer.resources import models_dir
+from retroracer.training.run_folder import RUN_NOTE
+
+SHIPPED = frozenset(
+    ("base", "rookie", "club", "pro", "monza", "monaco", "suzuka", "spa")
+    + ("carracing", "pixels-ppo", "pixels-dqn", "pixels-sac-drq")
+)
+"""Names of the models RetroRacer comes with."""
+
+
+def refuse_shipped(out: Path) -> None:
+    """Make sure that ``out`` is none of the models RetroRacer comes with.
+
+    Raises:
+        UserError: if it is.
+    """
+    path = out.resolve()
+    if path.parent != models_dir().resolve() or not path.exists():
+        return
+    # Users of a checkout keep their own models in the same folder; an installed one is all ours.
+    if path.parent.name == "_models" or path.stem in SHIPPED:
+        raise UserError(
+            f"--out {out}: this model comes with RetroRacer and is never written over; "
+            f"choose another --out, e.g. models/{path.stem}-mine.zip"
+        )
+
+
+class Keeper:
+    """The best driver of a run, on disk.
+
+    Args:
+        out: the model's file.
+        best: the file of the run's own best.
+        run: the run's name, as its models' notes tell it.
+
+    Attributes:
+        to_beat: score of another run's model at ``out``; None if there is none. What could not
+            be judged counts as beyond reach.
+    """
+
+    def __init__(self, out: Path, best: Path, run: str) -> None:
+        self.out, self.best, self.run = out, best, run
+        self.to_beat: float | None = None
+
+    def stranger(self, **wanted: Any) -> Path | None:
+        """The model of another run that lies at ``out``, if one does.
+
+        Args:
+            wanted: facts a model of the same kind has, by name.
+
+        Raises:
+            UserError: if what lies there is no model, or one of another kind.
+        """
+        if not self.out.exists():
+            return None
+        try:
+            facts = read_facts(self.out)
+        except UserError as error:
+            raise UserError(f"--out: {error}; or choose another --out") from None
+        if self.run and facts.notes.get(RUN_NOTE) == self.run:
+            return None
+        for name, value in wanted.items():
+            found = getattr(facts, name)
+            if found != value:
+                raise self.unlike(name.replace("_", " "), found, value)
+        return self.out
+
+    def unlike(self, what: str, found: Any, wanted: Any) -> UserError:
+        """The error of a model at ``out`` that is of another kind."""
+        return UserError(
+            f"--out {self.out} holds a driver of another kind ({what}: {_text(found)}, "
+            f"not {_text(wanted)}); choose another --out"
+        )
+
+    def keep(self, write: Callable[[Path], object], score: float) -> bool:
+        """Write the best driver so far.
+
+        Args:
+            write: writes it to a path.
+            score: of it.
+
+        Returns:
+            Whether it is now at ``out``.
+        """
+        write(self.best)
+        if self.to_beat is not None and self.out.exists() and score <= self.to_beat:
+            return False
+        self._put()
+        self.to_beat = None
+        return True
+
+    def keep_any(self, write: Callable[[Path], object]) -> None:
+        """Make sure that there is a model at ``out``: the best, or what ``write`` writes."""
+        if self.out.exists():
+            return
+        if self.best.exists():
+            self._put()
+        else:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            write(self.out)
+
+    def _put(self) -> None:
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.out) as part:
+            shutil.copyfile(self.best, part)
+
+
+def _text(value: Any) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,139 @@
+"""What killed runs leave behind, and clearing it away: temporary files, folders, semaphores.
+
+Owns the names by which ours are known. Everything temporary of a run lies in one folder, and
+every semaphore has a name, that tell which process they belong to; only those of dead processes
+are removed. Nothing is judged by what other programs' files look like too.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any
+
+from retroracer.atomic import sweep
+
+NAME = re.compile(r"(?:sem\.)?retroracer-(\d+)-([0-9a-z]+)(?:-\w+)?")
+"""Folders and semaphores of a process: its number, and when it was started."""
+
+SEMAPHORES = Path("/dev/shm")  # where Linux shows them
+
+LONGEST_FOLDER = 60
+"""Sockets lie in it, whose paths may have 107 characters."""
+
+
+def started_at(pid: int) -> str:
+    """When a process was started, in the system's own count; "0" where that cannot be told."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return text.rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+def alive(pid: int, started: str) -> bool:
+    """Whether the process with this number that was started then still runs."""
+    if sys.platform == "win32":  # there, signal 0 would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return started_at(pid) == started
+
+
+@contextmanager
+def own_temporary_files() -> Iterator[Path]:
+    """Let temporary files and semaphores of this process bear its mark; sweep dead ones'.
+
+    The folder is removed in the end.
+    """
+    usual = tempfile.gettempdir()
+    sweep_temporary(Path(usual))
+    mark = f"retroracer-{os.getpid()}-{started_at(os.getpid())}"
+    folder = Path(usual) / mark
+    if len(str(folder)) > LONGEST_FOLDER:
+        yield Path(usual)
+        return
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # What torch has compiled is worth keeping beyond this run.
+    compiled = os.path.join(usual, f"torchinductor_{os.environ.get('USER', 'user')}")
+    process: Any = multiprocessing.process.current_process()
+    names = {"TMPDIR": str(folder), "TORCHINDUCTOR_CACHE_DIR": compiled}
+    if "TORCHINDUCTOR_CACHE_DIR" in os.environ:
+        del names["TORCHINDUCTOR_CACHE_DIR"]
+    earlier = {name: os.environ.get(name) for name in names}
+    kept, semaphores = tempfile.tempdir, process._config.get("semprefix")
+    os.environ.update(names)
+    tempfile.tempdir = str(folder)
+    if semaphores is not None:  # there is no public name for it
+        process._config["semprefix"] = f"/{mark}"
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = kept
+        for name, value in earlier.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if semaphores is not None:
+            process._config["semprefix"] = semaphores
+        if not process._config.get("tempdir", "").startswith(str(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+        else:  # in use until the process ends, by multiprocessing's servers
+            Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
+
+
+def sweep_temporary(folder: Path, semaphores: Path = SEMAPHORES) -> list[Path]:
+    """Remove folders and semaphores of our processes that have died.
+
+    Args:
+        folder: of temporary files.
+        semaphores: where the system shows them.
+
+    Returns:
+        What was removed.
+    """
+    gone = []
+    for place in (folder, semaphores):
+        with suppress(OSError):
+            for path in place.iterdir():
+                found = NAME.fullmatch(path.name)
+                if found is None or alive(int(found[1]), found[2]) or not _ours(path):
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        path.unlink()
+                gone.append(path)
+    return gone
+
+
+def sweep_parts(folder: Path, out: Path) -> int:
+    """Remove what writes that were killed have left of a run whose locks are held.
+
+    Args:
+        folder: of the run.
+        out: its model.
+
+    Returns:
+        How many files were removed.
+    """
+    return sum(sweep(path, young=0.1) for path in (folder, folder / "checkpoints", out.parent))
+
+
+def _ours(path: Path) -> bool:
+    """Whether it belongs to the user who runs this."""
+    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()

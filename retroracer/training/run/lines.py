@@ -1,0 +1,51 @@
+"""What a run tells while it goes on: a live bar on a terminal, plain lines in a log file.
+
+Owns which of the two it is; the bars' columns are the programs' own.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn
+from rich.text import Text
+
+
+class Lines:
+    """A bar with one task, or lines.
+
+    Args:
+        columns: of the bar.
+        first: what the task is called at first.
+        fields: of the task.
+    """
+
+    def __init__(self, *columns: ProgressColumn, first: str, **fields: Any) -> None:
+        live = sys.stdout.isatty()
+        console = Console(force_terminal=live)
+        self._bar = Progress(*columns, console=console, disable=not live)
+        self._task = self._bar.add_task(first, total=1.0, **fields)
+
+    def __enter__(self) -> Lines:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def stage(self, text: str) -> None:
+        """Tell what is done now."""
+        if self._bar.disable:
+            print(text, flush=True)
+        else:
+            self._bar.update(self._task, description=text)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        if self._bar.disable:
+            print(text, flush=True)
+        else:
+            # Text, because a title may hold [brackets].
+            self._bar.console.print(Text(text), soft_wrap=True)

@@ -1,0 +1,62 @@
+"""One command's hold on a run: its locks, its stops, its leftovers, its last word.
+
+Owns the order in which a training program takes hold of what it writes, and what is said when it
+is stopped where the run itself cannot say anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from retroracer.training.run.keeping import refuse_shipped
+from retroracer.training.run.leftovers import own_temporary_files, sweep_parts
+from retroracer.training.run.lock import locked
+from retroracer.training.run.stopping import INTERRUPTED, Stopped, TimeUp, stoppable
+from retroracer.training.run.writable import try_places
+from retroracer.training.run_folder import RunFolder
+
+
+def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
+    """Do a training program's work, alone in its folder and at ``out``.
+
+    Args:
+        folder: of the run.
+        out: the model's file.
+        work: reads settings, trains, prints; returns the exit code.
+
+    Returns:
+        The exit code: that of ``work``; after a stop 0 if there is a state to go on from, else
+        130.
+
+    Raises:
+        UserError: if the places cannot be written or another process has them.
+    """
+
+    def farewell() -> tuple[str, int]:
+        if folder.unfinished_here():
+            return f"stopped: {folder.kept()}", 0
+        if folder.is_of(out):
+            return f"stopped; the run in {folder.path} is done, its model is {out}", 0
+        return "stopped before the run began", INTERRUPTED
+
+    with stoppable(farewell) as stop:
+        try:
+            refuse_shipped(out)
+            try_places(out, folder.path.parent)
+            with locked(folder.path, "--out or --runs"), locked(out), own_temporary_files():
+                sweep_parts(folder.path, out)
+                code = work()
+        except (Stopped, TimeUp):
+            stop.settle()
+            text, code = farewell()
+            say(text)
+        stop.leave(code)
+    return code
+
+
+def say(text: str) -> None:
+    """Print a line at once; after a stop there may be nobody left to read it."""
+    with suppress(OSError):
+        print(text, flush=True)
