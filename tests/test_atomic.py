@@ -69,6 +69,7 @@ def test_files_that_belong_together_are_replaced_together(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_two_programs_that_write_the_same_files_never_mix_them(tmp_path):
     code = (
         "import sys; from pathlib import Path; from retroracer.atomic import write_together\n"

@@ -86,6 +86,7 @@ print(*[sum(f.stats.cache_misses.values()) for f in (kernel.inner, kernel.outer)
 """
 
 
+@pytest.mark.slow
 def test_of_programs_that_start_together_one_compiles_and_the_others_load(tmp_path: Path) -> None:
     (tmp_path / "kernel.py").write_text(KERNEL)
     env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PACKAGE.parent}"}

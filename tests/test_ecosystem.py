@@ -127,6 +127,7 @@ def films(monkeypatch):
     return written
 
 
+@pytest.mark.slow
 @IDS
 def test_episodes_are_filmed(env_id, films, tmp_path):
     env = gymnasium.wrappers.RecordVideo(
@@ -145,6 +146,7 @@ def test_episodes_are_filmed(env_id, films, tmp_path):
     assert (frames[0] != frames[-1]).any()
 
 
+@pytest.mark.slow
 @IDS
 @pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
 def test_many_are_filmed_side_by_side(env_id, mode, films, tmp_path):
@@ -188,6 +190,7 @@ def policy(env_id):
     return "MlpPolicy" if env_id == ENV_ID else "CnnPolicy"
 
 
+@pytest.mark.slow
 @IDS
 @pytest.mark.parametrize("kind", [DummyVecEnv, SubprocVecEnv], ids=lambda kind: kind.__name__)
 def test_stable_baselines3_makes_many_of_it(env_id, kind):
@@ -201,6 +204,7 @@ def test_stable_baselines3_makes_many_of_it(env_id, kind):
     envs.close()
 
 
+@pytest.mark.slow
 @IDS
 def test_stable_baselines3_trains_and_evaluates_on_it(env_id, tmp_path):
     """Its callback, over an env that normalises rewards, while a plain one is monitored."""
@@ -238,6 +242,7 @@ class Agent(nn.Module):
         return action, chances.log_prob(action).sum(1), self.critic(obs).flatten()
 
 
+@pytest.mark.slow
 @IDS
 @pytest.mark.parametrize("kind", ["ours", "gymnasium's"])
 def test_a_ppo_loop_in_one_file_learns_from_it(env_id, kind):

@@ -128,6 +128,7 @@ def test_values_are_shown_as_one_would_write_them():
     assert shown("x" * 50, 10) == "x" * 9 + "…"
 
 
+@pytest.mark.slow
 @given(st.recursive(st.text() | st.integers() | st.floats() | st.binary(), st.lists))
 def test_whatever_is_shown_is_short_and_printable(value):
     assert len(shown(value)) <= 40

@@ -30,6 +30,7 @@ def test_importing_the_package_registers_the_ids_whichever_comes_first(order, tm
     assert run(f"{order}\n{SHOW}", tmp_path, ROOT) == [str(IDS)]
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_neither_gymnasium_nor_anything_heavy(tmp_path):
     heavy = ["gymnasium", "numpy", "numba", "pygame", "torch", "ray", "stable_baselines3"]
     code = f"import retroracer\nprint([m for m in {heavy} if m in sys.modules])"
@@ -52,6 +53,7 @@ def installed(tmp_path):
     return site
 
 
+@pytest.mark.slow
 def test_once_installed_gymnasium_makes_the_envs_though_nothing_of_ours_was_imported(
     installed, tmp_path
 ):

@@ -77,6 +77,7 @@ def test_one_update_is_stable_baselines3s_within_1e_5(ent_coef):
         assert two == pytest.approx(one, abs=1e-4, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_many_updates_stay_together():
     stock, fast = pair()
     update_both(stock, fast, 40)

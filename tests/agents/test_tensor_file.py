@@ -124,6 +124,7 @@ def test_only_tensors_are_named_and_called() -> None:
     assert "\\x1b" in refusal(around(b"\x80\x02c\x1b[2J\nx\n."))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["byteorder", "data_0"])
 def test_no_entry_is_read_without_bounds(entry: str) -> None:
     index = tensor_index((4,), (1,))

@@ -45,6 +45,7 @@ print("taken", taken)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "of", "count"), [("road", "base", 120), ("pixels", "pixels-ppo", 50)]
 )

@@ -30,6 +30,7 @@ def run(script, tmp_path, text=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", ["forkserver", "spawn"])
 def test_a_script_without_a_main_guard_is_told_to_add_one(context, tmp_path):
     (tmp_path / "script.py").write_text(MAKE.format(context=context))
@@ -43,6 +44,7 @@ def test_a_script_without_a_main_guard_is_told_to_add_one(context, tmp_path):
     assert "multiprocessing" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_guarded_script_runs(tmp_path):
     body = MAKE.format(context=None).strip().splitlines()
     guarded = [body[0], 'if __name__ == "__main__":', *(f"    {line}" for line in body[1:])]
@@ -59,6 +61,7 @@ def test_a_script_that_is_no_file_is_told_to_become_one(tmp_path):
     assert done.stderr.count("Traceback") == 1
 
 
+@pytest.mark.slow
 def test_without_processes_or_with_fork_no_guard_is_needed(tmp_path):
     (tmp_path / "script.py").write_text(MAKE.format(context="fork"))
     assert run(["script.py"], tmp_path).returncode == 0

@@ -73,6 +73,7 @@ def leftovers(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.endswith(".part")]
 
 
+@pytest.mark.slow
 @every_writer
 def test_what_is_written_is_there_and_nothing_else(writer, tmp_path):
     argv, ending = WRITERS[writer]
@@ -107,6 +108,7 @@ def test_an_impossible_place_is_one_line_before_any_work(writer, place, capsys, 
     assert Path("file").read_text() == "mine"
 
 
+@pytest.mark.slow
 @every_writer
 @pytest.mark.skipif(not LINUX, reason="needs /dev/full")
 def test_a_full_disk_is_one_line(writer, capsys, tmp_path):
@@ -118,6 +120,7 @@ def test_a_full_disk_is_one_line(writer, capsys, tmp_path):
     assert Path(f"out{ending}").is_symlink() and not leftovers(tmp_path)
 
 
+@pytest.mark.slow
 @every_writer
 def test_a_disk_that_fills_while_writing_leaves_the_old_file(writer, capsys, tmp_path, monkeypatch):
     argv, ending = WRITERS[writer]
@@ -133,6 +136,7 @@ def test_a_disk_that_fills_while_writing_leaves_the_old_file(writer, capsys, tmp
     assert not leftovers(tmp_path)
 
 
+@pytest.mark.slow
 @every_writer
 def test_ctrl_c_while_writing_leaves_the_old_file(writer, capsys, tmp_path, monkeypatch):
     argv, ending = WRITERS[writer]
@@ -190,6 +194,7 @@ def shell(line: str, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINUX, reason="needs /dev/full")
 @pytest.mark.parametrize("buffered", ["", "1"])
 @pytest.mark.parametrize("command", ["tracks list", "limit --help"])
@@ -201,6 +206,7 @@ def test_an_output_that_cannot_be_printed_to_is_one_line(command, output, buffer
     assert len(told) == 1 and "cannot print to standard output" in told[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffered", ["", "1"])
 def test_a_reader_that_goes_away_is_quiet_and_files_are_whole(buffered):
     line = "RETRORACER tracks validate $(for k in {1..4}; do ls $T/*.yaml; done) --json v.json"
@@ -211,12 +217,14 @@ def test_a_reader_that_goes_away_is_quiet_and_files_are_whole(buffered):
     assert not leftovers(Path("."))
 
 
+@pytest.mark.slow
 def test_closed_input_and_errors_change_nothing():
     done = shell("RETRORACER tracks list --json t.json 2>&- <&-")
     assert done.returncode == 0 and "monza" in done.stdout
     assert json.loads(Path("t.json").read_text())["tracks"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINUX, reason="needs /dev/stdout")
 def test_figures_go_to_a_pipe_after_what_was_printed():
     done = shell("RETRORACER tracks export monza --csv m.csv --json /dev/stdout | cat")
@@ -224,6 +232,7 @@ def test_figures_go_to_a_pipe_after_what_was_printed():
     assert json.loads(done.stdout[: done.stdout.index("wrote")])["points"] > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
 def test_letters_that_cannot_be_shown_are_no_error(settings):
     name = "Zürich_赛道.yaml"

@@ -188,6 +188,7 @@ def driven(envs, steps, seed=None):
         yield actions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
 def test_other_modes_are_those_of_gymnasiums_own_vector_env(mode):
     settings = {"time": 40.0, "laps": 1}

@@ -104,6 +104,7 @@ def any_cars(n: int, rng: np.random.Generator) -> list[Car]:
     return cars
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", ["road", "grippy car park"])
 def test_any_car_within_the_bounds_stays_finite_whatever_its_driver_does(ground: str) -> None:
     rng = np.random.default_rng(len(ground))

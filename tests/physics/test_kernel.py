@@ -305,6 +305,7 @@ def test_a_step_reports_its_wall_time_and_impact():
 speeds = st.floats(-300.0, 300.0)
 
 
+@pytest.mark.slow
 @hyp(max_examples=200)
 @given(
     car=st.sampled_from(shipped_cars()),

@@ -97,6 +97,7 @@ def test_a_checkpoint_holds_nothing_of_its_authors_machine(trained, path):
     assert not {"tensorboard_log", "_last_obs", "replay_buffer", "env"} & data.keys()
 
 
+@pytest.mark.slow
 def test_load_sac_continues_with_weights_moments_temperature_and_counters(trained, path, chase):
     model = load_sac(path, chase, layout=LAYOUT, buffer_size=500, seed=1, device="cpu")
     same_state(model.policy.state_dict(), trained.policy.state_dict())
@@ -116,6 +117,7 @@ def test_load_sac_continues_with_weights_moments_temperature_and_counters(traine
     assert model.num_timesteps == 260
 
 
+@pytest.mark.slow
 def test_an_overriding_learning_rate_is_really_in_effect(path, chase):
     model = load_sac(
         path, chase, layout=LAYOUT, learning_rate=1e-5, learning_starts=0, buffer_size=500
@@ -202,6 +204,7 @@ def test_a_failed_save_leaves_the_previous_checkpoint_whole(trained, path, tmp_p
     assert [p.name for p in tmp_path.iterdir()] == ["m.zip"]
 
 
+@pytest.mark.slow
 def test_inference_loads_no_torch(path):
     code = (
         "import sys; from retroracer.agents.policy import load_policy;"

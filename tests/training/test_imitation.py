@@ -13,6 +13,9 @@ from retroracer.training.imitation import LAST_STD, imitate
 from retroracer.training.run_settings import Teacher
 from retroracer.training.vec_env import RacingVecEnv
 
+pytestmark = pytest.mark.slow
+
+
 FEW = Teacher(rounds=5, tracks=2, steps=40, updates=150, batch=256)
 
 
@@ -52,7 +55,6 @@ def test_afterwards_it_tries_things_by_the_same_measure_everywhere(pupil: FastSA
     torch.testing.assert_close(log_std.exp(), torch.full((50, 2), LAST_STD))
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pupil(pupil: FastSAC) -> None:
     again = taught()
     assert torch.equal(pupil.fused.actor.flat, again.fused.actor.flat)

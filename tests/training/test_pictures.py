@@ -19,6 +19,8 @@ from retroracer.training.run_folder import RunFolder
 from retroracer.training.run_pictures import draw_curve, draw_film
 from tests.shapes import oval
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lap() -> tuple[Report, LapTrace]:
@@ -49,7 +51,6 @@ def test_braking_begins_where_the_speed_falls_hard(lap):
     assert 1 <= len(_braking_points(np.array(lap[1].points)[:, 2])) <= 6
 
 
-@pytest.mark.slow
 def test_laps_are_plotted_against_the_limit(lap, tmp_path: Path):
     limit = limit_of(oval(), load_car("gt"))
     for laps in ([lap], [lap, lap]):

@@ -201,6 +201,7 @@ print(taken, refused)
 """
 
 
+@pytest.mark.slow
 def test_no_mutated_state_crashes_the_process_or_takes_long(tmp_path: Path) -> None:
     """A short part of the fuzzing of runs' states (``benchmarks/fuzzing/run_states.py``)."""
     done = subprocess.run(

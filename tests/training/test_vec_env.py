@@ -147,6 +147,7 @@ def test_attributes_are_read_but_not_set_by_row():
         env.set_attr("n", 5)
 
 
+@pytest.mark.slow
 def test_sb3_trains_and_evaluates_over_it():
     env = adapter(4, ending=Ending(time=2.0))
     model = SAC(

@@ -213,6 +213,7 @@ def test_what_cannot_be_edited_is_told(tmp_path: Path, text: str | None, message
         EditPage(path)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_any_edits_leave_a_page_that_reads_back_as_the_same_points(data: st.DataObject) -> None:
     page = EditPage(tracks_dir() / "saltmarsh.yaml")

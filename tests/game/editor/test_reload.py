@@ -40,6 +40,7 @@ def wait_for(app: App, done) -> None:  # type: ignore[no-untyped-def]
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_a_saved_page_is_on_the_road_and_you_drive_on(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     shutil.copy(tracks_dir() / "copper_bowl.yaml", page)

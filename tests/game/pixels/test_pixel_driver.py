@@ -57,6 +57,7 @@ def saved(kind: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_actions_are_torchs_and_its_episode_in_the_game_is_the_judged_one(
     kind: str, tmp_path: Path

@@ -23,6 +23,7 @@ def _closed() -> Iterator[None]:
     pygame.display.quit()
 
 
+@pytest.mark.slow
 def test_the_arrow_keys_drive_and_right_is_right() -> None:
     app = game(menu=True)
     screen = PixelScreen(app, seed=1)
@@ -72,6 +73,7 @@ def gas_driver() -> PixelDriver:
     return PixelDriver(FullGas(), facts, Pipeline(), "gas")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_driver_is_watched_through_its_own_eyes_and_tab_takes_the_wheel() -> None:
     app = game(menu=True)
     screen = PixelScreen(app, 1, gas_driver(), watch=True)

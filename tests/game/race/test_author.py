@@ -34,6 +34,7 @@ def test_authors_are_those_who_drive_your_car(models: Path) -> None:
     assert authors(replace(GT, mass=GT.mass + 1.0)) == []
 
 
+@pytest.mark.slow
 def test_the_authors_time_is_its_lap_in_evaluate_and_beating_it_earns_the_medal(
     tmp_path: Path,
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_older(tmp_path: Path) -> 
         connection.close()
 
 
+@pytest.mark.slow
 def test_the_fingerprint_of_physics_is_the_same_in_every_process() -> None:
     module = "retroracer.game.replay.physics_fingerprint"
     code = f"from {module} import physics_print; print(physics_print())"

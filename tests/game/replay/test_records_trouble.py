@@ -106,6 +106,7 @@ def test_a_bad_row_never_costs_the_tapes_of_good_ones(tmp_path: Path) -> None:
         assert file.execute(good).fetchone() == (5,)
 
 
+@pytest.mark.slow
 def test_while_another_program_has_the_file_nothing_waits_and_the_lap_is_written_after(
     tmp_path: Path,
 ) -> None:
@@ -135,6 +136,7 @@ def test_while_another_program_has_the_file_nothing_waits_and_the_lap_is_written
     assert records.close() == "" and not list(tmp_path.glob("records.unsaved*"))
 
 
+@pytest.mark.slow
 def test_a_game_that_ends_while_the_file_is_locked_leaves_its_laps_for_the_next(
     tmp_path: Path,
 ) -> None:
@@ -169,6 +171,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_a_game_killed_while_the_file_is_locked_loses_no_lap(tmp_path: Path) -> None:
     path = kept(tmp_path, 40.0)
     with locked(path), subprocess.Popen(
@@ -211,6 +214,7 @@ records.close()
 """
 
 
+@pytest.mark.slow
 def test_three_games_at_once_keep_all_their_laps(tmp_path: Path) -> None:
     games = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(k)]) for k in range(3)
@@ -371,6 +375,7 @@ def test_the_game_tells_that_its_records_are_locked_and_lists_laps_meanwhile(
     assert not [t for t in threading.enumerate() if not t.daemon and t.name.startswith("Lap")]
 
 
+@pytest.mark.slow
 def test_mutated_records_never_break_the_game_nor_lose_the_next_lap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def tape() -> Tape:
     return fuzz.drive()
 
 
+@pytest.mark.slow
 def test_mutated_tapes_are_refused_in_a_line_or_come_to_their_time(tape: Tape) -> None:
     for name, raw in fuzz.mutations(11, 150, tape.pack()):
         begun = time.monotonic()
@@ -169,6 +170,7 @@ def _with_facts(tape: Tape, **changed: Any) -> bytes:
     return fuzz._zip(parts)
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_damaged_tape_in_one_line_and_writes_nothing(
     tape: Tape, tmp_path: Path
 ) -> None:

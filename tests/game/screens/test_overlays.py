@@ -165,6 +165,7 @@ def test_a_car_sounds_with_the_dummy_device_and_is_silent_without_any(
     silent.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(960, 540), (1280, 720), (1920, 1080), (3840, 2160)])
 def test_four_cars_and_all_overlays_leave_the_car_in_sight(size: tuple[int, int]) -> None:
     app = game(setup(rivals=3), size=size)

@@ -36,6 +36,7 @@ def same(path, atol=1e-9):
     return found
 
 
+@pytest.mark.slow
 @CALM
 @given(data=st.data())
 def test_every_dialect_order_and_axis_gives_the_same_geometry(tmp_path, data):

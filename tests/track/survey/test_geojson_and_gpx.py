@@ -194,6 +194,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_large_files_of_nothing_are_refused_within_seconds(tmp_path, name):
     begin, piece, times = LARGE[name]

@@ -58,6 +58,7 @@ def mutated(text: str, rng: random.Random) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [CSV, GEOJSON, GPX], ids=["csv", "geojson", "gpx"])
 def test_damaged_files_give_a_circuit_or_one_line(tmp_path, text):
     """Any other exception escapes and fails."""
