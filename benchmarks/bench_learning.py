@@ -23,12 +23,12 @@ from stable_baselines3 import SAC
 
 from benchmarks.machine import cpu_model
 from retroracer.agents.fast_sac import FastSAC
-from retroracer.agents.memory import Memory
+from retroracer.agents.replay import Memory
 from retroracer.atomic import write_text
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.task import N_OBS
-from retroracer.training.hardware import has_bfloat16
-from retroracer.training.vec_env import RacingVecEnv
+from retroracer.training.learners.vec_env import RacingVecEnv
+from retroracer.training.run.hardware import has_bfloat16
 
 HIDDEN = (256, 256)
 CARS = 64

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
+from retroracer.training.train import train
 from stable_baselines3 import SAC
 
 from benchmarks.machine import cpu_model
@@ -27,10 +29,8 @@ from retroracer.envs.batch import RacingBatch
 from retroracer.envs.variety import TRAINING
 from retroracer.physics.car import load_car
 from retroracer.track.generate import random_tracks
-from retroracer.training.evaluate import Entry, evaluate
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
-from retroracer.training.train import train
-from retroracer.training.vec_env import RacingVecEnv
+from retroracer.training.judging.laps import Entry, evaluate
+from retroracer.training.learners.vec_env import RacingVecEnv
 
 WANTED = 0.95
 TRACKS = 50

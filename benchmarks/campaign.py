@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 from benchmarks.machine import machine
 from retroracer.agents.model_file import read_facts
 from retroracer.errors import UserError
-from retroracer.training.run_folder import RunFolder
+from retroracer.training.run.folder import RunFolder
 
 LONGEST_STOP = 2.0
 """Seconds from a stop to the end of the process."""

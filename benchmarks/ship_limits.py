@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 
+from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
+
 from retroracer.atomic import write_text
 from retroracer.laptime.limit import SHIPPED, key_of
 from retroracer.laptime.many import lap_limits
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.generate import random_tracks
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 
 
 def main() -> None:

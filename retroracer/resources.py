@@ -1,4 +1,4 @@
-"""Where shipped tracks and models lie, in a checkout and in an installed wheel."""
+"""Where shipped files lie: tracks, models, pages of settings; in a checkout and in a wheel."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def tracks_dir() -> Path:
 def models_dir() -> Path:
     """Folder of the shipped models (``*.zip``)."""
     return _folder("models")
+
+
+def configs_dir() -> Path:
+    """Folder of the shipped pages of settings (``*.yaml``)."""
+    return _folder("configs")
 
 
 def cache_dir() -> Path:

@@ -53,7 +53,7 @@ GAME_MAY_USE = (
     "retroracer.agents.facts",
     "retroracer.agents.model_file",
     "retroracer.agents.tensor_file",
-    "retroracer.agents.convolutions",
+    "retroracer.agents.pixels.convolutions",
 )
 DRAWER_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 
@@ -155,7 +155,7 @@ def test_files_and_folders_are_named_for_what_they_own(modules: list[Module]) ->
         (upward_imports, "track/a.py", "from retroracer.envs import batch"),
         (upward_imports, "track/a.py", "def f():\n    import retroracer.game.app"),
         (upward_imports, "game/a.py", "from retroracer.training import evaluate"),
-        (upward_imports, "game/a.py", "from retroracer.agents.drq import DrQ"),
+        (upward_imports, "game/a.py", "from retroracer.agents.pixels.drq import DrQ"),
         (upward_imports, "attic/a.py", ""),
         (libraries_away_from_home, "envs/a.py", "import pygame.draw"),
         (libraries_away_from_home, "game/a.py", "from torch import nn"),

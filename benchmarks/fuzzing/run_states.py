@@ -21,8 +21,8 @@ import sys
 from pathlib import Path
 from benchmarks.fuzzing.run_states import learner
 from retroracer.errors import UserError
-from retroracer.training import checkpoint
-from retroracer.training.run_folder import RunFolder
+from retroracer.agents import checkpoint
+from retroracer.training.run.folder import RunFolder
 
 folder = RunFolder(Path(sys.argv[1]))
 try:
@@ -43,9 +43,10 @@ except UserError as error:
 
 def learner() -> Any:
     """One as small as can be."""
-    from retroracer.physics.car import load_car
     from retroracer.training.learner import Learner
     from retroracer.training.run_settings import Lessons, RunSettings, Teacher
+
+    from retroracer.physics.car import load_car
 
     settings = RunSettings(
         seed=1, steps=2000, minutes=None, cars=4, hidden=(8, 8), memory=400, warm_up=80,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
 from retroracer.agents.stack import Stack
+from retroracer.checks import Form, demand_array
 
 
 def adam_over(
@@ -49,3 +54,31 @@ def wake(adam: torch.optim.Optimizer) -> None:
             "exp_avg": torch.zeros_like(parameter),
             "exp_avg_sq": torch.zeros_like(parameter),
         }
+
+
+def adam_state(adam: torch.optim.Optimizer) -> dict[str, np.ndarray[Any, Any]]:
+    """Moments and step of an Adam over one vector, as NumPy arrays by name; copies."""
+    wake(adam)
+    kept = adam.state[adam.param_groups[0]["params"][0]]
+    return {k: kept[k].detach().cpu().numpy().copy() for k in _MOMENTS}
+
+
+def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Take over what ``adam_state`` returned.
+
+    Raises:
+        ValueError: if it does not fit.
+        KeyError: if something is missing.
+    """
+    wake(adam)
+    kept = adam.state[adam.param_groups[0]["params"][0]]
+    for name in _MOMENTS:
+        form = Form(tuple(kept[name].shape), np.float32, -_LARGEST, _LARGEST)
+        value = demand_array(f"the optimiser's {name}", state[name], form)
+        if name != "exp_avg" and (value < 0.0).any():
+            raise ValueError(f"the optimiser's {name} is negative")
+        kept[name].copy_(torch.from_numpy(np.array(value)))
+
+
+_LARGEST = 1e30
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")

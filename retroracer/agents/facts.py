@@ -30,7 +30,7 @@ MAX_DEPTH = 16
 
 _TEXTS = ("observation_layout", "algorithm", "activation", "package_version")
 _COUNTS = ("steps", "updates", "format")
-_RECORDS = ("car", "settings", "evaluation", "notes", "pipeline", "network")
+_RECORDS = ("car", "settings", "evaluation", "notes", "reward", "pipeline", "network")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Facts:
         settings: plain hyperparameters needed to continue (gamma, tau, ...).
         evaluation: summary of the last evaluation, empty if never evaluated.
         notes: anything else, plain data.
+        reward: weights of the reward's terms it was trained with, by name; empty if unknown.
         pipeline: the wrappers a driver of CarRacing was trained with; empty for all others.
         network: the shape of such a driver's network.
         package_version: of RetroRacer when it was saved.
@@ -70,6 +71,7 @@ class Facts:
     settings: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    reward: Mapping[str, Any] = field(default_factory=dict)
     pipeline: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
     package_version: str = __version__

@@ -2,7 +2,7 @@
 
 A model is one Stable-Baselines3 zip with two entries more: ``retroracer.json`` (``Facts``)
 and ``actor.npz`` (the actor's weights as plain float32 arrays). This module owns finding a
-model by name and reading those two; ``retroracer.training.checkpoint`` writes whole zips.
+model by name and reading those two; ``retroracer.agents.checkpoint`` writes whole zips.
 Files come from strangers: sizes are bounded before anything is inflated, nothing is run.
 """
 
@@ -192,7 +192,7 @@ def read_entry(path: Path, name: str, limit: int) -> bytes:
         raise UserError(
             f"{shown_path(path)} was not saved by RetroRacer but by Stable-Baselines3 alone: it "
             f"has no {name} that says what it was trained on; save the model with "
-            "retroracer.training.checkpoint.save(model, path, facts)"
+            "retroracer.agents.checkpoint.save(model, path, facts)"
         )
     raise UserError(
         f"{shown_path(path)} was not saved by RetroRacer: it has no {name}; train one with "

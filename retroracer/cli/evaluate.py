@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from retroracer.agents.policy import Policy
     from retroracer.physics.car import Car
     from retroracer.track.track import Track
-    from retroracer.training.evaluate import Entry, Report, Result
+    from retroracer.training.judging.laps import Entry, Report, Result
 
 TABLE_ROWS = 40
 """Longer lists show only the tracks on which somebody failed."""
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         return evaluate_pixels.run(args)
     from retroracer.agents.policy import load_policy
     from retroracer.atomic import write_text
-    from retroracer.training.evaluate import Entry, LapTrace, evaluate, watching
+    from retroracer.training.judging.laps import Entry, LapTrace, evaluate, watching
 
     policies = [load_policy(name) for name in args.models]
     entries = [Entry(p.name, p.act, _car(args, p)) for p in policies]
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
     if args.plot:
         from retroracer.laptime.limit import limit_of
-        from retroracer.training.lap_plot import plot_laps
+        from retroracer.training.pictures.laps import plot_laps
 
         limit = None if args.no_limit else limit_of(tracks[0], entries[-1].car)
         plot_laps(args.plot, tracks[0], limit, list(zip(reports, traces, strict=True)))

@@ -12,7 +12,7 @@ from retroracer.errors import UserError
 from retroracer.tables import busy, print_table
 
 if TYPE_CHECKING:
-    from retroracer.training.pixel_evaluate import PixelReport
+    from retroracer.training.judging.episodes import PixelReport
 
 _CALM = ("smooth_alpha", "steer_deadzone", "steer_clip")
 _OF_CIRCUITS = {
@@ -79,13 +79,13 @@ def concerns(args: argparse.Namespace) -> bool:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
     from retroracer.agents.model_file import find_model
+    from retroracer.agents.pixels.checkpoint import load_driver
     from retroracer.atomic import write_text
-    from retroracer.training.pixel_checkpoint import load_driver
-    from retroracer.training.pixel_evaluate import evaluate_file
+    from retroracer.training.judging.episodes import evaluate_file
 
     count = 100 if args.episodes is None else args.episodes
     if args.mp4:
-        from retroracer.training.pixel_film import demand_av
+        from retroracer.training.pictures.film import demand_av
 
         demand_av()
     longest = 1000 if args.max_frames is None else args.max_frames
@@ -123,9 +123,9 @@ def run(args: argparse.Namespace) -> int:
 def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], longest: int) -> None:
     if args.gif or args.mp4:
         from retroracer import config
+        from retroracer.agents.pixels.checkpoint import load_driver
         from retroracer.carracing.pipeline import Pipeline
-        from retroracer.training.pixel_checkpoint import load_driver
-        from retroracer.training.pixel_film import film, write_gif, write_mp4
+        from retroracer.training.pictures.film import film, write_gif, write_mp4
 
         driver = load_driver(path)
         plain = config.to_dict(driver.records.pipeline) | calm
@@ -137,14 +137,15 @@ def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], long
                 write(place, pictures, fps)
                 print(f"film: {place}")
     if args.plot:
-        from retroracer.training.pixel_plot import draw_curve
+        from retroracer.training.pictures.curve import draw_curve
+        from retroracer.training.run.folder import RunFolder
 
-        draw_curve(args.plot, args.run_folder or Path("runs") / path.stem)
+        draw_curve(RunFolder(args.run_folder or Path("runs") / path.stem), args.plot)
         print(f"curve: {args.plot}")
 
 
 def _print(reports: list[PixelReport]) -> None:
-    from retroracer.training.pixel_evaluate import ENVS, summary
+    from retroracer.training.judging.episodes import ENVS, summary
 
     first = reports[0]
     seeds = f"seeds {first.episodes[0].seed} to {first.episodes[-1].seed}"

@@ -45,6 +45,8 @@ def load(
     path: Path | str | None = None,
     overrides: Sequence[str] = (),
     start: T | None = None,
+    partial: bool = False,
+    leave_out: Sequence[str] = (),
 ) -> T:
     """Read settings: defaults, then the YAML file ``path``, then ``a.b=v`` overrides.
 
@@ -53,6 +55,8 @@ def load(
         path: of a YAML file, or None.
         overrides: texts like ``a.b=v``.
         start: settings to take the defaults from; None = those of ``cls``.
+        partial: leave out keys that ``cls`` does not know, and do not look at their values.
+        leave_out: top-level keys that are left out whatever they hold.
 
     Raises:
         UserError: listing every mistake found.
@@ -64,6 +68,11 @@ def load(
         tree.lay_tree_over(root, tree.read_file(path))
     for text in overrides:
         tree.lay_over(root, text)
+    known = {f.name for f in dataclasses.fields(cls)} if partial else None  # type: ignore[arg-type]
+    assert isinstance(root.data, dict)
+    for key in list(root.data):
+        if key in leave_out or (known is not None and key not in known):
+            del root.data[key]
     return _settings(cls, root)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from stable_baselines3 import SAC
 
-from retroracer.agents.drq import DrQPolicy, DrQSAC, means, shifted
-from retroracer.agents.pixel_nets import Network, network_of, policy_kwargs
-from retroracer.agents.pixel_replay import PixelBatch
+from retroracer.agents.pixels.drq import DrQPolicy, DrQSAC, means, shifted
+from retroracer.agents.pixels.nets import Network, network_of, policy_kwargs
+from retroracer.agents.pixels.replay import PixelBatch
 
 NETWORK = Network(convs="slim", features=8, trunk="norm", hidden=(16,))
 

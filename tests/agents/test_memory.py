@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retroracer.agents.memory import Memory
+from retroracer.agents.replay import Memory
 
 GAMMA = 0.9
 

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retroracer.agents import pixel_replay_file
-from retroracer.agents.pixel_replay import PixelReplay
+from retroracer.agents.pixels import replay_file as pixel_replay_file
+from retroracer.agents.pixels.replay import PixelReplay
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.errors import UserError

@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("Box2D")
 
+from retroracer.training.dagger.settings import DaggerRun
+
 from retroracer.carracing.env import FastCarRacing
 from retroracer.carracing.expert import N_SEEN, STEER_LIMIT, Expert, Style, wrapped
 from retroracer.carracing.wrappers import SteerAccel
-from retroracer.training.dagger.settings import DaggerRun
 
 
 @pytest.fixture(scope="module")

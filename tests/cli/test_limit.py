@@ -10,7 +10,7 @@ from retroracer.laptime.limit import solve
 from retroracer.physics.car import car_facts, load_car
 from retroracer.tables import lap_text
 from retroracer.track.files import load_track
-from retroracer.training.evaluate import Report, Result
+from retroracer.training.judging.laps import Report, Result
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retroracer.training.pixels.settings import PixelRun
+from retroracer.training.run_settings import RunSettings
 
 from retroracer import cli, config
 from retroracer.errors import UserError
@@ -20,8 +22,6 @@ from retroracer.game.settings import Settings
 from retroracer.physics import car
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
-from retroracer.training.pixels.settings import PixelRun
-from retroracer.training.run_settings import RunSettings
 
 SMALL = """schema: 1
 name: Small

@@ -100,7 +100,7 @@ def test_an_impossible_place_is_one_line_before_any_work(writer, place, capsys, 
     def work(*args, **kwargs):
         raise AssertionError("worked before trying the place")
 
-    monkeypatch.setattr("retroracer.training.evaluate.evaluate", work)
+    monkeypatch.setattr("retroracer.training.judging.laps.evaluate", work)
     monkeypatch.setattr("retroracer.laptime.limit.limit_of", work)
     told = refused(capsys, [*argv, name])
     assert "cannot write" in told or "is there already" in told

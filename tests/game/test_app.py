@@ -20,7 +20,7 @@ from retroracer.game.screens.menu import Menu
 from retroracer.game.screens.race import COUNTDOWN, RaceScreen
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.physics.car import load_car
-from retroracer.training.evaluate import Entry, evaluate
+from retroracer.training.judging.laps import Entry, evaluate
 from tests.drivers import PathFollower
 from tests.game.races import drive_cleanly, follower, frames, game, hold, setup, strike, until
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 
 from retroracer.errors import UserError
 from retroracer.laptime import limit as limits
@@ -18,7 +19,6 @@ from retroracer.track.generate import random_tracks, track_from_seed
 from retroracer.track.geometry import Corner, Straight, profile_of
 from retroracer.track.projection import project
 from retroracer.track.track import even_track
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 from tests.shapes import circle, figure_of_eight, oval
 
 COARSE = {"coarsest": 10.0, "finest": 4.0}

@@ -14,10 +14,10 @@ import pytest
 import torch
 from stable_baselines3 import SAC
 
+from retroracer.agents.checkpoint import load_sac, read_facts, save
 from retroracer.agents.facts import Facts
 from retroracer.agents.policy import load_policy
 from retroracer.errors import UserError
-from retroracer.training.checkpoint import load_sac, read_facts, save
 
 LAYOUT = "chase-22"
 FACTS = Facts(LAYOUT, 0, seed=3, tracks=("random",), car={"name": "gt", "mass": 1300.0})

@@ -6,8 +6,8 @@ import pytest
 from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
 from retroracer.track.generate import random_tracks
-from retroracer.training.evaluate import LAPS, Entry, LapTrace, Report, Result, evaluate
-from retroracer.training.lap_plot import plot_laps
+from retroracer.training.judging.laps import LAPS, Entry, LapTrace, Report, Result, evaluate
+from retroracer.training.pictures.laps import plot_laps
 from tests.training.drivers import path_follower
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retroracer.training.health import PATIENCE, Watch
+from retroracer.training.run.divergence import PATIENCE, Watch
 
 WELL = {"critic_loss": 0.5, "actor_loss": -20.0, "ent_coef_loss": 0.1, "ent_coef": 0.01}
 

@@ -13,14 +13,14 @@ from stable_baselines3 import DQN, PPO, SAC
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_facts
-from retroracer.agents.pixel_nets import Network
+from retroracer.agents.pixels.checkpoint import KINDS, LAYOUT, build, load_driver, save
+from retroracer.agents.pixels.nets import Network
 from retroracer.agents.policy import load_policy
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.cli import main
 from retroracer.errors import UserError
-from retroracer.training.pixel_checkpoint import KINDS, LAYOUT, build, load_driver, save
-from retroracer.training.pixel_vec_env import PixelVecEnv
+from retroracer.training.learners.pixels.vec_env import PixelVecEnv
 
 NETWORK = Network(convs="slim", features=16, trunk="norm", hidden=(12,), shared=False)
 STOCK = {"SAC": SAC, "SAC+DrQ": SAC, "PPO": PPO, "DQN": DQN}

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from retroracer.training.pictures.pixel_curve import read_rows
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.pixel_nets import Network
+from retroracer.agents.pixels.checkpoint import build, load_driver, save
+from retroracer.agents.pixels.nets import Network
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.recorder import recording
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.cli import main
 from retroracer.errors import UserError
-from retroracer.training.pixel_checkpoint import build, load_driver, save
-from retroracer.training.pixel_evaluate import Episode, drive, summary
-from retroracer.training.pixel_film import write_gif, write_mp4
-from retroracer.training.pixel_plot import read_rows
-from retroracer.training.pixel_vec_env import PixelVecEnv
+from retroracer.training.judging.episodes import Episode, drive, summary
+from retroracer.training.learners.pixels.vec_env import PixelVecEnv
+from retroracer.training.pictures.film import write_gif, write_mp4
 
 # Nobody need see anything here: frames of 64 pixels, actions for 32 frames.
 BLIND = Pipeline(size=64, action_repeat=32, stack=1)

@@ -9,7 +9,7 @@ from stable_baselines3.common.monitor import Monitor
 
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
-from retroracer.training.pixel_vec_env import PixelVecEnv
+from retroracer.training.learners.pixels.vec_env import PixelVecEnv
 
 SETTINGS = Pipeline(stack=2, action_repeat=4, reward_scale=0.1)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from retroracer.training.learner import Learner
+from retroracer.training.run_settings import Lessons, RunSettings, Teacher
+from retroracer.training.train import train
 
+from retroracer.agents.sac_settings import SacSettings
 from retroracer.errors import UserError
 from retroracer.physics import state as st
 from retroracer.physics.car import load_car
-from retroracer.training.learner import Learner
-from retroracer.training.run_folder import RunFolder
-from retroracer.training.run_settings import Lessons, RunSettings, Teacher
-from retroracer.training.sac_settings import SacSettings
-from retroracer.training.train import train
+from retroracer.training.run.folder import RunFolder
 
 MAY_BE_MISSING = {"batch.splits", "batch.last_sectors"}
 
@@ -183,8 +183,8 @@ from pathlib import Path
 import numpy as np
 from benchmarks.fuzzing import run_states as fuzz
 from retroracer.errors import UserError
-from retroracer.training import checkpoint
-from retroracer.training.run_folder import RunFolder
+from retroracer.agents import checkpoint
+from retroracer.training.run.folder import RunFolder
 
 able, taken, refused = fuzz.learner(), 0, 0
 for name, run in fuzz.mutants(3, 100, Path(sys.argv[1])):

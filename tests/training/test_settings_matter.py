@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from retroracer.training.run_settings import Lessons, Practice, RunSettings, Teacher
+from retroracer.training.train import train
 from stable_baselines3 import SAC
 
-from retroracer.training.run_settings import Lessons, Practice, RunSettings, Teacher
-from retroracer.training.sac_settings import SacSettings
-from retroracer.training.train import train
+from retroracer.agents.sac_settings import SacSettings
 
 pytestmark = pytest.mark.slow
 

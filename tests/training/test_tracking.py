@@ -8,8 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from retroracer.errors import UserError
-from retroracer.training.hardware import PROFILES, profile_of
-from retroracer.training.tracking import Tracking
+from retroracer.training.run.hardware import PROFILES, profile_of
+from retroracer.training.run.tracking import Tracking
 
 
 def test_numbers_reach_tensorboard_and_nothing_else_does(tmp_path):

@@ -15,7 +15,7 @@ from retroracer.envs.racing import RacingEnv
 from retroracer.envs.task import Ending
 from retroracer.envs.variety import Variety
 from retroracer.envs.vector import RacingVectorEnv
-from retroracer.training.vec_env import RacingVecEnv
+from retroracer.training.learners.vec_env import RacingVecEnv
 from tests.shapes import oval
 
 SMALL = oval(straight=60.0, radius=25.0)

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer import config
-from retroracer.agents.convolutions import CONVOLUTIONS
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import (
     MAX_WEIGHTS_BYTES,
@@ -26,6 +25,7 @@ from retroracer.agents.model_file import (
     read_entry,
     read_facts,
 )
+from retroracer.agents.pixels.convolutions import CONVOLUTIONS
 from retroracer.agents.policy import MAX_SUM
 from retroracer.agents.tensor_file import read_tensors
 from retroracer.carracing.observations import PixelObservation

@@ -16,7 +16,7 @@ from retroracer.agents.model_file import read_facts
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.resources import models_dir
-from retroracer.training.run_folder import RUN_NOTE
+from retroracer.training.run.folder import RUN_NOTE
 
 SHIPPED = frozenset(
     ("base", "rookie", "club", "pro", "monza", "monaco", "suzuka", "spa")

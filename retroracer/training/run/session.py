@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import refuse_shipped
 from retroracer.training.run.leftovers import own_temporary_files, sweep_parts
 from retroracer.training.run.lock import locked
 from retroracer.training.run.stopping import INTERRUPTED, Stopped, TimeUp, stoppable
 from retroracer.training.run.writable import try_places
-from retroracer.training.run_folder import RunFolder
 
 
 def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:

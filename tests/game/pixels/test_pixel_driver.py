@@ -19,10 +19,10 @@ torch = pytest.importorskip("torch")
 from stable_baselines3.common.vec_env import DummyVecEnv  # noqa: E402
 
 from retroracer.agents.facts import Facts  # noqa: E402
-from retroracer.agents.pixel_nets import Network  # noqa: E402
+from retroracer.agents.pixels import checkpoint as pixel_checkpoint  # noqa: E402
+from retroracer.agents.pixels.nets import Network  # noqa: E402
 from retroracer.carracing.env import FastCarRacing  # noqa: E402
 from retroracer.carracing.pipeline import Pipeline, make  # noqa: E402
-from retroracer.training import pixel_checkpoint  # noqa: E402
 
 KINDS = {
     "PPO": (Network("atari", 32, "relu", (24,)), Pipeline(action_repeat=1, size=64)),

@@ -13,7 +13,7 @@ from retroracer.game.replay.records import Records
 from retroracer.game.screens.results import medal_for
 from retroracer.physics.car import car_facts, load_car
 from retroracer.track.files import load_track
-from retroracer.training.evaluate import Entry, evaluate
+from retroracer.training.judging.laps import Entry, evaluate
 from tests.game.races import GT, follower, save_driver
 
 

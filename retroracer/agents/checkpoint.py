@@ -1,0 +1,373 @@
+"""Checkpoints: one Stable-Baselines3 zip that plain ``SAC.load`` opens, and more in it.
+
+Owns writing a model with its ``Facts`` and its actor as plain arrays, and continuing from a
+stranger's zip without running anything in it. Reading facts and actors without torch is
+``agents.model_file``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import nn
+
+from retroracer.agents.archive import Archive
+from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.model_file import (
+    ACTOR_ENTRY,
+    FACTS_ENTRY,
+    MAX_ENTRIES,
+    Layers,
+    actor_bytes,
+    damaged,
+    find_model,
+    read_actor,
+    read_facts,
+)
+from retroracer.agents.policy import demand_layout, demand_sound, policy_of
+from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
+from retroracer.agents.tensor_file import read_plain
+from retroracer.atomic import replacing
+from retroracer.errors import UserError
+from retroracer.reading import shown, shown_path
+
+__all__ = ["SacSettings", "load_sac", "read_facts", "save"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
+
+MAX_STATE_BYTES = 256_000_000
+"""Of all the weights and moments in a zip together."""
+
+MAX_CRITICS = 16
+
+MAX_RUN_BYTES = 4_000_000_000
+"""Of the tensors in the state of a run."""
+
+MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
+"""What plain data of another form than expected makes the code that takes it over raise."""
+
+# Entries of a run, not of a model: left out so that a zip holds no rollout, path or class of
+# its author's machine, and stays loadable where those do not exist.
+_LEFT_OUT = (
+    "_last_obs",
+    "_last_original_obs",
+    "_last_episode_starts",
+    "ep_info_buffer",
+    "ep_success_buffer",
+    "lr_schedule",
+    "replay_buffer_class",
+    "replay_buffer_kwargs",
+    "tensorboard_log",
+)
+
+
+def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Facts:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        model: over a [-1, 1] action box, with a plain MLP actor.
+        path: of the zip.
+        facts: what only the caller knows; counters, widths, activation and settings are
+            filled in from the model.
+        moments: False leaves out what Adam remembers, half of the file; who goes on from it
+            begins with a fresh Adam.
+
+    Returns:
+        The facts as written.
+
+    Raises:
+        UserError: if the place cannot be written.
+        ValueError: if the model is of another kind, or the facts are not plain data.
+    """
+    layers, activation = actor_layers(model)
+    facts = dataclasses.replace(
+        facts,
+        algorithm="SAC",
+        steps=int(model.num_timesteps),
+        updates=int(model._n_updates),
+        layers=tuple(len(bias) for _, bias in layers[:-1]),
+        activation=activation,
+        settings=settings_of(model),
+    )
+    entries = {FACTS_ENTRY: facts.to_json().encode(), ACTOR_ENTRY: actor_bytes(layers)}
+    write_zip(model, path, entries, moments)
+    return facts
+
+
+def write_zip(
+    model: BaseAlgorithm, path: str | Path, entries: Mapping[str, bytes], moments: bool
+) -> None:
+    """Write a model as SB3 does, and entries of our own, whole or not at all.
+
+    Args:
+        model: of any kind.
+        path: of the zip.
+        entries: contents by name.
+        moments: False leaves out what the optimisers remember.
+    """
+    whole = io.BytesIO()
+    model.save(whole, exclude=_LEFT_OUT)
+    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(whole) as stock:
+            for name in stock.namelist():
+                if name == "system_info.txt":  # describes its author's machine
+                    continue
+                data = stock.read(name)
+                if name.endswith("optimizer.pth") and not moments:
+                    data = _without_moments(data)
+                archive.writestr(name, data)
+        for name, data in entries.items():
+            archive.writestr(name, data)
+
+
+def _without_moments(raw: bytes) -> bytes:
+    """The state of an optimiser (our own, just written) as if it had never stepped."""
+    state = torch.load(io.BytesIO(raw), weights_only=True)
+    out = io.BytesIO()
+    torch.save(state | {"state": {}}, out)
+    return out.getvalue()
+
+
+def load_sac(
+    name_or_path: str | Path, env: Any, *, layout: str | None = None, **overrides: Any
+) -> FastSAC:
+    """Build a SAC that continues from a checkpoint, running no code from it.
+
+    The model is made fresh from the plain facts; then weights, targets, optimiser moments and
+    the entropy coefficient are read as tensors only. The pickles in the zip's ``data`` are
+    never opened. The replay buffer starts empty.
+
+    Args:
+        name_or_path: a checkpoint saved by ``save``.
+        env: what to train on; its spaces must be those of the model.
+        layout: id of the env's observations; None means today's.
+        **overrides: arguments of ``SAC`` that beat the recorded ones; ``learning_rate`` is
+            really in effect, in the schedule and in the optimisers. With another kind of
+            ``ent_coef`` than the recorded, the new one stands.
+
+    Raises:
+        UserError: if the file is missing, damaged, not ours, or does not fit the env.
+    """
+    path = find_model(name_or_path)
+    facts = read_facts(path)
+    demand_layout(facts, path, layout)
+    if facts.algorithm != "SAC" or facts.activation not in ACTIVATIONS:
+        raise UserError(
+            f"{shown_path(path)} holds {facts.algorithm} with '{facts.activation}' layers; "
+            f"this reads SAC with {', '.join(ACTIVATIONS)}"
+        )
+    arguments = settings_read(facts.settings, f"{shown_path(path)}: settings") | overrides
+    try:
+        states = read_states(path)
+        weights = states.pop("policy")
+        pi, qf = _widths(weights, "actor.latent_pi", False), _widths(weights, "critic.qf0", True)
+        critics = sum(k.startswith("critic.qf") and k.endswith(".0.weight") for k in weights)
+        inputs = int(weights["actor.latent_pi.0.weight"].shape[1])
+        if not 0 < critics <= MAX_CRITICS:
+            raise ValueError(f"it has {critics} critics")
+    except MISFIT as error:
+        raise damaged(path, first_line(error)) from None
+    if env.observation_space.shape != (inputs,):
+        raise UserError(
+            f"{shown_path(path)} reads {inputs} observations and this env gives "
+            f"{env.observation_space.shape}; name another model"
+        )
+    policy_kwargs = {
+        "net_arch": {"pi": pi, "qf": qf},
+        "n_critics": critics,
+        "activation_fn": ACTIVATIONS[facts.activation],
+    }
+    try:
+        # What the widths promise must be there before room is made for it.
+        actions = int(env.action_space.shape[0])
+        actor = _count(inputs, pi, 2 * actions)
+        critic = critics * _count(inputs + actions, qf, 1)
+        if sum(w.numel() for w in weights.values()) != actor + 2 * critic:
+            raise ValueError("its weights do not fit together")
+        model = FastSAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
+        _restore(model, weights, states)
+        with torch.no_grad():
+            seen = torch.ones(1, inputs)
+            did = torch.ones(1, actions)
+            values = torch.cat(model.critic(seen.to(model.device), did.to(model.device)))
+        if not torch.isfinite(values).all():
+            raise ValueError("its critics' weights are so large that they overflow")
+    except MISFIT as error:
+        raise damaged(path, first_line(error)) from None
+    demand_sound(policy_of(*actor_layers(model)), path, layout)
+    read_actor(path)  # who was judged and who goes on learning must be the same
+    model.num_timesteps = facts.steps
+    model._n_updates = facts.updates
+    return model
+
+
+def actor_layers(model: SAC) -> tuple[Layers, str]:
+    """Plain layers of a model's actor, and the name of its activation."""
+    space, actor = model.action_space, model.policy.actor
+    if not ((space.low == -1).all() and (space.high == 1).all()):  # type: ignore[attr-defined]
+        raise ValueError("actions must be in [-1, 1]")
+    linear = [m for m in actor.latent_pi if isinstance(m, nn.Linear)]
+    names = {kind: name for name, kind in ACTIVATIONS.items()}
+    others = {type(m) for m in actor.latent_pi} - {nn.Linear}
+    if not isinstance(actor.mu, nn.Linear) or not others <= {actor.activation_fn}:
+        raise ValueError("the actor must be a plain MLP")
+    if actor.activation_fn not in names:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}")
+    layers = [
+        (m.weight.detach().cpu().numpy().T, m.bias.detach().cpu().numpy())
+        for m in (*linear, actor.mu)
+    ]
+    return layers, names[actor.activation_fn]
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in a line for a person."""
+    return shown((str(error).splitlines() or ["it does not fit"])[0], 160)
+
+
+def read_states(path: Path) -> dict[str, Any]:
+    """State dicts of a zip by name, read as finite tensors and plain containers only.
+
+    Raises:
+        ValueError: if it is damaged, or holds anything else or too much.
+    """
+    states: dict[str, Any] = {}
+    left = MAX_STATE_BYTES
+    with Archive(path, MAX_ENTRIES) as archive:
+        for name in archive.names:
+            if not name.endswith(".pth"):
+                continue
+            raw = archive.read(name, left)
+            left -= len(raw)
+            try:
+                states[name.removesuffix(".pth")] = as_torch(read_plain(raw, MAX_STATE_BYTES))
+            except ValueError as error:
+                raise ValueError(f"{shown(name)} does not hold plain tensors: {error}") from None
+    weights = states.get("policy")
+    if not isinstance(weights, Mapping):
+        raise ValueError("it holds no policy")
+    for name, value in weights.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"{shown(name)} is no tensor")
+    return states
+
+
+def read_torch(raw: bytes) -> Any:
+    """Our own ``torch.save`` of plain data: finite tensors, read without unpickling.
+
+    Raises:
+        ValueError: if it is damaged, or holds anything else.
+    """
+    return as_torch(read_plain(raw, MAX_RUN_BYTES))
+
+
+def load_module(module: nn.Module, state: Any) -> None:
+    """Load a module's weights, all of them and of its own kind.
+
+    Raises:
+        ValueError: if they do not fit.
+    """
+    own = module.state_dict()
+    if not isinstance(state, dict) or list(state) != list(own):
+        raise ValueError("its weights are of another network")
+    for name, value in own.items():
+        load_tensor(value, state[name], name)
+
+
+def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
+    """Overwrite a tensor by one of its own shape and kind.
+
+    Raises:
+        ValueError: if it is of another.
+    """
+    good = isinstance(value, torch.Tensor)
+    if not good or value.shape != own.shape or value.dtype != own.dtype:
+        raise ValueError(f"{name} is of another shape or kind")
+    own.data.copy_(value)
+
+
+def as_torch(value: Any) -> Any:
+    """Plain data whose arrays become tensors.
+
+    Raises:
+        ValueError: if a number in a tensor is not finite.
+    """
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError("a number in it is not finite")
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {k: as_torch(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [as_torch(v) for v in value]
+    return value
+
+
+def _count(inputs: int, widths: list[int], outputs: int) -> int:
+    """Numbers in the weights and biases of an MLP."""
+    layers = itertools.pairwise((inputs, *widths, outputs))
+    return sum(a * b + b for a, b in layers)
+
+
+def _widths(weights: Mapping[str, Any], prefix: str, has_output: bool) -> list[int]:
+    """Widths of the hidden layers of the MLP whose linear layers are ``prefix``.0, .2, ..."""
+    widths: list[int] = []
+    while f"{prefix}.{2 * len(widths)}.weight" in weights and len(widths) <= MAX_LAYERS:
+        widths.append(int(weights[f"{prefix}.{2 * len(widths)}.weight"].shape[0]))
+    if has_output:
+        widths = widths[:-1]
+    if not 0 < len(widths) < MAX_LAYERS or max(widths) > MAX_WIDTH:
+        raise ValueError(f"{prefix} is not a plain MLP")
+    return widths
+
+
+def _restore(model: SAC, weights: Mapping[str, Any], states: dict[str, Any]) -> None:
+    """Put the weights, then the optimisers' moments and the entropy coefficient back."""
+    model.policy.load_state_dict(dict(weights), strict=True)
+    restore_moments(model.actor.optimizer, states["actor.optimizer"])
+    restore_moments(model.critic.optimizer, states["critic.optimizer"])
+    log_alpha = states.get("pytorch_variables", {}).get("log_ent_coef")
+    if model.log_ent_coef is not None and log_alpha is not None:
+        if log_alpha.shape != (1,) or not -30.0 < float(log_alpha) < 10.0:
+            raise ValueError("log_ent_coef is beyond reason")
+        model.log_ent_coef.data.copy_(log_alpha.data)
+        assert model.ent_coef_optimizer is not None
+        restore_moments(model.ent_coef_optimizer, states["ent_coef_optimizer"])
+
+
+def restore_moments(optimizer: torch.optim.Optimizer, state: Any) -> None:
+    """Load moments only: rates and switches (``fused``, ...) stay those of this run.
+
+    Raises:
+        ValueError, KeyError, TypeError: if they do not fit the weights.
+    """
+    own = optimizer.state_dict()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments = {}
+    for index, record in state["state"].items():
+        kept = {}
+        for key in ("exp_avg", "exp_avg_sq"):
+            kept[key] = record[key].to(torch.float32)
+            if kept[key].shape != parameters[index].shape:
+                raise ValueError("optimiser moments do not fit the weights")
+            if not torch.isfinite(kept[key]).all():
+                raise ValueError("optimiser moments are not finite")
+        if not (kept["exp_avg_sq"] >= 0).all():
+            raise ValueError("optimiser moments are negative")
+        step = float(record["step"])
+        if not 0 <= step < 2**53:
+            raise ValueError("optimiser steps are not a number")
+        moments[index] = kept | {"step": torch.tensor(step)}
+    own["state"] = moments
+    optimizer.load_state_dict(own)

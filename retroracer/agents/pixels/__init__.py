@@ -1,0 +1,1 @@
+"""Drivers from pixels: networks, replay, updates, model files; inference without torch."""

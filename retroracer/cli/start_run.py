@@ -1,0 +1,217 @@
+"""What ``train-base``, ``fine-tune`` and ``train-pixels`` share: options, one run, a last word."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retroracer.cli.arguments import minutes, seed, steps
+from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.training.learners.task import Task
+    from retroracer.training.run.budget import Budget
+    from retroracer.training.run.folder import RunFolder
+    from retroracer.training.run.loop import Outcome
+    from retroracer.training.run.settings import RunSettings
+
+PROFILES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One of the three commands.
+
+    Attributes:
+        table: its learners by name.
+        base: its settings, but for the learners' sections.
+        page: the shipped page it starts from.
+        profiles: what is laid over that page, by profile.
+        look: makes sure that what the settings name is there; says what is trained on.
+        make_task: builds the task.
+        size: the machine, and what the run will take, in words.
+        show: draws what came of the run; returns the pictures.
+        advice: lines for after the run.
+    """
+
+    table: dict[str, str]
+    base: type[RunSettings]
+    page: Path
+    profiles: Mapping[str, Sequence[str]]
+    look: Callable[[Any], str]
+    make_task: Callable[[Any, Budget], Task]
+    size: Callable[[Any], str]
+    show: Callable[[Any, RunFolder, Path], list[Path]]
+    advice: Callable[[Any, Path, RunFolder], list[str]]
+
+
+def add_options(parser: argparse.ArgumentParser, out: str, algorithms: Sequence[str]) -> None:
+    """Add the options that all three have."""
+    parser.add_argument(
+        "--algo",
+        choices=list(algorithms),
+        help="what learns: the stages of its page in configs/ (default: see above)",
+    )
+    parser.add_argument(
+        "--minutes", type=minutes, metavar="M", help="how long, everything included"
+    )
+    parser.add_argument("--steps", type=steps, metavar="N", help="how many steps instead")
+    parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
+    parser.add_argument("--parent", metavar="MODEL", help="name or path of a driver to go on from")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"the model (default {out}); one that is there already is replaced only by a better "
+        "one of the same kind, one that comes with RetroRacer never",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a page of settings")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting"
+    )
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="auto", help="size of the run (default auto)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", default=Path("runs"), help="where runs are kept"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--fresh", action="store_true", help="begin anew even if a run can go on")
+    how.add_argument("--resume", action="store_true", help="go on, or fail if there is no run")
+
+
+def overrides_of(args: argparse.Namespace, *names: str) -> list[str]:
+    """``--set`` texts, and options that are settings."""
+    overrides = list(args.set)
+    for name in ("minutes", "steps", "seed", "device", "parent", *names):
+        value = getattr(args, name)
+        if value is not None:
+            overrides.append(f"{name}={value}")
+    if args.steps is not None and args.minutes is None:
+        overrides.append("minutes=null")
+    return overrides
+
+
+def start(
+    args: argparse.Namespace,
+    make_program: Callable[[], Program],
+    out: Path,
+    overrides: Sequence[str],
+    extra: str,
+) -> int:
+    """Train, alone in the run's folder and at ``--out``; returns the exit code.
+
+    Args:
+        args: the command's.
+        make_program: loads what trains.
+        out: the model.
+        overrides: ``--set`` texts.
+        extra: the optional dependencies the program needs.
+    """
+    # Threads that spin while they wait stop one another on a machine that does anything else.
+    # Growing segments keep a GPU's memory whole. Both are read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    try:
+        from retroracer.training.run.folder import RunFolder
+        from retroracer.training.run.session import session
+    except ImportError as error:
+        raise missing(error, extra) from None
+    folder = RunFolder(args.runs / out.stem)
+
+    def work() -> int:
+        try:
+            program = make_program()
+        except ImportError as error:
+            raise missing(error, extra) from None
+        return _train(args, program, out, folder, overrides)
+
+    return session(folder, out, work)
+
+
+def missing(error: ImportError, extra: str) -> UserError:
+    """The error of a library that is not installed."""
+    return UserError(
+        f"training needs {error.name}; install it with: pip install 'retroracer[{extra}]'"
+    )
+
+
+def _train(
+    args: argparse.Namespace,
+    program: Program,
+    out: Path,
+    folder: RunFolder,
+    overrides: Sequence[str],
+) -> int:
+    from retroracer.training.learners import find
+    from retroracer.training.pictures.curve import draw_curve
+    from retroracer.training.run import hardware
+    from retroracer.training.run.keeping import Keeper
+    from retroracer.training.run.loop import Run
+    from retroracer.training.run.session import say
+    from retroracer.training.run.settings import goes_on, load, read
+    from retroracer.training.run.stopping import until
+
+    profile = hardware.profile_of(args.profile, args.device or "auto")
+    sizes = program.profiles[profile]
+    settings = load(program.base, program.table, program.page, args.config, overrides, sizes)
+    what = program.look(settings)
+    hardware.use_cores(settings.device)
+    before = None
+    if not args.fresh and folder.unfinished_here():
+        before = read(program.base, program.table, folder.page)
+    resume = before is not None and goes_on(before, settings)
+    if args.resume and not resume:
+        why = "it has other settings" if before is not None else "there is none"
+        raise UserError(f"--resume: cannot go on with a run in {folder.path}: {why}")
+    if resume:
+        say(f"going on with the run in {folder.path}; --fresh would begin anew")
+    elif folder.unfinished_here() and not folder.untouched():
+        say(f"a new run: the unfinished one in {folder.path} is kept in {folder.next_aside()}")
+    names = " then ".join(f"{find(program.table, s.learner).algorithm}" for s in settings.stages)
+    say(f"{names} on {what} for {settings.budget()}; Ctrl+C saves everything, "
+        "the same command goes on")  # fmt: skip
+    say(program.size(settings))
+    keeper = Keeper(out, folder.best, "")
+    run = Run(
+        settings,
+        program.table,
+        lambda budget: program.make_task(settings, budget),
+        folder,
+        keeper,
+        lambda: draw_curve(folder),
+    )
+    outcome = run.go(resume)
+    return _last_word(program, settings, outcome, out, folder, say, until)
+
+
+def _last_word(
+    program: Program,
+    settings: RunSettings,
+    outcome: Outcome,
+    out: Path,
+    folder: RunFolder,
+    say: Callable[[str], None],
+    until: Callable[[float], Any],
+) -> int:
+    took = outcome.seconds / 60.0
+    for note in outcome.notes:
+        say(note)
+    if outcome.stopped:
+        say(f"stopped after {took:.1f} minutes: {folder.kept()}")
+        return 0
+    say(f"done: {outcome.steps:,} steps in {took:.1f} minutes; model: {out}")
+    for line in program.advice(settings, out, folder):
+        say(line)
+    with until(outcome.last) as cut:
+        pictures = program.show(settings, folder, out)
+        if pictures:
+            say("pictures:    " + " ".join(map(str, pictures)))
+    if cut:
+        say("its pictures were cut short: they would have gone beyond the budget")
+    return 0

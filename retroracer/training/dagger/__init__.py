@@ -1,1 +1,0 @@
-"""CarRacing from pixels, taught: an expert that knows the true state shows a network what to do."""

@@ -1,0 +1,130 @@
+"""Which driver of a run is kept: its laps on tracks it does not train on, and their score.
+
+Owns the evaluation of a run's drivers and the score they are chosen by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from retroracer.agents.model_file import Layers
+from retroracer.agents.policy import policy_of
+from retroracer.checks import number
+from retroracer.laptime.limit import known_time
+from retroracer.laptime.many import lap_limits
+from retroracer.physics.car import Car
+from retroracer.track.track import Track
+from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.judging.laps import Act, Entry, Report, evaluate
+from retroracer.training.run.stopping import until
+
+Lap = tuple[float | None, float]
+"""A lap time [s], None if not completed, and the time spent off the track [s]."""
+
+UNCLEAN, FAILED = 0.2, 1.0
+"""What a lap that was not clean, and one not completed, take from a driver's ``score``."""
+
+
+class LapJudge:
+    """Evaluates the drivers of one run.
+
+    Args:
+        tracks: driven in an evaluation.
+        car: they are driven in.
+        moment: after which limits are no longer solved (``time.monotonic``).
+        own: True if these are the tracks a specialist trains on: no driver is acceptable that
+            is slower or less clean than its parent on one of them.
+    """
+
+    def __init__(self, tracks: list[Track], car: Car, own: bool, moment: float = math.inf) -> None:
+        self.tracks, self.car, self.own = tracks, car, own
+        self.limits: list[float | None] = []
+        with until(moment):
+            self.limits = lap_limits([(track, car) for track in tracks])
+        if not self.limits:  # those that were solved in time
+            self.limits = [known_time(track, car) for track in tracks]
+        self._parent: list[Lap] = []
+
+    def __call__(self, layers: Layers, activation: str, parent: bool = False) -> Evaluation:
+        """Evaluate an actor.
+
+        Args:
+            layers: its weights and biases.
+            activation: of its hidden layers.
+            parent: True if it is the driver the run begins with.
+        """
+        report = self._report(policy_of(layers, activation).act)
+        if parent and self.own:
+            self._parent = [(r.lap_time_s, r.off_track_s) for r in report.results]
+        on = [t.name for t in self.tracks] if self.own else [f"{len(self.tracks)} random tracks"]
+        acceptable = no_worse(report, self._parent)
+        return Evaluation(
+            score(report), acceptable, report.summary() | {"on": on}, self._text(report)
+        )
+
+    def _report(self, act: Act) -> Report:
+        report = evaluate([Entry("training", act, self.car)], self.tracks)[0]
+        return report.with_limits(self.limits)
+
+    def score_of(self, act: Act) -> float:
+        """The score of any driver on the same tracks."""
+        return score(self._report(act))
+
+    def _text(self, report: Report) -> str:
+        summary = report.summary()
+        one = len(self.tracks) == 1
+        of = f" of {self.tracks[0].title}" if one else f"/{summary['tracks']} tracks"
+        ratio = summary["median_ratio"]
+        pace = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
+        return f"laps {summary['completed']}{of}, clean {summary['clean']}, {pace}"
+
+    def state(self) -> dict[str, Any]:
+        """What a run that goes on must know, as plain data."""
+        return {"parent": self._parent, "limits": self.limits}
+
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ValueError: if it is of other tracks.
+        """
+        limits = [_time(t) for t in facts["limits"]]
+        parent = [(_time(lap), _time(off) or 0.0) for lap, off in facts["parent"]]
+        if len(limits) != len(self.tracks) or len(parent) not in (0, len(self.tracks)):
+            raise ValueError("it was evaluated on other tracks")
+        self.limits = limits  # scores are compared with those of earlier sessions
+        self._parent = parent
+
+
+def _time(value: Any) -> float | None:
+    return None if value is None else number({"time": value}, "time", 0.0, 1e9)
+
+
+def score(report: Report) -> float:
+    """How good a driver is: the mean share of the limit's speed it makes of its flying laps.
+
+    A lap that was not clean costs UNCLEAN, one not completed FAILED. Where no limit is known, a
+    completed lap counts half.
+    """
+    values = []
+    for result in report.results:
+        if not result.completed:
+            values.append(-FAILED)
+            continue
+        share = 0.5 if result.ratio is None else 1.0 / result.ratio
+        values.append(share - (0.0 if result.clean else UNCLEAN))
+    return float(np.mean(values))
+
+
+def no_worse(report: Report, laps: list[Lap]) -> bool:
+    """Whether no lap is slower, less clean or less complete than those of ``laps``, if any."""
+    for result, (lap, off) in zip(report.results, laps, strict=bool(laps)):
+        if lap is None:
+            continue
+        if result.lap_time_s is None or result.lap_time_s > lap or result.off_track_s > off:
+            return False
+    return True

@@ -1,0 +1,49 @@
+"""The algorithms: one file each behind one protocol (``learner``), and the table that names them.
+
+To add one: a file here with a ``Learner``, a line in a table below, a page in ``configs/``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retroracer.training.learners.learner import Learner
+
+RACING = {
+    "imitation": "imitation:Imitation",
+    "ppo": "ppo:PPO",
+    "sac": "sac:SAC",
+    "critics": "critics:Critics",
+}
+"""Learners of the racing task by name: the file in this folder, and the class in it."""
+
+PIXELS = {
+    "imitation": "pixels.imitation:Imitation",
+    "ppo": "pixels.ppo:PPO",
+    "sac": "pixels.off_policy:SAC",
+    "sac-drq": "pixels.off_policy:SACDrQ",
+    "dqn": "pixels.off_policy:DQN",
+}
+"""Learners of the pixel task, likewise."""
+
+
+def find(table: dict[str, str], name: str) -> type[Learner]:
+    """The learner of that name; its libraries are loaded now.
+
+    Args:
+        table: ``RACING`` or ``PIXELS``.
+        name: one of its keys.
+
+    Raises:
+        KeyError: if there is no such name.
+    """
+    file, _, cls = table[name].partition(":")
+    found: type[Learner] = getattr(import_module(f"{__name__}.{file}"), cls)
+    return found
+
+
+def section(name: str) -> str:
+    """Where the settings of a learner stand on a page: its name, as a key."""
+    return name.replace("-", "_")

@@ -1,0 +1,57 @@
+"""SAC's critics learn what the driver is worth; the driver itself is left as it is.
+
+The zip of a run that trained its actor in another way is a whole SAC all the same: whoever goes
+on from it with SAC finds critics that know the driver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from retroracer.config import Range
+from retroracer.training.learners.sac import SAC
+
+
+@dataclass(frozen=True)
+class CriticsSettings:
+    """How the critics are fitted.
+
+    Attributes:
+        learning_rate: of the critics; it falls to a twentieth along half a cosine.
+        gamma: discount a control step.
+        batch_size: transitions in an update.
+        gradient_steps: updates a vector step of all cars.
+        n_steps: length of the returns.
+        buffer_size: transitions kept for replay.
+        learning_starts: steps the driver drives before the first update.
+    """
+
+    learning_rate: Annotated[float, Range(low=1e-8, high=1)] = 3e-4
+    gamma: Annotated[float, Range(low=0.01, high=1)] = 0.99
+    batch_size: Annotated[int, Range(low=1, high=1_000_000)] = 512
+    gradient_steps: Annotated[int, Range(low=1, high=1_000_000)] = 16
+    n_steps: Annotated[int, Range(low=1, high=1000)] = 6
+    buffer_size: Annotated[int, Range(low=1000, high=50_000_000)] = 500_000
+    learning_starts: Annotated[int, Range(low=0, high=10**9)] = 50_000
+
+    train_freq: ClassVar[int] = 1
+    critics_first: ClassVar[int] = 0
+    final_rate: ClassVar[float] = 0.05
+    final_entropy: ClassVar[None] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Those that Stable-Baselines3's SAC takes."""
+        names = ("learning_rate", "gamma", "batch_size", "gradient_steps", "n_steps")
+        return {name: getattr(self, name) for name in names} | {"ent_coef": "auto_0.001"}
+
+
+class Critics(SAC):
+    """SAC's updates without the actor's."""
+
+    Settings = CriticsSettings
+    algorithm = "SAC critics only"
+    train_actor = False
+
+    def _demonstrate(self) -> None:
+        return None

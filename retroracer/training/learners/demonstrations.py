@@ -1,0 +1,132 @@
+"""Demonstrations: laps of a line driver, as lines to imitate or transitions to replay.
+
+Owns the solving of lines for the line driver and the gathering of its transitions. As replay
+they are transitions like any other: rewards decide what is learned from them. A policy that
+learns alone has hardly ever been fast, and its critics value 40 m/s above 60 because what they
+remember of 60 are crashes; demonstrations show them somebody who brakes in time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+
+from retroracer.agents.replay import Memory
+from retroracer.config import Range
+from retroracer.envs.batch import RacingBatch
+from retroracer.laptime.line_driver import LineDriver
+from retroracer.laptime.many import lines_to_follow
+from retroracer.physics.car import Car
+from retroracer.track.generate import random_tracks
+from retroracer.track.track import Track
+from retroracer.training.learners.racing import Racing
+from retroracer.training.run.settings import DEMONSTRATION_SEED
+
+CARS = 128
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """How many demonstrations a replay learner is given.
+
+    Attributes:
+        share: of every batch of updates; 0 = none.
+        ready: share of its training episodes that the driver must drive to their end before
+            demonstrations are used.
+        latest: share of the budget after which they are used anyhow; 1 = never.
+        transitions: gathered.
+        tracks: random tracks they are driven on (a specialist's: its own).
+        grip: share of the car's grip the lines are solved for.
+        margin: left free beside the edges of the road [m].
+        noise: standard deviation of what is added to the line driver's actions.
+    """
+
+    share: Annotated[float, Range(low=0, high=0.9)] = 0.0
+    ready: Annotated[float, Range(low=0, high=1)] = 0.95
+    latest: Annotated[float, Range(low=0, high=1)] = 1.0
+    transitions: Annotated[int, Range(low=1000, high=10_000_000)] = 200_000
+    tracks: Annotated[int, Range(low=1, high=1000)] = 48
+    grip: Annotated[float, Range(low=0.1, high=1)] = 0.85
+    margin: Annotated[float, Range(low=0, high=20)] = 0.5
+    noise: Annotated[float, Range(low=0, high=1)] = 0.05
+
+
+class _Lines(Protocol):
+    """Which lines are wanted."""
+
+    @property
+    def tracks(self) -> int:
+        """Random tracks."""
+
+    @property
+    def grip(self) -> float:
+        """Share of the car's grip."""
+
+    @property
+    def margin(self) -> float:
+        """Left free beside the edges of the road [m]."""
+
+
+def drivers_of(
+    tracks: list[Track] | None, car: Car, wanted: _Lines
+) -> tuple[list[Track], list[Any]]:
+    """Tracks and the lines a line driver follows on them; those without a line are left out.
+
+    Args:
+        tracks: None = ``wanted.tracks`` random ones.
+        car: what is driven.
+        wanted: grip and margin of the lines.
+    """
+    places = tracks or random_tracks(DEMONSTRATION_SEED, wanted.tracks)
+    lines = lines_to_follow(places, car, wanted.grip, wanted.margin)
+    pairs = [(t, line) for t, line in zip(places, lines, strict=True) if line is not None]
+    return [t for t, _ in pairs], [line for _, line in pairs]
+
+
+def gather(racing: Racing, wanted: Demonstrations, tracks: list[Track] | None) -> Memory | None:
+    """Let the line driver drive as the run's cars do, and keep its transitions.
+
+    Args:
+        racing: whose car, reward, endings and variety are those of the demonstrations. Tracks
+            are driven one way and at their own width: lines are solved for them as they are.
+        wanted: how many, and how.
+        tracks: where; None = random tracks.
+
+    Returns:
+        The replay memory; None if none are wanted, or no line could be solved.
+    """
+    if wanted.share == 0.0:
+        return None
+    settings, own = racing.settings, racing.batch
+    places, lines = drivers_of(tracks, own.car, wanted)
+    if not places:
+        return None
+    driver = LineDriver(lines)
+    variety = settings.variety
+    grip = max(variety.grip[0], 0.95), max(variety.grip[1], 0.95)  # the lines know no less
+    batch = RacingBatch(
+        CARS,
+        tracks=places,
+        car=own.car,
+        variety=dataclasses.replace(variety, reverse=0.0, width=(1.0, 1.0), grip=grip),
+        reward=own.reward,
+        ending=own.ending,
+        seed=settings.seed,
+    )
+    obs = batch.reset(settings.seed)
+    rng = np.random.default_rng([settings.seed, 2])
+    memory = Memory(wanted.transitions, CARS, obs.shape[1], 2, racing.model.device)
+    for _ in range(memory.rows):
+        noisy = driver(batch.race) + rng.normal(0.0, wanted.noise, (CARS, 2))
+        actions = np.clip(noisy, -1.0, 1.0).astype(np.float32)
+        after, reward, terminated, truncated = batch.step(actions)
+        seen, rows = after, np.flatnonzero(terminated | truncated)
+        if len(rows):
+            seen = after.copy()
+            seen[rows] = batch.final_obs
+        memory.add(obs, actions, reward.astype(np.float32), seen, terminated, truncated)
+        obs = after
+    return memory

@@ -1,0 +1,258 @@
+"""Imitation: the model learns to do what a line driver does (DAgger).
+
+The line driver follows lines solved in advance and says at every step what it would do. The
+model drives a growing share of the cars itself, so that it is also told what to do in the
+places only its own mistakes lead to. Trained alone, a policy learns first that speed ends in
+the grass and is slow on straights for long; imitation gives it the right speeds in a minute.
+
+Source: Ross, Gordon and Bagnell 2011, A Reduction of Imitation Learning and Structured
+Prediction to No-Regret Online Learning.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from retroracer.agents.adam import adam_over, adam_state, restore_adam
+from retroracer.agents.facts import plain_json
+from retroracer.checks import Form, count, demand_array, generator_state
+from retroracer.config import Range
+from retroracer.envs import task
+from retroracer.envs.batch import RacingBatch
+from retroracer.envs.variety import Variety
+from retroracer.laptime.line_driver import LineDriver
+from retroracer.training.learners.demonstrations import drivers_of
+from retroracer.training.learners.learner import Clock, Learner, State, part, under
+from retroracer.training.learners.racing import Racing
+
+CARS = 512
+
+DISTURBED, NOISE = 0.5, 0.05
+"""Share of the cars whose actions are disturbed, and the standard deviation of what is added:
+without mistakes there is nothing to learn about coming back from them."""
+
+TEACHER_ROUNDS = 4
+"""Rounds after which the model drives every car itself."""
+
+STEER_WEIGHT = 2.0
+"""Weight of a steering error; that of the pedals is 1."""
+
+HUBER_THRESHOLD = 0.05
+"""Weighted error beyond which the loss is linear: extreme corrections of the teacher count less."""
+
+FINAL_STD = math.exp(-2.0)
+"""Standard deviation of the model's actions afterwards: some exploration for the next stage."""
+
+DRIVE_CHUNK, UPDATE_CHUNK = 20, 50
+"""Vector steps, and updates, in one round of the run, so that a stop never waits long."""
+
+
+@dataclass(frozen=True)
+class ImitationSettings:
+    """How the line driver is imitated.
+
+    Attributes:
+        rounds: of driving and learning.
+        tracks: random tracks driven on, their lines solved first.
+        grip: share of the car's grip the lines are solved for: a calm teacher is imitated well.
+        margin: left free beside the edges of the road [m].
+        n_steps: vector steps driven in a round.
+        updates: in a round; the last has three times as many.
+        batch_size: steps in an update.
+        learning_rate: it falls to a tenth in every round.
+    """
+
+    rounds: Annotated[int, Range(low=1, high=1000)] = 9
+    tracks: Annotated[int, Range(low=1, high=1000)] = 64
+    grip: Annotated[float, Range(low=0.1, high=1)] = 0.75
+    margin: Annotated[float, Range(low=0, high=20)] = 1.0
+    n_steps: Annotated[int, Range(low=1, high=10_000)] = 80
+    updates: Annotated[int, Range(low=1, high=1_000_000)] = 1200
+    batch_size: Annotated[int, Range(low=1, high=1_000_000)] = 1024
+    learning_rate: Annotated[float, Range(low=1e-8, high=1)] = 1e-3
+
+
+class Imitation(Learner):
+    """Regression on the line driver's actions.
+
+    Args:
+        racing: whose model learns.
+        settings: of the imitation.
+        first: not used: what the model knew is taught over.
+    """
+
+    Settings = ImitationSettings
+    algorithm = "imitation"
+
+    def __init__(self, racing: Racing, settings: ImitationSettings, first: bool) -> None:
+        self.racing, self.settings = racing, settings
+        self.actor, self.device = racing.actor, racing.model.device
+        self.n_actions = racing.model.fused.n_actions
+        seed = racing.settings.seed
+        places, lines = drivers_of(None, racing.batch.car, settings)
+        self.finished = not places  # no line could be solved: nothing to imitate
+        self.round_number, self.driven, self.updates_done, self.used = 0, 0, 0, 0
+        if self.finished:
+            return
+        self.teacher = LineDriver(lines)
+        # Tracks as they are, and the car the lines were solved for.
+        self.batch = RacingBatch(
+            CARS,
+            tracks=places,
+            car=racing.batch.car,
+            variety=Variety(start="random", standing=0.15),
+            ending=task.Ending(time=20.0),
+            seed=seed,
+        )
+        self.batch.reset(seed)
+        self.rng = np.random.default_rng([seed, 3])
+        self.by_teacher = np.ones(CARS, bool)
+        self.random = torch.Generator().manual_seed(seed)
+        self.adam = adam_over(self.actor)
+        room = settings.rounds * settings.n_steps * CARS
+        self.seen = torch.zeros(room, racing.model.fused.n_obs, device=self.device)
+        self.told = torch.zeros(room, self.n_actions, device=self.device)
+        self.weight = torch.ones(self.n_actions, device=self.device)
+        self.weight[0] = STEER_WEIGHT
+
+    def describe(self) -> str:
+        """What a round is."""
+        s = self.settings
+        return (
+            f"{s.rounds} rounds of {s.updates} updates of {s.batch_size}, rate {s.learning_rate:g}"
+        )
+
+    def round(self, clock: Clock) -> dict[str, float]:
+        """A few vector steps of driving, or a few updates, whichever is due."""
+        settings = self.settings
+        if self.finished:
+            return {}
+        last = self.round_number == settings.rounds - 1
+        wanted = settings.updates * (3 if last else 1)
+        done = 0.5 * self.driven / settings.n_steps + 0.5 * self.updates_done / wanted
+        clock.tell((self.round_number + done) / settings.rounds)
+        if self.driven < settings.n_steps:
+            self._drive(min(DRIVE_CHUNK, settings.n_steps - self.driven))
+            return {}
+        count = min(UPDATE_CHUNK, wanted - self.updates_done)
+        losses = self._learn(count, wanted, clock.lr_scale)
+        self.racing.count_updates(count, actor=False)
+        self.updates_done += count
+        if self.updates_done == wanted:
+            self.round_number, self.driven, self.updates_done = self.round_number + 1, 0, 0
+            if last:
+                self._set_std()
+                self.finished = True
+        self.racing.keep_actor()
+        return losses
+
+    def _drive(self, steps: int) -> None:
+        """Drive: the teacher some of the cars, the model the rest; note what the teacher did."""
+        batch = self.batch
+        if self.driven == 0:
+            share = 1.0 - self.round_number / TEACHER_ROUNDS
+            self.by_teacher = self.rng.random(CARS) < share
+        for _ in range(steps):
+            right = np.clip(self.teacher(batch.race), -1.0, 1.0)
+            rows = slice(self.used, self.used + CARS)
+            self.seen[rows] = torch.from_numpy(batch.obs)
+            self.told[rows] = torch.from_numpy(right)
+            self.used += CARS
+            own = self._act(batch.obs)
+            noise = self.rng.normal(0.0, NOISE, own.shape)
+            noise *= self.rng.random((CARS, 1)) < DISTURBED
+            actions = np.where(self.by_teacher[:, None], right, own) + noise
+            batch.step(np.clip(actions, -1.0, 1.0))
+        self.driven += steps
+        self.racing.model.num_timesteps += CARS * steps
+
+    def _act(self, obs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What the model would do (N, A)."""
+        with torch.no_grad():
+            head = self.actor.forward(torch.from_numpy(obs).to(self.device)[None], "act")[0]
+            out: npt.NDArray[np.float32] = torch.tanh(head[:, : self.n_actions]).cpu().numpy()
+            return out
+
+    def _learn(self, count: int, wanted: int, lr_scale: float) -> dict[str, float]:
+        settings, loss = self.settings, torch.zeros(())
+        rate = 0.0
+        with torch.no_grad():
+            self.actor.refresh()
+            for k in range(self.updates_done, self.updates_done + count):
+                rate = lr_scale * settings.learning_rate * (1.0 - 0.9 * k / wanted)
+                self.adam.param_groups[0]["lr"] = rate
+                rows = torch.randint(self.used, (settings.batch_size,), generator=self.random)
+                rows = rows.to(self.device)
+                loss = self._update(self.seen[rows], self.told[rows])
+        return {"imitation_loss": float(loss), "learning_rate": rate}
+
+    def _update(self, obs: Tensor, told: Tensor) -> Tensor:
+        """One gradient step on the Huber loss; returns the loss."""
+        action = torch.tanh(self.actor.forward(obs[None])[0, :, : self.n_actions])
+        error = (action - told) * self.weight / HUBER_THRESHOLD
+        slope = error.clamp(-1.0, 1.0)
+        by_mean = slope * self.weight * (1.0 - action.square()) / len(obs)
+        self.actor.backward(obs[None], torch.cat((by_mean, torch.zeros_like(by_mean)), 1)[None])
+        self.adam.step()
+        self.actor.refresh()
+        return HUBER_THRESHOLD * (slope.abs() * error.abs() - 0.5 * slope.square()).mean()
+
+    def _set_std(self) -> None:
+        """Give the model's actions the standard deviation FINAL_STD everywhere."""
+        n = self.n_actions
+        with torch.no_grad():
+            self.actor.weights[-1][:, n:].zero_()
+            self.actor.biases[-1][:, :, n:].fill_(math.log(FINAL_STD))
+        self.actor.refresh()
+
+    def state(self) -> State:
+        """Cars, what was told so far, optimiser and random state."""
+        if not hasattr(self, "batch"):
+            return {}
+        plain = {
+            "round": self.round_number,
+            "driven": self.driven,
+            "updates": self.updates_done,
+            "used": self.used,
+            "finished": self.finished,
+            "rng": self.rng.bit_generator.state,
+            "batch": self.batch.state_facts(),
+        }
+        return {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "random": self.random.get_state().numpy().copy(),
+            "by_teacher": self.by_teacher.copy(),
+            "seen": self.seen[: self.used].cpu().numpy().copy(),
+            "told": self.told[: self.used].cpu().numpy().copy(),
+            **under("adam", adam_state(self.adam)),
+            **under("batch", {k: v.copy() for k, v in self.batch.state_arrays().items()}),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        if not hasattr(self, "batch"):
+            return
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        s = self.settings
+        self.round_number = count(plain, "round", s.rounds)
+        self.updates_done = count(plain, "updates", 3 * s.updates)
+        self.driven = count(plain, "driven", s.n_steps)
+        self.used, self.finished = count(plain, "used", len(self.seen)), bool(plain["finished"])
+        by_teacher = Form((CARS,), np.bool_)
+        self.by_teacher = demand_array("who drives", state["by_teacher"], by_teacher).copy()
+        self.rng.bit_generator.state = generator_state(plain["rng"])
+        self.random.set_state(torch.from_numpy(np.array(state["random"])))
+        for name, room, most in (("seen", self.seen, task.LIMIT), ("told", self.told, 1.0)):
+            form = Form((self.used, room.shape[1]), np.float32, -most, most)
+            room[: self.used] = torch.from_numpy(demand_array(name, state[name], form).copy())
+        restore_adam(self.adam, part(state, "adam"))
+        self.batch.restore(plain["batch"], part(state, "batch"))

@@ -1,0 +1,1 @@
+"""CarRacing from pixels: its task, and the learners that train its drivers."""

@@ -1,0 +1,152 @@
+"""Frames of many drives, kept once each, and stacks of them put together when they are drawn.
+
+Owns: the arrays, the batches, and the file of a round's drives. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.agents.archive import Archive
+from retroracer.atomic import replacing
+from retroracer.checks import Form, demand_array
+from retroracer.errors import UserError
+from retroracer.reading import shown
+from retroracer.training.learners.pixels.drives import Drive
+
+N_ACTIONS = 2
+
+MOST_DRIVES, LONGEST_DRIVE, MOST_SIDE = 1000, 1000, 256
+"""Of a round, in frames, and of a frame: more is no round of ours."""
+
+
+def bytes_of_a_frame(size: int, n_state: int) -> int:
+    """What ``DrivesMemory`` takes for a frame."""
+    return size * size + 4 * (N_ACTIONS + n_state) + 8
+
+
+@dataclass
+class Batch:
+    """What a lesson is made of: stacks (B, stack, size, size) uint8, actions, states."""
+
+    pictures: npt.NDArray[np.uint8]
+    actions: npt.NDArray[np.float32]
+    state: npt.NDArray[np.float32]
+
+
+class DrivesMemory:
+    """Frames, the expert's actions and true states.
+
+    Args:
+        capacity: frames there is room for; memory is taken as it fills.
+        size: side of a frame.
+        stack: frames seen at once.
+        n_state: numbers of a state.
+
+    Attributes:
+        used: frames in it.
+    """
+
+    def __init__(self, capacity: int, size: int, stack: int, n_state: int) -> None:
+        self.capacity, self.used = capacity, 0
+        self._frames = np.empty((capacity, size, size), np.uint8)
+        self._labels = np.empty((capacity, N_ACTIONS + n_state), np.float32)
+        self._first = np.empty(capacity, np.int64)
+        self._back = np.arange(stack - 1, -1, -1)
+
+    def add(self, drives: Sequence[Drive]) -> None:
+        """Keep drives; those that there is no room for any more are left out."""
+        for drive in drives:
+            begin, end = self.used, self.used + len(drive.frames)
+            if end > self.capacity:
+                return
+            self._frames[begin:end] = drive.frames
+            self._labels[begin:end, :N_ACTIONS] = drive.actions
+            self._labels[begin:end, N_ACTIONS:] = drive.state
+            self._first[begin:end] = begin
+            self.used = end
+
+    def draw(self, rows: npt.NDArray[np.int64]) -> Batch:
+        """The stacks that end at ``rows``; before a drive's first frame stands that frame."""
+        places = np.maximum(rows[:, None] - self._back, self._first[rows, None])
+        labels = self._labels[rows]
+        return Batch(self._frames[places], labels[:, :N_ACTIONS], labels[:, N_ACTIONS:])
+
+
+_NO_WAY_ON = "and the run learned from it: it cannot go on; --fresh begins a new one"
+
+
+def write_drives(path: Path, drives: Sequence[Drive]) -> None:
+    """Keep a round's drives on disk, whole or not at all."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            frames=np.concatenate([d.frames for d in drives]),
+            actions=np.concatenate([d.actions for d in drives]),
+            state=np.concatenate([d.state for d in drives]),
+            lengths=[len(d.frames) for d in drives],
+            rewards=[d.reward for d in drives],
+            finished=[d.finished for d in drives],
+            alone=[d.alone for d in drives],
+        )
+
+
+def read_drives(path: Path) -> list[Drive]:
+    """Read what ``write_drives`` wrote.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    try:
+        kept = _read(path)
+        ends = np.cumsum(kept["lengths"])
+        facts = zip(kept["rewards"], kept["finished"], kept["alone"], strict=True)
+        pieces = [np.split(kept[n], ends[:-1]) for n in ("frames", "actions", "state")]
+        return [
+            Drive(f, a, s, float(reward), bool(finished), bool(alone))
+            for f, a, s, (reward, finished, alone) in zip(*pieces, facts, strict=True)
+        ]
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({shown(str(error), 120)}), {_NO_WAY_ON}") from None
+
+
+def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a round's drives; how long each is says how large all others must be.
+
+    Raises:
+        ValueError: if one is of another form.
+        UserError: if the file is missing.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing, {_NO_WAY_ON}")
+    with Archive(path, 16, ratio=2000) as page:
+        (drives,) = page.form("lengths.npy")[1]
+        if drives > MOST_DRIVES:
+            raise ValueError(f"it has {drives} drives")
+        lengths = Form((drives,), np.int64, 1, LONGEST_DRIVE)
+        frames = int(demand_array("lengths", page.array("lengths.npy"), lengths).sum())
+        sides = page.form("frames.npy")[1][1:]
+        if len(sides) != 2 or max(sides) > MOST_SIDE:
+            raise ValueError("its frames are no pictures")
+        numbers = page.form("state.npy")[1][1:]
+        if len(numbers) != 1 or max(numbers) > MOST_SIDE:
+            raise ValueError("its states are none")
+        forms = {
+            "frames": Form((frames, *sides), np.uint8),
+            "actions": Form((frames, N_ACTIONS), np.float32, -10.0, 10.0),
+            "state": Form((frames, *numbers), np.float32, -1e6, 1e6),
+            "lengths": lengths,
+            "rewards": Form((drives,), np.float64, -1e6, 1e6),
+            "finished": Form((drives,), np.bool_),
+            "alone": Form((drives,), np.bool_),
+        }
+        for name, form in forms.items():
+            if page.form(f"{name}.npy")[1] != form.shape:  # before there is room for it
+                raise ValueError(f"{name} is as long as no drive")
+        return {n: demand_array(n, page.array(f"{n}.npy"), f) for n, f in forms.items()}

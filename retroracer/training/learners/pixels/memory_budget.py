@@ -1,0 +1,132 @@
+"""The memory a run from pixels will take, told before it is taken; what cannot fit is refused.
+
+Figures for a GPU are sums of what is allocated and an allowance for CUDA itself, not
+measurements.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from retroracer.agents.pixels.convolutions import numbers_after
+from retroracer.carracing.vector import cores
+from retroracer.errors import UserError
+from retroracer.training.learners.pixels.settings import Footprint, PixelSettings
+from retroracer.training.run.hardware import free_ram, gigabytes, machine
+
+PROGRAM = 1_000_000_000
+"""Bytes of this program with torch loaded and the envs' picture code compiled."""
+WORKER = 110_000_000
+"""Bytes of a process of envs that it shares with nobody."""
+CUDA = 700_000_000
+"""Bytes of a GPU that CUDA and cuDNN take for themselves."""
+
+SPARE = 0.92
+"""Share of what is free that a run may take."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory a run takes [bytes].
+
+    Attributes:
+        ram: of the machine, all processes.
+        vram: of the GPU; 0 without one.
+        footprint: of the learner that takes most.
+        learner: its name.
+    """
+
+    ram: int
+    vram: int
+    footprint: Footprint
+    learner: str
+
+
+def need(settings: PixelSettings) -> Need:
+    """What a run will take, before it takes it."""
+    found = [_need(settings, stage.learner) for stage in settings.stages]
+    return max(found, key=lambda n: (n.ram, n.vram))
+
+
+def _need(settings: PixelSettings, learner: str) -> Need:
+    footprint: Footprint = settings.of(learner).footprint(settings)
+    on_gpu = settings.device != "cpu" and torch.cuda.is_available()
+    workers = min(settings.envs, cores() if settings.workers is None else settings.workers)
+    picture = settings.picture_bytes
+    ram = PROGRAM * (1 + footprint.processes) + workers * WORKER + 3 * settings.envs * picture
+    seen = footprint.batch * footprint.passes * (5 * picture + 8 * sum(_numbers(settings)))
+    learning = 32 * _parameters(settings) + seen
+    if not on_gpu:
+        return Need(ram + footprint.kept + footprint.gathered + learning, 0, footprint, learner)
+    ram += 4 * footprint.batch * picture + 2_000_000_000  # pinned, and CUDA's part in the program
+    vram = CUDA + learning
+    if footprint.on_device:
+        return Need(ram + footprint.gathered, vram + footprint.kept, footprint, learner)
+    return Need(ram + footprint.kept + footprint.gathered, vram, footprint, learner)
+
+
+def _numbers(settings: PixelSettings) -> list[int]:
+    return numbers_after(settings.network.convs, settings.pipeline.size)
+
+
+def _parameters(settings: PixelSettings) -> int:
+    network = settings.network
+    return _numbers(settings)[-1] * network.features + 2 * sum(h * h for h in network.hidden)
+
+
+def demand_room(settings: PixelSettings, free: int | None = None, vram: int | None = None) -> Need:
+    """Make sure that a run fits, and tell what it will take.
+
+    Args:
+        settings: of the run.
+        free: bytes of memory there are; None = look.
+        vram: bytes of the GPU there are; None = look.
+
+    Raises:
+        UserError: if it does not fit, with what would.
+    """
+    wanted = need(settings)
+    free = free_ram() if free is None else free
+    if wanted.ram > SPARE * free:
+        raise UserError(
+            f"this run needs {gigabytes(wanted.ram)} of memory and {gigabytes(free)} are free; "
+            + _advice(wanted, wanted.ram - SPARE * free)
+        )
+    if wanted.vram:
+        there = torch.cuda.mem_get_info()[0] if vram is None else vram
+        if wanted.vram > SPARE * there:
+            raise UserError(
+                f"this run needs {gigabytes(wanted.vram)} of the GPU's memory and "
+                f"{gigabytes(there)} are free; give a smaller batch_size or --profile"
+            )
+    return wanted
+
+
+def _advice(wanted: Need, over: float) -> str:
+    footprint = wanted.footprint
+    if not footprint.setting:
+        return "give --set envs=8, or --set ppo.n_steps=64"
+    fits = int(footprint.frames * (1.0 - over / footprint.kept)) // 1000 * 1000
+    if fits >= 5000:
+        return f"--set {footprint.setting}={fits} fits, or close other programs"
+    return "close other programs, or train with --algo ppo, which keeps no replay"
+
+
+def describe(settings: PixelSettings, wanted: Need) -> str:
+    """What was chosen and what it will take, in two lines."""
+    network = settings.network
+    shape = f"{network.convs} convolutions to {network.features}, hidden {list(network.hidden)}"
+    takes = f"{gigabytes(wanted.ram)} of memory"
+    if wanted.footprint.kept:
+        takes += f" ({gigabytes(wanted.footprint.kept)} of it frames)"
+    if wanted.vram:
+        takes += f" and {gigabytes(wanted.vram)} of the GPU's"
+        takes += f", allocator {os.environ.get('PYTORCH_ALLOC_CONF', 'as torch has it')}"
+    compiled = ", compiled" if settings.compile else ""
+    return (
+        f"on {machine(settings.device)}: {settings.envs} envs; {shape}{compiled}\n"
+        f"it will take about {takes}"
+    )

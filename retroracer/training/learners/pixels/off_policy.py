@@ -1,0 +1,368 @@
+"""SAC, SAC+DrQ and DQN from pixels: driving, replay, and learning while the envs drive on.
+
+Owns the loop between envs, replay and model. The updates are SB3's own (SAC, DQN) or
+``agents.drq``'s.
+
+Source: Haarnoja et al. 2018 (SAC); Kostrikov et al. 2020 (DrQ); Mnih et al. 2015 (DQN).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from stable_baselines3.common.utils import FloatSchedule, polyak_update
+
+from retroracer.agents.facts import plain_json
+from retroracer.agents.pixels import replay_file
+from retroracer.agents.pixels.drq import means
+from retroracer.agents.pixels.replay import PixelReplay
+from retroracer.checks import count, generator_state, number
+from retroracer.config import Range
+from retroracer.errors import UserError
+from retroracer.training.learners.learner import Clock, Learner, State
+from retroracer.training.learners.pixels.settings import (
+    Count,
+    Footprint,
+    PixelSettings,
+    Rate,
+    Share,
+)
+from retroracer.training.learners.pixels.task import Pixels
+
+HOLD = 0.25
+"""Chance that a random driver changes its action: it holds one for a third of a second."""
+
+
+@dataclass(frozen=True)
+class OffPolicySettings:
+    """What the three have in common.
+
+    Attributes:
+        learning_rate: of everything.
+        gamma: discount an action.
+        tau: share of the critic its target takes over at an update.
+        batch_size: transitions in an update.
+        n_steps: length of the returns learned from.
+        buffer_size: frames kept.
+        replay_on_device: whether they are kept on the GPU.
+        learning_starts: actions before the first update: random, or a parent's own.
+        update_every: vector steps from one round of updates to the next.
+        update_ratio: updates for an action taken.
+    """
+
+    learning_rate: Rate = 3e-4
+    gamma: Rate = 0.99
+    tau: Rate = 0.01
+    batch_size: Count = 128
+    n_steps: Annotated[int, Range(low=1, high=20)] = 3
+    buffer_size: Annotated[int, Range(low=100, high=20_000_000)] = 100_000
+    replay_on_device: bool = False
+    learning_starts: Annotated[int, Range(low=0, high=10**9)] = 4000
+    update_every: Count = 1
+    update_ratio: Annotated[float, Range(low=1e-6, high=100)] = 0.25
+
+    discrete: ClassVar[bool] = False
+    key: ClassVar[str] = ""
+
+    def footprint(self, run: PixelSettings) -> Footprint:
+        """Memory it takes: mostly frames."""
+        frame = (run.colours, run.pipeline.size, run.pipeline.size)
+        shape = () if self.discrete else (3,)
+        return Footprint(
+            kept=PixelReplay.bytes_needed(self.buffer_size, frame, shape, self.discrete),
+            frames=self.buffer_size,
+            setting=f"{self.key}.buffer_size",
+            batch=self.batch_size,
+            passes=3,
+            on_device=self.replay_on_device,
+        )
+
+    def complaint(self, run: PixelSettings) -> str | None:
+        """What is wrong with these in a run, if anything is."""
+        if (run.pipeline.actions == "discrete") != self.discrete:
+            wanted = "discrete" if self.discrete else "steer-accel"
+            return f"{self.key} needs pipeline.actions={wanted}"
+        if self.buffer_size // run.envs < 50:
+            return f"{self.key}.buffer_size={self.buffer_size} is too small for {run.envs} envs"
+        return None
+
+
+@dataclass(frozen=True)
+class SACSettings(OffPolicySettings):
+    """SAC's hyperparameters.
+
+    Attributes:
+        ent_coef: "auto", "auto_0.1" (learned from 0.1) or a number.
+    """
+
+    ent_coef: float | str = "auto_0.1"
+
+    key: ClassVar[str] = "sac"
+
+
+@dataclass(frozen=True)
+class DrQSettings(SACSettings):
+    """SAC+DrQ's hyperparameters.
+
+    Attributes:
+        pad: most pixels of the random shift.
+        amp: networks computed in bfloat16, weights kept in float32.
+    """
+
+    pad: Annotated[int, Range(low=0, high=16)] = 4
+    amp: bool = False
+
+    key: ClassVar[str] = "sac_drq"
+
+
+@dataclass(frozen=True)
+class DQNSettings(OffPolicySettings):
+    """DQN's hyperparameters.
+
+    Attributes:
+        explore: share of the budget over which random actions become rare.
+        explore_last: chance of a random action from then on.
+    """
+
+    explore: Rate = 0.2
+    explore_last: Share = 0.02
+
+    discrete: ClassVar[bool] = True
+    key: ClassVar[str] = "dqn"
+
+
+class Drawn:
+    """The replay as SB3's own updates ask for it: in the place of a replay buffer."""
+
+    def __init__(self, replay: PixelReplay) -> None:
+        self.replay = replay
+
+    def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:
+        """Draw transitions."""
+        batch = self.replay.sample(batch_size, raw=True)
+        action = batch.action.reshape(batch_size, -1)
+        discount = batch.discount[:, None]
+        done = (discount == 0.0).float()
+        return ReplayBufferSamples(
+            batch.obs, action, batch.next_obs, done, batch.reward[:, None], discount
+        )
+
+
+class SAC(Learner):
+    """SAC, and what the others share with it.
+
+    Args:
+        pixels: whose envs drive.
+        settings: of the algorithm.
+        first: True if no stage was before.
+    """
+
+    Settings: ClassVar[type] = SACSettings
+    algorithm = "SAC"
+
+    def __init__(self, pixels: Pixels, settings: Any, first: bool) -> None:
+        self.pixels, self.settings = pixels, settings
+        run = pixels.settings
+        self.model = pixels.make_model(
+            self.algorithm,
+            learning_rate=settings.learning_rate,
+            gamma=settings.gamma,
+            tau=settings.tau,
+            batch_size=settings.batch_size,
+            buffer_size=1,  # SB3's own replay stays unused
+            **self._arguments(),
+        )
+        channels, *sides = pixels.envs.observation_space.shape  # type: ignore[misc]
+        stack = run.pipeline.stack
+        self.space: Any = pixels.envs.action_space
+        self.replay = PixelReplay(
+            settings.buffer_size,
+            run.envs,
+            (channels // stack, *sides),
+            tuple(self.space.shape or ()),
+            discrete=settings.discrete,
+            stack=stack,
+            n_steps=settings.n_steps,
+            gamma=settings.gamma,
+            device=self.model.device,
+            storage=self.model.device if settings.replay_on_device else "cpu",
+            seed=run.seed,
+        )
+        self.model.replay_buffer = Drawn(self.replay)
+        self.trained = not first or run.parent is not None
+        self.rng = np.random.default_rng([run.seed, 7])
+        self.owed = 0.0  # updates
+        self.warmed = 0  # actions
+        self.obs: Any = None
+        self._held: Any = np.zeros((run.envs, *(self.space.shape or ())), self.space.dtype)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Arguments of the SB3 class that are this algorithm's own."""
+        return {"ent_coef": self.settings.ent_coef}
+
+    def describe(self) -> str:
+        """What a round is."""
+        s = self.settings
+        return (
+            f"{s.update_ratio:g} updates of {s.batch_size} an action, every {s.update_every} "
+            f"steps, {s.buffer_size:,} frames kept, rate {s.learning_rate:g}"
+        )
+
+    def round(self, clock: Clock) -> dict[str, float]:
+        """A few actions of every env, and the updates they are worth."""
+        s, envs, losses = self.settings, self.pixels.envs, {}
+        if self.obs is None:
+            self.obs = envs.reset()
+            self.replay.begin(self.obs)
+        for k in range(s.update_every):
+            actions, kept = self._choose(clock.share)
+            envs.step_async(actions)
+            if k == 0 and self.warmed >= s.learning_starts:
+                losses = self._learn(int(self.owed), clock.lr_scale)  # while the envs drive
+            obs, reward, done, infos = envs.step_wait()
+            ended = np.flatnonzero(done)
+            truncated = np.zeros(len(done), np.bool_)
+            truncated[ended] = [infos[row]["TimeLimit.truncated"] for row in ended]
+            last = [infos[row]["terminal_observation"] for row in ended]
+            self.replay.add(kept, reward, done & ~truncated, truncated, obs, last)
+            self.obs = obs
+            self.pixels.count(infos)
+            self.model.num_timesteps += len(done)
+            if self.warmed < s.learning_starts:
+                self.warmed += len(done)
+            else:
+                self.owed += s.update_ratio * len(done)
+        return losses
+
+    def _choose(self, share: float) -> tuple[Any, Any]:
+        """Actions as the envs take them, and as they are learned from."""
+        policy = self.model.policy
+        if self.warmed < self.settings.learning_starts and not self.trained:
+            low, high = self.space.low, self.space.high
+            change = self._changes()
+            drawn = self.rng.uniform(low, high, (len(change), *low.shape)).astype(np.float32)
+            self._held = np.where(change[:, None], drawn, self._held)
+            actions = self._held
+        else:
+            policy.set_training_mode(False)
+            actions = policy.predict(self.obs, deterministic=False)[0]
+        return actions, policy.scale_action(actions)
+
+    def _changes(self) -> Any:
+        """Which envs' random drivers change their action, (N,) bool."""
+        return self.rng.random(self.pixels.settings.envs) < HOLD
+
+    def _learn(self, count: int, lr_scale: float) -> dict[str, float]:
+        if count == 0:
+            return {}
+        self.owed -= count
+        rate = self.settings.learning_rate * lr_scale
+        self.model.lr_schedule = FloatSchedule(rate)
+        losses = self._update(count)
+        return losses | {"learning_rate": rate}
+
+    def _update(self, count: int) -> dict[str, float]:
+        """That many updates."""
+        self.model.train(count, self.settings.batch_size)
+        return self._told()
+
+    def _told(self) -> dict[str, float]:
+        """The losses that SB3 logged since last time."""
+        told = dict(self.model.logger.name_to_value)
+        self.model.logger.name_to_value.clear()
+        wanted = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
+        return {n: float(told[f"train/{n}"]) for n in wanted if f"train/{n}" in told}
+
+    def save_files(self, folder: Path) -> None:
+        """Write the replay.
+
+        It is written before the state: a kill between the two leaves a replay a little newer
+        than the weights, which is experience as good as any.
+        """
+        replay_file.save(self.replay, folder / "replay.bin")
+
+    def load_files(self, folder: Path) -> None:
+        """Read the replay.
+
+        Raises:
+            UserError: if it is damaged.
+        """
+        path = folder / "replay.bin"
+        replay_file.load(self.replay, path)
+        # Continuous ones are kept scaled to -1..1, up to rounding.
+        most = self.space.n - 1 if self.settings.discrete else 1.001
+        if abs(self.replay.action).max() > most:
+            self.replay.filled[:] = 0
+            raise UserError(f"{path} holds actions that are none; delete it to begin without")
+
+    def state(self) -> State:
+        """Counters and random state; the replay is a file of its own."""
+        rng = self.rng.bit_generator.state
+        plain = {"owed": self.owed, "warmed": self.warmed, "trained": self.trained, "rng": rng}
+        return {"facts": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        self.owed = number(plain, "owed", 0.0, 1e9)
+        self.warmed = count(plain, "warmed")
+        self.trained = bool(plain["trained"])
+        self.rng.bit_generator.state = generator_state(plain["rng"])
+
+
+class SACDrQ(SAC):
+    """SAC with randomly shifted pictures and one encoder, trained by the critic alone."""
+
+    Settings = DrQSettings
+    algorithm = "SAC+DrQ"
+
+    def __init__(self, pixels: Pixels, settings: Any, first: bool) -> None:
+        super().__init__(pixels, settings, first)
+        self.model.half, self.model.pad = settings.amp, settings.pad
+
+    def _update(self, count: int) -> dict[str, float]:
+        model = self.model
+        adams = [model.actor.optimizer, model.critic.optimizer]
+        adams += [model.ent_coef_optimizer] if model.ent_coef_optimizer else []
+        model._update_learning_rate(adams)
+        model.policy.set_training_mode(True)
+        size = self.settings.batch_size
+        return means([model.study(self.replay.sample(size, raw=True)) for _ in range(count)])
+
+
+class DQN(SAC):
+    """DQN, its target following softly at every update."""
+
+    Settings = DQNSettings
+    algorithm = "DQN"
+
+    def _arguments(self) -> dict[str, Any]:
+        # SB3 updates DQN's target while it drives; here the updates do, softly.
+        return {"target_update_interval": 10**9, "max_grad_norm": 10.0}
+
+    def _choose(self, share: float) -> tuple[Any, Any]:
+        """Random actions, rarer and rarer, among the best ones."""
+        s, change = self.settings, self._changes()
+        drawn = self.rng.integers(0, self.space.n, len(change))
+        self._held = np.where(change, drawn, self._held)
+        if self.warmed < s.learning_starts and not self.trained:
+            return self._held, self._held
+        self.model.policy.set_training_mode(False)
+        best = self.model.policy.predict(self.obs, deterministic=True)[0]
+        chance = max(1.0 - share / s.explore * (1.0 - s.explore_last), s.explore_last)
+        actions = np.where(self.rng.random(len(change)) < chance, self._held, best)
+        return actions, actions
+
+    def _update(self, count: int) -> dict[str, float]:
+        model = self.model
+        for _ in range(count):
+            model.train(1, self.settings.batch_size)
+            net, target = model.q_net.parameters(), model.q_net_target.parameters()
+            polyak_update(net, target, self.settings.tau)
+        return self._told()

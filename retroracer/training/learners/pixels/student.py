@@ -1,0 +1,174 @@
+"""The network that learns to drive as the expert does, from stacks of frames.
+
+Owns: the student's policy, its loss and its optimiser. It is SB3's PPO policy, of which the
+deterministic action is trained by regression; the value head stays as it was made.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import Tensor, nn
+
+from retroracer.agents.checkpoint import load_module, load_tensor, read_torch, restore_moments
+from retroracer.agents.pixels.checkpoint import spaces_of
+from retroracer.agents.pixels.nets import Network, policy_kwargs
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.checks import count
+from retroracer.training.learners.pixels.drives_memory import Batch
+
+STEER_WEIGHT = 4.0
+BRAKE_WEIGHT = 5.0
+"""The tyres take no more than a fifth of a full brake, and 0.4 of full steering."""
+STATE_WEIGHT = 0.15
+HUBER_THRESHOLD = 0.1  # weighted error beyond which the loss is linear
+
+
+class Pilot:
+    """A student as it drives: no learning.
+
+    Args:
+        pipeline: its wrappers.
+        network: its shape.
+        weights: as ``Student.weights`` gave them.
+    """
+
+    def __init__(self, pipeline: Pipeline, network: Network, weights: bytes) -> None:
+        seen, actions = spaces_of(pipeline)
+        kwargs = policy_kwargs("PPO", network)
+        self.policy = ActorCriticPolicy(seen, actions, lambda _: 0.0, **kwargs)
+        load_module(self.policy, read_torch(weights))
+        self.policy.set_training_mode(False)
+
+    def act(self, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Its best actions."""
+        actions: npt.NDArray[Any] = self.policy.predict(pictures, deterministic=True)[0]
+        return actions
+
+
+class Student:
+    """A PPO model whose actor is taught.
+
+    Args:
+        model: SB3's; the value head stays as it is.
+        network: its shape.
+        n_state: numbers of the true state, which an auxiliary head must predict: the encoder
+            learns faster, and the head is thrown away in the end.
+        averaging: share of the averaged weights kept in each update.
+
+    Attributes:
+        averages: the parameters that learn, and their averages: what drives.
+        steps: updates.
+    """
+
+    def __init__(
+        self, model: PPO, network: Network, n_state: int, averaging: float = 0.998
+    ) -> None:
+        policy: Any = model.policy
+        self.policy = policy
+        policy.to(memory_format=torch.channels_last)
+        self.head = nn.Linear(network.features, n_state)
+        learned = [p for n, p in self.policy.named_parameters() if "value" not in n]
+        learned += list(self.head.parameters())
+        self.averages = (learned, [p.detach().clone() for p in learned])
+        self._averaging = averaging
+        self.optimiser = torch.optim.AdamW(learned, 1e-3, weight_decay=1e-4)
+        self.steps = 0
+        # Whether the processor multiplies bfloat16 itself; without, it would be far slower.
+        self._half = bool(torch.cpu._is_avx512_bf16_supported())
+
+    def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """One step; returns the loss of the actions and that of the state."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        pictures = torch.from_numpy(batch.pictures).float().div_(255.0)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            features = self.policy.features_extractor(pictures)
+            told = self.head(features)
+            actions = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features))
+        loss = action_loss(actions.float(), torch.from_numpy(batch.actions))
+        state = nn.functional.smooth_l1_loss(told.float(), torch.from_numpy(batch.state), beta=0.2)
+        self.optimiser.zero_grad()
+        (loss + STATE_WEIGHT * state).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.averages[0], 1.0)
+        self.optimiser.step()
+        self.steps += 1
+        # Young averages forget faster, so that the first ones are not the random beginning.
+        kept = min(self._averaging, self.steps / (self.steps + 10.0))
+        with torch.no_grad():
+            for mean, p in zip(self.averages[1], self.averages[0], strict=True):
+                mean.lerp_(p, 1.0 - kept)
+        return float(loss.detach()), float(state.detach())
+
+    def weights(self) -> bytes:
+        """The policy with its averaged weights, as ``torch.save`` writes tensors."""
+        with swapped(*self.averages):
+            buffer = io.BytesIO()
+            plain = {n: v.contiguous() for n, v in self.policy.state_dict().items()}
+            torch.save(plain, buffer)
+        return buffer.getvalue()
+
+    def state(self) -> dict[str, Any]:
+        """All that its future depends on, but the policy."""
+        return {
+            "head": self.head.state_dict(),
+            "averages": self.averages[1],
+            "optimiser": self.optimiser.state_dict(),
+            "steps": self.steps,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ``checkpoint.MISFIT``: if it does not fit.
+        """
+        load_module(self.head, state["head"])
+        restore_moments(self.optimiser, state["optimiser"])
+        for own, value in zip(self.averages[1], state["averages"], strict=True):
+            load_tensor(own, value, "averages")
+        self.steps = count(state, "steps")
+
+
+@contextmanager
+def swapped(live: list[Any], values: list[Tensor]) -> Iterator[None]:
+    """Parameters with other values while this lasts."""
+    kept = [p.detach().clone() for p in live]
+    _put(live, values)
+    try:
+        yield
+    finally:
+        _put(live, kept)
+
+
+def _put(live: list[Any], values: list[Tensor]) -> None:
+    with torch.no_grad():
+        for p, value in zip(live, values, strict=True):
+            p.copy_(value)
+
+
+def action_loss(told: Tensor, right: Tensor) -> Tensor:
+    """How far actions are from the expert's, each on a scale of what it does to the car."""
+    scale = torch.tensor([STEER_WEIGHT, 1.0])
+    return nn.functional.smooth_l1_loss(
+        _scaled(told) * scale, _scaled(right) * scale, beta=HUBER_THRESHOLD, reduction="mean"
+    )
+
+
+def _scaled(actions: Tensor) -> Tensor:
+    pedals = actions[:, 1:]
+    return torch.cat([actions[:, :1], torch.where(pedals < 0.0, BRAKE_WEIGHT * pedals, pedals)], 1)
+
+
+def rows_of(used: int, batch: int, seed: int, step: int) -> npt.NDArray[np.int64]:
+    """The rows of a step's batch: the same again in a run that goes on."""
+    return np.random.default_rng([seed, 77, step]).integers(0, used, batch)

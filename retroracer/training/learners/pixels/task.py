@@ -1,0 +1,346 @@
+"""CarRacing from pixels as a task: environments, an SB3 model, its evaluation and its zip.
+
+Owns what the learners of pixels share. A learner makes the model it needs; the policy of an
+earlier stage's model goes over into it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.save_util import recursive_getattr
+
+from retroracer import config
+from retroracer.agents.checkpoint import (
+    load_module,
+    load_tensor,
+    read_torch,
+    restore_moments,
+)
+from retroracer.agents.facts import Facts, plain_json
+from retroracer.agents.model_file import find_model
+from retroracer.agents.pixels import checkpoint
+from retroracer.carracing import ENV_ID
+from retroracer.carracing.pipeline import Pipeline
+from retroracer.carracing.vector import CarRacingVectorEnv
+from retroracer.checks import Form, count, demand_array, number
+from retroracer.errors import UserError
+from retroracer.training.judging.episodes import drive, summary
+from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.learners.learner import State
+from retroracer.training.learners.pixels.settings import PixelSettings
+from retroracer.training.learners.pixels.student import swapped
+from retroracer.training.learners.pixels.vec_env import PixelVecEnv
+from retroracer.training.learners.task import Task
+from retroracer.training.run.settings import EVALUATION_SEED
+
+
+class Pixels(Task):
+    """Environments and the model that is trained in them.
+
+    Args:
+        settings: of the run.
+
+    Attributes:
+        envs: as SB3 wants them.
+        model: SB3's, once a learner has made one.
+        averages: parameters and their averages, if the averages are what drives and is kept.
+    """
+
+    unit = "actions"
+
+    def __init__(self, settings: PixelSettings) -> None:
+        self.settings = settings
+        self.envs = PixelVecEnv(
+            CarRacingVectorEnv(
+                settings.envs, workers=settings.workers, pipeline=settings.pipeline, copy=True
+            )
+        )
+        self.model: Any = None
+        self.averages: tuple[list[Any], list[torch.Tensor]] | None = None
+        self._returns: list[float] = []
+
+    def make_model(self, algorithm: str, env: Any = None, **arguments: Any) -> Any:
+        """Make the model a learner needs; it goes on from the one there is, or from the parent.
+
+        Args:
+            algorithm: a key of ``checkpoint.KINDS``.
+            env: SB3 VecEnv it sees; None = the task's own.
+            arguments: of the SB3 class.
+
+        Raises:
+            UserError: if a stage before trained a model of another kind, or the parent does not
+                fit.
+        """
+        settings, before = self.settings, self.model
+        common = {"seed": settings.seed, "device": settings.device}
+        model = checkpoint.build(
+            algorithm, self.envs if env is None else env, settings.network, **common, **arguments
+        )
+        model.set_logger(configure(None, []))
+        if before is not None:
+            if type(before) is not type(model):
+                raise UserError(
+                    f"stages: {algorithm} cannot go on from a model of {type(before).__name__}"
+                )
+            model.policy.load_state_dict(before.policy.state_dict())
+            model.num_timesteps, model._n_updates = before.num_timesteps, before._n_updates
+        elif settings.parent is not None:
+            path = find_model(settings.parent)
+            check_parent(settings, algorithm)
+            checkpoint.put_weights(model.policy, checkpoint.read_weights(path)["policy"], path)
+            facts = checkpoint.read_records(path).facts
+            model.num_timesteps, model._n_updates = facts.steps, facts.updates
+        if settings.compile:
+            for module in model.policy.modules():
+                if hasattr(module, "convs"):
+                    module.convs.compile()
+        self.model = model
+        return model
+
+    @property
+    def steps(self) -> int:
+        """Actions taken by all envs together."""
+        return int(self.model.num_timesteps)
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates; of PPO, rounds over what was gathered."""
+        return int(self.model._n_updates)
+
+    def begin(self, session: int) -> None:
+        """Choose the first tracks.
+
+        Box2D's world cannot be written down: a run that goes on drives other tracks from here,
+        the same ones every time it goes on from there.
+        """
+        drawn = np.random.SeedSequence([self.settings.seed, 31, session]).generate_state(1)
+        self.envs.seed(int(drawn[0]) // 2)  # far from the seeds drivers are judged on
+
+    def count(self, infos: list[dict[str, Any]]) -> None:
+        """Count the episodes that ended in a step."""
+        self.add_returns([float(i["episode"]["r"]) for i in infos if "episode" in i])
+
+    def add_returns(self, returns: list[float]) -> None:
+        """Count episodes by their raw returns."""
+        self._returns = (self._returns + returns)[-200:]
+
+    def episode_stats(self) -> dict[str, float]:
+        """Least, mean and most raw return of the last episodes in training."""
+        if not self._returns:
+            return {}
+        last = self._returns[-20:]
+        return {
+            "return": float(np.mean(last)),
+            "return_min": min(last),
+            "return_max": max(last),
+        }
+
+    def act(self, obs: Any) -> Any:
+        """The driver's best actions."""
+        self.model.policy.set_training_mode(False)
+        return self.model.policy.predict(obs, deterministic=True)[0]
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model with averaged weights, if they are what is kept."""
+        if self.averages is None:
+            yield
+            return
+        with swapped(*self.averages):
+            yield
+
+    def evaluate(self, parent: bool = False) -> Evaluation:
+        """Drive the evaluation's seeds on the fast env."""
+        settings = self.settings
+        seeds = range(EVALUATION_SEED, EVALUATION_SEED + settings.evaluate_on)
+
+        with self.averaged():
+            episodes = drive(self.act, settings.pipeline, seeds, ENV_ID, width=len(seeds))
+        found = summary(episodes)
+        text = (
+            f"mean {found['mean']:.1f} (min {found['min']:.1f}, "
+            f"laps {found['finished']}/{found['episodes']})"
+        )
+        frames = self.steps * settings.pipeline.action_repeat
+        figures = {"frames": frames, **found, "env": ENV_ID, "first_seed": EVALUATION_SEED}
+        return Evaluation(found["mean"], True, figures, text)
+
+    def _drive(self, act: Any, pipeline: Pipeline) -> dict[str, Any]:
+        seeds = range(EVALUATION_SEED, EVALUATION_SEED + self.settings.evaluate_on)
+        return summary(drive(act, pipeline, seeds, ENV_ID, width=len(seeds)))
+
+    def kind(self) -> dict[str, Any]:
+        """All drivers from pixels are of one kind."""
+        return {"observation_layout": checkpoint.LAYOUT}
+
+    def score_of(self, path: Path) -> float:
+        """The score of another run's model, behind its own wrappers."""
+        driver = checkpoint.load_driver(path)
+        return float(self._drive(driver.act, driver.records.pipeline)["mean"])
+
+    def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
+        """Write the driver as an SB3 zip."""
+        settings = self.settings
+        path.parent.mkdir(parents=True, exist_ok=True)
+        facts = Facts(
+            observation_layout=checkpoint.LAYOUT,
+            steps=self.steps,
+            seed=settings.seed,
+            parent=Path(settings.parent).stem if settings.parent else None,
+            tracks=("CarRacing-v3",),
+            settings={s.learner: config.to_dict(settings.of(s.learner)) for s in settings.stages},
+            evaluation={} if evaluation is None else dict(evaluation.figures),
+            notes=dict(notes),
+        )
+        with self.averaged():
+            checkpoint.save(self.model, path, settings.pipeline, facts)
+
+    def weights(self) -> dict[str, Any]:
+        """Weights, optimiser moments and the entropy coefficient; copies."""
+        names, variables = self.model._get_torch_save_params()
+        copied = io.BytesIO()
+        torch.save(
+            {n: recursive_getattr(self.model, n).state_dict() for n in names}
+            | {n: recursive_getattr(self.model, n).detach() for n in variables},
+            copied,
+        )
+        copied.seek(0)
+        state: dict[str, Any] = torch.load(copied, weights_only=True)
+        return state
+
+    def rewind(self, weights: Mapping[str, Any]) -> None:
+        """Take over what ``weights`` returned."""
+        names, variables = self.model._get_torch_save_params()
+        for name in names:
+            recursive_getattr(self.model, name).load_state_dict(weights[name])
+        for name in variables:
+            recursive_getattr(self.model, name).data.copy_(weights[name])
+
+    def state(self) -> State:
+        """Model, counters and random state; the envs begin anew."""
+        # SB3 draws from numpy's one generator for all.
+        keys: Any = np.random.get_state()  # noqa: NPY002
+        plain = {"steps": self.steps, "updates": self.updates, "returns": self._returns}
+        tensors = {
+            "weights": self.weights(),
+            "torch_rng": torch.get_rng_state(),
+            "numpy_rng": [torch.from_numpy(np.asarray(keys[1], np.int64)), *keys[2:]],
+        }
+        if self.model.device.type == "cuda":
+            tensors["cuda_rng"] = torch.cuda.get_rng_state().cpu()
+        return {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "tensors": packed(tensors),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken, by a task of the same settings."""
+        plain = plain_json(bytes(state["facts"]))
+        tensors = read_torch(state["tensors"].tobytes())
+        names, variables = self.model._get_torch_save_params()
+        weights = tensors["weights"]
+        for name in names:
+            part = recursive_getattr(self.model, name)
+            if isinstance(part, torch.optim.Optimizer):
+                restore_moments(part, weights[name])
+            else:
+                load_module(part, weights[name])
+        for name in variables:
+            load_tensor(recursive_getattr(self.model, name), weights[name], name)
+        self.model.num_timesteps = count(plain, "steps")
+        self.model._n_updates = count(plain, "updates")
+        self._returns = [number({"return": r}, "return", -1e6, 1e6) for r in plain["returns"]]
+        torch.set_rng_state(tensors["torch_rng"])
+        np.random.set_state(_twister(tensors["numpy_rng"]))  # noqa: NPY002
+        if self.model.device.type == "cuda" and "cuda_rng" in tensors:
+            torch.cuda.set_rng_state(tensors["cuda_rng"])
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing: evaluations need no memory."""
+        return {}
+
+    def restore_facts(self, facts: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Stop the envs."""
+        self.envs.close()
+
+
+def packed(tensors: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """Tensors and plain values as bytes, the way ``torch.save`` writes them."""
+    raw = io.BytesIO()
+    torch.save(dict(tensors), raw)
+    return np.frombuffer(raw.getvalue(), np.uint8)
+
+
+def _twister(state: Any) -> tuple[str, Any, int, int, float]:
+    """The state of NumPy's one generator for all, which takes any place in it unseen.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    keys, place, has_gauss, gauss = state
+    keys = demand_array("keys", keys.numpy(), Form((624,), np.int64, 0, 2**32 - 1))
+    record = {"place": place, "has_gauss": has_gauss, "gauss": gauss}
+    return (
+        "MT19937",
+        keys.astype(np.uint32),
+        count(record, "place", 624),
+        count(record, "has_gauss", 1),
+        number(record, "gauss", -100.0, 100.0),
+    )
+
+
+def check_parent(settings: PixelSettings, algorithm: str = "") -> None:
+    """Make sure that a run can go on from its parent.
+
+    Args:
+        settings: of the run.
+        algorithm: of the model it makes; empty = not looked at.
+
+    Raises:
+        UserError: if the parent is missing, damaged, of another algorithm, sees through other
+            wrappers, or has another network.
+    """
+    if settings.parent is None:
+        return
+    records = checkpoint.read_records(settings.parent)
+    if algorithm and records.facts.algorithm != algorithm:
+        raise UserError(
+            f"{settings.parent} was trained by {records.facts.algorithm} and this run is "
+            f"{algorithm}; give the --algo it was trained by"
+        )
+    for what, own, theirs in (
+        ("pipeline", settings.pipeline, records.pipeline),
+        ("network", settings.network, records.network),
+    ):
+        for name, value in vars(own).items():
+            old = getattr(theirs, name)
+            if value != old and name not in _FREE:
+                raise UserError(
+                    f"{settings.parent} was trained with {what}.{name} {old!r}, and this run has "
+                    f"{value!r}; give --set {what}.{name}={_text(old)}"
+                )
+
+
+_FREE = {
+    "reward_scale", "early_stop", "early_stop_penalty",
+    "smooth_alpha", "steer_deadzone", "steer_clip",
+}  # fmt: skip
+"""Wrappers that change neither what a driver sees nor what its actions do."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{','.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

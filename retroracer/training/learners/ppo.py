@@ -1,0 +1,177 @@
+"""PPO on the SAC model's actor: rollouts of many cars, used a few times and thrown away.
+
+Owns the rollouts and when they are learned from; the update is ``agents.fused_ppo``. The value
+network is told more than the driver sees (privileged observations: the road to 750 m, the
+car's mass, power and latency), so that its advantages have lower variance.
+
+Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+
+from retroracer.agents.fused_ppo import FusedPPO
+from retroracer.agents.rollout import Rollout
+from retroracer.checks import Form, demand_array
+from retroracer.config import Range
+from retroracer.envs.privileged_observation import N_FORESIGHT
+from retroracer.training.learners.learner import Clock, Learner, State, cosine
+from retroracer.training.learners.racing import Racing, StepResult
+from retroracer.training.run.stopping import PATIENCE, Stopped
+
+REWARD_SCALE = 0.1
+"""Factor on rewards: a fresh network learns values of about one better than of fifty."""
+
+FINAL_RATE = 0.02
+"""Share of the learning rate that is left at the end of the stage."""
+
+VALUE_RATE = 1e-3
+"""Least learning rate of the value network: it must follow a driver that changes little."""
+
+WARMUP_NOISE = 5.0
+"""Factor on the noise of actions while only values are learned: the value network must see
+off-road states before the policy is trained on it."""
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """PPO's hyperparameters.
+
+    Attributes:
+        n_steps: vector steps of all cars in a rollout.
+        n_epochs: times each step of it is used.
+        batch_size: steps in an update.
+        learning_rate: of the actor; it falls along half a cosine to a fiftieth.
+        gamma: discount a control step.
+        gae_lambda: of the advantages: 0 trusts the values, 1 only what was driven.
+        ent_coef: entropy coefficient.
+        value_warmup: rollouts in which a driver that can drive already only drives, while the
+            value network learns.
+    """
+
+    n_steps: Annotated[int, Range(low=1, high=10_000)] = 160
+    n_epochs: Annotated[int, Range(low=1, high=100)] = 2
+    batch_size: Annotated[int, Range(low=1, high=1_000_000)] = 8192
+    learning_rate: Annotated[float, Range(low=1e-8, high=1)] = 1e-3
+    gamma: Annotated[float, Range(low=0.01, high=1)] = 0.99
+    gae_lambda: Annotated[float, Range(low=0, high=1)] = 1.0
+    ent_coef: Annotated[float, Range(low=0, high=1)] = 0.002
+    value_warmup: Annotated[int, Range(low=0, high=10_000)] = 16
+
+
+class PPO(Learner):
+    """Rollouts and updates of the actor.
+
+    Args:
+        racing: whose cars drive and whose actor learns.
+        settings: of PPO.
+        first: True if the actor knows nothing yet.
+    """
+
+    Settings = PPOSettings
+    algorithm = "PPO"
+    patience = PATIENCE
+
+    def __init__(self, racing: Racing, settings: PPOSettings, first: bool) -> None:
+        self.racing, self.settings = racing, settings
+        run, fused = racing.settings, racing.model.fused
+        self.device = racing.model.device
+        fresh = first and run.parent is None
+        self.ppo = FusedPPO(fused, run.hidden, fresh, run.half(), N_FORESIGHT)
+        self.rollout = Rollout(
+            settings.n_steps,
+            run.cars,
+            fused.n_obs,
+            fused.n_actions,
+            settings.gamma,
+            settings.gae_lambda,
+            self.device,
+            N_FORESIGHT,
+        )
+        racing.batch.farsighted = True
+        if fresh:
+            racing.keep_actor()
+        else:
+            self.ppo.settle(torch.from_numpy(racing.obs).to(self.device))
+        self.warmup_left = 0 if fresh else settings.value_warmup
+
+    def describe(self) -> str:
+        """What a round is."""
+        s, cars = self.settings, self.racing.settings.cars
+        return (
+            f"{s.n_epochs} epochs of {s.n_steps * cars:,} steps in batches of {s.batch_size}, "
+            f"rate {s.learning_rate:g}"
+        )
+
+    def round(self, clock: Clock) -> dict[str, float]:
+        """A rollout of ``n_steps`` vector steps, then the updates it is used for."""
+        before = self.racing.state(), self.state()
+        try:
+            return self._round(clock)
+        except Stopped:
+            self.racing.restore(before[0])
+            self.restore(before[1])
+            raise
+
+    def _round(self, clock: Clock) -> dict[str, float]:
+        racing, settings = self.racing, self.settings
+        racing.set_reward(clock.share)
+        noise = WARMUP_NOISE if self.warmup_left > 0 else 1.0
+        for t in range(self.rollout.steps):
+            self._step(t, noise)
+        self.rollout.finish(self.ppo.worth(self._privileged()))
+        train_actor = self.warmup_left == 0
+        self.warmup_left = max(self.warmup_left - 1, 0)
+        last = FINAL_RATE * settings.learning_rate
+        rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
+        losses = self.ppo.learn(
+            self.rollout,
+            rate,
+            settings.n_epochs,
+            settings.batch_size,
+            settings.ent_coef,
+            max(rate, VALUE_RATE),
+            train_actor,
+        )
+        length = self.rollout.steps * racing.batch.n
+        updates = settings.n_epochs * -(-length // settings.batch_size)
+        racing.count_updates(updates if train_actor else 0)
+        return losses | {"learning_rate": rate if train_actor else 0.0}
+
+    def _step(self, t: int, noise: float) -> None:
+        seen = self._privileged()
+        acts, log_probs, values = self.ppo.act(seen, noise)
+        self.rollout.put(t, seen, acts, log_probs, values)
+        result = self.racing.step(acts.clamp(-1.0, 1.0).cpu().numpy())
+        ended = result.terminated | result.truncated
+        reward = REWARD_SCALE * result.reward
+        self.rollout.paid(t, reward, ended, result.rows, self._bootstrap(result))
+
+    def _privileged(self) -> torch.Tensor:
+        """What the value network is told of all cars, (N, O + K)."""
+        seen = np.concatenate((self.racing.obs, self.racing.batch.foresee()), axis=1)
+        return torch.from_numpy(seen).to(self.device)
+
+    def _bootstrap(self, result: StepResult) -> torch.Tensor:
+        """Values (M,) of the last observations of episodes that ended; 0 where terminated."""
+        if not len(result.rows):
+            return torch.zeros(0, device=self.device)
+        seen = np.concatenate((result.final_obs, self.racing.batch.final_foresight), axis=1)
+        values = self.ppo.worth(torch.from_numpy(seen).to(self.device))
+        return values * torch.from_numpy(~result.terminated[result.rows]).to(self.device)
+
+    def state(self) -> State:
+        """Value network, optimisers, and how much of the warm-up is left."""
+        return self.ppo.state() | {"warmup_left": np.array(self.warmup_left)}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        self.ppo.restore(state)
+        left = demand_array("warmup_left", state["warmup_left"], Form((), np.int64, 0, 10_000))
+        self.warmup_left = int(left)

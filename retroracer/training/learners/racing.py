@@ -1,0 +1,316 @@
+"""The racing task: cars on tracks side by side, the model that drives them, its zip.
+
+Owns what the stages of a run share: the cars, the SAC model whose actor drives them, the
+averaged weights that are evaluated and kept, and episode statistics. How good the driver is
+says ``judging.choice``; how the model is updated say the learners.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from retroracer.agents import checkpoint
+from retroracer.agents.facts import Facts, plain_json
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.model_file import car_of, find_model, read_facts
+from retroracer.agents.policy import load_policy
+from retroracer.checks import Form, count, demand_array, number
+from retroracer.envs import task
+from retroracer.envs.batch import RacingBatch
+from retroracer.physics.car import Car, car_facts, load_car
+from retroracer.physics.race import CONTROL_DT
+from retroracer.track.files import load_track
+from retroracer.track.generate import random_tracks
+from retroracer.track.track import Track
+from retroracer.training.judging.choice import LapJudge
+from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.learners.episode_stats import EpisodeStats
+from retroracer.training.learners.learner import State, part, under
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.task import Task
+from retroracer.training.learners.vec_env import RacingVecEnv
+from retroracer.training.run.budget import LIMITS, Budget
+from retroracer.training.run.settings import EVALUATION_SEED
+
+
+class StepResult(NamedTuple):
+    """What came of a vector step of N cars.
+
+    Attributes:
+        reward: (N,).
+        terminated: (N,) bool.
+        truncated: (N,) bool.
+        next_obs: (N, O) float32; where an episode ended, its last observation.
+        rows: (M,) of the cars whose episodes ended.
+        final_obs: (M, O) their last observations.
+    """
+
+    reward: np.ndarray[Any, Any]
+    terminated: np.ndarray[Any, Any]
+    truncated: np.ndarray[Any, Any]
+    next_obs: np.ndarray[Any, Any]
+    rows: np.ndarray[Any, Any]
+    final_obs: np.ndarray[Any, Any]
+
+
+class Racing(Task):
+    """Cars and the model that drives them.
+
+    Args:
+        settings: of the run.
+        car: what is driven.
+        tracks: driven on; None = endless random ones.
+        judge: of its drivers.
+
+    Attributes:
+        batch: the cars.
+        obs: (N, 22) float32, what they see now.
+        model: whose actor drives; SB3's SAC, so that the zip is one.
+        average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
+    """
+
+    unit = "steps"
+
+    def __init__(
+        self, settings: RacingSettings, car: Car, tracks: list[Track] | None, judge: LapJudge
+    ) -> None:
+        self.settings, self.judge = settings, judge
+        self.batch = RacingBatch(
+            settings.cars,
+            tracks=tracks,
+            car=car,
+            variety=settings.variety,
+            reward=settings.weights(0.0),
+            ending=task.Ending(
+                time=settings.episode, off_track=settings.patience, stall=settings.patience
+            ),
+            seed=settings.seed,
+        )
+        self.obs = self.batch.reset(settings.seed)
+        self.batch.stagger()
+        self.model = _model(settings, self.batch)
+        self.average = self.actor.flat.clone()
+        self._stats = EpisodeStats()
+        self._returns = np.zeros(settings.cars)
+
+    @property
+    def actor(self) -> Any:
+        """The network that drives, its weights one flat vector."""
+        return self.model.fused.actor
+
+    @property
+    def steps(self) -> int:
+        """Control steps of all cars together, a parent's included."""
+        return self.model.num_timesteps
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates so far, a parent's included."""
+        return self.model._n_updates
+
+    @property
+    def survived(self) -> float:
+        """Share of the last episodes that were driven to their end."""
+        return self._stats.survived
+
+    def begin(self, session: int) -> None:
+        """Nothing to do: the cars stand where they stood."""
+
+    def step(self, actions: np.ndarray[Any, Any]) -> StepResult:
+        """Let all cars act for a control step.
+
+        Args:
+            actions: (N, 2) in [-1, 1].
+        """
+        batch = self.batch
+        obs, reward, terminated, truncated = batch.step(actions)
+        self._returns += reward
+        seen, rows = obs, np.flatnonzero(terminated | truncated)
+        if len(rows):
+            seen = obs.copy()
+            seen[rows] = batch.final_obs
+            self._stats.add(
+                self._returns[rows], batch.ended["time"], batch.ended["progress"], truncated[rows]
+            )
+            self._returns[rows] = 0.0
+        self.model.num_timesteps += batch.n
+        self.obs = obs
+        final = batch.final_obs if len(rows) else batch.final_obs[:0]
+        return StepResult(reward, terminated, truncated, seen, rows, final)
+
+    def set_reward(self, share: float) -> None:
+        """Pay what the settings say where ``share`` of the budget is used up."""
+        self.batch.reward = self.settings.weights(share)
+
+    def count_updates(self, updates: int, actor: bool = True) -> None:
+        """Count updates; let the averaged weights follow if the actor was among what moved."""
+        self.model._n_updates += updates
+        if actor and updates:
+            window = self.settings.averaging
+            share = 1.0 if window == 0 else min(1.0, updates / window)
+            self.average.lerp_(self.actor.flat, share)
+
+    def keep_actor(self) -> None:
+        """Let the averaged weights be the actor's as it is now."""
+        self.average.copy_(self.actor.flat)
+
+    @contextmanager
+    def averaged(self) -> Iterator[FastSAC]:
+        """The model with the averaged weights in its actor."""
+        own = self.actor.flat.clone()
+        self.actor.flat.copy_(self.average)
+        try:
+            yield self.model
+        finally:
+            self.actor.flat.copy_(own)
+
+    def episode_stats(self) -> dict[str, float]:
+        """Means over the last episodes: return, seconds, metres, survived."""
+        return self._stats.means()
+
+    def evaluate(self, parent: bool = False) -> Evaluation:
+        """Let the averaged driver drive the judge's tracks."""
+        with self.averaged() as model:
+            layers, activation = checkpoint.actor_layers(model)
+        return self.judge(layers, activation, parent)
+
+    def kind(self) -> dict[str, Any]:
+        """Layout, tracks and car."""
+        return {
+            "observation_layout": task.LAYOUT,
+            "tracks": self.settings.track or ("random",),
+            "car": car_facts(self.batch.car),
+        }
+
+    def score_of(self, path: Path) -> float:
+        """The score of another run's model."""
+        return self.judge.score_of(load_policy(path).act)
+
+    def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
+        """Write the averaged driver as a zip that plain ``SAC.load`` opens."""
+        settings = self.settings
+        figures = {} if evaluation is None else dict(evaluation.figures)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        facts = Facts(
+            observation_layout=task.LAYOUT,
+            steps=self.steps,
+            seed=settings.seed,
+            car=car_facts(self.batch.car),
+            tracks=settings.track or ("random",),
+            parent=Path(settings.parent).stem if settings.parent else None,
+            evaluation=figures,
+            reward=self.batch.reward._asdict(),
+            notes={"control_dt": CONTROL_DT, **notes},
+        )
+        with self.averaged() as model:
+            checkpoint.save(model, path, facts, moments=False)
+
+    def weights(self) -> dict[str, Any]:
+        """Weights, optimiser moments and averages, copies."""
+        return {"average": self.average.cpu().numpy().copy()} | {
+            f"model.{k}": v for k, v in self.model.fused.state().items()
+        }
+
+    def rewind(self, weights: Mapping[str, Any]) -> None:
+        """Take over what ``weights`` returned; the cars stay where they are."""
+        self.model.fused.restore(part(weights, "model"))
+        self.average.copy_(torch.from_numpy(weights["average"]))
+
+    def state(self) -> State:
+        """Model, cars, statistics and random state, as plain arrays."""
+        plain = {
+            "steps": self.steps,
+            "updates": self.updates,
+            "batch": self.batch.state_facts(),
+            "stats": self._stats.state(),
+            "target_entropy": float(self.model.target_entropy),
+            "farsighted": self.batch.farsighted,
+        }
+        state: State = {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "returns": self._returns.copy(),
+            "torch_rng": torch.get_rng_state().numpy().copy(),
+        }
+        if self.model.device.type == "cuda":
+            state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
+        cars = {name: values.copy() for name, values in self.batch.state_arrays().items()}
+        return state | self.weights() | under("batch", cars)
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        average = Form(tuple(self.average.shape), np.float32)
+        demand_array("the averaged driver", state["average"], average)
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        self.rewind(state)
+        self.model.num_timesteps = count(plain, "steps")
+        self.model._n_updates = count(plain, "updates")
+        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
+        self._stats.restore(plain["stats"])
+        self.batch.restore(plain["batch"], part(state, "batch"))
+        self.batch.farsighted = bool(plain["farsighted"])
+        self.obs = self.batch.obs
+        returns = Form(self._returns.shape, np.float64, -1e12, 1e12)
+        self._returns = demand_array("the returns", state["returns"], returns).copy()
+        torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
+        if self.model.device.type == "cuda" and "cuda_rng" in state:
+            torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda_rng"])))
+
+    def facts(self) -> dict[str, Any]:
+        """What the judge needs to go on."""
+        return self.judge.state()
+
+    def restore_facts(self, facts: Mapping[str, Any]) -> None:
+        """Go on where ``facts`` was taken."""
+        self.judge.restore(facts)
+
+
+def _model(settings: RacingSettings, batch: RacingBatch) -> FastSAC:
+    env = RacingVecEnv(batch)  # the model asks it for its spaces only
+    arguments = settings.sac_arguments() | {
+        "buffer_size": 1,  # SB3's own replay stays unused
+        "seed": settings.seed,
+        "device": settings.device,
+    }
+    if settings.parent is not None:
+        model = checkpoint.load_sac(settings.parent, env, layout=task.LAYOUT, **arguments)
+    else:
+        kwargs = {"net_arch": list(settings.hidden)}
+        model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
+    model.half = settings.half()
+    return model
+
+
+def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
+    """The tracks (None: random ones) and the car of a run; its parent is looked for too.
+
+    Raises:
+        UserError: for what is missing or unfit.
+    """
+    tracks = [load_track(name) for name in settings.track] or None
+    parent = None if settings.parent is None else find_model(settings.parent)
+    facts = None if parent is None else read_facts(parent)
+    if settings.car is not None:
+        return tracks, load_car(settings.car)
+    if facts is not None and parent is not None:
+        return tracks, car_of(facts, parent)
+    return tracks, load_car()
+
+
+def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
+    """The racing task of a run.
+
+    Args:
+        settings: of the run.
+        budget: of which a part may be spent on solving limits.
+    """
+    tracks, car = look_for(settings)
+    judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
+    judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS))
+    return Racing(settings, car, tracks, judge)

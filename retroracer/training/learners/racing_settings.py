@@ -1,0 +1,113 @@
+"""The settings of a run in the racing task that are not a learner's own.
+
+Owns the record and its bounds.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from retroracer.config import Range
+from retroracer.envs import task
+from retroracer.envs.variety import TRAINING, Variety
+from retroracer.training.run.settings import RunSettings
+
+PENALTIES = ("off_track", "leaving", "wall", "impact", "crash")
+"""Reward terms that ``penalty_scale`` scales."""
+
+
+PROFILES: dict[str, tuple[str, ...]] = {
+    name: (
+        f"cars={cars}",
+        f"ppo.batch_size={ppo_batch}",
+        f"sac.batch_size={batch}",
+        f"sac.gradient_steps={updates}",
+        f"sac.buffer_size={replay}",
+    )
+    for name, cars, ppo_batch, batch, updates, replay in (
+        ("cpu", 512, 8192, 512, 16, 1_000_000),
+        ("4gb", 1024, 16384, 1024, 32, 2_000_000),
+        ("6gb", 1024, 16384, 1024, 32, 4_000_000),
+        ("8gb", 2048, 32768, 2048, 32, 6_000_000),
+        ("12gb", 2048, 32768, 2048, 32, 10_000_000),
+    )
+}
+"""Settings laid over a shipped page on a processor, or a GPU with at least so much memory."""
+
+
+@dataclass(frozen=True)
+class RacingSettings(RunSettings):
+    """What a run in the racing task has, beside what every run has.
+
+    Attributes:
+        track: names or paths of the tracks to train on; none = endless random tracks. With
+            tracks, evaluations are driven on those alone.
+        car: a shipped car's name or a path; None = the parent's, or the GT car.
+        cars: cars driving side by side.
+        hidden: widths of the hidden layers of actor and critics (a parent's stand).
+        precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
+            processor or GPU multiplies it faster.
+        averaging: updates over which the weights of the driver that is evaluated and kept are
+            averaged; 0 = the last ones. Single weights swing from update to update.
+        episode: seconds after which an episode is truncated.
+        patience: seconds off the road, or without getting on, after which it is terminated:
+            longer than the env's own, so that the way back to the road is worth finding.
+        reward: weights of the reward's terms.
+        penalty_scale: factor on the penalties among them, at the beginning and at the end of
+            the run: mistakes are cheap for who cannot drive yet, and above 1 makes cleaner and
+            slower drivers.
+        variety: what varies between episodes.
+    """
+
+    track: tuple[str, ...] = ()
+    car: str | None = None
+    cars: Annotated[int, Range(low=1, high=65536)] = 512
+    hidden: tuple[int, ...] = (128, 128)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    averaging: Annotated[int, Range(low=0, high=10**9)] = 1000
+    episode: Annotated[float, Range(low=1, high=3600)] = 30.0
+    patience: Annotated[float, Range(low=0.5, high=3600)] = 5.0
+    reward: dict[str, Annotated[float, Range(low=-1e6, high=1e6)]] = field(
+        default_factory=lambda: task.Reward()._asdict()
+    )
+    penalty_scale: tuple[
+        Annotated[float, Range(low=0.1, high=100)], Annotated[float, Range(low=0.1, high=100)]
+    ] = (2.0, 5.0)
+    variety: Variety = TRAINING
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say."""
+        super().__post_init__()
+        if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
+            raise ValueError(f"hidden must be widths from 1 to 4096: {list(self.hidden)}")
+        terms = task.Reward._fields
+        for name in self.reward:
+            if name not in terms:
+                near = difflib.get_close_matches(name, terms, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(terms)}"
+                raise ValueError(f"reward has no term {name!r}; {hint}")
+
+    def half(self) -> bool:
+        """Whether hidden layers are multiplied in bfloat16 on this machine."""
+        if self.precision != "auto":
+            return self.precision == "bfloat16"
+        from retroracer.training.run.hardware import has_bfloat16
+
+        return has_bfloat16(self.device)
+
+    def weights(self, share: float) -> task.Reward:
+        """The reward's weights when ``share`` of the budget is used up."""
+        begin, end = self.penalty_scale
+        scale = begin + min(max(share, 0.0), 1.0) * (end - begin)
+        scaled = {k: v * scale if k in PENALTIES else v for k, v in self.reward.items()}
+        return task.Reward()._replace(**scaled)
+
+    def sac_arguments(self) -> dict[str, Any]:
+        """Arguments of the SAC model: those of the stage that uses its critics, or SB3's."""
+        for name in ("sac", "critics"):
+            if hasattr(self, name):
+                found: dict[str, Any] = getattr(self, name).arguments()
+                return found
+        return {}

@@ -1,0 +1,226 @@
+"""SAC: every car's transitions in one replay memory, several updates a vector step.
+
+Owns when experience is gathered and learned from. The update is ``agents.fused_sac``, the
+class that Stable-Baselines3 opens is ``agents.fast_sac``.
+
+Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+
+from retroracer.agents.facts import plain_json
+from retroracer.agents.fused_sac import Sampled
+from retroracer.agents.replay import Memory
+from retroracer.agents.sac_settings import SacSettings as SacArguments
+from retroracer.checks import Form, count, demand_array, generator_state, number
+from retroracer.config import Range
+from retroracer.training.learners.demonstrations import Demonstrations, gather
+from retroracer.training.learners.learner import Clock, Learner, State, cosine, part, under
+from retroracer.training.learners.racing import Racing
+
+HOLD = 0.1
+"""Chance that a random driver changes its action in a step: it holds one for half a second."""
+
+WARMUP_CHUNK = 16
+"""Vector steps of the warm-up in one round of the run."""
+
+
+@dataclass(frozen=True)
+class SACSettings(SacArguments):
+    """SAC's hyperparameters, by Stable-Baselines3's names where it has them.
+
+    Attributes:
+        buffer_size: transitions kept for replay.
+        learning_starts: steps driven before the first update: at random, or by a driver that
+            was trained before.
+        critics_first: updates of the critics alone at the beginning, so that a driver that can
+            drive is not trained on critics that know nothing.
+        policy_delay: the actor is updated every so many critic updates.
+        final_rate: share of the learning rate that is left at the end, along half a cosine.
+        final_entropy: target entropy at the end, approached evenly; None = as at the start.
+        demonstrations: transitions of the line driver in the batches.
+    """
+
+    learning_rate: Annotated[float, Range(low=1e-8, high=1)] = 3e-4
+    batch_size: Annotated[int, Range(low=1, high=1_000_000)] = 512
+    ent_coef: float | str = "auto_0.005"
+    target_entropy: float | str = -5.0
+    gradient_steps: Annotated[int, Range(low=-1, high=1_000_000)] = 16
+    n_steps: Annotated[int, Range(low=1, high=1000)] = 6
+    buffer_size: Annotated[int, Range(low=1000, high=50_000_000)] = 1_000_000
+    learning_starts: Annotated[int, Range(low=0, high=10**9)] = 10_000
+    critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 0
+    policy_delay: Annotated[int, Range(low=1, high=100)] = 1
+    final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
+    final_entropy: Annotated[float, Range(low=-1000, high=1000)] | None = -8.0
+    demonstrations: Demonstrations = field(default_factory=Demonstrations)
+
+    def arguments(self) -> dict[str, Any]:
+        """Those that Stable-Baselines3's SAC takes."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(SacArguments)}
+
+
+class SAC(Learner):
+    """Replay and updates of actor, critics and entropy coefficient.
+
+    Args:
+        racing: whose cars drive and whose model learns.
+        settings: of SAC.
+        first: True if nothing has trained the model in this run.
+    """
+
+    Settings: ClassVar[type] = SACSettings
+    algorithm = "SAC"
+    train_actor: ClassVar[bool] = True
+
+    def __init__(self, racing: Racing, settings: Any, first: bool) -> None:
+        self.racing, self.settings, self.model = racing, settings, racing.model
+        run, fused = racing.settings, self.model.fused
+        self.model.policy_delay = getattr(settings, "policy_delay", 1)
+        self.memory = Memory(
+            settings.buffer_size, run.cars, fused.n_obs, fused.n_actions, self.model.device
+        )
+        self.demonstrations = self._demonstrate()
+        self.trained = not first or run.parent is not None
+        self.demonstrating = False
+        self.warmed = 0
+        self.critics_left = settings.critics_first if self.trained else 0
+        self.first_entropy = float(self.model.target_entropy)
+        if not first:  # go on from as much exploration as the stage before has left
+            self.first_entropy = self._entropy()
+        self.rng = np.random.default_rng([run.seed, 1])
+        self.held = np.zeros((run.cars, fused.n_actions), np.float32)
+
+    def _demonstrate(self) -> Memory | None:
+        settings = self.racing.settings
+        pool = self.racing.batch.pool.tracks if settings.track else None
+        return gather(self.racing, self.settings.demonstrations, pool)
+
+    def describe(self) -> str:
+        """What a round is."""
+        s = self.settings
+        return (
+            f"{self._count()} updates of {s.batch_size} a vector step, {s.buffer_size:,} "
+            f"transitions kept ({self.memory.megabytes:,.0f} MB), rate {s.learning_rate:g}"
+        )
+
+    def _count(self) -> int:
+        s = self.settings
+        steps: int = s.gradient_steps
+        return steps if steps > 0 else int(s.train_freq) * self.racing.batch.n
+
+    def round(self, clock: Clock) -> dict[str, float]:
+        """Drive ``train_freq`` vector steps, then ``gradient_steps`` updates."""
+        self.racing.set_reward(clock.share)
+        if self.warmed < self.settings.learning_starts:
+            self._warm_up(clock)
+            return {}
+        for _ in range(self.settings.train_freq):
+            self._take(self.model.explore(self.racing.obs))
+        return self._learn(clock)
+
+    def _warm_up(self, clock: Clock) -> None:
+        """Fill the memory before the first update.
+
+        An untrained driver takes smooth random actions. A trained one drives itself: random
+        actions in its memory would teach its critics to expect crashes.
+        """
+        n = self.racing.batch.n
+        for _ in range(WARMUP_CHUNK):
+            if self.trained:
+                actions = self.model.explore(self.racing.obs)
+            else:
+                drawn = self.rng.uniform(-1.0, 1.0, self.held.shape).astype(np.float32)
+                change = self.rng.random((n, 1)) < HOLD
+                actions = self.held = np.where(change, drawn, self.held)
+            self._take(actions)
+            self.warmed += n
+            if self.warmed >= self.settings.learning_starts:
+                break
+        clock.tell(self.warmed / self.settings.learning_starts)
+
+    def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+        obs = self.racing.obs
+        result = self.racing.step(actions)
+        reward = result.reward.astype(np.float32)
+        self.memory.add(obs, actions, reward, result.next_obs, result.terminated, result.truncated)
+
+    def _learn(self, clock: Clock) -> dict[str, float]:
+        settings, model, count = self.settings, self.model, self._count()
+        shown = self._shown(clock.share)
+        batches = self.memory.sample(
+            count, settings.batch_size - shown, settings.gamma, settings.n_steps
+        )
+        if shown and self.demonstrations is not None:
+            theirs = self.demonstrations.sample(count, shown, settings.gamma, settings.n_steps)
+            batches = [own.beside(other) for own, other in zip(batches, theirs, strict=True)]
+        train_actor = self.train_actor and self.critics_left == 0
+        self.critics_left = max(self.critics_left - count, 0)
+        model.target_entropy = self._target_entropy(clock.stage_share)
+        last = settings.final_rate * settings.learning_rate
+        rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
+        losses = model.study(batches, rate, train_actor)
+        model._n_updates -= count  # ``study`` counts by itself
+        self.racing.count_updates(count, train_actor)
+        return losses | {"learning_rate": rate}
+
+    def _shown(self, share: float) -> int:
+        """How many transitions of a batch are demonstrations."""
+        if self.demonstrations is None:
+            return 0
+        wanted = self.settings.demonstrations
+        ready = share >= wanted.latest or self.racing.survived >= wanted.ready
+        self.demonstrating = self.demonstrating or ready
+        return round(wanted.share * self.settings.batch_size) if self.demonstrating else 0
+
+    def _target_entropy(self, share: float) -> float:
+        first, last = self.first_entropy, self.settings.final_entropy
+        if last is None or first < last:  # explores less already than it shall
+            return first
+        return float(first + share * (last - first))
+
+    def _entropy(self) -> float:
+        """Mean entropy of the actor's squashed actions where the cars are now."""
+        with torch.no_grad():
+            obs = torch.from_numpy(self.racing.obs).to(self.model.device)
+            head = self.model.fused.actor.forward(obs[None], "entropy")[0]
+            noise = torch.randn(len(head), head.shape[1] // 2, device=head.device)
+            return -float(Sampled(head, noise, head.shape[1] // 2).log_prob.mean())
+
+    def state(self) -> State:
+        """Replay memory and counters."""
+        plain = {
+            "warmed": self.warmed,
+            "critics_left": self.critics_left,
+            "demonstrating": self.demonstrating,
+            "trained": self.trained,
+            "first_entropy": self.first_entropy,
+            "rng": self.rng.bit_generator.state,
+        }
+        return {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "held": self.held.copy(),
+            **under("memory", self.memory.state()),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        self.warmed = count(plain, "warmed")
+        self.critics_left = count(plain, "critics_left")
+        self.demonstrating = bool(plain["demonstrating"])
+        self.trained = bool(plain["trained"])
+        self.first_entropy = number(plain, "first_entropy", -1e6, 1e6)
+        self.rng.bit_generator.state = generator_state(plain["rng"])
+        held = Form(self.held.shape, np.float32, -1.0, 1.0)
+        self.held = demand_array("held actions", state["held"], held).copy()
+        self.memory.restore(part(state, "memory"))

@@ -1,0 +1,116 @@
+"""A run's learning curve as a picture, from what its folder says so far.
+
+Owns the picture. It can be drawn at any moment of a run: ``evaluations.json`` is always whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroracer.errors import UserError
+from retroracer.reading import shown_path
+from retroracer.training.pictures.laps import (
+    COLOURS,
+    INK,
+    PAPER,
+    ROAD,
+    new_figure,
+    save_figure,
+)
+from retroracer.training.run.folder import RunFolder, read_evaluations
+
+Row = dict[str, Any]
+
+
+_TOLD = ("seconds", "steps", "updates", "score")
+_LAPS = ("completed", "clean", "tracks")
+_RETURNS = ("frames", "min", "mean", "max")
+
+
+def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
+    """Draw how good the driver was over the run.
+
+    Args:
+        folder: of the run.
+        path: of the picture; None = ``curve.png`` in the folder.
+
+    Returns:
+        The picture; None if the run was never evaluated and no path was given.
+
+    Raises:
+        UserError: if the evaluations cannot be read, or the place cannot be written.
+    """
+    written = folder.path / "evaluations.json"
+    if not written.is_file():
+        if path is None:
+            return None
+        raise UserError(
+            f"no {shown_path(written)}: --plot draws a run's curve; name its folder with --run DIR"
+        )
+    rows = read_evaluations(folder.path, _TOLD)
+    if not rows:
+        raise UserError(f"{shown_path(written)} holds no evaluations yet")
+    laps = "completed" in rows[0]
+    read_evaluations(folder.path, _LAPS if laps else _RETURNS)
+    figure = new_figure(9.0, 6.0)
+    _draw_laps(figure, rows) if laps else _draw_returns(figure, rows)
+    axes = figure.axes[0]
+    axes.set_title(
+        f"{folder.path.name}: {rows[-1]['steps']:,} steps, {rows[-1]['updates']:,} updates; "
+        "the broad line marks the driver that was kept", loc="left", color=INK,
+    )  # fmt: skip
+    out = folder.path / "curve.png" if path is None else path
+    save_figure(figure, out)
+    return out
+
+
+def _best(rows: list[Row]) -> int:
+    return max(range(len(rows)), key=lambda k: float(rows[k]["score"]))
+
+
+def _draw_laps(figure: Any, rows: list[Row]) -> None:
+    """Tracks lapped and laps over their limits, by minutes."""
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1))
+    minutes = np.array([row["seconds"] / 60.0 for row in rows])
+    for name, colour in (("completed", COLOURS[0]), ("clean", COLOURS[2])):
+        share = [100.0 * row[name] / max(row["tracks"], 1) for row in rows]
+        upper.plot(minutes, share, color=colour, marker="o", ms=3, label=name)
+    for name, colour in (("median_ratio", COLOURS[1]), ("worst_ratio", COLOURS[3])):
+        ratio = [np.nan if row.get(name) is None else float(row[name]) for row in rows]
+        label = f"{name.split('_')[0]} lap"
+        lower.plot(minutes, ratio, color=colour, marker="o", ms=3, label=label)
+    for axes in (upper, lower):
+        axes.axvline(minutes[_best(rows)], color=ROAD, lw=4, zorder=0)
+        axes.set_facecolor(PAPER)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="lower right" if axes is upper else "upper right")
+    upper.set(ylabel="of the tracks [%]", ylim=(0, 102))
+    lower.set(ylabel="lap time / limit", xlabel="minutes of training")
+    lower.set_ylim(1.0, min(lower.get_ylim()[1], 2.5))
+
+
+def _draw_returns(figure: Any, rows: list[Row]) -> None:
+    """Least, mean and most return of training episodes and evaluations, by frames."""
+    axes = figure.add_subplot()
+    for colour, label, names in (
+        (COLOURS[0], "training", ("episode_return_min", "episode_return", "episode_return_max")),
+        (COLOURS[1], "evaluation", ("min", "mean", "max")),
+    ):
+        shown = [r for r in rows if all(type(r.get(n)) in (int, float) for n in names)]
+        if not shown:
+            continue
+        x = [r["frames"] / 1e6 for r in shown]
+        low, mean, high = ([r[n] for r in shown] for n in names)
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, label=f"{label}, min to max")
+        axes.plot(x, mean, color=colour, marker=".", label=f"{label}, mean")
+    switch = next((r["second_phase"] for r in rows if type(r.get("second_phase")) is int), None)
+    if switch is not None:
+        axes.axvline(switch / 1e6, color="red", linestyle="--", label="second phase")
+    axes.axvline(rows[_best(rows)]["frames"] / 1e6, color=ROAD, lw=4, zorder=0)
+    axes.axhline(900.0, color="grey", linewidth=0.7)
+    axes.set_facecolor(PAPER)
+    axes.set(xlabel="frames [million]", ylabel="raw return of an episode")
+    axes.legend(loc="lower right", fontsize="small", frameon=False)

@@ -1,0 +1,85 @@
+"""A run's checkpoints driving one track: their laps as a strip and as a film."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroracer.agents.policy import load_policy
+from retroracer.atomic import replacing
+from retroracer.physics.car import Car
+from retroracer.tables import lap_text
+from retroracer.track.track import Track
+from retroracer.training.judging.laps import Entry, LapTrace, Report, evaluate, watching
+from retroracer.training.pictures.laps import (
+    INK,
+    draw_line,
+    draw_road,
+    new_figure,
+    save_figure,
+)
+from retroracer.training.run.folder import RunFolder
+
+STRIP = 6
+"""Checkpoints in a strip, evenly over the run."""
+
+
+FASTEST = 75.0
+"""Speed [m/s] of the brightest colour: the same for all checkpoints."""
+
+
+def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | None:
+    """Let a run's checkpoints drive one track, and draw their laps side by side and in turn.
+
+    Returns:
+        The strip (PNG) and the film (GIF); None if there are no checkpoints.
+    """
+    from PIL import Image
+
+    paths = sorted(folder.checkpoints.glob("*.zip"))
+    if not paths:
+        return None
+    keep = np.unique(np.linspace(0, len(paths) - 1, STRIP).round().astype(int))
+    policies = [load_policy(paths[k]) for k in keep]
+    entries = [Entry(p.name, p.act, car) for p in policies]
+    traces = [LapTrace(k) for k in range(len(entries))]
+    reports = evaluate(entries, [track], watching(traces))
+    shape = np.ptp(track.xy, axis=0)
+    tall = 0.5 + 4.0 * min(float(shape[1] / shape[0]), 1.5)
+    strip = new_figure(4.0 * min(3, len(keep)), tall * ((len(keep) + 2) // 3))
+    panels = strip.subplots((len(keep) + 2) // 3, min(3, len(keep)), squeeze=False).flat
+    pictures = []
+    for policy, report, trace in zip(policies, reports, traces, strict=True):
+        title = f"{policy.facts.steps / 1e6:.2f} M steps: {_outcome(report)}"
+        _draw(next(panels), track, trace, title)
+        single = new_figure(6.4, 5.4)
+        _draw(single.add_subplot(), track, trace, title)
+        page = io.BytesIO()
+        single.savefig(page, dpi=100, format="png")
+        pictures.append(Image.open(page).convert("P", palette=Image.Palette.ADAPTIVE))
+    for rest in panels:
+        rest.axis("off")
+    out = folder.path / "film.png", folder.path / "film.gif"
+    save_figure(strip, out[0])
+    with replacing(out[1]) as part:
+        pictures[0].save(
+            part, "GIF", save_all=True, append_images=pictures[1:], duration=1200, loop=0
+        )
+    return out
+
+
+def _draw(axes: Any, track: Track, trace: LapTrace, title: str) -> None:
+    draw_road(axes, track)
+    if len(trace.points) > 1:
+        draw_line(axes, np.array(trace.points), FASTEST, 1.6)
+    axes.set_title(title, loc="left", color=INK, fontsize=10)
+
+
+def _outcome(report: Report) -> str:
+    result = report.results[0]
+    if result.lap_time_s is None:
+        return f"{result.ended} in lap {result.laps + 1}"
+    return lap_text(result.lap_time_s) + ("" if result.clean else ", not clean")

@@ -1,1 +1,0 @@
-"""Training drivers of CarRacing from pixels: SAC, SAC with DrQ, PPO, DQN."""

@@ -1,0 +1,126 @@
+"""What the machine offers: processor or GPU, its memory, bfloat16. Owns finding out.
+
+The sizes of runs by profile stand with the tasks' settings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from retroracer.errors import UserError
+
+GPU_PROFILES = ("4gb", "6gb", "8gb", "12gb")
+"""Profiles of a GPU with at least so much memory; beside them there is "cpu"."""
+
+KEPT = 256_000_000
+"""Bytes up to which memory that was given back is kept for the next batch."""
+
+
+def profile_of(name: str, device: str) -> str:
+    """The profile asked for; "auto" is that of this machine.
+
+    Args:
+        name: "auto", "cpu" or one of ``GPU_PROFILES``.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        UserError: if it is one of a GPU and there is none.
+    """
+    gpu = device != "cpu" and torch.cuda.is_available()
+    if name == "auto":
+        if not gpu:
+            return "cpu"
+        has = torch.cuda.get_device_properties(0).total_memory / 1e9
+        fitting = [n for n in GPU_PROFILES if float(n[:-2]) <= has + 0.5]
+        return fitting[-1] if fitting else "cpu"
+    if name != "cpu" and not gpu:
+        why = "--device cpu was given" if device == "cpu" else "torch finds no GPU here"
+        raise UserError(f"--profile {name} is for a GPU, and {why}; give --profile cpu")
+    return name
+
+
+def machine(device: str) -> str:
+    """What a run on ``device`` computes with, in words."""
+    if device != "cpu" and torch.cuda.is_available():
+        facts = torch.cuda.get_device_properties(0)
+        return f"{facts.name}, {facts.total_memory / 1e9:.0f} GB"
+    return f"{torch.get_num_threads()} CPU threads"
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether matrices are multiplied faster in bfloat16 than in float32."""
+    if device != "cpu" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
+def use_cores(device: str) -> None:
+    """Give torch the cores there are, unless the user has set OMP_NUM_THREADS."""
+    if device != "cuda" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(os.cpu_count() or 1, 8))
+
+
+def keep_memory() -> None:
+    """Have the C library keep freed memory rather than hand it to the system after each batch.
+
+    Batches of pictures are large enough to be mapped anew every time otherwise; touching the
+    new pages took a fifth of PPO's time on a processor. Where the library is another one,
+    nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallopt"):
+        return
+    trim_threshold, mmap_threshold = -1, -3  # names of glibc's <malloc.h>
+    if not library.mallopt(mmap_threshold, KEPT):
+        library.mallopt(mmap_threshold, 32 * 1024 * 1024)  # the most that older ones take
+    library.mallopt(trim_threshold, 4 * KEPT)
+
+
+def free_ram() -> int:
+    """Bytes of memory this program may still take; 2**62 where the system does not tell."""
+    free = 2**62
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+            free = min(free, int(limit) - used)
+    except (OSError, ValueError):
+        pass
+    return free
+
+
+def memory_in_use() -> str:
+    """Memory in use now, in words: this program's and its workers', and the GPU's."""
+    text = ""
+    if sys.platform == "linux":
+        import multiprocessing
+
+        pages = 0
+        for pid in [os.getpid(), *(p.pid for p in multiprocessing.active_children())]:
+            try:
+                line = Path(f"/proc/{pid}/statm").read_text().split()
+                # Pages shared with other processes are counted once, for this one.
+                pages += int(line[1]) - (0 if pid == os.getpid() else int(line[2]))
+            except (OSError, IndexError):
+                continue
+        text = f"{gigabytes(pages * os.sysconf('SC_PAGE_SIZE'))} RAM"
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        text += f"  {gigabytes(torch.cuda.memory_reserved())} VRAM"
+    return text.strip()
+
+
+def gigabytes(count: float) -> str:
+    """Bytes in words, ``1.5 GB``."""
+    return f"{count / 1e9:.1f} GB"

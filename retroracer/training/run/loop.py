@@ -1,0 +1,394 @@
+"""One run: stages of learners on one task, evaluated, saved and stopped in one way.
+
+Owns the order of a run: rounds of the stage's learner, an evaluation now and then, the best
+driver kept, the state saved, the way back after a divergence. What trains is a ``Learner``,
+what it trains on a ``Task``; this file knows no algorithm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retroracer.agents.checkpoint import MISFIT, first_line
+from retroracer.checks import count, number, records
+from retroracer.errors import UserError
+from retroracer.training import learners
+from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.learners.learner import Clock, Learner, State, part, under
+from retroracer.training.learners.task import Task
+from retroracer.training.run.budget import Budget
+from retroracer.training.run.divergence import Watch
+from retroracer.training.run.folder import BEGINNING, LONGEST, RUN_NOTE, RunFolder
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.progress import Screen
+from retroracer.training.run.settings import RunSettings, Stage
+from retroracer.training.run.stage_log import StageLog
+from retroracer.training.run.stopping import Stopped, check, held, stoppable, until
+from retroracer.training.run.tracking import Tracking
+
+MAX_RECOVERIES = 5
+"""Times a run goes back to its last good weights before it gives up."""
+
+LOG_EVERY = 10.0
+"""Seconds between the rows of losses and episode statistics."""
+
+PREPARATION = 0.5
+"""Share of the minutes that preparing the first stage may take at most."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        evaluation: of the best driver; None if there was none in this session.
+        steps: actions of all environments together.
+        seconds: it took, earlier sessions included.
+        stopped: True if a stop ended it: the same command goes on.
+        notes: what was cut short or stays as it was, in words.
+        last: when all that follows must be over (``time.monotonic``).
+    """
+
+    evaluation: Evaluation | None
+    steps: int
+    seconds: float
+    stopped: bool
+    notes: tuple[str, ...] = ()
+    last: float = math.inf
+
+
+class Run:
+    """A run in a folder.
+
+    Args:
+        settings: of the run.
+        table: its task's learners by name.
+        make_task: builds the task; may take long.
+        folder: of the run.
+        keeper: of its best driver.
+        evaluated: called after every evaluation, to draw what there is to see.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        table: dict[str, str],
+        make_task: Callable[[Budget], Task],
+        folder: RunFolder,
+        keeper: Keeper,
+        evaluated: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.settings, self.table, self.make_task = settings, table, make_task
+        self.folder, self.keeper, self.evaluated = folder, keeper, evaluated
+        self.budget = Budget(settings.minutes, settings.steps)
+        self.screen = Screen()
+        self.watch = Watch()
+        self.rows: list[dict[str, Any]] = []
+        self.log = StageLog()
+        self.stage, self.stage_began = 0, 0.0
+        self.best_score = -math.inf
+        self.best: Evaluation | None = None
+        self.improved = False  # whether a driver better than the parent was found
+        self.first_step = 0
+        self.lr_scale, self.recoveries, self.sessions = 1.0, 0, 0
+        self.saved = -math.inf  # when the state was last saved [s]
+        self.losses: dict[str, float] = {}
+        self.notes: list[str] = []
+        self.learner: Learner | None = None
+
+    def go(self, resume: bool) -> Outcome:
+        """Train from the beginning, or from the state in the folder.
+
+        Raises:
+            UserError: if the run cannot be gone on with, or cannot be kept from diverging.
+            Stopped: if a stop came before there was anything to save but the run's beginning.
+        """
+        state = self.folder.load() if resume else None
+        if not resume:
+            with held():
+                self.folder.begin(self.settings)
+        self.keeper.run = self.folder.name
+        with stoppable() as stop, self.screen:
+            self.screen.stage("preparing")
+            self.task = self.make_task(self.budget)
+            self.screen.unit = self.task.unit
+            try:
+                self._start(None if state == ({}, BEGINNING) else state)
+                with Tracking(self.settings.log_to, self.folder.path, self.task.steps) as tracking:
+                    try:
+                        self._train(tracking)
+                    except Stopped:
+                        stop.settle()
+                        with held():
+                            self._save()
+                            self.keeper.keep_any(lambda path: self._write(path, None))
+                    else:
+                        with held():
+                            self._finish()
+                return Outcome(
+                    self.best,
+                    self.task.steps,
+                    self.budget.seconds,
+                    stop.requested,
+                    tuple(self.notes),
+                    self.budget.last,
+                )
+            finally:
+                if self.learner is not None:
+                    self.learner.close()
+                self.task.close()
+
+    def _start(self, state: tuple[State, dict[str, Any]] | None) -> None:
+        """Take over a state, or do what comes before the first round."""
+        if state is not None:
+            self._restore(*state)
+            self.task.begin(self.sessions)
+            self._judge_stranger()
+            return
+        self.learner = self._enter(self.settings.stages[0])
+        self.first_step = self.task.steps  # a parent's come before
+        self.task.begin(self.sessions)
+        self._judge_stranger()
+        self.good = self.task.weights()
+        if self.settings.parent is not None:
+            self._judge(None, parent=True)
+        self._save()
+
+    def _train(self, tracking: Tracking) -> None:
+        """All stages, then a last evaluation."""
+        stages = self.settings.stages
+        judge_at = self._next(self.settings.evaluate_every)
+        log_at = self._next(LOG_EVERY)
+        while self.stage < len(stages):
+            stage = stages[self.stage]
+            if self.learner is None:
+                self.learner = self._enter(stage)
+            if self.learner is None or self.learner.finished or self._share() >= stage.until:
+                self._leave()
+                continue
+            self._round(stage)
+            check()
+            now = self.budget.seconds
+            if now >= log_at:
+                tracking.log(self.task.steps, self._figures())
+                log_at = self._next(LOG_EVERY)
+            if now >= judge_at:
+                self._judge(tracking)
+                judge_at = self._next(self.settings.evaluate_every)
+            if now >= self.saved + self.settings.save_every:
+                self._save()
+        if not self.rows or self.rows[-1]["steps"] != self.task.steps:
+            with until(self.budget.last) as cut:
+                self._judge(tracking)
+            if cut:
+                self.notes.append("no time was left to evaluate the last driver")
+
+    def _round(self, stage: Stage) -> None:
+        assert self.learner is not None
+        clock = self._clock(stage)
+        with held(self.learner.patience):
+            losses = self.learner.round(clock)
+        self.losses = losses or self.losses
+        self.log.note(losses)
+        trouble = self.watch.trouble(losses)
+        if trouble is not None:
+            self._recover(trouble)
+        self.screen.update(
+            self.budget.seconds,
+            self._share(),
+            self.task.steps,
+            self.task.updates,
+            self.task.episode_stats(),
+        )
+
+    def _finish(self) -> None:
+        """The run has come to its end: its model lies where it shall, and no state is needed."""
+        self.keeper.keep_any(lambda path: self._write(path, None))
+        if self.settings.parent is not None and not self.improved:
+            self.notes.append(f"no better driver than {self.settings.parent} was found")
+        if self.keeper.to_beat is not None:
+            self.notes.append(
+                f"the driver in {self.keeper.out} is better and stays; this run's best is "
+                f"{self.folder.best}"
+            )
+        self.folder.finish()
+
+    def _make(self, stage: Stage) -> Learner:
+        """The learner of a stage; it may take long, solving lines or filling memories."""
+        self.screen.stage(stage.learner)
+        kind = learners.find(self.table, stage.learner)
+        return kind(self.task, self.settings.of(stage.learner), first=not self.log.records)
+
+    def _enter(self, stage: Stage) -> Learner | None:
+        """Begin a stage; None if there is no time left to prepare it."""
+        before = self.task.state() if self.stage > 0 else None
+        share = stage.until if self.stage > 0 else min(stage.until, PREPARATION)
+        made = None
+        try:
+            with until(self.budget.moment(share)):
+                made = self._make(stage)
+        finally:
+            if made is None and before is not None:
+                self.task.restore(before)
+        if made is None:
+            self.notes.append(f"no time was left for {stage.learner}")
+            return None
+        self._began(stage, made)
+        return made
+
+    def _began(self, stage: Stage, learner: Learner) -> None:
+        self.stage_began = self._share()
+        self.watch.forget()
+        self.good = self.task.weights()
+        self.log.begin(stage.learner, learner, self.task)
+        self.screen.say(f"{stage.learner}: {learner.describe()}")
+
+    def _leave(self) -> None:
+        """The stage is over: what it has done is what the counters have moved by."""
+        if self.learner is not None:
+            self.log.end(self.task)
+            self.learner.close()
+        self.learner = None
+        self.stage += 1
+
+    def _share(self) -> float:
+        """How much of the budget is used up."""
+        return self.budget.share(self.task.steps - self.first_step)
+
+    def _next(self, seconds: float) -> float:
+        return self.budget.seconds + seconds
+
+    def _clock(self, stage: Stage) -> Clock:
+        share = self._share()
+        stage_share = (share - self.stage_began) / max(stage.until - self.stage_began, 1e-9)
+        return Clock(share, min(max(stage_share, 0.0), 1.0), self.lr_scale, self.screen.part)
+
+    def _judge(self, tracking: Tracking | None, parent: bool = False) -> None:
+        """Evaluate the driver, keep it if it is the best, write it all down."""
+        self.screen.evaluating()
+        found = self.task.evaluate(parent)
+        best = found.acceptable and found.score > self.best_score
+        with held():
+            row = self._figures() | {"score": found.score, "best": best} | found.figures
+            self.rows.append(row)
+            if best:
+                self.best_score, self.best = found.score, found
+            if parent:  # it is put at --out only in the end, and only if nothing lies there
+                self._write(self.folder.best, found)
+            elif best:
+                self.keeper.keep(lambda path: self._write(path, found), found.score)
+                self.improved = True
+            if not parent:
+                self._write(self.folder.checkpoint(self.task.steps), found)
+            self.good = self.task.weights()
+            self.folder.note(self.rows)
+            if tracking is not None:
+                tracking.log(self.task.steps, row)
+        self.screen.judged(self.budget.seconds, found.text, best, parent)
+        if tracking is not None:
+            self.evaluated()
+
+    def _judge_stranger(self) -> None:
+        """See how good another run's model at ``--out`` is: only a better one replaces it.
+
+        Raises:
+            UserError: if what lies there is no driver of the same kind.
+        """
+        path = self.keeper.stranger(**self.task.kind())
+        if path is not None:
+            self.keeper.to_beat = math.inf
+            self.keeper.to_beat = self.task.score_of(path)
+
+    def _figures(self) -> dict[str, Any]:
+        """Where the run is, as plain figures."""
+        stages = self.settings.stages
+        return {
+            "seconds": round(self.budget.seconds, 1),
+            "steps": self.task.steps,
+            "updates": self.task.updates,
+            "stage": stages[min(self.stage, len(stages) - 1)].learner,
+            **{f"episode_{k}": v for k, v in self.task.episode_stats().items()},
+            **self.losses,
+        }
+
+    def _write(self, path: Any, evaluation: Evaluation | None) -> None:
+        stages = self.log.told(self.task, self.learner is not None)
+        notes = {"training_s": round(self.budget.seconds, 1), "stages": stages}
+        self.task.write(path, evaluation, notes | {RUN_NOTE: self.folder.name})
+
+    def _recover(self, trouble: str) -> None:
+        """Go back to the last good weights, and on from there with half the learning rate."""
+        assert self.learner is not None
+        self.recoveries += 1
+        name = self.settings.stages[self.stage].learner
+        if self.recoveries > MAX_RECOVERIES:
+            raise UserError(
+                f"training fails: {trouble}, for the {self.recoveries}th time; the best driver so "
+                f"far is in {self.folder.best}; try a lower "
+                f"--set {learners.section(name)}.learning_rate"
+            )
+        self.lr_scale *= 0.5
+        self.task.rewind(self.good)
+        self.learner.rewind()
+        self.watch.forget()
+        self.screen.say(f"{trouble}: back to the last good weights, learning rate halved")
+
+    def _save(self) -> None:
+        """Write all that is needed to go on."""
+        with held():
+            self.folder.note(self.rows)
+            state = under("task", self.task.state())
+            if self.learner is not None:
+                self.learner.save_files(self.folder.path)
+                state |= under("learner", self.learner.state())
+            best = None if math.isinf(self.best_score) else self.best_score
+            facts = {
+                "stage": self.stage,
+                "entered": self.learner is not None,
+                "stage_began": self.stage_began,
+                "done": self.log.records,
+                "rows": self.rows,
+                "best_score": best,
+                "improved": self.improved,
+                "seconds": self.budget.seconds,
+                "first_step": self.first_step,
+                "lr_scale": self.lr_scale,
+                "recoveries": self.recoveries,
+                "sessions": self.sessions,
+                "task": self.task.facts(),
+            }
+            self.folder.save(state, facts)
+            self.saved = self.budget.seconds
+
+    def _restore(self, state: State, facts: Mapping[str, Any]) -> None:
+        try:
+            stages = self.settings.stages
+            self.stage = count(facts, "stage", len(stages))
+            self.stage_began = number(facts, "stage_began", 0.0, 1e9)
+            self.log.restore(facts)
+            self.rows = records(facts, "rows")
+            known = facts["best_score"] is not None
+            self.best_score = number(facts, "best_score") if known else -math.inf
+            self.improved = bool(facts["improved"])
+            self.lr_scale = number(facts, "lr_scale", 1e-9, 1.0)
+            self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
+            self.sessions = count(facts, "sessions", 10**6) + 1
+            self.first_step = count(facts, "first_step")
+            made = self._make(stages[min(self.stage, len(stages) - 1)])
+            self.task.restore(part(state, "task"))
+            self.task.restore_facts(facts["task"])
+            if facts["entered"]:
+                made.restore(part(state, "learner"))
+                made.load_files(self.folder.path)
+                self.learner = made
+            else:
+                made.close()
+            self.good = self.task.weights()
+            if self.first_step > self.task.steps:
+                raise ValueError("its first step lies behind its last")
+            self.budget.go_on(number(facts, "seconds", 0.0, LONGEST))
+        except MISFIT as error:
+            raise self.folder.unfit(first_line(error)) from None

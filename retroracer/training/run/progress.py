@@ -1,0 +1,103 @@
+"""What a person sees while a run goes on: rate, quality, time left. Knows no algorithm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.progress import BarColumn, TextColumn
+
+from retroracer.training.run.lines import Lines
+
+EVERY = 1.0
+"""Seconds between changes of the bar."""
+
+
+class Screen(Lines):
+    """A progress bar on a terminal, plain lines elsewhere.
+
+    Args:
+        unit: what steps are called.
+    """
+
+    def __init__(self, unit: str = "steps") -> None:
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]} left"),
+            TextColumn("{task.fields[rates]}"),
+            first="preparing",
+            rates="",
+            left="?",
+        )
+        self.unit = unit
+        self._name = "preparing"
+        self._mark = (time.monotonic(), 0, 0)
+        self._judged = ""
+
+    def stage(self, text: str) -> None:
+        """Tell what is done now."""
+        self._name = text
+        super().stage(text)
+
+    def part(self, share: float) -> None:
+        """Tell how far a preparation is, 0 to 1."""
+        self._bar.update(self._task, description=f"{self._name} {share:.0%}")
+
+    def update(
+        self, elapsed: float, share: float, steps: int, updates: int, stats: Mapping[str, float]
+    ) -> None:
+        """Tell where the run is; cheap, called at every round.
+
+        Args:
+            elapsed: seconds of the run.
+            share: of its budget used up.
+            steps: of all environments.
+            updates: gradient updates.
+            stats: means over the last training episodes.
+        """
+        now = time.monotonic()
+        then, steps_then, updates_then = self._mark
+        if now - then < EVERY:
+            return
+        self._mark = (now, steps, updates)
+        rates = ""
+        if steps_then:
+            rates = f"{(steps - steps_then) / (now - then):,.0f} {self.unit}/s"
+            rates += f"  {(updates - updates_then) / (now - then):,.0f} updates/s"
+        if "metres" in stats:
+            rates += f"  {stats['metres']:,.0f} m an episode, {stats['survived']:.0%} to its end"
+        elif "return" in stats:
+            rates += f"  return {stats['return']:.0f}"
+        left = clock((1.0 - share) / share * elapsed) if share > 0.0 else "?"
+        self._bar.update(
+            self._task,
+            description=self._name,
+            completed=min(share, 1.0),
+            rates=f"{rates}  {self._judged}",
+            left=left,
+        )
+
+    def evaluating(self) -> None:
+        """Tell that the pause is an evaluation."""
+        self._bar.update(self._task, description="evaluating")
+
+    def judged(self, seconds: float, text: str, best: bool, parent: bool) -> None:
+        """Print a line about an evaluation.
+
+        Args:
+            seconds: of the run until then.
+            text: what came of it.
+            best: whether the driver was saved as the best so far.
+            parent: whether it is the one the run begins with.
+        """
+        self._judged = text
+        told = "  the driver it begins with" if parent else "  saved: best so far" if best else ""
+        self.say(f"{clock(seconds):>6}  {text}{told}")
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, ``12:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

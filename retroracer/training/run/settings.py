@@ -1,0 +1,176 @@
+"""The page of settings of a run: what every run has, its stages, and one section a learner.
+
+Owns the record that tasks extend, and the way from a shipped page, a profile, the user's page
+and ``--set`` to one set of settings. What each learner can be set to stands in its own file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from retroracer import config
+from retroracer.config import Range
+from retroracer.errors import UserError
+from retroracer.resources import configs_dir
+from retroracer.training import learners
+
+EVALUATION_SEED = 977_000_001
+"""First seed of the tracks and episodes a run is judged on: far from any seed a person gives."""
+
+DEMONSTRATION_SEED = 913_000_001
+"""Seed of the random tracks the line driver demonstrates on; likewise."""
+
+BUDGET = ("minutes", "steps")
+"""Settings that may be changed when a run is gone on with."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run, in which one learner trains the model.
+
+    Attributes:
+        learner: its name.
+        until: share of the run's budget at which it ends, unless it has finished before.
+    """
+
+    learner: str
+    until: Annotated[float, Range(above=0, high=1)] = 1.0
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What every run has.
+
+    Attributes:
+        stages: the learners, in the order in which they train the model.
+        parent: name or path of the model to go on from; None = from nothing.
+        minutes: of training, everything included; None = until ``steps``, or until the last
+            stage has finished.
+        steps: actions of all environments together; None = until ``minutes`` are over.
+        seed: of everything random: tracks, starts, weights, exploration.
+        device: "auto", "cpu" or "cuda".
+        evaluate_every: seconds between evaluations.
+        evaluate_on: unseen tracks to evaluate on.
+        save_every: least seconds between saves of what the run needs to go on.
+        log_to: where the figures are shown: tensorboard, aim, wandb.
+    """
+
+    stages: tuple[Stage, ...] = ()
+    parent: str | None = None
+    minutes: Annotated[float, Range(above=0, high=1e6)] | None = 10.0
+    steps: Annotated[int, Range(low=1, high=10**15)] | None = None
+    seed: Annotated[int, Range(low=0, high=2**31 - 1)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    evaluate_every: Annotated[float, Range(above=0)] = 60.0
+    evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
+    save_every: Annotated[float, Range(low=0)] = 60.0
+    log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say."""
+        ends = [stage.until for stage in self.stages]
+        if not ends:
+            raise ValueError("stages: name at least one learner")
+        if ends != sorted(ends) or ends[-1] != 1.0:
+            raise ValueError("stages: 'until' must not fall from stage to stage, and end at 1")
+        if self.minutes is None and self.steps is None and self.stages[-1].learner != "imitation":
+            raise ValueError("give minutes or steps, or the run never ends")
+
+    def of(self, learner: str) -> Any:
+        """The settings of a learner of this run."""
+        return getattr(self, learners.section(learner))
+
+    def budget(self) -> str:
+        """The budget in words."""
+        words = [] if self.minutes is None else [f"{self.minutes:g} minutes"]
+        words += [] if self.steps is None else [f"{self.steps:,} steps"]
+        return " or ".join(words) or "as long as it takes"
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """The one key that decides which sections a page has."""
+
+    stages: tuple[Stage, ...] = ()
+
+
+def settings_type(
+    base: type[RunSettings], table: dict[str, str], names: tuple[str, ...]
+) -> type[RunSettings]:
+    """The settings of a run with these learners: ``base`` and one section each.
+
+    Args:
+        base: the task's settings.
+        table: ``learners.RACING`` or ``PIXELS``.
+        names: of the learners.
+    """
+    sections = [
+        (learners.section(name), kind, dataclasses.field(default_factory=kind))
+        for name in names
+        for kind in [learners.find(table, name).Settings]
+    ]
+    made = dataclasses.make_dataclass(base.__name__, sections, bases=(base,), frozen=True)
+    made.__module__ = base.__module__
+    return made
+
+
+def load(
+    base: type[RunSettings],
+    table: dict[str, str],
+    shipped: Path,
+    page: Path | None = None,
+    overrides: Sequence[str] = (),
+    profile: Sequence[str] = (),
+) -> RunSettings:
+    """Read the settings of a run.
+
+    Args:
+        base: the task's settings.
+        table: of its learners.
+        shipped: the page it starts from.
+        page: the user's page, laid over it.
+        overrides: ``--set`` texts, laid over that.
+        profile: likewise, laid over the shipped page only; keys the run does not have are
+            left out.
+
+    Raises:
+        UserError: listing every mistake found.
+    """
+    first = config.load(_Stages, shipped, partial=True)
+    stages = config.load(_Stages, page, overrides, start=first, partial=True).stages
+    for stage in stages:
+        if stage.learner not in table:
+            raise UserError(
+                f"stages: no learner {stage.learner!r:.40}; there are: {', '.join(table)}"
+            )
+    names = tuple(dict.fromkeys(stage.learner for stage in stages))
+    kind = settings_type(base, table, names)
+    others = tuple(learners.section(name) for name in table if name not in names)
+    start = config.load(kind, shipped, profile, leave_out=others)
+    return config.load(kind, page, overrides, start=start)
+
+
+def read(base: type[RunSettings], table: dict[str, str], page: Path) -> RunSettings:
+    """Read a whole page, as a run's folder keeps it.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return load(base, table, page)
+
+
+def shipped_page(name: str) -> Path:
+    """A page of ``configs/`` by its name."""
+    return configs_dir() / f"{name}.yaml"
+
+
+def goes_on(before: RunSettings, now: RunSettings) -> bool:
+    """Whether a run with settings ``now`` is the one that stopped, its budget aside."""
+    one, two = config.to_dict(before), config.to_dict(now)
+    return {k: v for k, v in one.items() if k not in BUDGET} == {
+        k: v for k, v in two.items() if k not in BUDGET
+    }

@@ -1,0 +1,168 @@
+"""Where the figures of a run are shown: TensorBoard, Aim, Weights & Biases.
+
+Owns the three, imported only when asked for. Figures are plain numbers by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from retroracer.atomic import write_text
+from retroracer.errors import UserError
+from retroracer.reading import read_text
+
+Log = Callable[[int, Mapping[str, float]], None]
+Close = Callable[[], None]
+
+
+class Tracking:
+    """Passes figures on to each service named.
+
+    Args:
+        names: of "tensorboard", "aim", "wandb".
+        folder: of the run; TensorBoard and Aim write there, and ``progress.csv``.
+        since: steps the run goes on from; later rows of ``progress.csv`` are left out.
+
+    Raises:
+        UserError: if one is not installed.
+    """
+
+    def __init__(self, names: tuple[str, ...], folder: Path, since: int = 0) -> None:
+        self._open = [_OPENERS[name](folder) for name in names]
+        self._csv = ProgressCSV(folder / "progress.csv", since)
+
+    def __enter__(self) -> Tracking:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        for _log, close in self._open:
+            close()
+
+    def log(self, step: int, row: Mapping[str, Any]) -> None:
+        """Show the numbers of a row; what is not a number is left out.
+
+        Args:
+            step: control steps of all cars so far.
+            row: plain data by name.
+        """
+        figures = {
+            name: float(value)
+            for name, value in row.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+        for show, _close in self._open:
+            show(step, figures)
+        self._csv.add({"steps": float(step)} | figures)
+
+
+MAX_BYTES = 200_000_000
+"""Of ``progress.csv``."""
+
+
+class ProgressCSV:
+    """A table of a run's figures, a row as soon as it is known.
+
+    Args:
+        path: of the file; rows that are there already stay.
+        since: rows of more steps than this are dropped.
+    """
+
+    def __init__(self, path: Path, since: int) -> None:
+        self.path = path
+        self.rows: list[dict[str, str]] = []
+        if path.is_file():
+            with suppress(UserError, csv.Error):  # a damaged table is begun anew
+                text = read_text(path, MAX_BYTES)
+                self.rows = [
+                    {k: v for k, v in row.items() if k and isinstance(v, str)}
+                    for row in csv.DictReader(io.StringIO(text, newline=""))
+                    if _number(row.get("steps")) <= since
+                ]
+        self.columns = list(dict.fromkeys(k for row in self.rows for k in row))
+        self._whole = False
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Append a row; where a column is new, the file is written anew."""
+        row = {k: f"{v:.10g}" for k, v in figures.items()}
+        self.rows.append(row)
+        new = [k for k in row if k not in self.columns]
+        self.columns += new
+        if self._whole and not new:
+            with open(self.path, "a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self.columns, restval="").writerow(row)
+            return
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns, restval="")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.path, text.getvalue())
+        self._whole = True
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _tensorboard(folder: Path) -> tuple[Log, Close]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise _missing("tensorboard", "tensorboard") from None
+    writer: Any = SummaryWriter(str(folder))
+
+    def log(step: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    return log, writer.close
+
+
+def _aim(folder: Path) -> tuple[Log, Close]:
+    try:
+        import aim
+    except ImportError:
+        raise _missing("aim", "aim") from None
+    run = aim.Run(repo=str(folder.parent), experiment=folder.name)
+
+    def log(step: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            run.track(value, name=name, step=step)
+
+    return log, run.close
+
+
+def _wandb(folder: Path) -> tuple[Log, Close]:
+    try:
+        import wandb
+    except ImportError:
+        raise _missing("wandb", "wandb") from None
+    # The folder's name is the run's: going on with a run goes on with its curve.
+    run = wandb.init(project="retroracer", id=folder.name, dir=str(folder), resume="allow")
+
+    def log(step: int, figures: Mapping[str, float]) -> None:
+        run.log(dict(figures), step=step)
+
+    return log, run.finish
+
+
+def _missing(name: str, extra: str) -> UserError:
+    return UserError(
+        f"log_to names {name}, which is not installed; pip install 'retroracer[{extra}]'"
+    )
+
+
+_OPENERS: dict[str, Callable[[Path], tuple[Log, Close]]] = {
+    "tensorboard": _tensorboard,
+    "aim": _aim,
+    "wandb": _wandb,
+}

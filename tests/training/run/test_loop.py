@@ -1,0 +1,140 @@
+"""One run, whatever learns: it ends with a model, and goes on to the last bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retroracer.agents.checkpoint import read_states
+from retroracer.agents.model_file import read_facts
+from retroracer.errors import UserError
+from retroracer.training.learners.racing import Racing
+from retroracer.training.run.folder import RunFolder
+from retroracer.training.run.loop import Run
+from retroracer.training.run.settings import goes_on
+from tests.training.tiny import PIXEL_ALGORITHMS, STAGES, pixels, racing, train
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing after it is run."""
+
+
+def settings_of(name: str) -> Any:
+    if name in STAGES:
+        return racing("evaluate_every=1e-3" if name == "all" else "seed=0", *STAGES[name])
+    return pixels(name.removeprefix("pixels-"))
+
+
+ALL = [*STAGES, *(f"pixels-{name}" for name in PIXEL_ALGORITHMS)]
+
+
+def same_weights(one: Path, two: Path) -> None:
+    a, b = (read_states(path)["policy"] for path in (one, two))
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_run_killed_and_gone_on_with_ends_in_the_weights_of_one_that_was_not(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(name)
+    rounds = 0
+    whole_round = Run._round
+
+    def counting(self: Run, stage: Any) -> None:
+        nonlocal rounds
+        rounds += 1
+        whole_round(self, stage)
+
+    monkeypatch.setattr(Run, "_round", counting)
+    train(settings, tmp_path / "whole.zip", tmp_path / "whole")
+    total, out, folder = rounds, tmp_path / "parts.zip", tmp_path / "run"
+    for kill_at in (total // 3, total // 3):
+        count = 0
+
+        def dying(self: Run, stage: Any, kill_at: int = kill_at) -> None:
+            nonlocal count
+            count += 1
+            if count == max(kill_at, 1):
+                raise KilledError
+            whole_round(self, stage)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "_round", dying)
+            with pytest.raises(KilledError):
+                train(settings, out, folder, resume=folder.exists())
+        assert RunFolder(folder).unfinished_here()
+    outcome = train(settings, out, folder, resume=True)
+    assert not outcome.stopped and not RunFolder(folder).unfinished_here()
+    if name.startswith("pixels-") and name != "pixels-imitation":
+        assert out.is_file()  # Box2D's world cannot be written down: other tracks from there
+        return
+    same_weights(folder / "best.zip", tmp_path / "whole" / "best.zip")
+    rows, theirs = (
+        json.loads((run / "evaluations.json").read_text()) for run in (folder, tmp_path / "whole")
+    )
+    assert rows[-1]["score"] == theirs[-1]["score"]
+    assert rows[-1]["steps"] == theirs[-1]["steps"]
+
+
+def test_the_zip_tells_which_algorithms_moved_the_weights_and_at_what_rate(
+    tmp_path: Path,
+) -> None:
+    train(settings_of("all"), tmp_path / "m.zip", tmp_path / "run")
+    last = max((tmp_path / "run" / "checkpoints").glob("*.zip"))
+    stages = read_facts(last).notes["stages"]
+    assert [s["algorithm"] for s in stages] == ["PPO", "SAC", "SAC critics only"]
+    assert all(s["steps"] > 0 and s["updates"] > 0 for s in stages)
+    assert 0.0 < stages[0]["learning_rate"] <= 1e-3
+    assert 0.0 < stages[1]["learning_rate"] <= 3e-4
+
+
+def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    whole_round = Run._round
+
+    def poisoned(self: Run, stage: Any) -> None:
+        assert isinstance(self.task, Racing)
+        if len(rates) == 20:
+            self.task.model.fused.critic.flat[3] = float("nan")
+        whole_round(self, stage)
+        rates.append(self.lr_scale)
+
+    monkeypatch.setattr(Run, "_round", poisoned)
+    train(settings_of("sac"), tmp_path / "m.zip", tmp_path / "run")
+    assert rates[19] == 1.0 and rates[20] == 0.5
+    policy = read_states(tmp_path / "m.zip")["policy"]
+    assert all(v.isfinite().all() for v in policy.values())
+
+
+def test_a_learner_that_always_diverges_ends_in_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retroracer.training.learners.sac import SAC
+
+    monkeypatch.setattr(SAC, "round", lambda self, clock: {"critic_loss": float("nan")})
+    with pytest.raises(UserError, match=r"critic_loss is nan.*sac\.learning_rate"):
+        train(settings_of("sac"), tmp_path / "m.zip", tmp_path / "run")
+
+
+def test_a_run_goes_on_only_with_its_own_settings_but_its_budget_may_grow() -> None:
+    mine = racing()
+    assert goes_on(mine, racing("steps=9000"))
+    assert not goes_on(mine, racing("cars=9"))
+
+
+def test_progress_csv_holds_a_row_for_every_evaluation(tmp_path: Path) -> None:
+    train(racing("evaluate_every=1e-3", *STAGES["ppo"]), tmp_path / "m.zip", tmp_path / "run")
+    lines = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    rows = json.loads((tmp_path / "run" / "evaluations.json").read_text())
+    head = lines[0].split(",")
+    assert head[0] == "steps" and {"score", "learning_rate", "episode_return"} <= set(head)
+    assert len(lines) - 1 >= len(rows) > 1

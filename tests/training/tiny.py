@@ -1,0 +1,91 @@
+"""Runs so small that they take seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from retroracer.training.learners import PIXELS, RACING
+from retroracer.training.learners.pixels.settings import PixelSettings
+from retroracer.training.learners.pixels.task import Pixels
+from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.run.folder import RunFolder
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.loop import Outcome, Run
+from retroracer.training.run.settings import RunSettings, load, shipped_page
+
+RACING_SETS = [
+    "minutes=null", "steps=2000", "cars=8", "hidden=[32, 32]", "evaluate_every=1e9",
+    "evaluate_on=2", "log_to=[]", "save_every=0", "averaging=10",
+]  # fmt: skip
+
+STAGES = {
+    "imitation": [
+        "stages=[{learner: imitation}]", "imitation.rounds=2", "imitation.tracks=2",
+        "imitation.n_steps=8", "imitation.updates=70", "imitation.batch_size=32", "steps=100000",
+    ],
+    "ppo": ["stages=[{learner: ppo}]", "ppo.n_steps=8", "ppo.batch_size=24"],
+    "sac": [
+        "stages=[{learner: sac}]", "sac.batch_size=32", "sac.gradient_steps=2",
+        "sac.buffer_size=1000", "sac.learning_starts=200",
+    ],
+    "all": [
+        "stages=[{learner: ppo, until: 0.4}, {learner: sac, until: 0.8}, {learner: critics}]",
+        "ppo.n_steps=8", "ppo.batch_size=24", "sac.batch_size=32", "sac.gradient_steps=2",
+        "sac.buffer_size=1000", "sac.learning_starts=200", "sac.critics_first=10",
+        "critics.batch_size=32", "critics.gradient_steps=2", "critics.buffer_size=1000",
+        "critics.learning_starts=100",
+    ],
+}  # fmt: skip
+"""Stages of runs in the racing task by name, with their settings."""
+
+PIXEL_SETS = [
+    "minutes=null", "steps=300", "envs=2", "workers=0", "evaluate_every=1e9", "evaluate_on=1",
+    "log_to=[]", "save_every=0", "pipeline.size=64", "network.convs=slim",
+    "pipeline.early_stop=5",
+]  # fmt: skip
+
+PIXEL_ALGORITHMS = {
+    "ppo": ["ppo.n_steps=16", "ppo.batch_size=32", "ppo.n_epochs=1"],
+    "sac": [
+        "sac.buffer_size=400", "sac.batch_size=8", "sac.learning_starts=60",
+        "sac.update_ratio=0.1",
+    ],
+    "sac-drq": [
+        "sac_drq.buffer_size=400", "sac_drq.batch_size=8", "sac_drq.learning_starts=60",
+        "sac_drq.update_ratio=0.1",
+    ],
+    "dqn": [
+        "dqn.buffer_size=400", "dqn.batch_size=8", "dqn.learning_starts=60",
+        "dqn.update_ratio=0.1",
+    ],
+    "imitation": [
+        "steps=null", "envs=1", "imitation.rounds=1", "imitation.first_drives=2",
+        "imitation.drives=2", "imitation.updates=9", "imitation.batch_size=4",
+    ],
+}  # fmt: skip
+
+
+def racing(*overrides: str, page: str = "base-sac") -> Any:
+    """Settings of a tiny run in the racing task."""
+    sets = [*RACING_SETS, *overrides]
+    return load(RacingSettings, RACING, shipped_page(page), None, sets)
+
+
+def pixels(algorithm: str, *overrides: str) -> Any:
+    """Settings of a tiny run from pixels."""
+    sets = [*PIXEL_SETS, *PIXEL_ALGORITHMS[algorithm], *overrides]
+    return load(PixelSettings, PIXELS, shipped_page(f"pixels-{algorithm}"), None, sets)
+
+
+def train(settings: RunSettings, out: Path, folder: Path, resume: bool = False) -> Outcome:
+    """Train in this process."""
+    run = RunFolder(folder)
+    keeper = Keeper(out, run.best, "")
+    if isinstance(settings, RacingSettings):
+        return Run(settings, RACING, lambda budget: make_racing(settings, budget), run, keeper).go(
+            resume
+        )
+    assert isinstance(settings, PixelSettings)
+    return Run(settings, PIXELS, lambda budget: Pixels(settings), run, keeper).go(resume)
