@@ -88,15 +88,27 @@ def test_parameters_that_do_not_go_together_are_refused(
 def any_cars(n: int, rng: np.random.Generator) -> list[Car]:
     """Cars drawn over all of the bounds, their corners included."""
     cars: list[Car] = []
+    bounds = _bounds()
+
+    def between(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
     while len(cars) < n:
         drawn: dict[str, float] = {}
-        for key, bound in _bounds().items():
-            low = max(bound.low, 1e-3)
-            drawn[key] = float(np.exp(rng.uniform(np.log(low), np.log(bound.high))))
+        for key, bound in bounds.items():
+            drawn[key] = between(max(bound.low, 1e-3), bound.high)
             if rng.random() < 0.3:
                 drawn[key] = bound.low if rng.random() < 0.5 else bound.high
-        block = drawn["mass"] * drawn["l_front"] * drawn["l_rear"]
-        drawn["yaw_inertia"] = block * float(np.exp(rng.uniform(np.log(0.25), np.log(4.0))))
+        # What would seldom go together by chance is drawn together.
+        drawn["l_rear"] = drawn["l_front"] * between(0.25, 4.0)
+        drawn["yaw_inertia"] = (
+            drawn["mass"] * drawn["l_front"] * drawn["l_rear"] * between(0.25, 4.0)
+        )
+        drawn["stiffness_rear"] = drawn["stiffness_front"] * between(0.5, 2.0)
+        drawn["drive_force"] = drawn["mass"] * between(1.0, 50.0)
+        drawn["brake_force"] = drawn["mass"] * between(2.0, 50.0)
+        drawn["steer_lock_fast"] = min(drawn["steer_lock_fast"], drawn["steer_lock"])
+        drawn["power"] = 0.6 * drawn["drag_area"] * between(10.0, 150.0) ** 3
         try:
             cars.append(Car(name="any", title="Any", **drawn))
         except ValueError:
