@@ -13,11 +13,16 @@ from typing import Literal
 import numpy as np
 import pygame
 
+from retroracer.physics.car import Car
 from retroracer.render.camera import Camera
 from retroracer.render.palette import Colour, Palette, mix, shade
 from retroracer.render.pixel_font import write_pixels
+from retroracer.track.geometry import Array
 
 Role = Literal["human", "agent", "ghost"]
+
+TRANSLUCENT = 0.62
+"""Opacity of a car that cannot be touched."""
 
 _FINE, _LESS_FINE, _LARGE = 3, 2, 26
 """Cars are drawn this much larger and scaled down, which smooths their edges; less so where
@@ -57,6 +62,21 @@ class CarView:
     marker: bool = True
     colour: Colour | None = None
     tag: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        car: Car,
+        pose: Array,
+        steer_angle: float,
+        s: float,
+        role: Role,
+        opacity: float,
+        braking: bool = False,
+    ) -> CarView:
+        """A car of the simulator at a pose (3,): x [m], y [m], heading [rad]."""
+        x, y, heading = np.asarray(pose, float).tolist()
+        return cls(x, y, heading, steer_angle, s, role, car.length, car.width, opacity, braking)
 
 
 def role_colour(role: Role, palette: Palette) -> Colour:

@@ -1,22 +1,135 @@
-"""A lap to a film without opening the game: yours from the records, or a driver's, driven now."""
+"""A lap as a film or a picture: drawn from its tape, with or without the game open.
+
+Owns finding the lap (yours from the records, or a driver's, driven now) and drawing it. Files are
+written by ``render.film``.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.session import Session
-from retroracer.game.replay.export import KINDS, export
 from retroracer.game.replay.records import Records, kind_of
-from retroracer.game.replay.tape import AGREES, Tape, drive_again
+from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.replay.tape_checks import TapeError
-from retroracer.physics.race import N_SUBSTEPS
+from retroracer.game.screens.canvas import Canvas
+from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
+from retroracer.render import film as films
+from retroracer.render.cars import TRANSLUCENT, CarView, Role
+from retroracer.render.follow import Follower
+from retroracer.render.picture import save_surface
+from retroracer.render.scene import TrackScene
+from retroracer.render.text import lap_text
+from retroracer.track.track import Track
+
+SIZE = (480, 270)
+FPS = 20
 
 PATIENCE = 60.0
 """Seconds a driver may take to get a hundred metres on before it is given up."""
+
+
+def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
+    """Cars of a tape at a time in physics steps, between two of them; ``row`` painted last."""
+    i, pose = trajectory.between(tick)
+    views = []
+    for k in [j for j in range(len(tape.cars)) if j != row] + [row]:
+        role: Role = "human" if tape.roles[k] == "human" else "agent"
+        views.append(
+            CarView.of(
+                tape.cars[k],
+                pose[k],
+                float(trajectory.steer_angle[i, k]),
+                float(trajectory.s[i, k]),
+                role,
+                1.0 if k == row else TRANSLUCENT,
+                bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05),
+            )
+        )
+    return views
+
+
+def lap_pictures(
+    track: Track, tape: Tape, row: int, scene: TrackScene | None, last: float
+) -> Iterator[pygame.Surface]:
+    """The pictures of a lap until ``last`` [s], 20 a second; each is drawn over the one before.
+
+    Raises:
+        UserError: if the tape was not driven on this track.
+    """
+    try:
+        trajectory = drive_again(tape, track)
+    except TapeError as error:
+        raise UserError(f"this lap cannot be driven again: {error}") from None
+    scene = scene or TrackScene(track)
+    follower = Follower()
+    surface = pygame.Surface(SIZE, 0, 32)
+    for k in range(int(min(last, tape.duration) * FPS + 1e-6) + 1):
+        time = k / FPS
+        tick = time / PHYSICS_DT
+        views = cars_at(tape, trajectory, tick, row)
+        car = views[-1]
+        i = min(int(tick), len(trajectory.speed) - 1)
+        speed = float(trajectory.speed[i, row])
+        camera = follower.view(car.x, car.y, car.heading, speed, SIZE, 1.0 / FPS)
+        scene.draw(surface, camera, views)
+        canvas = Canvas(surface, scene.palette)
+        canvas.panel(6, 6, 112, 30)
+        canvas.text(track.title.upper(), 12, 11, canvas.palette.text_dim, width=100)
+        canvas.text(lap_text(time), 12, 22, canvas.palette.text)
+        canvas.text(f"{3.6 * speed:.0f} km/h", 112, 22, canvas.palette.accent, anchor=1.0)
+        yield surface
+
+
+def write_lap(
+    track: Track,
+    tape: Tape,
+    path: Path,
+    row: int = 0,
+    scene: TrackScene | None = None,
+    last: float = float("inf"),
+    stop: threading.Event | None = None,
+) -> int:
+    """Write a lap to a file, whole or not at all.
+
+    Args:
+        track: the lap was driven on.
+        tape: the lap.
+        path: .gif, .webp or .mp4 for a film, .png for its first picture.
+        row: of the car that is followed.
+        scene: of the track, if there is one already.
+        last: time of the last picture [s].
+        stop: gives the film up once it is set.
+
+    Returns:
+        How many pictures were written.
+
+    Raises:
+        UserError: if the ending is unknown, such a film cannot be written here, or the file
+            cannot; if the tape was not driven on this track; if it was stopped.
+    """
+    pictures = lap_pictures(track, tape, row, scene, last)
+    if path.suffix.lower() == ".png":
+        save_surface(next(pictures), path)
+        return 1
+
+    def go_on(_: int) -> None:
+        if stop is not None and stop.is_set():
+            raise UserError("stopped before it was done")
+
+    return films.write_film(path, map(_pixels, pictures), FPS, progress=go_on)
+
+
+def _pixels(surface: pygame.Surface) -> films.Picture:
+    raw = pygame.image.tobytes(surface, "RGB")
+    return np.frombuffer(raw, np.uint8).reshape(surface.get_height(), surface.get_width(), 3)
 
 
 def drivers_lap(setup: Setup) -> Tape:
@@ -40,14 +153,21 @@ def drivers_lap(setup: Setup) -> Tape:
     return session.tapes[-1]
 
 
-def your_lap(setup: Setup, records: Records) -> Tape:
+def your_lap(setup: Setup) -> Tape:
     """Your best lap that is kept.
 
     Raises:
         UserError: if there is none, or it is damaged.
     """
-    kind = kind_of(setup.track, setup.cars[0], setup.assists.named())
-    best = records.best(kind)
+    records = Records()
+    try:
+        return _best_lap(setup, records)
+    finally:
+        records.close()
+
+
+def _best_lap(setup: Setup, records: Records) -> Tape:
+    best = records.best(kind_of(setup.track, setup.cars[0], setup.assists.named()))
     if not records.readable:
         raise UserError(f"{records.path}: {records.why}; put that right and try again")
     try:
@@ -82,18 +202,10 @@ def film(setup: Setup, path: Path, seconds: float | None = None) -> str:
     Raises:
         UserError: if there is no such lap, or it cannot be written.
     """
-    if path.suffix.lower() not in KINDS:
-        raise UserError(f"cannot export to {path.name}: end it with {', '.join(KINDS)}")
+    if path.suffix.lower() != ".png":
+        films.demand_writer(path)
     if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: folder {path.parent} does not exist")
-    if setup.human:
-        records = Records()
-        try:
-            tape = your_lap(setup, records)
-        finally:
-            records.close()
-    else:
-        tape = drivers_lap(setup)
-    last = float("inf") if seconds is None else seconds
-    count = export(setup.track, tape, path, last=last)
+    tape = your_lap(setup) if setup.human else drivers_lap(setup)
+    count = write_lap(setup.track, tape, path, last=float("inf") if seconds is None else seconds)
     return f"{path}: {count} pictures of {tape.names[0]}'s lap of {tape.lap_time:.3f} s"

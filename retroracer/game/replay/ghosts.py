@@ -14,7 +14,6 @@ from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.replay.tape_checks import TapeError
-from retroracer.game.screens.race_view import car_view
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView
@@ -131,16 +130,13 @@ class Ghosts:
             if first and not tape.standing:
                 continue  # a flying lap has no place beside a standing start
             tick = (now - _time_at_start(tape)) / PHYSICS_DT
-            last = len(trajectory.speed) - 1
-            if not 0.0 <= tick < last:
+            if not 0.0 <= tick < len(trajectory.speed) - 1:
                 continue
-            i = int(tick)
-            pose = trajectory.pose[i, 0]
-            pose = pose + (tick - i) * (trajectory.pose[i + 1, 0] - pose)
+            i, pose = trajectory.between(tick)
             out.append(
-                car_view(
+                CarView.of(
                     tape.cars[0],
-                    pose,
+                    pose[0],
                     float(trajectory.steer_angle[i, 0]),
                     float(trajectory.s[i, 0]),
                     "ghost",

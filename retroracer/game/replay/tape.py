@@ -255,6 +255,13 @@ class Trajectory:
     lap_time: float
     ends: Array
 
+    def between(self, tick: float) -> tuple[int, Array]:
+        """The step before a time in physics steps, and (N, 3) poses at that time."""
+        last = len(self.speed) - 1
+        i = min(max(int(tick), 0), max(last - 1, 0))
+        share = min(max(tick - i, 0.0), 1.0)
+        return i, self.pose[i] + share * (self.pose[min(i + 1, last)] - self.pose[i])
+
 
 def drive_again(tape: Tape, track: Track) -> Trajectory:
     """Re-simulate a tape, bit for bit where track and physics are the same.

@@ -13,17 +13,13 @@ import numpy as np
 import pygame
 
 from retroracer.game.race.session import Session
-from retroracer.physics.car import Car
 from retroracer.render.camera import Camera
-from retroracer.render.cars import CarView, Role
+from retroracer.render.cars import TRANSLUCENT, CarView, Role
 from retroracer.render.effects import Effects, Wheels
 from retroracer.render.follow import Follower
 from retroracer.render.palette import Colour
 from retroracer.render.scene import TrackScene
 from retroracer.track.geometry import Array
-
-TRANSLUCENT = 0.62
-"""Opacity of a car that cannot be touched."""
 
 APART = 3.0
 """Cars nearer to one another than this wear one name [m]."""
@@ -141,7 +137,7 @@ class RaceView:
         named = self._named(pose, order)
         for i in order:
             role: Role = "human" if session.roles[i] == "human" else "agent"
-            car = car_view(
+            car = CarView.of(
                 session.cars[i],
                 pose[i],
                 float(race.steer_angle[i]),
@@ -169,28 +165,3 @@ class RaceView:
         self.scene.draw(surface, camera, cars, marks)
         self.effects.draw_dust(surface, camera, palette, session.time)
         return camera
-
-
-def car_view(
-    car: Car,
-    pose: Array,
-    steer_angle: float,
-    s: float,
-    role: Role,
-    opacity: float,
-    braking: bool = False,
-) -> CarView:
-    """A car for the renderer, at a pose x [m], y [m], heading [rad]."""
-    x, y, heading = np.asarray(pose, float).tolist()
-    return CarView(
-        x=x,
-        y=y,
-        heading=heading,
-        steer_angle=steer_angle,
-        s=s,
-        role=role,
-        length=car.length,
-        width=car.width,
-        opacity=opacity,
-        braking=braking,
-    )

@@ -13,45 +13,20 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
+from retroracer.game.replay.film import cars_at, write_lap
 from retroracer.game.replay.new_file import claimed
-from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.race_view import TRANSLUCENT, car_view
 from retroracer.game.screens.screen import Desk, Screen
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
-from retroracer.render.cars import CarView, Role, marker
+from retroracer.render.cars import Role, marker
 from retroracer.render.follow import Follower
 from retroracer.render.scene import TrackScene
 from retroracer.render.text import lap_text
 from retroracer.track.track import Track
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-
-
-def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
-    """Cars of a tape at a time in physics steps, between two of them; ``row`` painted last."""
-    last = len(trajectory.speed) - 1
-    i = min(int(tick), max(last - 1, 0))
-    share = min(max(tick - i, 0.0), 1.0)
-    pose = trajectory.pose[i] + share * (trajectory.pose[min(i + 1, last)] - trajectory.pose[i])
-    views = []
-    n = len(tape.cars)
-    for k in [j for j in range(n) if j != row] + [row]:
-        role: Role = "human" if tape.roles[k] == "human" else "agent"
-        braking = bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05)
-        views.append(
-            car_view(
-                tape.cars[k],
-                pose[k],
-                float(trajectory.steer_angle[i, k]),
-                float(trajectory.s[i, k]),
-                role,
-                1.0 if k == row else TRANSLUCENT,
-                braking,
-            )
-        )
-    return views
 
 
 class ReplayScreen:
@@ -162,8 +137,6 @@ class ReplayScreen:
             self.desk.menu()
 
     def _film(self) -> None:
-        from retroracer.game.replay.export import export
-
         if self._filming is not None and self._filming.is_alive():
             self.desk.tell("one film at a time: the last one is not done yet")
             return
@@ -175,9 +148,7 @@ class ReplayScreen:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with claimed(path) as name:
-                    export(
-                        self.track, tape, name, row=row, scene=self.scene, stop=self.desk.closing
-                    )
+                    write_lap(self.track, tape, name, row, self.scene, stop=self.desk.closing)
                 self.desk.tell(f"saved {name}")
             except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
                 self.desk.tell(f"no film saved: {error}", bad=True)

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.fuzzing import tapes as fuzz
 from retroracer.errors import UserError
 from retroracer.game.race.session import Session
-from retroracer.game.replay.export import export
+from retroracer.game.replay.film import write_lap
 from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.replay.records import FILE, Records, kind_of
 from retroracer.game.replay.tape import AGREES, LONGEST, Tape, drive_again
@@ -106,7 +106,7 @@ def test_a_tape_of_another_track_is_refused_in_words(tape: Tape, tmp_path: Path)
     with pytest.raises(TapeError, match="track"):
         drive_again(tape, load_track("monza"))
     with pytest.raises(UserError, match="cannot be driven again"):
-        export(load_track("monza"), tape, tmp_path / "lap.png")
+        write_lap(load_track("monza"), tape, tmp_path / "lap.png")
     assert not list(tmp_path.iterdir())
 
 

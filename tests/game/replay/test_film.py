@@ -5,13 +5,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pygame
 import pytest
 from PIL import Image
 
 from retroracer.errors import UserError
 from retroracer.game.race.session import Session
-from retroracer.game.replay.export import export
+from retroracer.game.replay.film import write_lap
 from retroracer.game.replay.tape import Tape
 from retroracer.game.screens.replay import SPEEDS, ReplayScreen
 from tests.game.races import frames, game, save_driver, setup, strike
@@ -38,7 +40,7 @@ def lap() -> tuple[Session, Tape]:
 def test_a_lap_is_written_as_a_film(lap, tmp_path: Path, kind: str) -> None:  # type: ignore[no-untyped-def]
     session, tape = lap
     path = tmp_path / f"lap{kind}"
-    count = export(session.track, tape, path, last=1.0)
+    count = write_lap(session.track, tape, path, last=1.0)
     with Image.open(path) as picture:
         assert picture.size == (480, 270)
         assert count == (1 if kind == ".png" else 21)
@@ -46,9 +48,19 @@ def test_a_lap_is_written_as_a_film(lap, tmp_path: Path, kind: str) -> None:  # 
         assert min(count, 2) <= getattr(picture, "n_frames", 1) <= count
 
 
+def test_a_lap_is_written_as_an_mp4_that_plays(lap, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    session, tape = lap
+    path = tmp_path / "lap.mp4"
+    assert write_lap(session.track, tape, path, last=2.0) == 41
+    with av.open(str(path)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 41 and frames[0].shape == (270, 480, 3)
+    assert np.abs(frames[-1].astype(int) - frames[0]).mean() > 1.0  # the car has moved on
+
+
 def test_an_unknown_kind_is_refused_in_words(lap, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UserError, match=r"end it with \.gif"):
-        export(lap[0].track, lap[1], tmp_path / "lap.avi")
+        write_lap(lap[0].track, lap[1], tmp_path / "lap.avi")
 
 
 def test_the_viewer_plays_steps_scrubs_and_slows_down(lap) -> None:  # type: ignore[no-untyped-def]
