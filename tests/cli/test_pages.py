@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retroracer.training.pixels.settings import PixelRun
-from retroracer.training.run_settings import RunSettings
 
 from retroracer import cli, config
 from retroracer.errors import UserError
@@ -21,8 +19,15 @@ from retroracer.game.race.drivers import read_script
 from retroracer.game.settings import Settings
 from retroracer.physics import car
 from retroracer.physics.car import load_car
+from retroracer.resources import configs_dir
 from retroracer.track.files import load_track
+from retroracer.training import learners
+from retroracer.training.learners.pixels.settings import PixelSettings
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.run.settings import load
 
+RACING_PAGE = configs_dir() / "base-sac.yaml"
+PIXEL_PAGE = configs_dir() / "pixels-ppo.yaml"
 SMALL = """schema: 1
 name: Small
 layout:
@@ -47,11 +52,11 @@ def alias_bomb() -> str:
 
 
 def run_settings(path: Path) -> Any:
-    return config.load(RunSettings, path)
+    return load(RacingSettings, learners.RACING, RACING_PAGE, path)
 
 
 def pixel_settings(path: Path) -> Any:
-    return config.load(PixelRun, path)
+    return load(PixelSettings, learners.PIXELS, PIXEL_PAGE, path)
 
 
 def player_settings(path: Path) -> Any:
@@ -64,8 +69,8 @@ KINDS: dict[str, tuple[Callable[[Path], Any], str]] = {
         load_car,
         (Path(car.__file__).parent / "cars" / "gt.yaml").read_text(encoding="utf-8"),
     ),
-    "run": (run_settings, config.to_yaml(RunSettings())),
-    "pixel run": (pixel_settings, config.to_yaml(PixelRun())),
+    "run": (run_settings, RACING_PAGE.read_text(encoding="utf-8")),
+    "pixel run": (pixel_settings, PIXEL_PAGE.read_text(encoding="utf-8")),
     "player": (player_settings, config.to_yaml(Settings(keys={"left": "a"}))),
     "script": (read_script, SCRIPT),
 }
@@ -154,8 +159,8 @@ def test_a_track_page_names_the_real_cause(old, new, line, words, tmp_path, caps
     ("argv", "words"),
     [
         (["train-base", "--set", "minutes=\U0001d7cf"], "a digit that is not 0 to 9"),
-        (["train-base", "--set", "sac.gamma=1e-320"], "too small"),
-        (["train-base", "--set", "sac.gamma=1e-14"], "must be at least 0.1"),
+        (["train-base", "--algo", "sac", "--set", "sac.gamma=1e-320"], "too small"),
+        (["train-base", "--algo", "sac", "--set", "sac.gamma=1e-14"], "must be at least 0.1"),
         (["train-base", "--config", "{tmp}/c.yaml"], "c.yaml:2: stpes: unknown key"),
         (["limit", "monza", "--car", "{tmp}/c.yaml"], "c.yaml:2: stpes: unknown key"),
         (["limit", "monza", "--car", "/dev/zero.yaml"], "there is no file"),

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from retroracer import config
 from retroracer.config import Range
-from retroracer.errors import UserError
 from retroracer.resources import configs_dir
 from retroracer.training import learners
 
@@ -65,9 +64,9 @@ class RunSettings:
     steps: Annotated[int, Range(low=1, high=10**15)] | None = None
     seed: Annotated[int, Range(low=0, high=2**31 - 1)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    evaluate_every: Annotated[float, Range(above=0)] = 60.0
+    evaluate_every: Annotated[float, Range(above=0, high=1e6)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
-    save_every: Annotated[float, Range(low=0)] = 60.0
+    save_every: Annotated[float, Range(low=0, high=1e6)] = 60.0
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
@@ -91,11 +90,12 @@ class RunSettings:
         return " or ".join(words) or "as long as it takes"
 
 
-@dataclass(frozen=True)
-class _Stages:
-    """The one key that decides which sections a page has."""
-
-    stages: tuple[Stage, ...] = ()
+def _stages_type(table: dict[str, str]) -> Any:
+    """The one key that decides which sections a page has; only these learners may be named."""
+    names: Any = Literal.__getitem__(tuple(table))
+    stage = dataclasses.make_dataclass("Stage", [("learner", names)], bases=(Stage,), frozen=True)
+    stages: Any = tuple[stage, ...]  # type: ignore[valid-type]
+    return dataclasses.make_dataclass("Stages", [("stages", stages, ())], frozen=True)
 
 
 def settings_type(
@@ -140,13 +140,9 @@ def load(
     Raises:
         UserError: listing every mistake found.
     """
-    first = config.load(_Stages, shipped, partial=True)
-    stages = config.load(_Stages, page, overrides, start=first, partial=True).stages
-    for stage in stages:
-        if stage.learner not in table:
-            raise UserError(
-                f"stages: no learner {stage.learner!r:.40}; there are: {', '.join(table)}"
-            )
+    known = _stages_type(table)
+    first = config.load(known, shipped, partial=True)
+    stages = config.load(known, page, overrides, start=first, partial=True).stages
     names = tuple(dict.fromkeys(stage.learner for stage in stages))
     kind = settings_type(base, table, names)
     others = tuple(learners.section(name) for name in table if name not in names)

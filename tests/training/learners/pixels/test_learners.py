@@ -144,7 +144,11 @@ def test_a_parent_is_gone_on_from_and_only_with_its_own_wrappers_and_algorithm(
         ("ppo", ["sac_drq.amp=true"], "sac_drq"),
         ("sac", ["minutes=null"], "give minutes or steps"),
         ("imitation", ["pipeline.colour=rgb"], "pipeline.colour=grey"),
-        ("sac", ["stages=[{learner: dreamer}]"], "no learner 'dreamer'; there are:.*sac-drq"),
+        (
+            "sac",
+            ["stages=[{learner: dreamer}]"],
+            r"stages\[0\]\.learner: expected .*sac-drq.* got 'dreamer'",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
