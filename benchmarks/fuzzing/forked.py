@@ -7,6 +7,7 @@ seconds of processor time and so much memory above what is imported already.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import resource
 import signal
@@ -106,6 +107,7 @@ def _work(work: Callable[[], int], folder: Path, out: Path, err: Path) -> None:
         os.dup2(nothing, 0)
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        faulthandler.enable(2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
         limit = _address_space() + MEMORY
