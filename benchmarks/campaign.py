@@ -1,6 +1,6 @@
 """Kill and stop runs of every kind at random moments, and look whether anything is lost.
 
-    python benchmarks/campaign.py [--count 100] [--kinds base practice fine pixel-ppo ...]
+    python benchmarks/campaign.py [--count 100] [--kinds sac base fine pixel-ppo ...]
                                   [--seed 0] [--json FILE] [--keep DIR]
 
 A trial starts a tiny run, or goes on with the one the last trial left, and ends it after a random
@@ -41,44 +41,43 @@ LONGEST_STOP = 2.0
 TO_ITS_END = 8
 """Every so-manieth trial is not disturbed."""
 
-_TINY = ["cars=8", "hidden=[16,16]", "memory=4000", "warm_up=64", "sac.batch_size=32"]
-_TINY += ["evaluate_on=4", "evaluate_every=0.5", "save_every=0.5", "lessons.share=0"]
-_PIXELS = ["network.features=8", "network.hidden=[8]", "network.convs=slim", "envs=2"]
-_PIXELS += ["evaluate_on=1", "evaluate_every=1", "save_every=1", "pipeline.early_stop=5"]
-_PIXELS += ["pipeline.size=64", "pipeline.stack=2", "workers=2"]
+_TINY = ["cars=8", "hidden=[16,16]", "evaluate_on=4", "evaluate_every=0.5", "save_every=0.5"]
+_SAC = ["sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32"]
+_TAUGHT = ["imitation.rounds=2", "imitation.tracks=4", "imitation.updates=60"]
+_TAUGHT += ["ppo.batch_size=256", "critics.buffer_size=4000", "critics.learning_starts=64"]
+_FINE = ["cars=16", "evaluate_every=1", "save_every=1", "critics.buffer_size=4000"]
+_FINE += ["critics.learning_starts=64"]
+_PIXELS = ["network.features=8", "network.hidden=[8]", "network.convs=slim", "evaluate_on=1"]
+_PIXELS += ["evaluate_every=1", "save_every=1", "pipeline.size=64", "pipeline.stack=2"]
+_ENVS = ["envs=2", "workers=2", "pipeline.early_stop=5"]
+
+
+def _command(*words: str, sets: list[str]) -> list[str]:
+    return [*words, *(x for s in sets for x in ("--set", s))]
+
 
 KINDS: dict[str, list[str]] = {
-    "sac": ["train-base", "--steps", "1500", "--set", "practice.share=0"]
-    + [x for s in [*_TINY, "teacher.rounds=0"] for x in ("--set", s)],
-    "practice": ["train-base", "--minutes", "0.12"]
-    + [
-        x
-        for s in [*_TINY, "teacher.rounds=2", "teacher.tracks=4", "teacher.updates=60"]
-        for x in ("--set", s)
-    ],
-    "fine": ["fine-tune", "--track", "switchback", "--minutes", "0.1"]
-    + [x for s in ["cars=16", "memory=4000", "evaluate_every=1", "save_every=1"]
-       for x in ("--set", s)],
-    "pixel-ppo": ["train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu"]
-    + [
-        x
-        for s in [*_PIXELS, "ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"]
-        for x in ("--set", s)
-    ],
-    "pixel-dqn": ["train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu"]
-    + [
-        x
-        for s in [*_PIXELS, "off.warm_up=30", "off.batch_size=8", "off.replay=2000"]
-        for x in ("--set", s)
-    ],
-    "taught": ["train-pixels", "--algo", "dagger"]
-    + [
-        x
-        for s in ["rounds=2", "first_drives=1", "drives=1", "steps=40", "batch=8"]
-        + ["capacity=6000", "pipeline.size=64", "pipeline.stack=2", "network.convs=slim"]
-        + ["network.features=8", "network.hidden=[8]"]
-        for x in ("--set", s)
-    ],
+    "sac": _command("train-base", "--algo", "sac", "--steps", "1500", sets=_TINY + _SAC),
+    "base": _command("train-base", "--minutes", "0.12", sets=_TINY + _TAUGHT),
+    "fine": _command("fine-tune", "--track", "switchback", "--minutes", "0.1", sets=_FINE),
+    "pixel-ppo": _command(
+        "train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu",
+        sets=_PIXELS + _ENVS + ["ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"],
+    ),
+    "pixel-dqn": _command(
+        "train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu",
+        sets=[
+            *_PIXELS, *_ENVS, "dqn.learning_starts=30", "dqn.batch_size=8",
+            "dqn.buffer_size=2000",
+        ],
+    ),
+    "pixel-imitation": _command(
+        "train-pixels", "--algo", "imitation",
+        sets=[
+            *_PIXELS, "imitation.rounds=2", "imitation.first_drives=1", "imitation.drives=1",
+            "imitation.updates=40", "imitation.batch_size=8", "imitation.capacity=6000",
+        ],
+    ),
 }  # fmt: skip
 """Commands of tiny runs, by kind."""
 
@@ -125,8 +124,6 @@ class Trials:
         self.run = RunFolder(self.runs / "m")
         self.command = [sys.executable, "-m", "retroracer", *KINDS[kind]]
         self.command += ["--out", str(self.out), "--runs", str(self.runs), "--set", "log_to=[]"]
-        if kind == "taught":
-            del self.command[-2:]
         self.found = Found()
         self.longest = 20.0  # seconds a session takes, as far as known
         self.best: float | None = None
@@ -217,7 +214,7 @@ class Trials:
             broken("it says done, and there is no model")
         went_on = "going on with the run" in text
         self.found.went_on += went_on
-        if had and "training on" in text and not went_on:
+        if had and " on " in text and "saves everything" in text and not went_on:
             broken("it did not go on with the run that was there")
         if "cannot go on" in text or "is damaged" in text:
             broken(f"what was kept is damaged: {text[-300:]}")
@@ -270,12 +267,12 @@ def _of_session(session: int) -> list[int]:
 
 def _stage(told: list[str]) -> str:
     """The last stage a run told of, without its figures."""
-    stages = ("finding", "being shown", "warming", "judging", "training", "round", "done")
+    stages = ("preparing", "imitation", "ppo", "sac", "critics", "dqn", "done")
     for line in reversed(told):
         for stage in stages:
-            if line.startswith(stage) and not line.startswith("training on"):
+            if line.startswith(stage) and "saves everything" not in line:
                 return stage
-    return "before all" if not any(line.startswith("training on") for line in told) else "loading"
+    return "loading" if any("saves everything" in line for line in told) else "before all"
 
 
 def main(argv: list[str] | None = None) -> int:
