@@ -139,6 +139,7 @@ class Trials:
         with log.open("wb") as file:
             process = subprocess.Popen(
                 self.command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+                preexec_fn=_hear_hang_ups,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(self.folder / "tmp")},
                 cwd=Path(__file__).parent.parent,
             )  # fmt: skip
@@ -196,8 +197,10 @@ class Trials:
             self.found.stops.append(took)
             if took > LONGEST_STOP:
                 broken(f"the stop took {took:.1f} s")
-            early = "stopped" not in text  # before Python had so much as begun
-            if process.returncode not in (0, 130) and not (early and process.returncode < 0):
+            # Before the run begins, the system's own way to end a program is as good.
+            early = "saves everything" not in text
+            polite = (0, 130, 128 + getattr(signal, name))
+            if process.returncode not in polite and not (early and process.returncode < 0):
                 broken(f"exit code {process.returncode}")
             state = self.run.unfinished_here()
             if process.returncode == 0 and not state and not self.out.exists():
@@ -250,6 +253,11 @@ class Trials:
         broken(f"processes are left: {left}")
         for pid in left:
             os.kill(pid, signal.SIGKILL)
+
+
+def _hear_hang_ups() -> None:
+    """Undo what ``nohup`` has done to this program: a run started by it would not hear them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _of_session(session: int) -> list[int]:
