@@ -2,8 +2,9 @@
 
 Run: python benchmarks/bench_to_quality.py [--minutes 15] [--only ours|stock]   prints JSON.
 
-Both learn on the same cars, tracks and terms of reward (train_base with its own caution and short
-episodes), and are judged on the fixed random tracks of any training run, time for it included.
+Both learn on the same cars, tracks and terms of reward (train_base with its own scale of
+penalties and short episodes), and are judged on the fixed random tracks of any training run, time
+for it included.
 Stock is SB3's SAC with its own defaults: nets of 256x256, batches of 256, 3e-4, an update for each
 action of its 16 cars. With ``--n-steps 3`` it has the three-step returns that help it most.
 """
@@ -11,7 +12,6 @@ action of its 16 cars. With ``--n-steps 3`` it has the three-step returns that h
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import tempfile
 import time
@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
-from retroracer.training.train import train
 from stable_baselines3 import SAC
 
 from benchmarks.machine import cpu_model
@@ -30,7 +28,14 @@ from retroracer.envs.variety import TRAINING
 from retroracer.physics.car import load_car
 from retroracer.track.generate import random_tracks
 from retroracer.training.judging.laps import Entry, evaluate
+from retroracer.training.learners import RACING
+from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.vec_env import RacingVecEnv
+from retroracer.training.run.folder import RunFolder
+from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.loop import Run
+from retroracer.training.run.settings import EVALUATION_SEED, load, shipped_page
 
 WANTED = 0.95
 TRACKS = 50
@@ -38,13 +43,13 @@ TRACKS = 50
 
 def ours(minutes: float) -> list[dict[str, Any]]:
     """What a run of the default settings came to, judgement by judgement."""
-    settings = dataclasses.replace(
-        RunSettings(), minutes=minutes, evaluate_every=15.0, save_every=1e9, log_to=(), device="cpu"
-    )
+    sets = [f"minutes={minutes}", "evaluate_every=15", "save_every=1e9", "log_to=[]", "device=cpu"]
+    settings = load(RacingSettings, RACING, shipped_page("base-ppo"), None, sets)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "run"
-        train(settings, Path(temporary) / "driver.zip", folder)
-        rows = json.loads((folder / "evaluations.json").read_text())
+        folder = RunFolder(Path(temporary) / "run")
+        keeper = Keeper(Path(temporary) / "driver.zip", folder.best, "")
+        Run(settings, RACING, lambda b: make_racing(settings, b), folder, keeper).go(resume=False)
+        rows = json.loads((folder.path / "evaluations.json").read_text())
     return [{"minutes": r["seconds"] / 60.0, "completed": r["completed"] / TRACKS} for r in rows]
 
 

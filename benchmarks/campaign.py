@@ -1,14 +1,15 @@
 """Kill and stop runs of every kind at random moments, and look whether anything is lost.
 
-    python benchmarks/campaign.py [--count 100] [--kinds sac base fine pixel-ppo ...]
-                                  [--seed 0] [--json FILE] [--keep DIR]
+    python benchmarks/campaign.py [--count 100] [--kinds base-sac base-ppo fine-tune ...]
+                                  [--minutes M] [--seed 0] [--json FILE] [--keep DIR]
 
 A trial starts a tiny run, or goes on with the one the last trial left, and ends it after a random
 time: by SIGKILL, or by SIGINT, SIGTERM or SIGHUP to the process or to its whole group. Then it
 looks for: files that are not whole, a state or model that does not load, a process left behind,
 a stop that took longer than two seconds, a traceback, words that are not true. Every few trials
-the run is left alone to its end, which must come, with a model. Prints a table and JSON; exit
-code 1 if any promise was broken.
+the run is left alone to its end, which must come, with a model. Kinds take turns, and the JSON is
+written after every turn, so that a part of a campaign is balanced too. Prints a table and JSON;
+exit code 1 if any promise was broken.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 
 from benchmarks.machine import machine
 from retroracer.agents.model_file import read_facts
+from retroracer.atomic import write_text
 from retroracer.errors import UserError
 from retroracer.training.run.folder import RunFolder
 
@@ -42,41 +44,37 @@ TO_ITS_END = 8
 """Every so-manieth trial is not disturbed."""
 
 _TINY = ["cars=8", "hidden=[16,16]", "evaluate_on=4", "evaluate_every=0.5", "save_every=0.5"]
-_SAC = ["sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32"]
-_TAUGHT = ["imitation.rounds=2", "imitation.tracks=4", "imitation.updates=60"]
-_TAUGHT += ["ppo.batch_size=256", "critics.buffer_size=4000", "critics.learning_starts=64"]
-_FINE = ["cars=16", "evaluate_every=1", "save_every=1", "critics.buffer_size=4000"]
-_FINE += ["critics.learning_starts=64"]
-_PIXELS = ["network.features=8", "network.hidden=[8]", "network.convs=slim", "evaluate_on=1"]
-_PIXELS += ["evaluate_every=1", "save_every=1", "pipeline.size=64", "pipeline.stack=2"]
+_PPO = ["ppo.n_steps=32", "ppo.batch_size=128", "critics.buffer_size=4000"]
+_PPO += ["critics.learning_starts=64", "critics.batch_size=32"]
+_PIXELS = ["network.features=8", "network.hidden=[8]", "network.convs=slim", "pipeline.size=64"]
+_PIXELS += ["evaluate_on=1", "evaluate_every=1", "save_every=1", "pipeline.stack=2"]
 _ENVS = ["envs=2", "workers=2", "pipeline.early_stop=5"]
 
 
-def _command(*words: str, sets: list[str]) -> list[str]:
-    return [*words, *(x for s in sets for x in ("--set", s))]
+def _sets(*settings: str) -> list[str]:
+    return [x for setting in (*settings, "log_to=[]") for x in ("--set", setting)]
 
 
 KINDS: dict[str, list[str]] = {
-    "sac": _command("train-base", "--algo", "sac", "--steps", "1500", sets=_TINY + _SAC),
-    "base": _command("train-base", "--minutes", "0.12", sets=_TINY + _TAUGHT),
-    "fine": _command("fine-tune", "--track", "switchback", "--minutes", "0.1", sets=_FINE),
-    "pixel-ppo": _command(
-        "train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu",
-        sets=_PIXELS + _ENVS + ["ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"],
+    "base-sac": ["train-base", "--algo", "sac", "--steps", "1500"]
+    + _sets(*_TINY, "sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32"),
+    "base-ppo": ["train-base", "--minutes", "0.12"]
+    + _sets(
+        *_TINY, *_PPO, "imitation.rounds=2", "imitation.tracks=4", "imitation.updates=60",
+        "imitation.n_steps=20",
     ),
-    "pixel-dqn": _command(
-        "train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu",
-        sets=[
-            *_PIXELS, *_ENVS, "dqn.learning_starts=30", "dqn.batch_size=8",
-            "dqn.buffer_size=2000",
-        ],
+    "fine-tune": ["fine-tune", "--track", "switchback", "--minutes", "0.1"]
+    + _sets(*_PPO, "cars=16", "evaluate_every=1", "save_every=1"),
+    "pixel-ppo": ["train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu"]
+    + _sets(*_PIXELS, *_ENVS, "ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"),
+    "pixel-dqn": ["train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu"]
+    + _sets(
+        *_PIXELS, *_ENVS, "dqn.learning_starts=30", "dqn.batch_size=8", "dqn.buffer_size=2000"
     ),
-    "pixel-imitation": _command(
-        "train-pixels", "--algo", "imitation",
-        sets=[
-            *_PIXELS, "imitation.rounds=2", "imitation.first_drives=1", "imitation.drives=1",
-            "imitation.updates=40", "imitation.batch_size=8", "imitation.capacity=6000",
-        ],
+    "pixel-imitation": ["train-pixels", "--algo", "imitation", "--device", "cpu"]
+    + _sets(
+        *_PIXELS, "imitation.rounds=2", "imitation.first_drives=1", "imitation.drives=1",
+        "imitation.updates=40", "imitation.batch_size=8", "imitation.capacity=6000",
     ),
 }  # fmt: skip
 """Commands of tiny runs, by kind."""
@@ -86,6 +84,9 @@ WAYS = (
     ("SIGTERM", False), ("SIGTERM", True), ("SIGHUP", False), ("SIGHUP", True),
 )  # fmt: skip
 """Signals, and whether the whole group gets them."""
+
+BEGUN = "Ctrl+C saves everything"
+"""Stands in the first line of a run."""
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Trials:
         self.out, self.runs = folder / "m.zip", folder / "runs"
         self.run = RunFolder(self.runs / "m")
         self.command = [sys.executable, "-m", "retroracer", *KINDS[kind]]
-        self.command += ["--out", str(self.out), "--runs", str(self.runs), "--set", "log_to=[]"]
+        self.command += ["--out", str(self.out), "--runs", str(self.runs)]
         self.found = Found()
         self.longest = 20.0  # seconds a session takes, as far as known
         self.best: float | None = None
@@ -198,7 +199,7 @@ class Trials:
             if took > LONGEST_STOP:
                 broken(f"the stop took {took:.1f} s")
             # Before the run begins, the system's own way to end a program is as good.
-            early = "saves everything" not in text
+            early = BEGUN not in text
             polite = (0, 130, 128 + getattr(signal, name))
             if process.returncode not in polite and not (early and process.returncode < 0):
                 broken(f"exit code {process.returncode}")
@@ -217,7 +218,7 @@ class Trials:
             broken("it says done, and there is no model")
         went_on = "going on with the run" in text
         self.found.went_on += went_on
-        if had and " on " in text and "saves everything" in text and not went_on:
+        if had and BEGUN in text and not went_on:
             broken("it did not go on with the run that was there")
         if "cannot go on" in text or "is damaged" in text:
             broken(f"what was kept is damaged: {text[-300:]}")
@@ -274,13 +275,13 @@ def _of_session(session: int) -> list[int]:
 
 
 def _stage(told: list[str]) -> str:
-    """The last stage a run told of, without its figures."""
+    """The last stage a run told of: its preparation, a learner, or its end."""
     stages = ("preparing", "imitation", "ppo", "sac", "critics", "dqn", "done")
     for line in reversed(told):
-        for stage in stages:
-            if line.startswith(stage) and "saves everything" not in line:
-                return stage
-    return "loading" if any("saves everything" in line for line in told) else "before all"
+        name = line.partition(":")[0].partition(" ")[0]
+        if name in stages:
+            return name
+    return "loading" if any(BEGUN in line for line in told) else "before all"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -289,25 +290,44 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=100, help="trials of each kind")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no trials after that")
     parser.add_argument("--json", type=Path, help="also write the verdict to this file")
     parser.add_argument("--keep", type=Path, help="work here, and leave what there is to see")
     args = parser.parse_args(argv)
     began = time.perf_counter()
-    table: dict[str, Any] = {}
-    broken: list[str] = []
     work = args.keep or Path(tempfile.mkdtemp(prefix="campaign-"))
     os.environ.setdefault("RETRORACER_HOME", str(work / "home"))
+    every = []
     for kind in args.kinds:
-        folder = work / kind
-        (folder / "tmp").mkdir(parents=True, exist_ok=True)
-        trials = Trials(kind, folder, random.Random(f"{args.seed} {kind}"))
-        for number in range(args.count):
+        (work / kind / "tmp").mkdir(parents=True, exist_ok=True)
+        every.append(Trials(kind, work / kind, random.Random(f"{args.seed} {kind}")))
+    verdict: dict[str, Any] = {}
+    for number in range(args.count):  # in turn, so that what is there so far is of all kinds
+        if time.perf_counter() - began > 60.0 * args.minutes:
+            break
+        for trials in every:
             trials.trial(number)
+        verdict = _verdict(every, number + 1, time.perf_counter() - began)
+        if args.json:
+            write_text(args.json, json.dumps(verdict, indent=1) + "\n")
+        if (number + 1) % 10 == 0:
+            _print(verdict)
+    if not args.keep:
+        shutil.rmtree(work, ignore_errors=True)
+    _print(verdict)
+    print(json.dumps(verdict, indent=1))
+    return 0 if verdict.get("ok") else 1
+
+
+def _verdict(every: list[Trials], count: int, seconds: float) -> dict[str, Any]:
+    """What has come of so many trials of each kind."""
+    table, broken = {}, []
+    for trials in every:
         found = trials.found
         broken += found.broken
         stops = sorted(found.stops)
-        table[kind] = {
-            "trials": args.count,
+        table[trials.kind] = {
+            "trials": count,
             "broken": len(found.broken),
             "went_on": found.went_on,
             "finished": found.finished,
@@ -316,21 +336,19 @@ def main(argv: list[str] | None = None) -> int:
             "ways": dict(found.counts),
             "stages": dict(found.stages),
         }
-        row = {k: v for k, v in table[kind].items() if k not in ("ways", "stages")}
-        print(f"{kind:10} " + "  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
-    if not args.keep:
-        shutil.rmtree(work, ignore_errors=True)
-    verdict = {
+    return {
         "ok": not broken,
         "broken": broken,
         "kinds": table,
-        "seconds": round(time.perf_counter() - began),
+        "seconds": round(seconds),
         "machine": machine(),
     }
-    print(json.dumps(verdict, indent=1))
-    if args.json:
-        args.json.write_text(json.dumps(verdict, indent=1) + "\n")
-    return 0 if verdict["ok"] else 1
+
+
+def _print(verdict: dict[str, Any]) -> None:
+    for kind, row in verdict.get("kinds", {}).items():
+        figures = {k: v for k, v in row.items() if k not in ("ways", "stages")}
+        print(f"{kind:16} " + "  ".join(f"{k} {v}" for k, v in figures.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import json
 
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
-
 from retroracer.atomic import write_text
+from retroracer.cli.train import BASE_ALGORITHMS
 from retroracer.laptime.limit import SHIPPED, key_of
 from retroracer.laptime.many import lap_limits
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.generate import random_tracks
+from retroracer.training.learners import RACING
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.run.settings import EVALUATION_SEED, load, shipped_page
 
 
 def main() -> None:
     """Solve and write them."""
     tracks = [load_track(name) for name in shipped_tracks()]
-    tracks += random_tracks(EVALUATION_SEED, RunSettings().evaluate_on)
+    pages = [shipped_page(f"base-{name}") for name in BASE_ALGORITHMS]
+    judged = max(load(RacingSettings, RACING, page).evaluate_on for page in pages)
+    tracks += random_tracks(EVALUATION_SEED, judged)
     cars = [load_car(name) for name in shipped_cars()]
     pairs = [(track, car) for car in cars for track in tracks]
     times = lap_limits(pairs, lambda done, count: print(f"{done}/{count}", end="\r"))

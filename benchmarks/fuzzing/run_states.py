@@ -19,7 +19,7 @@ import numpy as np
 GO_ON = """
 import sys
 from pathlib import Path
-from benchmarks.fuzzing.run_states import learner
+from benchmarks.fuzzing.run_states import Small
 from retroracer.errors import UserError
 from retroracer.agents import checkpoint
 from retroracer.training.run.folder import RunFolder
@@ -27,41 +27,76 @@ from retroracer.training.run.folder import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 try:
     state, facts = folder.load()
-    able = learner()
+    small = Small()
     try:
-        able.restore(state)
+        small.restore(state)
     except checkpoint.MISFIT as error:
         raise folder.unfit(checkpoint.first_line(error)) from None
     for _ in range(3):
-        able.drive()
+        small.round()
 except UserError as error:
     assert "cannot go on with the run" in str(error) and str(error).isprintable()
     print(error, file=sys.stderr)
     sys.exit(2)
 """
 
+SETS = [
+    "minutes=null", "steps=2000", "seed=1", "cars=4", "hidden=[8, 8]", "device=cpu", "log_to=[]",
+    "evaluate_on=1", "sac.buffer_size=1000", "sac.learning_starts=80", "sac.batch_size=16",
+    "sac.train_freq=4", "sac.gradient_steps=2",
+]  # fmt: skip
+"""Settings of the smallest run."""
 
-def learner() -> Any:
-    """One as small as can be."""
-    from retroracer.training.learner import Learner
-    from retroracer.training.run_settings import Lessons, RunSettings, Teacher
 
-    from retroracer.physics.car import load_car
+def small_settings() -> Any:
+    """Those of a run as small as can be."""
+    from retroracer.training.learners import RACING
+    from retroracer.training.learners.racing_settings import RacingSettings
+    from retroracer.training.run.settings import load, shipped_page
 
-    settings = RunSettings(
-        seed=1, steps=2000, minutes=None, cars=4, hidden=(8, 8), memory=400, warm_up=80,
-        device="cpu", log_to=(), lessons=Lessons(share=0.0), teacher=Teacher(rounds=0),
-    )  # fmt: skip
-    return Learner(settings, load_car(), None)
+    return load(RacingSettings, RACING, shipped_page("base-sac"), None, SETS)
+
+
+class Small:
+    """A task and its learner, saved and restored as a run does it."""
+
+    def __init__(self) -> None:
+        from retroracer.training.learners.racing import make_racing
+        from retroracer.training.learners.sac import SAC
+        from retroracer.training.run.budget import Budget
+
+        settings = small_settings()
+        self.task = make_racing(settings, Budget(None, None))
+        self.learner = SAC(self.task, settings.of("sac"), first=True)
+
+    def round(self) -> None:
+        """One round of the learner."""
+        from retroracer.training.learners.learner import Clock
+
+        self.learner.round(Clock(0.0, 0.0))
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What a run would save."""
+        from retroracer.training.learners.learner import under
+
+        whole = under("task", self.task.state()) | under("learner", self.learner.state())
+        return {name: np.array(array, order="C") for name, array in whole.items()}
+
+    def restore(self, state: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        from retroracer.training.learners.learner import part
+
+        self.task.restore(part(state, "task"))
+        self.learner.restore(part(state, "learner"))
 
 
 def good() -> dict[str, np.ndarray[Any, Any]]:
-    """The state of a learner that has driven a little."""
-    able = learner()
-    able.warm_up(lambda _: None)
-    able.drive()
+    """The state of a run that has driven and learned a little."""
+    small = Small()
+    for _ in range(4):
+        small.round()
     page = np.frombuffer(json.dumps({"seconds": 1.0}).encode(), np.uint8)
-    return {k: np.array(v, order="C") for k, v in able.state().items()} | {"course": page}
+    return small.state() | {"run": page}
 
 
 def _number(rng: random.Random, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -78,9 +113,11 @@ def _number(rng: random.Random, array: np.ndarray[Any, Any]) -> np.ndarray[Any, 
 
 
 def _plain(rng: random.Random, raw: bytes) -> np.ndarray[Any, Any]:
-    """The learner's plain facts with one of them changed."""
+    """Plain facts of task or learner with one of them changed."""
     facts = json.loads(raw)
-    inner = rng.choice([facts, facts["batch"], facts["batch"]["pool"], facts["batch"]["rng"]])
+    inner = facts
+    if "batch" in facts:
+        inner = rng.choice([facts, facts["batch"], facts["batch"]["pool"], facts["batch"]["rng"]])
     inner[rng.choice(list(inner))] = rng.choice(
         (None, -1, 1e300, "x", [], {}, float("nan"), 10**30, [[1, 2]], True)
     )
@@ -106,7 +143,8 @@ def mutants(seed: int, count: int, folder: Path) -> Iterator[tuple[str, Path]]:
         if way == "number":
             state[name] = _number(rng, state[name])
         elif way == "plain":
-            state["learner"] = _plain(rng, state["learner"].tobytes())
+            name = rng.choice(("task.facts", "learner.facts"))
+            state[name] = _plain(rng, state[name].tobytes())
         elif way == "shape":
             state[name] = rng.choice((state[name][None], state[name].reshape(-1)[:-1]))
         elif way == "kind":

@@ -184,9 +184,7 @@ class Reader:
             if name in fields:
                 values[name] = self.read(hints[name], value, at)
             else:
-                near = difflib.get_close_matches(name[:80], fields, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(fields)}"
-                self._note(key, at, f"unknown key; {hint}")
+                self._note(key, at, f"unknown key; {_hint(kind, name, list(fields))}")
         for name, field in fields.items():
             no_default = field.default is field.default_factory is dataclasses.MISSING
             if name not in values and no_default and len(self.problems) == before:
@@ -197,6 +195,15 @@ class Reader:
             return kind(**values)
         except ValueError as error:
             return self._note(node.place, path, str(error))
+
+
+def _hint(kind: Any, name: str, known: list[str]) -> str:
+    """What to do about an unknown key: a class may say why it has none of that name (ABSENT)."""
+    why = getattr(kind, "ABSENT", {}).get(name)
+    if why is not None:
+        return str(why)
+    near = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
 
 
 def _is_number(text: str) -> bool:

@@ -8,11 +8,10 @@ import pytest
 
 pytest.importorskip("Box2D")
 
-from retroracer.training.dagger.settings import DaggerRun
-
 from retroracer.carracing.env import FastCarRacing
 from retroracer.carracing.expert import N_SEEN, STEER_LIMIT, Expert, Style, wrapped
 from retroracer.carracing.wrappers import SteerAccel
+from retroracer.training.learners.pixels.imitation import ImitationSettings
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def on_road(track, k, speed, aside=0.0):
     return [x, y, heading, -speed * math.sin(heading), speed * math.cos(heading), 0.3, 0.05]
 
 
-@pytest.mark.parametrize("style", [Style(), DaggerRun().style], ids=["fast", "teaching"])
+@pytest.mark.parametrize("style", [Style(), ImitationSettings().style], ids=["fast", "teaching"])
 @pytest.mark.parametrize("seed", [21, 22])
 def test_it_finishes_the_lap_above_900(style, seed):
     env = SteerAccel(FastCarRacing(render=False))

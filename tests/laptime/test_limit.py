@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from retroracer.training.run_settings import EVALUATION_SEED, RunSettings
 
+from retroracer.cli.train import BASE_ALGORITHMS
 from retroracer.errors import UserError
 from retroracer.laptime import limit as limits
 from retroracer.laptime.envelope import envelope, top_speed
@@ -19,6 +19,9 @@ from retroracer.track.generate import random_tracks, track_from_seed
 from retroracer.track.geometry import Corner, Straight, profile_of
 from retroracer.track.projection import project
 from retroracer.track.track import even_track
+from retroracer.training.learners import RACING
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.run.settings import EVALUATION_SEED, load, shipped_page
 from tests.shapes import circle, figure_of_eight, oval
 
 COARSE = {"coarsest": 10.0, "finest": 4.0}
@@ -331,7 +334,9 @@ def test_a_track_without_a_limit_is_one_clear_line(monkeypatch, gt):
 def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, monkeypatch, gt):
     """Needs ``python benchmarks/ship_limits.py`` after a change of generator, solver or car."""
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))  # nothing cached
-    judged = random_tracks(EVALUATION_SEED, RunSettings().evaluate_on)
+    pages = [shipped_page(f"base-{name}") for name in BASE_ALGORITHMS]
+    wanted = max(load(RacingSettings, RACING, page).evaluate_on for page in pages)
+    judged = random_tracks(EVALUATION_SEED, wanted)
     ours = [load_track(name) for name in shipped_tracks()]
     for car in map(load_car, shipped_cars()):
         assert all(known_time(track, car) is not None for track in judged + ours)

@@ -113,9 +113,18 @@ def settings_type(
         for name in names
         for kind in [learners.find(table, name).Settings]
     ]
-    made = dataclasses.make_dataclass(base.__name__, sections, bases=(base,), frozen=True)
+    absent = {learners.section(name): _absent(name, names) for name in table if name not in names}
+    made = dataclasses.make_dataclass(
+        base.__name__, sections, bases=(base,), namespace={"ABSENT": absent}, frozen=True
+    )
     made.__module__ = base.__module__
     return made
+
+
+def _absent(name: str, names: tuple[str, ...]) -> str:
+    """Why a page has no section of a learner that its run does not have."""
+    what = "stage is" if len(names) == 1 else "stages are"
+    return f"this run does not train with {name}: its {what} {', '.join(names)}"
 
 
 def load(

@@ -29,7 +29,7 @@ def test_a_link_to_a_shipped_model_is_that_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["train-base", "fine-tune --track monza", "train-pixels", "train-pixels --algo dagger"],
+    ["train-base", "fine-tune --track monza", "train-pixels", "train-pixels --algo imitation"],
 )
 def test_no_command_writes_over_a_shipped_model(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

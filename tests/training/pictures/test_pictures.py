@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from retroracer.training.pictures.run import draw_curve, draw_film
 
 from retroracer.laptime.limit import limit_of
 from retroracer.laptime.line_driver import LineDriver, line_to_follow
 from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
 from retroracer.training.judging.laps import LapTrace, Report, Result
+from retroracer.training.pictures.curve import draw_curve
 from retroracer.training.pictures.laps import _braking_points, plot_laps
+from retroracer.training.pictures.run_film import draw_film
 from retroracer.training.run.folder import RunFolder
 from tests.shapes import oval
 

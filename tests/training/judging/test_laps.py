@@ -8,7 +8,7 @@ from retroracer.physics.race import Race
 from retroracer.track.generate import random_tracks
 from retroracer.training.judging.laps import LAPS, Entry, LapTrace, Report, Result, evaluate
 from retroracer.training.pictures.laps import plot_laps
-from tests.training.drivers import path_follower
+from tests.training.judging.drivers import path_follower
 
 
 @pytest.fixture(scope="module")

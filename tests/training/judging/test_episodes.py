@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from retroracer.training.pictures.pixel_curve import read_rows
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.pixels.checkpoint import build, load_driver, save
@@ -21,7 +20,9 @@ from retroracer.cli import main
 from retroracer.errors import UserError
 from retroracer.training.judging.episodes import Episode, drive, summary
 from retroracer.training.learners.pixels.vec_env import PixelVecEnv
+from retroracer.training.pictures.curve import draw_curve
 from retroracer.training.pictures.film import write_gif, write_mp4
+from retroracer.training.run.folder import RunFolder
 
 # Nobody need see anything here: frames of 64 pixels, actions for 32 frames.
 BLIND = Pipeline(size=64, action_repeat=32, stack=1)
@@ -140,4 +141,4 @@ def test_a_curve_of_nothing_is_refused(tmp_path) -> None:
     for raw in ("[", "[]", '[{"score": 1}]', "{}"):
         (tmp_path / "evaluations.json").write_text(raw)
         with pytest.raises(UserError, match=r"evaluations\.json"):
-            read_rows(tmp_path)
+            draw_curve(RunFolder(tmp_path), tmp_path / "curve.png")

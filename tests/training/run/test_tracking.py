@@ -8,7 +8,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from retroracer.errors import UserError
-from retroracer.training.run.hardware import PROFILES, profile_of
+from retroracer.training.learners import racing_settings
+from retroracer.training.learners.pixels import settings as pixel_settings
+from retroracer.training.run.hardware import GPU_PROFILES, profile_of
 from retroracer.training.run.tracking import Tracking
 
 
@@ -31,6 +33,13 @@ def test_a_service_that_is_not_installed_is_named_with_its_remedy(name, tmp_path
         Tracking((name,), tmp_path)
 
 
-def test_larger_machines_get_larger_runs(monkeypatch):
-    sizes = [p.memory for p in PROFILES.values()]
-    assert sizes == sorted(sizes) and profile_of("cpu") is PROFILES["cpu"]
+def test_larger_machines_get_larger_runs():
+    for profiles, keys in (
+        (racing_settings.PROFILES, ("cars", "ppo.batch_size", "sac.buffer_size")),
+        (pixel_settings.PROFILES, ("envs", "sac.batch_size", "dqn.buffer_size")),
+    ):
+        assert list(profiles) == ["cpu", *GPU_PROFILES]
+        for key in keys:
+            sizes = [int(dict(s.split("=") for s in sets)[key]) for sets in profiles.values()]
+            assert sizes == sorted(sizes) and sizes[0] < sizes[-1], key
+    assert profile_of("cpu", "auto") == profile_of("auto", "cpu") == "cpu"
