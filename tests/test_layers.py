@@ -55,7 +55,17 @@ GAME_MAY_USE = (
     "retroracer.agents.tensor_file",
     "retroracer.agents.pixels.convolutions",
 )
+WINDOWS = (
+    "pygame",
+    "retroracer.render",
+    "retroracer.game.screens",
+    "retroracer.game.editor",
+    "retroracer.game.pixels",
+    "retroracer.game.app",
+)
 DRAWER_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
+
+RACE = [f"retroracer.game.race.{p.stem}" for p in sorted((PACKAGE / "game/race").glob("[!_]*.py"))]
 
 Imports = list[tuple[str, int]]
 Module = tuple[Path, Imports]
@@ -127,12 +137,27 @@ def relative_imports(modules: list[Module]) -> list[str]:
     ]
 
 
+def windows_in_the_race(modules: list[Module]) -> list[str]:
+    """What drives a race in the game knows no window: it runs, and is tested, without pygame."""
+    return [
+        f"{path}:{line}: a race must not need {name}"
+        for path, names in modules
+        if path.parts[:2] == ("game", "race")
+        for name, line in names
+        if name.startswith(WINDOWS) and not name.startswith("retroracer.render.palette")
+    ]
+
+
 def test_a_module_imports_only_from_rooms_above_its_own(modules: list[Module]) -> None:
     assert upward_imports(modules) == []
 
 
 def test_a_library_is_used_only_at_its_home(modules: list[Module]) -> None:
     assert libraries_away_from_home(modules) == []
+
+
+def test_the_race_in_the_game_knows_no_window(modules: list[Module]) -> None:
+    assert windows_in_the_race(modules) == []
 
 
 def test_imports_are_absolute(modules: list[Module]) -> None:
@@ -159,6 +184,8 @@ def test_files_and_folders_are_named_for_what_they_own(modules: list[Module]) ->
         (upward_imports, "attic/a.py", ""),
         (libraries_away_from_home, "envs/a.py", "import pygame.draw"),
         (libraries_away_from_home, "game/a.py", "from torch import nn"),
+        (windows_in_the_race, "game/race/a.py", "import pygame"),
+        (windows_in_the_race, "game/race/a.py", "from retroracer.game.screens import screen"),
         (relative_imports, "track/a.py", "from . import bank"),
         (relative_imports, "track/a.py", "from ..envs import batch"),
     ],
@@ -178,6 +205,7 @@ def test_each_rule_finds_a_module_that_breaks_it(
         ("import retroracer.agents.policy", "torch pygame"),
         ("import retroracer.cli", "torch pygame shapely pydantic numpy"),
         ("import retroracer.game.app", "torch stable_baselines3 ray"),
+        (f"import {', '.join(RACE)}", "pygame torch"),
     ],
 )
 def test_importing_a_room_loads_no_library_it_does_not_need(statement: str, absent: str) -> None:

@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         os.environ.setdefault(name, "1")
     from retroracer.game.app import App, Options
     from retroracer.game.editor.editor import Editor
+    from retroracer.game.pixels.screen import carracing_screen
     from retroracer.game.race.drivers import read_script
     from retroracer.game.race.garage import Setup, put_together, why_no_driver
     from retroracer.game.replay.film import film
@@ -152,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
     if args.env:
-        app.carracing(args.seed, args.model or "", watch=bool(args.model))
+        app.show(carracing_screen(app, args.seed, args.model or "", watch=bool(args.model)))
     if args.edit is not None:
         app.show(Editor(app, args.edit))
     app.run()

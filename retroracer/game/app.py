@@ -14,17 +14,19 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.controls import Controls
+from retroracer.game.home import data_dir
 from retroracer.game.race.drivers import Script
 from retroracer.game.race.garage import Setup
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
+from retroracer.game.screens.menu import Menu
+from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.screen import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.game.toasts import Toasts
 from retroracer.reading import shown
 from retroracer.render.picture import save_surface
-from retroracer.resources import models_dir
 
 FPS = 60
 SIZE = (1280, 720)
@@ -109,59 +111,35 @@ class App:
         self.clock = 0.0
         self.slowest = 0.0
         self.closing = threading.Event()
+        self.lights = options.lights and not (script is not None and script.drives)
         self._setup = setup
+        self._waiting: list[Screen] = []
         self._toasts = Toasts()
         self.tell(note)
         self._open()
 
     # What screens ask for.
-    def show(self, screen: Screen) -> None:
-        """Go to another screen; the old one is closed unless the new one goes back to it."""
-        before: Screen | None = getattr(self, "screen", None)
-        if before is not None and getattr(screen, "back", None) is not before:
-            before.close()
-        self.screen: Screen = screen
-
-    def menu(self, told: str = "") -> None:
-        """Go to the menu."""
-        from retroracer.game.screens.menu import Menu
-
-        if told:
-            self.tell(told, bad=True)
-        self.sound.quiet()
-        self.show(Menu(self))
-
-    def race(self, setup: Setup) -> None:
-        """Go racing."""
-        from retroracer.game.screens.race import RaceScreen
-
-        driven = self.script is not None and self.script.drives
-        self.show(RaceScreen(self, setup, self.options.lights and not driven))
-
-    def carracing(self, seed: int = 0, model: str = "", watch: bool = False) -> None:
-        """Go to Gymnasium's pixel task.
+    def show(self, screen: Screen, over: bool = False) -> None:
+        """Go to a screen, the one way there is.
 
         Args:
-            seed: of its first track.
-            model: who can be watched there; "" = the shipped driver, if there is one.
-            watch: True if the driver begins.
-
-        Raises:
-            UserError: if the named model cannot drive it, or Box2D is missing.
+            screen: to be shown from now on.
+            over: True lets the present one wait to be gone back to; False closes it.
         """
-        from retroracer.game.pixels.driver import SHIPPED, load_pixel_driver
-        from retroracer.game.pixels.screen import PixelScreen
+        if over:
+            self._waiting.append(self.screen)
+        else:
+            self.screen.close()
+        self._go(screen)
 
-        driver = None
-        if model or (models_dir() / f"{SHIPPED}.zip").is_file():
-            try:
-                driver = load_pixel_driver(model or SHIPPED)
-            except UserError as error:
-                if model:
-                    raise
-                self.tell(str(error).splitlines()[0], bad=True)
+    def back(self) -> None:
+        """Leave this screen: for the one that waits, else for the menu."""
+        self.screen.close()
+        self._go(self._waiting.pop() if self._waiting else Menu(self))
+
+    def _go(self, screen: Screen) -> None:
         self.sound.quiet()
-        self.show(PixelScreen(self, seed, driver, watch))
+        self.screen: Screen = screen
 
     def quit(self) -> None:
         """End the game after this frame."""
@@ -203,10 +181,7 @@ class App:
             print(f"retroracer: {self.sound.trouble}; racing in silence")
         if not options.headless:
             self.controls.open_pads()
-        if self._setup is None:
-            self.menu()
-        else:
-            self.race(self._setup)
+        self._go(RaceScreen(self, self._setup) if self._setup else Menu(self))
 
     def _news(self) -> None:
         """Tell what went wrong with the player's files since the last look."""
@@ -284,8 +259,6 @@ class App:
 
     def _picture(self) -> None:
         """Save a picture beside the player's records."""
-        from retroracer.game.home import data_dir
-
         folder = data_dir() / "pictures"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -308,7 +281,8 @@ class App:
     def close(self) -> None:
         """Let go of the screen, the sound and the window."""
         self.closing.set()
-        self.screen.close()
+        for screen in (self.screen, *self._waiting):
+            screen.close()
         left = self.records.close()
         self.settings.close()
         for line in (left, *self.settings.news()):

@@ -12,6 +12,7 @@ import pytest
 
 from retroracer.game.app import App
 from retroracer.game.editor.editor import Editor
+from retroracer.game.pixels.screen import carracing_screen
 from retroracer.game.race.drivers import Cue, Script
 from retroracer.game.race.session import Session
 from retroracer.game.replay.tape import drive_again
@@ -164,7 +165,7 @@ def test_no_page_breaks_however_it_is_mashed(page: str, tmp_path: Path) -> None:
         app.show(ReplayScreen(app, race.track, [tape]))
     elif page == "carracing":
         pytest.importorskip("Box2D")
-        app.carracing()
+        app.show(carracing_screen(app))
     mash(app, 90)
     assert app.frame == 90
 
@@ -294,3 +295,37 @@ def test_a_game_without_an_end_is_refused_without_a_screen() -> None:
         [sys.executable, "play.py", "--headless"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2 and "--frames" in done.stderr
+
+
+def test_every_screen_is_left_for_the_one_it_was_opened_over(tmp_path: Path) -> None:
+    """Editor, its race, that race's replay, and back again; with nothing waiting, the menu."""
+    app = game(menu=True)
+    menu = app.screen
+    app.show(Editor(app, tmp_path / "mine.yaml"))
+    editor = app.screen
+    app.show(RaceScreen(app, setup()), over=True)
+    race = app.screen
+    session = racing(app).session
+    for _ in range(50):
+        session.tick(0.0, 0.4)
+    tape = session.recorder.finish(session.cars, session.names, session.roles, 5.0, False)
+    assert tape is not None
+    app.show(ReplayScreen(app, session.track, [tape]), over=True)
+    for left_for in (race, editor):
+        strike(pygame.K_ESCAPE)
+        frames(app, 1)
+        assert app.screen is left_for
+    strike(pygame.K_ESCAPE)
+    frames(app, 1)
+    assert isinstance(app.screen, Menu) and app.screen is not menu
+
+
+def test_what_waits_below_a_screen_is_closed_with_the_game() -> None:
+    app = game(menu=True)
+    closed = []
+    for name in ("first", "second"):
+        screen = RaceScreen(app, setup())
+        screen.close = lambda name=name: closed.append(name)  # type: ignore[misc,method-assign]
+        app.show(screen, over=name == "second")
+    app.close()
+    assert sorted(closed) == ["first", "second"]

@@ -21,7 +21,8 @@ from retroracer.atomic import write_text
 from retroracer.errors import UserError
 from retroracer.game.editor.page import LEAST_POINTS, EditPage, Point
 from retroracer.game.race.garage import DEFAULT, Setup
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.race import RaceScreen
+from retroracer.game.screens.screen import AppServices
 from retroracer.physics.car import load_car
 from retroracer.render.camera import Camera
 from retroracer.resources import models_dir
@@ -70,14 +71,14 @@ class Editor:
     """The screen.
 
     Args:
-        desk: the app.
+        app: the app.
         path: of the page.
     """
 
     foot = 18.0
 
-    def __init__(self, desk: Desk, path: Path) -> None:
-        self.desk = desk
+    def __init__(self, app: AppServices, path: Path) -> None:
+        self.app = app
         self.page = EditPage(path)
         self.saved = "" if self.page.is_new else self.page.text()
         self.selected: int | None = None
@@ -143,7 +144,7 @@ class Editor:
         if self.selected is None:
             return
         if len(self.page.points) <= LEAST_POINTS:
-            self.desk.tell(f"a loop needs at least {LEAST_POINTS} points")
+            self.app.tell(f"a loop needs at least {LEAST_POINTS} points")
             return
         points = list(self.page.points)
         gone = points.pop(self.selected)
@@ -238,9 +239,9 @@ class Editor:
     def _leave(self) -> None:
         if self.unsaved and not self.leaving:
             self.leaving = True
-            self.desk.tell("not saved: S saves, Esc again leaves without", bad=True)
+            self.app.tell("not saved: S saves, Esc again leaves without", bad=True)
             return
-        self.desk.menu()
+        self.app.back()
 
     @property
     def unsaved(self) -> bool:
@@ -253,20 +254,18 @@ class Editor:
         try:
             write_text(self.page.path, text)
         except (UserError, OSError) as error:
-            self.desk.tell(f"not saved: {error}", bad=True)
+            self.app.tell(f"not saved: {error}", bad=True)
             return
         self.saved = text
         broken = "" if self.verdict.track is not None else "; it cannot be raced yet"
-        self.desk.tell(f"saved {self.page.path}{broken}")
+        self.app.tell(f"saved {self.page.path}{broken}")
 
     def drive(self) -> None:
         """Test-drive the track as it is; Esc comes back."""
-        from retroracer.game.screens.race import RaceScreen
-
         verdict = judged(self.page, self.page.text())
         self.verdict = verdict
         if verdict.track is None:
-            self.desk.tell("it cannot be driven yet: " + (verdict.told or ("",))[0], bad=True)
+            self.app.tell("it cannot be driven yet: " + (verdict.told or ("",))[0], bad=True)
             return
         policies: tuple[Policy, ...] = ()
         cars = [load_car()]
@@ -275,11 +274,9 @@ class Editor:
                 policies = (load_policy(DEFAULT),)
                 cars = [car_of(policies[0].facts, policies[0].name)] * 2
             except UserError as error:
-                self.desk.tell(str(error), bad=True)
+                self.app.tell(str(error), bad=True)
         setup = Setup(verdict.track, None, policies, tuple(cars), laps=0, names=())
-        race = RaceScreen(self.desk, setup, lights=False)
-        race.back = self
-        self.desk.show(race)
+        self.app.show(RaceScreen(self.app, setup, lights=False), over=True)
 
     def advance(self, elapsed: float) -> None:
         """Judge what changed, beside the drawing."""

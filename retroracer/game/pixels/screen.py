@@ -7,18 +7,21 @@ The task, its car and its picture are Gymnasium's, through ``carracing``; the dr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pygame
 
 from retroracer.errors import UserError
-from retroracer.game.pixels.driver import AtTheWheel, PixelDriver
 from retroracer.game.race.loop import FixedStep
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix, shade
+from retroracer.resources import models_dir
+
+if TYPE_CHECKING:
+    from retroracer.game.pixels.driver import AtTheWheel, PixelDriver
 
 STEP = 1.0 / 50.0
 """A step of the task [s]."""
@@ -34,7 +37,7 @@ class PixelScreen:
     """The task on screen.
 
     Args:
-        desk: the app.
+        app: the app.
         seed: of the first track.
         driver: who can be watched; None if there is none.
         watch: True if the driver begins, False if you do.
@@ -50,7 +53,7 @@ class PixelScreen:
 
     def __init__(
         self,
-        desk: Desk,
+        app: AppServices,
         seed: int = 0,
         driver: PixelDriver | None = None,
         watch: bool = False,
@@ -64,7 +67,7 @@ class PixelScreen:
                 "CarRacing writes its score with pygame's font module, which is missing here; "
                 "run: pip install --force-reinstall pygame-ce"
             ) from None
-        self.desk = desk
+        self.app = app
         # Drawn by Gymnasium's own painter, large; frames for a network only where one looks.
         self.env = FastCarRacing(render_mode="rgb_array", render=driver is not None)
         self.loop = FixedStep(STEP)
@@ -87,6 +90,8 @@ class PixelScreen:
 
     def restart(self) -> None:
         """The same track again."""
+        from retroracer.game.pixels.driver import AtTheWheel
+
         first, _ = self.env.reset(seed=self.seed)
         self.wheel: AtTheWheel | None = None
         if self.watching and self.driver is not None:
@@ -103,7 +108,7 @@ class PixelScreen:
         """React to keys."""
         code = event.key if event.type == pygame.KEYDOWN else None
         if code == pygame.K_ESCAPE or action == "back":
-            self.desk.menu()
+            self.app.back()
         elif action == "restart" or (
             self.over and (code in (pygame.K_RETURN, pygame.K_SPACE) or action == "accept")
         ):
@@ -123,17 +128,17 @@ class PixelScreen:
     def _change_hands(self) -> None:
         """The other one drives, from the start."""
         if self.driver is None:
-            self.desk.tell("no driver to watch: name one with --model")
+            self.app.tell("no driver to watch: name one with --model")
             return
         self.watching = not self.watching
         self.restart()
-        self.desk.tell(f"{self.who} drives" if self.watching else "you drive")
+        self.app.tell(f"{self.who} drives" if self.watching else "you drive")
 
     def inputs(self) -> np.ndarray:
         """Steer, gas and brake of whoever drives, in the task's own sense."""
         if self.wheel is not None:
             return self.wheel.inputs()
-        controls = self.desk.controls
+        controls = self.app.controls
         keys = controls.keys
         if controls.steer is not None:
             pedals = controls.throttle or 0.0
@@ -235,6 +240,33 @@ class PixelScreen:
         seen = pygame.transform.scale(_surface(pixels), (96 * c.k, 96 * c.k))
         c.blit(seen, c.w - 111, 9)
         c.text(told, c.w - 63, 109, c.palette.text_dim, anchor=0.5, width=108)
+
+
+def carracing_screen(
+    app: AppServices, seed: int = 0, model: str = "", watch: bool = False
+) -> PixelScreen:
+    """The task with a driver to be watched. The task is loaded only here: the game starts sooner.
+
+    Args:
+        app: the app.
+        seed: of its first track.
+        model: who can be watched there; "" = the shipped driver, if there is one.
+        watch: True if the driver begins.
+
+    Raises:
+        UserError: if the named model cannot drive it, or Box2D is missing.
+    """
+    from retroracer.game.pixels.driver import SHIPPED, load_pixel_driver
+
+    driver = None
+    if model or (models_dir() / f"{SHIPPED}.zip").is_file():
+        try:
+            driver = load_pixel_driver(model or SHIPPED)
+        except UserError as error:
+            if model:
+                raise
+            app.tell(str(error).splitlines()[0], bad=True)
+    return PixelScreen(app, seed, driver, watch)
 
 
 def _surface(pixels: np.ndarray) -> pygame.Surface:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from retroracer.game.race.author import authors
 from retroracer.game.race.limit_line import LimitFinder
-from retroracer.game.replay.records import kind_of
-from retroracer.game.screens.screen import Desk
+from retroracer.game.replay.records import Records, kind_of
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 
@@ -22,16 +21,17 @@ class TrackTimes:
     """The times of what is chosen.
 
     Args:
-        desk: the app.
+        records: the player's.
+        solve: False never has a limit solved.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, records: Records, solve: bool = True) -> None:
+        self._records, self._solve = records, solve
         self._limits: dict[Choice, float | None] = {}
         self._unsolved: set[Choice] = set()
         self._bests: dict[tuple[str, Car, str], float | None] = {}
         self._authors: dict[Choice, float | None] = {}
-        self._revision = desk.records.revision
+        self._revision = records.revision
         self._chosen: Choice | None = None
         self._finder: LimitFinder | None = None
         self._rested = 0.0
@@ -67,13 +67,13 @@ class TrackTimes:
         return self._limits[chosen]
 
     def _may_solve(self, chosen: Choice) -> bool:
-        waited = self._rested > REST and not self._desk.headless
-        return waited and chosen not in self._unsolved
+        waited = self._rested > REST
+        return self._solve and waited and chosen not in self._unsolved
 
     def _ask_anew(self) -> None:
         """Forget what was read while the records were locked."""
-        if self._revision != self._desk.records.revision:
-            self._revision = self._desk.records.revision
+        if self._revision != self._records.revision:
+            self._revision = self._records.revision
             self._bests.clear()
             self._authors.clear()
 
@@ -82,7 +82,7 @@ class TrackTimes:
         self._ask_anew()
         key = (track.digest, car, assists)
         if key not in self._bests:
-            found = self._desk.records.best(kind_of(track, car, assists))
+            found = self._records.best(kind_of(track, car, assists))
             self._bests[key] = found[1] if found else None
         return self._bests[key]
 
@@ -92,5 +92,5 @@ class TrackTimes:
         chosen = (track.digest, car)
         if chosen not in self._authors:
             kind = kind_of(track, car, "no assists")
-            self._authors[chosen] = self._desk.records.author(kind, authors(car))
+            self._authors[chosen] = self._records.author(kind, authors(car))
         return self._authors[chosen]

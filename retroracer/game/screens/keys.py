@@ -7,7 +7,7 @@ import pygame
 from retroracer.game.controls import ACTIONS
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
 
@@ -19,13 +19,13 @@ class KeysScreen:
     """Keys by action: Enter waits for a new one, Backspace takes the default back.
 
     Args:
-        desk: the app.
+        app: the app.
     """
 
     foot = 18.0
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, app: AppServices) -> None:
+        self.app = app
         self.at = 0
         self.waiting = False
 
@@ -42,7 +42,7 @@ class KeysScreen:
             return
         if event.type == pygame.KEYDOWN:
             if event.key == pygame.K_ESCAPE:
-                self.desk.menu()
+                self.app.back()
             elif event.key == pygame.K_RETURN:
                 self.waiting = True
             elif event.key == pygame.K_BACKSPACE:
@@ -50,7 +50,7 @@ class KeysScreen:
             elif event.key in (pygame.K_UP, pygame.K_DOWN):
                 self.at = (self.at + (1 if event.key == pygame.K_DOWN else -1)) % len(names)
         elif action == "back":
-            self.desk.menu()
+            self.app.back()
         elif action in ("up", "down"):
             self.at = (self.at + (1 if action == "down" else -1)) % len(names)
 
@@ -58,10 +58,10 @@ class KeysScreen:
         """Give a key to an action and take it from whatever had it."""
         name = pygame.key.name(code)
         if not name or "," in name:
-            self.desk.tell("this key has no name; take another", bad=True)
+            self.app.tell("this key has no name; take another", bad=True)
             return
-        keys = dict(self.desk.settings.now.keys)
-        for other, held in self.desk.controls.names.items():
+        keys = dict(self.app.settings.now.keys)
+        for other, held in self.app.controls.names.items():
             parts = [k for k in held.split(",") if k.strip()]
             if other != action and name in parts:
                 keys[other] = ",".join(k for k in parts if k != name)
@@ -69,12 +69,12 @@ class KeysScreen:
         self._keep(keys)
 
     def _forget(self, action: str) -> None:
-        keys = {k: v for k, v in self.desk.settings.now.keys.items() if k != action}
+        keys = {k: v for k, v in self.app.settings.now.keys.items() if k != action}
         self._keep(keys)
 
     def _keep(self, keys: dict[str, str]) -> None:
-        self.desk.settings.change(keys=keys)
-        self.desk.controls.bind(keys)
+        self.app.settings.change(keys=keys)
+        self.app.controls.bind(keys)
 
     def advance(self, elapsed: float) -> None:
         """The page waits."""
@@ -95,10 +95,10 @@ class KeysScreen:
             if chosen:
                 c.rect(x + 3, top - 3, wide - 6, step - 1, mix(p.panel_edge, p.bad, 0.25))
             c.text(does, x + 10, top, p.text if chosen else p.text_dim)
-            names = self.desk.controls.names[action].replace(",", "  ") or "no key"
+            names = self.app.controls.names[action].replace(",", "  ") or "no key"
             if chosen and self.waiting:
                 names = "press a key ..."
-            own = action in self.desk.settings.now.keys
+            own = action in self.app.settings.now.keys
             c.text(names, x + wide - 10, top, p.accent if own else p.text, anchor=1.0)
         hints = [("ENTER", "new key"), ("BKSP", "default"), ("ESC", "back")]
         c.hints(hints, x + 4, c.h - 12 if y + high + 16 > c.h else y + high + 8)

@@ -5,19 +5,22 @@ Owns the choices on screen; they are kept in the settings. Loads one track at a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pygame
 
 from retroracer.errors import UserError
+from retroracer.game.pixels.screen import carracing_screen
 from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, describe, drivers, put_together
 from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.keys import KeysScreen
+from retroracer.game.screens.race import RaceScreen
+from retroracer.game.screens.records import RecordsScreen
 from retroracer.game.screens.results import MEDALS, medal_for
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import draw_card
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.render.palette import DEFAULT as COLOURS
@@ -37,21 +40,21 @@ class Menu:
     """The menu.
 
     Args:
-        desk: the app.
+        app: the app.
     """
 
     foot = 18.0
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, app: AppServices) -> None:
+        self.app = app
         self.at = 0
         self.tracks = shipped_tracks()
         self.drivers = drivers()
         self.cars = ["", *shipped_cars()]
         self.loaded: dict[str, Track | str] = {}
-        self.times = TrackTimes(desk)
+        self.times = TrackTimes(app.records, solve=not app.headless)
         self._rows_at: list[tuple[float, float, float, float]] = []
-        now = desk.settings.now
+        now = app.settings.now
         if now.track not in self.tracks and Path(now.track).is_file():
             self.tracks.append(now.track)
 
@@ -62,7 +65,7 @@ class Menu:
     # Choices.
     def track(self) -> Track | str:
         """The chosen track, or why it cannot be raced on."""
-        name = self.desk.settings.now.track
+        name = self.app.settings.now.track
         if name not in self.loaded:
             try:
                 self.loaded[name] = load_track(name)
@@ -72,12 +75,12 @@ class Menu:
 
     def rival(self) -> str:
         """Name of the chosen rival, "" if there is no driver at all."""
-        wanted = self.desk.settings.now.rival or DEFAULT
+        wanted = self.app.settings.now.rival or DEFAULT
         return wanted if wanted in self.drivers else next(iter(self.drivers), "")
 
     def value(self, row: str) -> str:
         """What a row shows."""
-        now = self.desk.settings.now
+        now = self.app.settings.now
         if row == "TRACK":
             track = self.track()
             return track.title if isinstance(track, Track) else Path(now.track).stem
@@ -95,7 +98,7 @@ class Menu:
 
     def change(self, row: str, step: int) -> None:
         """Choose the next or the previous value of a row."""
-        settings = self.desk.settings
+        settings = self.app.settings
         now = settings.now
 
         def turned(values: list[str], value: str) -> str:
@@ -121,54 +124,51 @@ class Menu:
             settings.change(assists=replace(now.assists, line=not now.assists.line))
 
     def accept(self, row: str) -> None:
-        """Do what a row is for; a row with a value starts the race."""
-        from retroracer.game.screens.keys import KeysScreen
-
-        pages: dict[str, Callable[[], None]] = {
-            "QUIT": self.desk.quit,
-            "KEYS": lambda: self.desk.show(KeysScreen(self.desk)),
-            "RECORDS": self._records,
-            "CARRACING": self._carracing,
-        }
-        pages.get(row, lambda: self.start(watch=row == "WATCH"))()
-
-    def _records(self) -> None:
-        track = self.track()
-        if isinstance(track, Track):
-            from retroracer.game.screens.records import RecordsScreen
-
-            self.desk.show(RecordsScreen(self.desk, track))
-
-    def _carracing(self) -> None:
+        """Do what a row is for; a row with a value starts the race. What is wrong is told."""
+        if row == "QUIT":
+            self.app.quit()
+            return
         try:
-            self.desk.carracing()
+            screen = self.page(row)
         except UserError as error:
-            self.desk.tell(str(error).splitlines()[0], bad=True)
+            self.app.tell(str(error).splitlines()[0], bad=True)
+            return
+        if screen is not None:
+            self.app.show(screen)
 
-    def start(self, watch: bool = False) -> None:
-        """Go racing with what is chosen; what is wrong is told here."""
-        now = self.desk.settings.now
-        try:
-            self.desk.race(
-                put_together(
-                    now.track,
-                    self.rival(),
-                    now.car,
-                    rivals=now.rivals,
-                    laps=now.laps,
-                    watch=watch,
-                    assists=now.assists,
-                )
-            )
-        except UserError as error:
-            self.desk.tell(str(error).splitlines()[0], bad=True)
+    def page(self, row: str) -> Screen | None:
+        """The screen a row leads to; None if there is nothing to show.
+
+        Raises:
+            UserError: saying why it cannot be shown.
+        """
+        if row == "KEYS":
+            return KeysScreen(self.app)
+        if row == "CARRACING":
+            return carracing_screen(self.app)
+        if row == "RECORDS":
+            track = self.track()
+            return RecordsScreen(self.app, track) if isinstance(track, Track) else None
+        now = self.app.settings.now
+        return RaceScreen(
+            self.app,
+            put_together(
+                now.track,
+                self.rival(),
+                now.car,
+                rivals=now.rivals,
+                laps=now.laps,
+                watch=row == "WATCH",
+                assists=now.assists,
+            ),
+        )
 
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Arrows choose, Enter races."""
         row = ROWS[self.at]
         if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
-            self.desk.quit()
+            self.app.quit()
         elif (
             event.type == pygame.KEYDOWN and event.key in (pygame.K_RETURN, pygame.K_SPACE)
         ) or action == "accept":
@@ -177,8 +177,6 @@ class Menu:
             self.at = (self.at + (1 if action == "down" else -1)) % len(ROWS)
         elif action in ("left", "right"):
             self.change(row, 1 if action == "right" else -1)
-        elif action == "mute":
-            self.desk.settings.change(mute=not self.desk.settings.now.mute)
         elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
             self._mouse(event)
 
@@ -224,7 +222,7 @@ class Menu:
         )  # fmt: skip
 
     def _facts(self, track: Track) -> list[tuple[str, str]]:
-        now = self.desk.settings.now
+        now = self.app.settings.now
         car = load_car(now.car or "gt")
         limit, author = self.times.limit(track, car), self.times.author(track, car)
         turn = track.closing_turn

@@ -27,8 +27,9 @@ from retroracer.game.screens.hud import Delta, Hud
 from retroracer.game.screens.overlays import Overlays
 from retroracer.game.screens.race_page import curve_of, draw_race
 from retroracer.game.screens.race_view import RaceView, slip_of
+from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
-from retroracer.game.screens.screen import Desk, Screen
+from retroracer.game.screens.screen import AppServices
 from retroracer.physics import state
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.scene import TrackScene
@@ -49,35 +50,34 @@ class RaceScreen:
     """A race being driven or watched.
 
     Args:
-        desk: the app.
+        app: the app.
         setup: the race.
         lights: False starts at once.
     """
 
-    def __init__(self, desk: Desk, setup: Setup, lights: bool = True) -> None:
-        self.desk = desk
-        self.back: Screen | None = None  # where Esc leads; None = the menu
+    def __init__(self, app: AppServices, setup: Setup, lights: bool = True) -> None:
+        self.app = app
         self.loop = FixedStep(PHYSICS_DT)
         self.limit: LimitFinder | None = None
         self.author: AuthorFinder | None = None
-        self.take(setup, TrackScene(setup.track), lights)
+        self.take(setup, TrackScene(setup.track), lights and app.lights)
 
     def take(self, setup: Setup, scene: TrackScene, lights: bool = False) -> None:
         """Begin a race, the first one or another in its place."""
-        desk = self.desk
+        app = self.app
         self._stop_errands()
         self.setup = setup
         self.scene = scene
         self.session = Session(
             setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None
         )
-        self.view = RaceView(self.session, scene, desk.settings.now.heading_up, setup.colours)
+        self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
         self.hud = Hud(self.session, scene.palette, setup.colours)
         self.overlays = Overlays(self.session, setup.assists.line)
         self.panels = AgentPanels(self.overlays, scene.palette)
-        self.limit = LimitFinder(setup.track, setup.cars[0], solve=not desk.headless)
+        self.limit = LimitFinder(setup.track, setup.cars[0], solve=not app.headless)
         self.author = AuthorFinder(
-            desk.records, setup.track, setup.cars[0], drive=setup.human and not desk.headless
+            app.records, setup.track, setup.cars[0], drive=setup.human and not app.headless
         )
         self.loop.forget()
         self.human = Human(setup.cars[0])
@@ -87,8 +87,8 @@ class RaceScreen:
         self.since_go = 0.0
         self.since_over = 0.0
         self.held = 0.0
-        self.ghosts = Ghosts(desk.records, self.session, setup)
-        desk.tell(self.ghosts.refused, bad=True)
+        self.ghosts = Ghosts(app.records, self.session, setup)
+        app.tell(self.ghosts.refused, bad=True)
         self.best: LapCurve | None = self.ghosts.best
         self.limit_curve: LapCurve | None = None
         self.best_sectors: list[float] | None = None
@@ -114,7 +114,7 @@ class RaceScreen:
             self.session.recorder.begin()
             self.session.before = self.session.pose()
         self.view.jump()
-        self.desk.tell(f"{built.track.title}: the track was reloaded")
+        self.app.tell(f"{built.track.title}: the track was reloaded")
 
     @property
     def showing_results(self) -> bool:
@@ -129,7 +129,6 @@ class RaceScreen:
     def close(self) -> None:
         """Stop what runs beside the race."""
         self._stop_errands()
-        self.desk.sound.quiet()
 
     def _stop_errands(self) -> None:
         for errand in (self.limit, self.author):
@@ -163,18 +162,15 @@ class RaceScreen:
 
     def press(self, what: str) -> None:
         """React to something pressed rather than held."""
-        settings = self.desk.settings
+        settings = self.app.settings
         if what == "quit":
-            self.desk.quit()
-        elif what == "menu" and self.back is not None:
-            self.desk.sound.quiet()
-            self.desk.show(self.back)
+            self.app.quit()
         elif what == "menu":
-            self.desk.menu()
+            self.app.back()
         elif what == "pause":
             self.pause(not self.paused)
         elif what == "unplugged":
-            self.desk.tell("the pad is gone; arrow keys drive")
+            self.app.tell("the pad is gone; arrow keys drive")
             self.pause(True)
         elif what == "camera":
             settings.change(heading_up=not settings.now.heading_up)
@@ -185,25 +181,25 @@ class RaceScreen:
             self.session.put_back()
             self.human.reset()
             self.view.follower.jump()
-            self.desk.tell("back on the track: this lap does not count")
+            self.app.tell("back on the track: this lap does not count")
         elif what == "restart":
             self.restart()
         elif self.overlays.press(what):
-            self.desk.tell(self.overlays.told)
+            self.app.tell(self.overlays.told)
 
     def pause(self, on: bool) -> None:
         """Hold the race, or go on."""
         self.paused = on
         self.loop.forget()
         if on:
-            self.desk.sound.quiet()
+            self.app.sound.quiet()
 
     def restart(self) -> None:
         """Everybody back to the grid, at once and without lights."""
         self.session.restart()
         self.human.reset()
-        if self.desk.script is not None:
-            self.desk.script.rewind()
+        if self.app.script is not None:
+            self.app.script.rewind()
         self.view.jump()
         self.loop.forget()
         self.paused = False
@@ -217,37 +213,34 @@ class RaceScreen:
         """Again, against the best lap of the race just driven."""
         lap = self.results.best_lap()
         if lap is None or lap.tape is None:
-            self.desk.tell("no valid lap to race")
+            self.app.tell("no valid lap to race")
             return
         try:
             raced = self.ghosts.take(lap.tape)
         except TapeError as error:
-            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
             return
         self.restart()
-        self.desk.tell("racing your ghost" if raced else "this lap comes to another time now")
+        self.app.tell("racing your ghost" if raced else "this lap comes to another time now")
 
     def watch_again(self) -> None:
         """Go to the replay of the best lap, or the last one."""
-        from retroracer.game.screens.replay import ReplayScreen
-
         tapes = list(self.session.tapes)
         if not tapes:
-            self.desk.tell("no lap to watch yet: finish one")
+            self.app.tell("no lap to watch yet: finish one")
             return
         self.pause(True)
-        self.desk.sound.quiet()
         try:
-            replay = ReplayScreen(self.desk, self.setup.track, tapes, self.scene, back=self)
+            replay = ReplayScreen(self.app, self.setup.track, tapes, self.scene)
         except TapeError as error:
-            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
             return
-        self.desk.show(replay)
+        self.app.show(replay, over=True)
 
     # Time.
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""
-        script = self.desk.script
+        script = self.app.script
         self._reload(elapsed)
         if self.paused:
             if script is not None:  # a script ends its own pause
@@ -262,7 +255,7 @@ class RaceScreen:
         self.since_go += elapsed
         for _ in range(self.loop.steps(elapsed)):
             self.step()
-            if self.paused or self.desk.script is not script:
+            if self.paused or self.app.script is not script:
                 return
         if self.session.over:
             self.since_over += elapsed
@@ -273,14 +266,14 @@ class RaceScreen:
         self.lights -= elapsed
         after = int((COUNTDOWN - max(self.lights, 0.0)) / LAMP_EVERY)
         if self.lights <= 0.0:
-            self.desk.sound.signal("green")
+            self.app.sound.signal("green")
             self.loop.forget()
         elif after > before:
-            self.desk.sound.signal("red")
+            self.app.sound.signal("red")
 
     def step(self) -> None:
         """One physics step with the inputs of this moment."""
-        session, script = self.session, self.desk.script
+        session, script = self.session, self.app.script
         if script is not None and (script.drives or not session.human):
             for what in script.play(session.time):
                 self.press(what)
@@ -302,7 +295,7 @@ class RaceScreen:
                 self._lapped(done)
 
     def _inputs(self) -> tuple[float, float]:
-        race, controls = self.session.race, self.desk.controls
+        race, controls = self.session.race, self.app.controls
         vx = float(race.vx[0])
         steer, throttle = self.human.act(
             controls.keys, vx, PHYSICS_DT, controls.steer, controls.throttle
@@ -328,7 +321,7 @@ class RaceScreen:
                 self.author.note(policy.name, done.time)
         if done.row != 0:
             return
-        self.desk.sound.signal("lap")
+        self.app.sound.signal("lap")
         if done.valid and (self.best is None or done.time < self.best.lap_time):
             self.best = done.curve
             self.best_sectors = list(done.sectors)
@@ -336,7 +329,7 @@ class RaceScreen:
     def _sound(self) -> None:
         race, row = self.session.race, self.view.row
         slip = max(slip_of(self.session, row)) - 0.55
-        self.desk.sound.drive(
+        self.app.sound.drive(
             float(race.speed[row]),
             float(self.session.actions[row, 1]),
             2.2 * slip if race.speed[row] > 4.0 else 0.0,

@@ -10,7 +10,8 @@ from retroracer.game.replay.records import Lap
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.replay import ReplayScreen
+from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
 from retroracer.render.text import lap_text
@@ -23,16 +24,16 @@ class RecordsScreen:
     """Laps on a track; those that cannot be raced any more say why.
 
     Args:
-        desk: the app.
+        app: the app.
         track: whose laps.
     """
 
     foot = 18.0
 
-    def __init__(self, desk: Desk, track: Track) -> None:
-        self.desk = desk
+    def __init__(self, app: AppServices, track: Track) -> None:
+        self.app = app
         self.track = track
-        self.laps: list[Lap] = desk.records.laps(track)
+        self.laps: list[Lap] = app.records.laps(track)
         self.at = 0
 
     def close(self) -> None:
@@ -42,28 +43,26 @@ class RecordsScreen:
         """Choose a lap, watch it."""
         code = event.key if event.type == pygame.KEYDOWN else None
         if code == pygame.K_ESCAPE or action == "back":
-            self.desk.menu()
+            self.app.back()
         elif action in ("up", "down") and self.laps:
             self.at = (self.at + (1 if action == "down" else -1)) % len(self.laps)
         elif (code in (pygame.K_RETURN, pygame.K_v) or action == "accept") and self.laps:
             self._watch(self.laps[self.at])
 
     def _watch(self, lap: Lap) -> None:
-        from retroracer.game.screens.replay import ReplayScreen
-
         if lap.stale:
-            self.desk.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
+            self.app.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
             return
         try:
-            tape = self.desk.records.tape(lap.id)
+            tape = self.app.records.tape(lap.id)
             if tape is None:
-                self.desk.tell("its inputs are not kept: only the five fastest laps' are")
+                self.app.tell("its inputs are not kept: only the five fastest laps' are")
                 return
-            replay = ReplayScreen(self.desk, self.track, [tape], back=self)
+            replay = ReplayScreen(self.app, self.track, [tape])
         except TapeError as error:
-            self.desk.tell(f"this lap cannot be driven again: {error}", bad=True)
+            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
             return
-        self.desk.show(replay)
+        self.app.show(replay, over=True)
 
     def advance(self, elapsed: float) -> None:
         """The page waits."""

@@ -17,7 +17,7 @@ from retroracer.game.replay.film import cars_at, write_lap
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import Desk, Screen
+from retroracer.game.screens.screen import AppServices
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import Role, marker
@@ -33,26 +33,24 @@ class ReplayScreen:
     """The viewer.
 
     Args:
-        desk: the app.
+        app: the app.
         track: the tapes were recorded on.
         tapes: laps, oldest first; the last one is shown first.
         scene: of the track.
-        back: the screen to go back to; None = the menu.
     """
 
     foot = 54.0
 
     def __init__(
         self,
-        desk: Desk,
+        app: AppServices,
         track: Track,
         tapes: Sequence[Tape],
         scene: TrackScene | None = None,
-        back: Screen | None = None,
     ) -> None:
-        self.desk, self.track, self.tapes, self.back = desk, track, list(tapes), back
+        self.app, self.track, self.tapes = app, track, list(tapes)
         self.scene = scene or TrackScene(track)
-        self.follower = Follower(desk.settings.now.heading_up)
+        self.follower = Follower(app.settings.now.heading_up)
         self.at = len(self.tapes) - 1
         self.speed = SPEEDS.index(1.0)
         self.playing = True
@@ -75,7 +73,7 @@ class ReplayScreen:
         told, again = self.tape.lap_time, self.trajectory.lap_time
         self.same = told != told or abs(told - again) < AGREES
         if not self.same:
-            self.desk.tell("this lap comes to another time now: physics or track changed", bad=True)
+            self.app.tell("this lap comes to another time now: physics or track changed", bad=True)
 
     def close(self) -> None:
         """Nothing runs beside it."""
@@ -93,7 +91,7 @@ class ReplayScreen:
         """React to keys, pads and the mouse."""
         code = event.key if event.type == pygame.KEYDOWN else None
         if code == pygame.K_ESCAPE or action == "back":
-            self._leave()
+            self.app.back()
         elif code == pygame.K_SPACE or action in ("accept", "pause"):
             self.playing = not self.playing
             if self.playing and self.tick >= self.last:
@@ -130,15 +128,9 @@ class ReplayScreen:
             if y - h <= event.pos[1] < y + 2 * h:
                 self.tick = min(max((event.pos[0] - x) / w, 0.0), 1.0) * self.last
 
-    def _leave(self) -> None:
-        if self.back is not None:
-            self.desk.show(self.back)
-        else:
-            self.desk.menu()
-
     def _film(self) -> None:
         if self._filming is not None and self._filming.is_alive():
-            self.desk.tell("one film at a time: the last one is not done yet")
+            self.app.tell("one film at a time: the last one is not done yet")
             return
         folder = data_dir() / "films"
         path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}.gif"
@@ -148,15 +140,15 @@ class ReplayScreen:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with claimed(path) as name:
-                    write_lap(self.track, tape, name, row, self.scene, stop=self.desk.closing)
-                self.desk.tell(f"saved {name}")
+                    write_lap(self.track, tape, name, row, self.scene, stop=self.app.closing)
+                self.app.tell(f"saved {name}")
             except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
-                self.desk.tell(f"no film saved: {error}", bad=True)
+                self.app.tell(f"no film saved: {error}", bad=True)
 
         # A lap's pictures take seconds: they are drawn beside the game.
         self._filming = threading.Thread(target=write, daemon=True)
         self._filming.start()
-        self.desk.tell(f"filming to {path.name} ...")
+        self.app.tell(f"filming to {path.name} ...")
 
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""

@@ -9,7 +9,6 @@ import pygame
 
 from retroracer.game.controls import Controls
 from retroracer.game.race.drivers import Script
-from retroracer.game.race.garage import Setup
 from retroracer.game.replay.records import Records
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
@@ -35,8 +34,8 @@ class Screen(Protocol):
         """Let go of what runs beside the game."""
 
 
-class Desk(Protocol):
-    """What screens ask of the app."""
+class AppServices(Protocol):
+    """What screens may use of the app."""
 
     controls: Controls
     settings: SettingsFile
@@ -45,19 +44,14 @@ class Desk(Protocol):
     script: Script | None
     clock: float
     headless: bool
+    lights: bool  # races begin with lights
     closing: threading.Event  # set once the game ends: work beside it stops
 
-    def show(self, screen: Screen) -> None:
-        """Go to another screen."""
+    def show(self, screen: Screen, over: bool = False) -> None:
+        """Go to a screen, the one way there is; ``over`` lets this one wait to be gone back to."""
 
-    def menu(self, told: str = "") -> None:
-        """Go to the menu, with something to tell."""
-
-    def race(self, setup: Setup) -> None:
-        """Go racing."""
-
-    def carracing(self, seed: int = 0, model: str = "", watch: bool = False) -> None:
-        """Go to Gymnasium's pixel task."""
+    def back(self) -> None:
+        """Leave this screen: for the one that waits, else for the menu."""
 
     def quit(self) -> None:
         """End the game."""

@@ -12,7 +12,7 @@ from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
 from retroracer.game.race.garage import Setup
 from retroracer.game.screens.race import RaceScreen
-from retroracer.game.screens.screen import Desk
+from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import Colour, mix
 from retroracer.track.files import find_track, load_track
 from retroracer.track.track import Track
@@ -111,15 +111,15 @@ class RunScreen(RaceScreen):
     """A race of checkpoints that begins again when a new one has come and this lap is over.
 
     Args:
-        desk: the app.
+        app: the app.
         run: the folder of the run.
         track: name or path.
     """
 
-    def __init__(self, desk: Desk, run: Path, track: str) -> None:
+    def __init__(self, app: AppServices, run: Path, track: str) -> None:
         self.run = run
         self._page = find_track(track)
-        super().__init__(desk, run_setup(run, load_track(self._page), self._page), lights=False)
+        super().__init__(app, run_setup(run, load_track(self._page), self._page), lights=False)
         self._seen = checkpoints(run)
         self._since = 0.0
         self._fresh = False
@@ -133,7 +133,7 @@ class RunScreen(RaceScreen):
             now = checkpoints(self.run)
             if now != self._seen:
                 self._seen, self._fresh = now, True
-                self.desk.tell(f"new checkpoint: {steps_text(now[-1].steps)} steps" if now else "")
+                self.app.tell(f"new checkpoint: {steps_text(now[-1].steps)} steps" if now else "")
         if self.session.finish[0] is not None and self.since_over == 0.0:
             self.since_over = 1e-9  # the newest is home: what follows need not wait for the slow
         if self._fresh and (self.session.finish[0] is not None or self.session.time > 20.0):
@@ -147,7 +147,7 @@ class RunScreen(RaceScreen):
         try:
             setup = run_setup(self.run, self.setup.track, self._page)
         except UserError as error:
-            self.desk.tell(str(error), bad=True)
+            self.app.tell(str(error), bad=True)
             return
         if setup.names != self.setup.names:
             self.take(setup, self.scene)
