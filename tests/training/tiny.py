@@ -16,7 +16,7 @@ from retroracer.training.run.loop import Outcome, Run
 from retroracer.training.run.settings import RunSettings, load, shipped_page
 
 RACING_SETS = [
-    "minutes=null", "steps=2000", "cars=8", "hidden=[32, 32]", "evaluate_every=1e9",
+    "minutes=null", "steps=2000", "cars=8", "hidden=[32, 32]", "evaluate_every=1e6",
     "evaluate_on=2", "log_to=[]", "save_every=0", "averaging=10",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ STAGES = {
 """Stages of runs in the racing task by name, with their settings."""
 
 PIXEL_SETS = [
-    "minutes=null", "steps=300", "envs=2", "workers=0", "evaluate_every=1e9", "evaluate_on=1",
+    "minutes=null", "steps=300", "envs=2", "workers=0", "evaluate_every=1e6", "evaluate_on=1",
     "log_to=[]", "save_every=0", "pipeline.size=64", "network.convs=slim",
     "pipeline.early_stop=5",
 ]  # fmt: skip

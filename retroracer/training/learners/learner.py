@@ -97,8 +97,17 @@ class Learner(ABC):
     def rewind(self) -> None:  # noqa: B027 (most keep nothing)
         """The task's weights went back to the last good ones: forget what led astray."""
 
-    def save_files(self, folder: Path) -> None:  # noqa: B027
-        """Write what is too large for ``state`` into the run's folder, if anything is."""
+    def save_files(self, folder: Path, moment: float = math.inf) -> bool:
+        """Write what is too large for ``state`` into the run's folder, if anything is.
+
+        Args:
+            folder: of the run.
+            moment: by which it must be over (``time.monotonic``): the run was stopped.
+
+        Returns:
+            False if there was no time for it; what was written before stays and is good enough.
+        """
+        return True
 
     def load_files(self, folder: Path) -> None:  # noqa: B027
         """Read what ``save_files`` wrote."""

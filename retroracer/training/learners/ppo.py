@@ -23,7 +23,7 @@ from retroracer.config import Range
 from retroracer.envs.privileged_observation import N_FORESIGHT
 from retroracer.training.learners.learner import Clock, Learner, State, cosine
 from retroracer.training.learners.racing import Racing, StepResult
-from retroracer.training.run.stopping import PATIENCE, Stopped
+from retroracer.training.run.stopping import PATIENCE
 
 REWARD_SCALE = 0.1
 """Factor on rewards: a fresh network learns values of about one better than of fifty."""
@@ -114,7 +114,7 @@ class PPO(Learner):
         before = self.racing.state(), self.state()
         try:
             return self._round(clock)
-        except Stopped:
+        except BaseException:  # a stop, or what a library makes of it
             self.racing.restore(before[0])
             self.restore(before[1])
             raise

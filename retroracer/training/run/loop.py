@@ -26,7 +26,7 @@ from retroracer.training.run.keeping import Keeper
 from retroracer.training.run.progress import Screen
 from retroracer.training.run.settings import RunSettings, Stage
 from retroracer.training.run.stage_log import StageLog
-from retroracer.training.run.stopping import Stopped, check, held, stoppable, until
+from retroracer.training.run.stopping import check, held, stoppable, until
 from retroracer.training.run.tracking import Tracking
 
 MAX_RECOVERIES = 5
@@ -34,6 +34,9 @@ MAX_RECOVERIES = 5
 
 LOG_EVERY = 10.0
 """Seconds between the rows of losses and episode statistics."""
+
+SAVED_BY = 1.3
+"""Seconds after a stop by which memories must be written."""
 
 PREPARATION = 0.5
 """Share of the minutes that preparing the first stage may take at most."""
@@ -120,10 +123,12 @@ class Run:
                 with Tracking(self.settings.log_to, self.folder.path, self.task.steps) as tracking:
                     try:
                         self._train(tracking)
-                    except Stopped:
+                    except BaseException as error:
+                        if not stop.caused(error):
+                            raise
                         stop.settle()
                         with held():
-                            self._save()
+                            self._save(stop.at + SAVED_BY)
                             self.keeper.keep_any(lambda path: self._write(path, None))
                     else:
                         with held():
@@ -336,13 +341,14 @@ class Run:
         self.watch.forget()
         self.screen.say(f"{trouble}: back to the last good weights, learning rate halved")
 
-    def _save(self) -> None:
-        """Write all that is needed to go on."""
+    def _save(self, moment: float = math.inf) -> None:
+        """Write all that is needed to go on; memories only if that is over by ``moment``."""
         with held():
             self.folder.note(self.rows)
             state = under("task", self.task.state())
             if self.learner is not None:
-                self.learner.save_files(self.folder.path)
+                if not self.learner.save_files(self.folder.path, moment):
+                    self.notes.append("there was no time to save the latest of its replay")
                 state |= under("learner", self.learner.state())
             best = None if math.isinf(self.best_score) else self.best_score
             facts = {

@@ -14,7 +14,7 @@ from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import refuse_shipped
 from retroracer.training.run.leftovers import own_temporary_files, sweep_parts
 from retroracer.training.run.lock import locked
-from retroracer.training.run.stopping import INTERRUPTED, Stopped, TimeUp, stoppable
+from retroracer.training.run.stopping import INTERRUPTED, TimeUp, stoppable
 from retroracer.training.run.writable import try_places
 
 
@@ -48,7 +48,9 @@ def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
             with locked(folder.path, "--out or --runs"), locked(out), own_temporary_files():
                 sweep_parts(folder.path, out)
                 code = work()
-        except (Stopped, TimeUp):
+        except BaseException as error:
+            if not stop.caused(error) and not isinstance(error, TimeUp):
+                raise
             stop.settle()
             text, code = farewell()
             say(text)

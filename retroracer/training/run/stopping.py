@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 PATIENCE = 0.5
@@ -37,6 +38,9 @@ TICK = 0.1
 
 AGAIN = 0.5
 """An exception that was swallowed by a library is raised again after so many seconds."""
+
+_CALLED_FROM_OUTSIDE = ("_raw_object_cache_notify", "_raw_object_cache_getbuffer", "__del__")
+"""Functions that compiled code calls (LLVM while it compiles, the collector of garbage)."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -91,7 +95,7 @@ class Stop:
             _flush()
             os._exit(code)
 
-    def ask(self, number: int, frame: Any = None) -> None:
+    def ask(self, number: int, frame: FrameType | None = None) -> None:
         """A signal has come."""
         if number == getattr(signal, "SIGHUP", None):
             for fd in self._terminals:  # nothing can be written there any more
@@ -103,9 +107,9 @@ class Stop:
                 _thread.start_new_thread(self._end, ())
             if not self._settled:
                 _set_timer(TICK)
-        self.tick()
+        self.tick(number, frame)
 
-    def tick(self, number: int = 0, frame: Any = None) -> None:
+    def tick(self, number: int = 0, frame: FrameType | None = None) -> None:
         """Raise what is due, if it may be raised here.
 
         Raises:
@@ -116,7 +120,7 @@ class Stop:
             return
         now = time.monotonic()
         patience = max(self._holds, default=0.0)
-        if now < self._raised + AGAIN:
+        if now < self._raised + AGAIN or _swallows(frame):
             return
         if self.requested and now >= self.at + patience:
             self._raised = now
@@ -124,6 +128,10 @@ class Stop:
         if self._moment is not None and now >= self._moment + patience:
             self._raised = now
             raise TimeUp
+
+    def caused(self, error: BaseException) -> bool:
+        """Whether an exception is the stop, or what a library made of it."""
+        return isinstance(error, Stopped) or (self.requested and isinstance(error, Exception))
 
     @contextmanager
     def held(self, patience: float = float("inf")) -> Iterator[None]:
@@ -201,11 +209,14 @@ def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator
             earlier[number] = signal.signal(number, stop.ask)
         if hasattr(signal, "SIGALRM"):
             earlier[signal.SIGALRM] = signal.signal(signal.SIGALRM, stop.tick)
+    told = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if lost.exc_type in (Stopped, TimeUp) else told(lost)
     _now = stop
     try:
         yield stop
     finally:
         _now = None
+        sys.unraisablehook = told
         _set_timer(None)
         for number, handler in earlier.items():
             # A command that ends because it was asked to is not to be hurried any more.
@@ -247,6 +258,15 @@ def until(moment: float) -> Iterator[list[bool]]:
         return
     with _now.until(moment) as cut:
         yield cut
+
+
+def _swallows(frame: FrameType | None) -> bool:
+    """Whether an exception raised here would be lost, and what it was raised in left broken."""
+    while frame is not None:
+        if frame.f_code.co_name in _CALLED_FROM_OUTSIDE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _set_timer(first: float | None) -> None:

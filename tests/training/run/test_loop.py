@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 from retroracer.agents.checkpoint import read_states
 from retroracer.agents.model_file import read_facts
 from retroracer.errors import UserError
+from retroracer.training.learners.ppo import PPO
 from retroracer.training.learners.racing import Racing
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.loop import Run
@@ -37,6 +40,31 @@ def same_weights(one: Path, two: Path) -> None:
     assert a.keys() == b.keys()
     for name in a:
         assert torch.equal(a[name], b[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ppo", "sac"])
+def test_a_run_stopped_in_the_midst_of_a_round_and_gone_on_with_ends_in_the_same_weights(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = racing(*STAGES[name], "steps=800")
+    train(settings, tmp_path / "whole.zip", tmp_path / "whole")
+    out, folder, step, steps = tmp_path / "parts.zip", tmp_path / "run", Racing.step, 0
+
+    def stopping(self: Racing, actions: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps in (37, 75):  # neither begins a rollout
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, actions)
+
+    monkeypatch.setattr(PPO, "patience", 0.0)
+    monkeypatch.setattr(Racing, "step", stopping)
+    for resume in (False, True):
+        assert train(settings, out, folder, resume=resume).stopped
+        assert RunFolder(folder).unfinished_here()
+    assert not train(settings, out, folder, resume=True).stopped
+    same_weights(folder / "best.zip", tmp_path / "whole" / "best.zip")
 
 
 @pytest.mark.parametrize("name", ALL)

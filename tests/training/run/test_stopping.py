@@ -60,6 +60,30 @@ def test_a_stop_that_a_library_swallows_is_raised_again() -> None:
         time.sleep(5.0)
 
 
+def test_a_stop_is_not_raised_where_it_would_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = []
+
+    class Thing:
+        def __del__(self) -> None:
+            ask()
+            whole.append(True)
+
+    with pytest.raises(Stopped), stoppable():
+        thing = Thing()
+        del thing
+        time.sleep(5.0)
+    assert whole and not capsys.readouterr().err
+
+
+def test_what_a_library_makes_of_a_stop_is_a_stop() -> None:
+    with stoppable() as stop:
+        assert not stop.caused(RuntimeError())
+        with pytest.raises(Stopped) as found:
+            ask()
+        assert stop.caused(found.value) and stop.caused(RuntimeError("a worker is gone"))
+
+
+@pytest.mark.slow
 def test_nothing_is_raised_once_a_stop_is_settled() -> None:
     with stoppable() as stop:
         with pytest.raises(Stopped):
@@ -91,6 +115,7 @@ def test_without_a_run_nothing_is_stopped_or_cut() -> None:
     assert not cut and not stopping.requested()
 
 
+@pytest.mark.slow
 def test_a_process_stuck_in_a_stop_is_ended_with_its_last_words() -> None:
     code = """
 import time

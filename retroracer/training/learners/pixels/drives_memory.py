@@ -82,10 +82,17 @@ class DrivesMemory:
 _NO_WAY_ON = "and the run learned from it: it cannot go on; --fresh begins a new one"
 
 
-def write_drives(path: Path, drives: Sequence[Drive]) -> None:
-    """Keep a round's drives on disk, whole or not at all."""
+def write_drives(path: Path, drives: Sequence[Drive], compressed: bool = True) -> None:
+    """Keep a round's drives on disk, whole or not at all.
+
+    Args:
+        path: of the file.
+        drives: of the round.
+        compressed: False is many times as fast.
+    """
+    write = np.savez_compressed if compressed else np.savez
     with replacing(path) as part, part.open("wb") as file:
-        np.savez_compressed(
+        write(
             file,
             frames=np.concatenate([d.frames for d in drives]),
             actions=np.concatenate([d.actions for d in drives]),

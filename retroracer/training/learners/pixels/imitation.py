@@ -282,13 +282,14 @@ class Imitation(Learner):
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - self._before:
-                process.terminate()
+                process.kill()  # they heed no polite ones
 
-    def save_files(self, folder: Path) -> None:
-        """Write the drives that are not on disk yet."""
+    def save_files(self, folder: Path, moment: float = math.inf) -> bool:
+        """Write the drives that are not on disk yet; in haste, without compressing them."""
         for number, drives in self._unsaved:
-            write_drives(_drives(folder, number), drives)
+            write_drives(_drives(folder, number), drives, compressed=moment == math.inf)
         self._unsaved = []
+        return True
 
     def load_files(self, folder: Path) -> None:
         """Read the drives that were taken."""

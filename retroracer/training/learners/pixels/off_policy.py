@@ -279,21 +279,24 @@ class SAC(Learner):
         wanted = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
         return {n: float(told[f"train/{n}"]) for n in wanted if f"train/{n}" in told}
 
-    def save_files(self, folder: Path) -> None:
+    def save_files(self, folder: Path, moment: float = float("inf")) -> bool:
         """Write the replay.
 
-        It is written before the state: a kill between the two leaves a replay a little newer
-        than the weights, which is experience as good as any.
+        A kill between it and the state, or a stop that leaves no time for it, leaves a replay
+        newer or older than the weights, which is experience as good as any.
         """
-        replay_file.save(self.replay, folder / "replay.bin")
+        return replay_file.save(self.replay, folder / "replay.bin", moment)
 
     def load_files(self, folder: Path) -> None:
-        """Read the replay.
+        """Read the replay; a run that was stopped before it could write one fills it anew.
 
         Raises:
             UserError: if it is damaged.
         """
         path = folder / "replay.bin"
+        if not path.exists():
+            self.warmed = 0
+            return
         replay_file.load(self.replay, path)
         # Continuous ones are kept scaled to -1..1, up to rounding.
         most = self.space.n - 1 if self.settings.discrete else 1.001

@@ -30,7 +30,7 @@ from retroracer.training.learners.pixels.settings import (
     Share,
 )
 from retroracer.training.learners.pixels.task import Pixels
-from retroracer.training.run.stopping import PATIENCE, Stopped
+from retroracer.training.run.stopping import PATIENCE
 
 _SHOWN = (
     "policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction",
@@ -167,7 +167,7 @@ class PPO(Learner):
         try:
             model.collect_rollouts(model.env, self._callback, model.rollout_buffer, model.n_steps)
             model.train()
-        except Stopped:
+        except BaseException:  # a stop, or what a library makes of it
             self.pixels.restore(before[0])
             self.restore(before[1])
             raise
