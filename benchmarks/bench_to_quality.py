@@ -43,7 +43,7 @@ TRACKS = 50
 
 def ours(minutes: float) -> list[dict[str, Any]]:
     """What a run of the default settings came to, judgement by judgement."""
-    sets = [f"minutes={minutes}", "evaluate_every=15", "save_every=1e9", "log_to=[]", "device=cpu"]
+    sets = [f"minutes={minutes}", "evaluate_every=15", "save_every=1e6", "log_to=[]", "device=cpu"]
     settings = load(RacingSettings, RACING, shipped_page("base-ppo"), None, sets)
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(Path(temporary) / "run")
