@@ -116,11 +116,12 @@ class Trials:
     Args:
         kind: a key of ``KINDS``.
         folder: to work in.
+        temporary: folder of the runs' temporary files; its path must be short.
         rng: of moments and ways.
     """
 
-    def __init__(self, kind: str, folder: Path, rng: random.Random) -> None:
-        self.kind, self.folder, self.rng = kind, folder, rng
+    def __init__(self, kind: str, folder: Path, temporary: Path, rng: random.Random) -> None:
+        self.kind, self.folder, self.temporary, self.rng = kind, folder, temporary, rng
         self.out, self.runs = folder / "m.zip", folder / "runs"
         self.run = RunFolder(self.runs / "m")
         self.command = [sys.executable, "-m", "retroracer", *KINDS[kind]]
@@ -141,7 +142,7 @@ class Trials:
             process = subprocess.Popen(
                 self.command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
                 preexec_fn=_hear_hang_ups,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(self.folder / "tmp")},
+                env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(self.temporary)},
                 cwd=Path(__file__).parent.parent,
             )  # fmt: skip
         began = time.monotonic()
@@ -241,7 +242,7 @@ class Trials:
         if begun and len(list(self.folder.rglob(".*.part"))) > 1:
             # One may be of a kill in this very trial.
             broken("parts of files that were never finished lie about")
-        if len(list((self.folder / "tmp").iterdir())) > 2:
+        if len(list(self.temporary.iterdir())) > 2:
             broken("temporary folders lie about")
 
     def _processes(self, broken: Any, group: int) -> None:
@@ -298,9 +299,12 @@ def main(argv: list[str] | None = None) -> int:
     work = args.keep or Path(tempfile.mkdtemp(prefix="campaign-"))
     os.environ.setdefault("RETRORACER_HOME", str(work / "home"))
     every = []
+    short = Path(tempfile.mkdtemp(prefix="c-"))
     for kind in args.kinds:
-        (work / kind / "tmp").mkdir(parents=True, exist_ok=True)
-        every.append(Trials(kind, work / kind, random.Random(f"{args.seed} {kind}")))
+        temporary = short / str(len(every))
+        for folder in (work / kind, temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+        every.append(Trials(kind, work / kind, temporary, random.Random(f"{args.seed} {kind}")))
     verdict: dict[str, Any] = {}
     for number in range(args.count):  # in turn, so that what is there so far is of all kinds
         if time.perf_counter() - began > 60.0 * args.minutes:
@@ -312,6 +316,7 @@ def main(argv: list[str] | None = None) -> int:
             write_text(args.json, json.dumps(verdict, indent=1) + "\n")
         if (number + 1) % 10 == 0:
             _print(verdict)
+    shutil.rmtree(short, ignore_errors=True)
     if not args.keep:
         shutil.rmtree(work, ignore_errors=True)
     _print(verdict)

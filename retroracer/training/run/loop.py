@@ -154,6 +154,8 @@ class Run:
             self._judge_stranger()
             return
         self.learner = self._enter(self.settings.stages[0])
+        if self.learner is None:
+            self._leave()
         self.first_step = self.task.steps  # a parent's come before
         self.task.begin(self.sessions)
         self._judge_stranger()
