@@ -161,7 +161,8 @@ class Run:
         self._judge_stranger()
         self.good = self.task.weights()
         if self.settings.parent is not None:
-            self._judge(None, parent=True)
+            with until(self.budget.last):
+                self._judge(None, parent=True)
         self._save()
 
     def _train(self, tracking: Tracking) -> None:
@@ -183,7 +184,8 @@ class Run:
                 tracking.log(self.task.steps, self._figures())
                 log_at = self._next(LOG_EVERY)
             if now >= judge_at:
-                self._judge(tracking)
+                with until(self.budget.last):
+                    self._judge(tracking)
                 judge_at = self._next(self.settings.evaluate_every)
             if now >= self.saved + self.settings.save_every:
                 self._save()
@@ -196,7 +198,8 @@ class Run:
     def _round(self, stage: Stage) -> None:
         assert self.learner is not None
         clock = self._clock(stage)
-        with held(self.learner.patience):
+        losses: dict[str, float] = {}
+        with until(self.budget.last), held(self.learner.patience):
             losses = self.learner.round(clock)
         self.losses = losses or self.losses
         self.log.note(losses)
@@ -306,8 +309,9 @@ class Run:
         """
         path = self.keeper.stranger(**self.task.kind())
         if path is not None:
-            self.keeper.to_beat = math.inf
-            self.keeper.to_beat = self.task.score_of(path)
+            self.keeper.to_beat = math.inf  # what could not be judged in time stays
+            with until(self.budget.last):
+                self.keeper.to_beat = self.task.score_of(path)
 
     def _figures(self) -> dict[str, Any]:
         """Where the run is, as plain figures."""
