@@ -15,22 +15,29 @@ import numpy.typing as npt
 
 from retroracer.checks import count, demand_array, generator_state
 from retroracer.envs import task
-from retroracer.envs.episodes import Outcome, begin_episodes, step_parallel, step_rows
-from retroracer.envs.privileged_observation import N_FORESIGHT, foresee_rows
+from retroracer.envs.control import ControlLoop
+from retroracer.envs.episodes import (
+    Beginnings,
+    Outcome,
+    begin_episodes,
+    step_parallel,
+    step_rows,
+)
+from retroracer.envs.privileged_observation import N_PRIVILEGED, observe_privileged
 from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
-from retroracer.envs.variety import MAX_LATENCY, N_DRAWS, Variety
+from retroracer.envs.variety import N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT, Race, threads_pay
+from retroracer.physics.race import Race, threads_pay
 from retroracer.track.bank import LENGTH, N_SECTORS
-from retroracer.track.geometry import Array
+from retroracer.track.geometry import Array, Ints
 from retroracer.track.track import Track
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-_TOLD = np.array(
+_SHOWN = np.array(
     [
         state.X,
         state.Y,
@@ -69,8 +76,9 @@ class RacingBatch:
         terms: (N, 6) the last step's reward terms, named task.REWARD_NAMES.
         final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
             observations they ended with.
-        farsighted: True keeps what ``foresee`` said of them too, in ``final_foresight`` (M, 13).
-        ended: of the same rows, what ``snapshot`` said of them at their end, and ``terms`` and
+        privileged: True keeps their last privileged observations too, in
+            ``final_privileged_obs`` (M, 13).
+        ended: of the same rows, the ``snapshot`` at their end, and ``terms`` and
             ``sector_times`` (M, MAX_SECTORS).
     """
 
@@ -97,22 +105,16 @@ class RacingBatch:
         self._ranges = self.variety.ranges()
         self.obs: Floats = np.zeros((n, task.N_OBS), np.float32)
         self.final_obs: Floats = np.zeros((0, task.N_OBS), np.float32)
-        self.farsighted = False
-        self.final_foresight: Floats = np.zeros((0, N_FORESIGHT), np.float32)
+        self.privileged = False
+        self.final_privileged_obs: Floats = np.zeros((0, N_PRIVILEGED), np.float32)
         self.ended: dict[str, Array] = {}
         self.terms: Array = np.zeros((n, len(task.REWARD_NAMES)))
         self._marks = np.zeros((n, 2))
-        self._latency = np.zeros(n, np.int64)
-        self._asked = np.zeros((MAX_LATENCY + 1, n, 2))
-        self._applied = np.zeros((n, 2))
-        self._clock = 0
         self._rows = np.arange(n)
-        self._build(seed)
-
-    def _build(self, seed: int | Sequence[int] | None) -> None:
         self.rng = np.random.default_rng(seed)
-        self.pool = TrackPool(self._given, self.n, self.variety, self.rng)
-        self.race = Race(self.pool.bank, self.car, self.n)
+        self.pool = TrackPool(self._given, n, self.variety, self.rng)
+        self.race = Race(self.pool.bank, self.car, n)
+        self._loop = ControlLoop(self.race)
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Floats:
         """Begin new episodes everywhere.
@@ -125,10 +127,11 @@ class RacingBatch:
             obs (N, 22) float32, never changed later.
         """
         if seed is not None:
-            self._build(seed)
-        self.pool.users[:] = np.bincount(
-            self.race.ints[:, state.TRACK], minlength=len(self.pool.users)
-        )
+            self.rng = np.random.default_rng(seed)
+            self.pool.reseed(self.rng)
+            self.race.bank = self.pool.bank
+            self.race.ints[:, state.TRACK] = 0
+        self._count_users()
         self.obs = np.empty_like(self.obs)
         self.terms[:] = 0.0
         if isinstance(seed, Sequence):
@@ -137,9 +140,7 @@ class RacingBatch:
             self._begin(self._rows)
         return self.obs
 
-    def begin(
-        self, rows: npt.NDArray[np.int64], seeds: Sequence[int | None] | None = None
-    ) -> Floats:
+    def begin(self, rows: Ints, seeds: Sequence[int | None] | None = None) -> Floats:
         """Begin new episodes in some rows; the others are not disturbed.
 
         Args:
@@ -170,12 +171,12 @@ class RacingBatch:
         self.race.floats[:, state.LAP_START] += ages
         self._marks[:, 1] += ages
 
-    def _begin(self, rows: npt.NDArray[np.int64]) -> None:
+    def _begin(self, rows: Ints) -> None:
         rng, count = self.rng, len(rows)
         slots = self.pool.draw(count, rng)
         self._place(rows, slots, rng.random((count, N_DRAWS)), rng.standard_normal(count))
 
-    def _begin_alone(self, rows: npt.NDArray[np.int64], seeds: Sequence[int]) -> None:
+    def _begin_alone(self, rows: Ints, seeds: Sequence[int]) -> None:
         """Begin rows as batches of one would, each with its seed."""
         rngs = [np.random.default_rng(seed) for seed in seeds]
         alone = [TrackPool(self._given, 1, self.variety, rng) for rng in rngs]
@@ -187,33 +188,26 @@ class RacingBatch:
             rows,
             slots,
             np.array([draw for draw, _ in draws]),
-            np.array([bell for _, bell in draws]),
+            np.array([normal for _, normal in draws]),
         )
 
-    def _place(
-        self, rows: npt.NDArray[np.int64], slots: npt.NDArray[np.int64], draws: Array, bells: Array
-    ) -> None:
-        race = self.race
+    def _place(self, rows: Ints, slots: Ints, draws: Array, normals: Array) -> None:
+        race, loop = self.race, self._loop
         begin_episodes(
-            race.floats,
-            race.ints,
-            race.params,
-            race.splits,
-            race.last_sectors,
+            race.cars,
             race.bank,
+            loop.controls,
+            self._marks,
             self.pool.users,
             self._row,
             self._ranges,
-            rows,
-            slots,
-            draws,
-            bells,
-            self._marks,
-            self._latency,
-            self._asked,
+            Beginnings(rows, slots, draws, normals),
         )
-        last = self._asked[self._clock % len(self._asked)]
-        task.observe_rows(race.floats, race.ints, race.params, last, race.bank, rows, self.obs)
+        task.observe_rows(race.cars, loop.last, race.bank, rows, self.obs)
+
+    def _count_users(self) -> None:
+        tracks = self.race.ints[:, state.TRACK]
+        self.pool.users[:] = np.bincount(tracks, minlength=len(self.pool.users))
 
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
@@ -239,40 +233,36 @@ class RacingBatch:
             raise ValueError("actions must be finite numbers: the policy returned nan or inf")
         # New arrays every step, so that nobody's observations change behind their back.
         out = Outcome(
+            self.terms,
             np.empty(self.n),
             np.empty(self.n, np.bool_),
             np.empty(self.n, np.bool_),
             np.empty((self.n, task.N_OBS), np.float32),
         )
-        race = self.race
+        race, loop = self.race, self._loop
+        loop.step += 1
         everything = (
-            (race.floats, race.ints, race.params, race.splits, race.last_sectors),
+            race.cars,
             race.bank,
+            loop.controls,
+            loop.step,
             actions,
-            self._asked,
-            self._clock + 1,
-            self._latency,
-            self._applied,
-            self._rows,
             self._marks,
+            self._rows,
             self.ending,
             self.reward,
-            self.terms,
             out,
-            N_SUBSTEPS,
-            PHYSICS_DT,
         )
         if threads_pay(self.n):
             step_parallel(*everything)
         else:
             step_rows(*everything, 0, self.n)
-        self._clock += 1
         self.obs = out.obs
         if autoreset and (out.terminated.any() or out.truncated.any()):
             done = np.flatnonzero(out.terminated | out.truncated)
             self.final_obs = self.obs[done]
-            if self.farsighted:
-                self.final_foresight = self.foresee(done)
+            if self.privileged:
+                self.final_privileged_obs = self.privileged_obs(done)
             self.ended = self.snapshot(done)
             self.ended["terms"] = self.terms[done]
             self.ended["sector_times"] = race.last_sectors[done]
@@ -280,18 +270,17 @@ class RacingBatch:
         self.pool.age(self.n, self.rng)
         return out.obs, out.reward, out.terminated, out.truncated
 
-    def foresee(self, rows: npt.NDArray[np.int64] | None = None) -> Floats:
-        """What is not told to the drivers of some rows, or of all: (M, 13), see ``foresight``."""
+    def privileged_obs(self, rows: Ints | None = None) -> Floats:
+        """What critics may know of some rows, or of all: (M, 13) float32; never for drivers."""
         rows = self._rows if rows is None else rows
         race = self.race
-        out: Floats = np.empty((len(rows), N_FORESIGHT), np.float32)
-        foresee_rows(
-            race.floats, race.ints, race.params, self._row, self._latency, race.bank, rows, out
-        )
+        out: Floats = np.empty((len(rows), N_PRIVILEGED), np.float32)
+        latency = self._loop.controls.latency
+        observe_privileged(race.cars, self._row, latency, race.bank, rows, out)
         return out
 
-    def snapshot(self, rows: npt.NDArray[np.int64] | slice) -> dict[str, Array]:
-        """What ``info`` tells of some cars: named arrays, one entry a row, copies.
+    def snapshot(self, rows: Ints | slice) -> dict[str, Array]:
+        """What ``info`` shows of some cars: named arrays, one entry a row, copies.
 
         Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
         off_track, time, off_track_time; SI units. ``lapped`` is True where the last step
@@ -299,7 +288,7 @@ class RacingBatch:
         """
         # Indexing columns by a list copies them, even of a slice: no view of the live state.
         x, y, heading, vx, vy, s, offset, progress, begun, last, left, right, now, off_time = (
-            self.race.floats[rows][:, _TOLD].T
+            self.race.floats[rows][:, _SHOWN].T
         )
         ints = self.race.ints[rows]
         return {
@@ -323,11 +312,11 @@ class RacingBatch:
         """The plain part of all that the future depends on, as JSON can hold it."""
         return {
             "rng": self.rng.bit_generator.state,
-            "clock": self._clock,
+            "clock": self._loop.step,
             "pool": self.pool.state(),
         }
 
-    def state_arrays(self) -> dict[str, Array]:
+    def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of it, by name; views of the live ones."""
         race = self.race
         return {
@@ -337,8 +326,8 @@ class RacingBatch:
             "splits": race.splits,
             "last_sectors": race.last_sectors,
             "marks": self._marks,
-            "latency": self._latency,
-            "asked": self._asked,
+            "latency": self._loop.controls.latency,
+            "asked": self._loop.controls.chosen,
             "obs": self.obs,
         }
 
@@ -353,15 +342,15 @@ class RacingBatch:
         for name, form in forms_of(self.n, len(self.pool.tracks), self._row).items():
             demand_array(f"{name} of the cars", arrays[name], form)
         self.pool.restore(facts["pool"])
-        told, where = self.pool.bank.facts, arrays["ints"][:, state.TRACK]
+        facts_of, where = self.pool.bank.facts, arrays["ints"][:, state.TRACK]
         station, sector = arrays["floats"][:, state.S], arrays["ints"][:, state.SECTOR]
-        if (station > told[where, LENGTH]).any() or (sector >= told[where, N_SECTORS]).any():
+        if (station > facts_of[where, LENGTH]).any() or (
+            sector >= facts_of[where, N_SECTORS]
+        ).any():
             raise ValueError("the cars are beyond the ends of their tracks")
         self.obs = np.empty_like(self.obs)
         for name, values in self.state_arrays().items():
             values[:] = arrays[name]
-        self.pool.users[:] = np.bincount(
-            self.race.ints[:, state.TRACK], minlength=len(self.pool.users)
-        )
-        self._clock = clock
+        self._count_users()
+        self._loop.step = clock
         self.rng.bit_generator.state = rng

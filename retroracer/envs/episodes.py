@@ -1,21 +1,21 @@
 """Compiled parts of ``RacingBatch``: a step of all cars, and how their episodes begin.
 
-Owns no task and no physics: cars are placed and advanced by ``physics``, judged by ``task``,
-see by ``sight``; what varies is said by ``variety``.
+Owns no task and no physics: cars are placed and advanced by ``physics``, judged by ``task``;
+``observation`` says what their drivers see, ``control`` when their actions take effect, ``variety``
+what varies.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from numba import prange
 
 from retroracer.compiled import compiled
-from retroracer.envs.observation import observe_rows
-from retroracer.envs.task import score_rows
+from retroracer.envs.control import Controls, choose_rows
+from retroracer.envs.observation import Floats, observe_rows
+from retroracer.envs.task import Ending, Reward, judge, reward_terms
 from retroracer.envs.variety import (
     DRAW_GRIP,
     DRAW_LATENCY,
@@ -24,19 +24,22 @@ from retroracer.envs.variety import (
     DRAW_PACE,
     DRAW_POWER,
     DRAW_STATION,
+    Ranges,
 )
 from retroracer.physics import car as c
 from retroracer.physics.kernel import advance_rows
-from retroracer.physics.placing import place_car
-from retroracer.physics.state import TRACK
+from retroracer.physics.placing import Start, place_car
+from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
+from retroracer.physics.state import TRACK, Cars
 from retroracer.track import bank as b
-from retroracer.track.geometry import Array
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Bools, Ints
 
 BRAKING = 200.0
-"""Distance [m] over which a rolling start minds the bends ahead."""
+"""Distance [m] over which the speed of a rolling start allows for the bends ahead."""
 
-FIRM = 0.7
-"""Share of the grip that its brakes may take."""
+BRAKE_GRIP = 0.7
+"""Share of tyre grip assumed for braking."""
 
 STRAY_SPEED = 6.0
 """Standard deviation of the speed [m/s] of a start astray."""
@@ -49,162 +52,134 @@ CHUNK = 64
 
 
 class Outcome(NamedTuple):
-    """What a step of N cars results in, in fresh arrays.
+    """What a step of N cars results in.
 
     Attributes:
-        reward: (N,) sum of the reward's terms.
+        terms: (N, 6) the reward's terms, columns ``task.REWARD_NAMES``.
+        reward: (N,) their sum.
         terminated: (N,) bool.
         truncated: (N,) bool.
         obs: (N, 22) float32.
     """
 
+    terms: Array
     reward: Array
-    terminated: npt.NDArray[np.bool_]
-    truncated: npt.NDArray[np.bool_]
-    obs: npt.NDArray[np.float32]
+    terminated: Bools
+    truncated: Bools
+    obs: Floats
 
 
 @compiled(inline=True)
-def take_action(i, actions, asked, clock, latency, applied):  # type: ignore[no-untyped-def]
-    """Remember what driver ``i`` asks for, and find what reaches its car now."""
-    depth = len(asked)
-    now, then = clock % depth, (clock - latency[i]) % depth
-    for k in range(2):
-        asked[now, i, k] = min(max(actions[i, k], -1.0), 1.0)
-        applied[i, k] = asked[then, i, k]
-
-
-@compiled()
-def step_rows(  # type: ignore[no-untyped-def]
-    cars,
-    bank,
-    actions,
-    asked,
-    clock,
-    latency,
-    applied,
-    rows,
-    marks,
-    ending,
-    weights,
-    terms,
-    out,
-    n_substeps,
-    dt,
-    begin,
-    end,
-):
-    """Let some cars drive for one control step, judge them and look through their eyes.
+def score_rows(
+    cars: Cars,
+    now: Array,
+    before: Array,
+    marks: Array,
+    ending: Ending,
+    weights: Reward,
+    out: Outcome,
+    begin: int,
+    end: int,
+) -> None:
+    """Judge and pay the cars of rows ``begin`` to ``end`` for their last control step.
 
     Args:
-        cars: the arrays of a ``Race``: floats, ints, params, splits, last_sectors.
-        bank: the packed tracks.
-        actions: (N, 2) asked for now, finite.
-        asked: (depth, N, 2) the last few steps' actions; the one of step ``clock`` is written.
-        clock: number of this step.
-        latency: (N,) delays of actions [steps], less than depth.
-        applied: (N, 2) scratch: the actions that reach the cars.
-        rows: (N,) 0..N-1.
-        marks: (N, 2) of ``task.judge``.
-        ending: ``task.Ending``.
-        weights: ``task.Reward``.
-        terms: (N, 6) reward terms, overwritten.
-        out: ``Outcome``, overwritten.
-        n_substeps: physics steps in a control step.
-        dt: physics step [s].
+        cars: after the step.
+        now: (N, 2) actions chosen for the step.
+        before: (N, 2) the ones before.
+        marks: (N, 2) of ``task.judge``, updated.
+        ending: when episodes end.
+        weights: of the reward.
+        out: overwritten, but for the observations.
         begin: first row.
         end: row after the last.
     """
-    floats, ints, params, splits, last_splits = cars
-    last = asked[clock % len(asked)]
-    before = asked[(clock - 1) % len(asked)]
+    dt = N_SUBSTEPS * PHYSICS_DT
+    for i in range(begin, end):
+        lost, done = judge(cars.floats[i], cars.ints[i], marks[i], ending)
+        out.terminated[i] = lost
+        out.truncated[i] = done
+        terms = reward_terms(cars.floats[i], now[i], before[i], lost, dt, weights)
+        total = 0.0
+        for k, term in enumerate(terms):
+            out.terms[i, k] = term
+            total += term
+        out.reward[i] = total
+
+
+@compiled()
+def step_rows(
+    cars: Cars,
+    bank: TrackBank,
+    controls: Controls,
+    step: int,
+    actions: Array,
+    marks: Array,
+    rows: Ints,
+    ending: Ending,
+    weights: Reward,
+    out: Outcome,
+    begin: int,
+    end: int,
+) -> None:
+    """Do a control step of some cars, as ``control.ControlLoop`` does, and judge them.
+
+    Args:
+        cars: all N.
+        bank: the packed tracks.
+        controls: of their drivers.
+        step: number of this step.
+        actions: (N, 2) chosen for it, finite.
+        marks: (N, 2) of ``task.judge``.
+        rows: (N,) 0..N-1.
+        ending: when episodes end.
+        weights: of the reward.
+        out: overwritten.
+        begin: first row.
+        end: row after the last.
+    """
+    depth = len(controls.chosen)
+    last = controls.chosen[step % depth]
+    before = controls.chosen[(step - 1) % depth]
     while begin < end:
         stop = min(begin + CHUNK, end)
-        for i in range(begin, stop):
-            take_action(i, actions, asked, clock, latency, applied)
-        advance_rows(
-            floats,
-            ints,
-            params,
-            splits,
-            last_splits,
-            bank,
-            applied,
-            n_substeps,
-            dt,
-            begin,
-            stop,
-        )
-        score_rows(
-            floats,
-            ints,
-            last,
-            before,
-            marks,
-            ending,
-            weights,
-            n_substeps * dt,
-            terms,
-            out.reward,
-            out.terminated,
-            out.truncated,
-            begin,
-            stop,
-        )
-        observe_rows(floats, ints, params, last, bank, rows[begin:stop], out.obs)
+        choose_rows(controls, step, actions, begin, stop)
+        advance_rows(cars, bank, controls.applied, N_SUBSTEPS, PHYSICS_DT, begin, stop)
+        score_rows(cars, last, before, marks, ending, weights, out, begin, stop)
+        observe_rows(cars, last, bank, rows[begin:stop], out.obs)
         begin = stop
 
 
 @compiled(parallel=True)
-def step_parallel(  # type: ignore[no-untyped-def]
-    cars,
-    bank,
-    actions,
-    asked,
-    clock,
-    latency,
-    applied,
-    rows,
-    marks,
-    ending,
-    weights,
-    terms,
-    out,
-    n_substeps,
-    dt,
-):
+def step_parallel(
+    cars: Cars,
+    bank: TrackBank,
+    controls: Controls,
+    step: int,
+    actions: Array,
+    marks: Array,
+    rows: Ints,
+    ending: Ending,
+    weights: Reward,
+    out: Outcome,
+) -> None:
     """``step_rows`` of all cars over threads."""
     n = len(rows)
     for k in prange((n + CHUNK - 1) // CHUNK):
+        end = min(n, (k + 1) * CHUNK)
         step_rows(
-            cars,
-            bank,
-            actions,
-            asked,
-            clock,
-            latency,
-            applied,
-            rows,
-            marks,
-            ending,
-            weights,
-            terms,
-            out,
-            n_substeps,
-            dt,
-            k * CHUNK,
-            min(n, (k + 1) * CHUNK),
+            cars, bank, controls, step, actions, marks, rows, ending, weights, out, k * CHUNK, end
         )
 
 
 @compiled(inline=True)
-def between(low, high, share):  # type: ignore[no-untyped-def]
+def between(low: float, high: float, share: float) -> float:
     """The number a share in [0, 1) of the way from ``low`` to ``high``."""
     return low + share * (high - low)
 
 
 @compiled(inline=True)
-def vary_car(p, base, ranges, draw):  # type: ignore[no-untyped-def]
+def vary_car(p: Array, base: Array, ranges: Ranges, draw: Array) -> None:
     """Overwrite a parameter row ``p`` with the car ``base``, varied by the numbers drawn."""
     p[:] = base
     p[c.MU] *= between(ranges.grip_low, ranges.grip_high, draw[DRAW_GRIP])
@@ -218,10 +193,10 @@ def vary_car(p, base, ranges, draw):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def speed_allowed(p, bank, slot, s):  # type: ignore[no-untyped-def]
+def speed_allowed(p: Array, bank: TrackBank, slot: int, s: float) -> float:
     """Speed [m/s] at which a car on the centreline can still take every bend ahead.
 
-    Against the grip of its tyres alone: no downforce, and brakes that take FIRM of the grip.
+    Against the grip of its tyres alone: no downforce, and brakes that take BRAKE_GRIP of the grip.
 
     Args:
         p: (N_PARAMS,) the car.
@@ -237,12 +212,12 @@ def speed_allowed(p, bank, slot, s):  # type: ignore[no-untyped-def]
     square = top
     for k in range(int(BRAKING / spacing), -1, -1):
         bend = abs(bank.main[first + (here + k) % n, b.CURVATURE])
-        square = min(top, square + 2.0 * FIRM * grip * spacing, grip / max(bend, 1e-9))
+        square = min(top, square + 2.0 * BRAKE_GRIP * grip * spacing, grip / max(bend, 1e-9))
     return math.sqrt(square)
 
 
 @compiled(inline=True)
-def stray_offset(bank, here, reach, draw):  # type: ignore[no-untyped-def]
+def stray_offset(bank: TrackBank, here: int, reach: float, draw: float) -> Any:
     """Lateral offset [m] somewhere on the road or beside it, clear of walls.
 
     ``reach`` is the furthest place, as a share of the half-width.
@@ -255,53 +230,53 @@ def stray_offset(bank, here, reach, draw):  # type: ignore[no-untyped-def]
     return far if left else -far
 
 
-@compiled()
-def begin_episodes(  # type: ignore[no-untyped-def]
-    floats,
-    ints,
-    params,
-    splits,
-    last_splits,
-    bank,
-    users,
-    base,
-    ranges,
-    rows,
-    slots,
-    draws,
-    bells,
-    marks,
-    latency,
-    asked,
-):
-    """Begin the episodes of some cars.
+class Beginnings(NamedTuple):
+    """Episodes that begin, M of them.
 
-    Args:
-        floats: (N, N_FLOATS) state of all cars; the arrays to ``last_splits`` as in ``Race``.
-        ints: (N, N_INTS).
-        params: (N, N_PARAMS).
-        splits: (N, MAX_SECTORS).
-        last_splits: (N, MAX_SECTORS).
-        bank: the packed tracks.
-        users: (T,) how many cars are on each, updated.
-        base: (N_PARAMS,) the car that is varied.
-        ranges: ``variety.Ranges``.
+    Attributes:
         rows: (M,) which cars.
         slots: (M,) their tracks.
         draws: (M, N_DRAWS) numbers in [0, 1), columns named in ``variety``.
-        bells: (M,) standard normal numbers.
-        marks: (N, 2) of ``task.judge``, zeroed.
-        latency: (N,) delays of actions [steps], overwritten.
-        asked: (depth, N, 2) past actions, zeroed.
+        normals: (M,) standard normal numbers.
     """
-    for k in range(len(rows)):
-        i = rows[k]
-        slot = slots[k]
-        draw = draws[k]
+
+    rows: Ints
+    slots: Ints
+    draws: Array
+    normals: Array
+
+
+@compiled()
+def begin_episodes(
+    cars: Cars,
+    bank: TrackBank,
+    controls: Controls,
+    marks: Array,
+    users: Ints,
+    base: Array,
+    ranges: Ranges,
+    begun: Beginnings,
+) -> None:
+    """Begin the episodes of some cars.
+
+    Args:
+        cars: all N; placed, and their parameters varied.
+        bank: the packed tracks.
+        controls: of their drivers; latencies overwritten, past actions zeroed.
+        marks: (N, 2) of ``task.judge``, zeroed.
+        users: (T,) how many cars are on each track, updated.
+        base: (N_PARAMS,) the car that is varied.
+        ranges: what it varies by, and where it begins.
+        begun: which cars, where.
+    """
+    for k in range(len(begun.rows)):
+        i = begun.rows[k]
+        slot = begun.slots[k]
+        draw = begun.draws[k]
         facts = bank.facts[slot]
-        users[ints[i, TRACK]] -= 1
+        users[cars.ints[i, TRACK]] -= 1
         users[slot] += 1
-        vary_car(params[i], base, ranges, draw)
+        vary_car(cars.params[i], base, ranges, draw)
         if ranges.grid:
             s, offset, error, speed = -facts[b.GRID_GAP], 0.0, 0.0, 0.0
         else:
@@ -309,32 +284,20 @@ def begin_episodes(  # type: ignore[no-untyped-def]
             here = bank.start[slot] + min(int(s / facts[b.SPACING]), bank.size[slot] - 1)
             share = between(-ranges.offset, ranges.offset, draw[DRAW_OFFSET])
             offset = share * bank.main[here, b.LEFT if share > 0.0 else b.RIGHT]
-            error = ranges.heading * bells[k]
+            error = ranges.heading * begun.normals[k]
             slow = ranges.standing + ranges.astray
             speed = 0.0
             if draw[DRAW_PACE] >= slow:
                 rolling = (draw[DRAW_PACE] - slow) / max(1.0 - slow, 1e-9)
                 speed = between(ranges.pace_low, ranges.pace_high, rolling)
-                speed *= speed_allowed(params[i], bank, slot, s)
+                speed *= speed_allowed(cars.params[i], bank, slot, s)
             elif draw[DRAW_PACE] >= ranges.standing:
                 turn = (draw[DRAW_PACE] - ranges.standing) / ranges.astray
                 error = between(-math.pi, math.pi, turn)
-                speed = STRAY_SPEED * abs(bells[k])
+                speed = STRAY_SPEED * abs(begun.normals[k])
                 offset = stray_offset(bank, here, ranges.reach, draw[DRAW_OFFSET])
-        place_car(
-            floats[i],
-            ints[i],
-            splits[i],
-            last_splits[i],
-            bank,
-            slot,
-            s,
-            offset,
-            error,
-            speed,
-            ranges.grid,
-        )
+        place_car(cars, i, bank, Start(slot, s, offset, error, speed, ranges.grid))
         marks[i] = 0.0
         least = ranges.latency_low
-        latency[i] = least + int(draw[DRAW_LATENCY] * (ranges.latency_high - least + 1))
-        asked[:, i] = 0.0
+        controls.latency[i] = least + int(draw[DRAW_LATENCY] * (ranges.latency_high - least + 1))
+        controls.chosen[:, i] = 0.0

@@ -1,31 +1,10 @@
 """What a driver sees: the one observation of the task, for N cars of a ``Race``.
 
-Compiled over blocks of cars like the kernel. To change what a driver sees, change the ``see_...``
-functions (and what ``load`` and ``fetch_way`` fetch for them) and give the layout a new id.
+Compiled over blocks of cars like the kernel. To change what a driver sees, change ``TABLE`` and the
+``see_...`` functions (and what ``load`` and ``fetch_way`` fetch for them), and give the layout a
+new id.
 
-The observation, 22 numbers, each scaled to about one and clipped to +-LIMIT:
-
-==  ===================  =========================  =======================================
- i  name                 scaled by                  meaning, sign
-==  ===================  =========================  =======================================
- 0  speed                vx / 50 m/s                forward
- 1  lateral_velocity     vy / 10 m/s                left positive
- 2  yaw_rate             / 2 rad/s                  counter-clockwise positive
- 3  steer_angle          / 0.5 rad                  of the front wheels, left positive
- 4  lateral_offset       / 6 m                      left of the centreline positive
- 5  heading_error        / 1 rad                    car minus track, in (-pi, pi]
- 6  edge_left            / 6 m                      distance to the left edge, < 0 beyond it
- 7  edge_right           / 6 m                      distance to the right edge, < 0 beyond it
- 8  grip                 / 1.5                      friction coefficient under the car now
- 9  previous_steer       1                          last action
-10  previous_throttle    1                          last action
-11  curvature_1..6       root(10 m * |mean|)        mean curvature of six stretches ahead, left +
-17  bend_1..3            root(10 m * rms)           root mean square curvature of three further
-                                                    stretches, with the sign of their whole turn:
-                                                    a chicane does not cancel out
-20  width_near           / 12 m                     width of the road a fifth of the way ahead
-21  width_far            / 12 m                     and three fifths of it
-==  ===================  =========================  =======================================
+Every number is scaled to about one as ``TABLE`` says, and clipped to +-LIMIT.
 
 The way ahead is AHEAD_BASE + AHEAD_TIME * speed metres long, divided at the shares AHEAD:
 it stretches with speed, so that a car always sees further than it needs to brake. Roots,
@@ -35,39 +14,94 @@ because the speed a corner allows goes with the root of its radius.
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from retroracer.compiled import compiled, prefetch_row
 from retroracer.physics import state as st
 from retroracer.physics.block import LANES
 from retroracer.physics.car import MU
+from retroracer.physics.state import Cars
 from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Ints
+
+Floats = npt.NDArray[np.float32]
 
 LAYOUT = "road-22.2"
 """Id of this observation; a model remembers the one it was trained on."""
 
-N_OBS = 22
 LIMIT = 5.0
 """Bound of every observation."""
 
-OBS_NAMES = (
-    "speed",
-    "lateral_velocity",
-    "yaw_rate",
-    "steer_angle",
-    "lateral_offset",
-    "heading_error",
-    "edge_left",
-    "edge_right",
-    "grip",
-    "previous_steer",
-    "previous_throttle",
-    *(f"curvature_{k}" for k in range(1, 7)),
-    *(f"bend_{k}" for k in range(1, 4)),
-    "width_near",
-    "width_far",
+
+class Quantity(NamedTuple):
+    """One number of the observation.
+
+    Attributes:
+        name: of it.
+        unit: SI; "" for a ratio.
+        scale: what it is divided by.
+        meaning: and sign.
+        root: True for a curvature: the root of its scaled magnitude, with its sign.
+    """
+
+    name: str
+    unit: str
+    scale: float
+    meaning: str
+    root: bool = False
+
+
+TABLE = (
+    Quantity("speed", "m/s", 50.0, "forward"),
+    Quantity("lateral_velocity", "m/s", 10.0, "left positive"),
+    Quantity("yaw_rate", "rad/s", 2.0, "counter-clockwise positive"),
+    Quantity("steer_angle", "rad", 0.5, "of the front wheels, left positive"),
+    Quantity("lateral_offset", "m", 6.0, "left of the centreline positive"),
+    Quantity("heading_error", "rad", 1.0, "car minus track, in (-pi, pi]"),
+    Quantity("edge_left", "m", 6.0, "distance to the left edge, < 0 beyond it"),
+    Quantity("edge_right", "m", 6.0, "distance to the right edge, < 0 beyond it"),
+    Quantity("grip", "", 1.5, "friction coefficient under the car now"),
+    Quantity("previous_steer", "", 1.0, "last action, left positive"),
+    Quantity("previous_throttle", "", 1.0, "last action, < 0 brakes"),
+    *(
+        Quantity(f"curvature_{k}", "1/m", 0.1, "mean of a near stretch, left positive", True)
+        for k in range(1, 7)
+    ),
+    *(
+        Quantity(
+            f"bend_{k}", "1/m", 0.1, "root mean square of a far stretch, sign of its turn", True
+        )
+        for k in range(1, 4)
+    ),
+    Quantity("width_near", "m", 12.0, "of the road, a fifth of the way ahead"),
+    Quantity("width_far", "m", 12.0, "of the road, three fifths of the way ahead"),
 )
+"""The observation, in order. A far stretch tells the root mean square curvature, so that the two
+halves of a chicane do not cancel out."""
+
+N_OBS = len(TABLE)
+OBS_NAMES = tuple(q.name for q in TABLE)
+SCALES = tuple(q.scale for q in TABLE)
+_PER = tuple(1.0 / scale for scale in SCALES)
+
+SPEED = OBS_NAMES.index("speed")
+LATERAL_VELOCITY = OBS_NAMES.index("lateral_velocity")
+YAW_RATE = OBS_NAMES.index("yaw_rate")
+STEER_ANGLE = OBS_NAMES.index("steer_angle")
+LATERAL_OFFSET = OBS_NAMES.index("lateral_offset")
+HEADING_ERROR = OBS_NAMES.index("heading_error")
+EDGE_LEFT = OBS_NAMES.index("edge_left")
+EDGE_RIGHT = OBS_NAMES.index("edge_right")
+GRIP = OBS_NAMES.index("grip")
+PREVIOUS_STEER = OBS_NAMES.index("previous_steer")
+PREVIOUS_THROTTLE = OBS_NAMES.index("previous_throttle")
+CURVATURES = OBS_NAMES.index("curvature_1")
+"""Where the stretches begin, near ones first."""
+WIDTHS = OBS_NAMES.index("width_near")
 
 AHEAD_BASE = 30.0
 """Length of the way ahead at rest [m]."""
@@ -79,13 +113,8 @@ AHEAD = np.array([0.0, 0.03, 0.07, 0.12, 0.19, 0.28, 0.40, 0.56, 0.76, 1.0])
 """Where the way ahead is divided: six near stretches, then three far ones."""
 
 N_NEAR = 6
-N_STRETCHES = len(AHEAD) - 1
 PER_SHARE = 1.0 / np.diff(AHEAD)
 WIDTH_AT = np.array([0.2, 0.6])
-
-CURVATURES = 11
-"""Where the stretches begin in the observation, and the widths."""
-WIDTHS = 20
 
 # Columns of the scratch memory of a block: the observation itself, then what it is made of.
 (
@@ -111,25 +140,25 @@ N_COLUMNS = BENDS + len(AHEAD)
 
 
 @compiled(inline=True)
-def clipped(value):  # type: ignore[no-untyped-def]
+def clipped(value: float) -> float:
     """A scaled observation within its bounds."""
     return min(max(value, -LIMIT), LIMIT)
 
 
 @compiled(inline=True)
-def load(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
+def load(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: TrackBank) -> None:
     """Fetch what a car feels, what it last did and where it is into lane ``j``, unscaled."""
-    w[0 * LANES + j] = f[st.VX]
-    w[1 * LANES + j] = f[st.VY]
-    w[2 * LANES + j] = f[st.YAW_RATE]
-    w[3 * LANES + j] = f[st.STEER_ANGLE]
-    w[4 * LANES + j] = f[st.OFFSET]
-    w[5 * LANES + j] = f[st.HEADING] - f[st.TRACK_HEADING]
-    w[6 * LANES + j] = f[st.HALF_LEFT]
-    w[7 * LANES + j] = f[st.HALF_RIGHT]
-    w[8 * LANES + j] = p[MU] * f[st.GRIP]
-    w[9 * LANES + j] = action[0]
-    w[10 * LANES + j] = action[1]
+    w[SPEED * LANES + j] = f[st.VX]
+    w[LATERAL_VELOCITY * LANES + j] = f[st.VY]
+    w[YAW_RATE * LANES + j] = f[st.YAW_RATE]
+    w[STEER_ANGLE * LANES + j] = f[st.STEER_ANGLE]
+    w[LATERAL_OFFSET * LANES + j] = f[st.OFFSET]
+    w[HEADING_ERROR * LANES + j] = f[st.HEADING] - f[st.TRACK_HEADING]
+    w[EDGE_LEFT * LANES + j] = f[st.HALF_LEFT]
+    w[EDGE_RIGHT * LANES + j] = f[st.HALF_RIGHT]
+    w[GRIP * LANES + j] = p[MU] * f[st.GRIP]
+    w[PREVIOUS_STEER * LANES + j] = action[0]
+    w[PREVIOUS_THROTTLE * LANES + j] = action[1]
     track = g[st.TRACK]
     facts = bank.facts
     per_spacing = 1.0 / facts[track, b.SPACING]
@@ -144,7 +173,7 @@ def load(w, j, f, g, p, action, bank):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def find_cell(w, j, k):  # type: ignore[no-untyped-def]
+def find_cell(w: Array, j: int, k: int) -> None:
     """Find the cell of point ``k`` of the way ahead."""
     n = w[SAMPLES * LANES + j]
     at = w[STATION * LANES + j] + AHEAD[k] * w[CELLS * LANES + j]
@@ -157,7 +186,7 @@ def find_cell(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def find_width(w, j, k):  # type: ignore[no-untyped-def]
+def find_width(w: Array, j: int, k: int) -> None:
     """Find the sample where width ``k`` is taken."""
     n = w[SAMPLES * LANES + j]
     at = w[STATION * LANES + j] + WIDTH_AT[k] * w[CELLS * LANES + j]
@@ -165,7 +194,7 @@ def find_width(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def find_cells(w, j):  # type: ignore[no-untyped-def]
+def find_cells(w: Array, j: int) -> None:
     """Find all cells that will be read. Spelled out: a loop here would not become vector code."""
     find_cell(w, j, 1)
     find_cell(w, j, 2)
@@ -181,7 +210,7 @@ def find_cells(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def fetch_way(w, j, bank, first):  # type: ignore[no-untyped-def]
+def fetch_way(w: Array, j: int, bank: TrackBank, first: int) -> None:
     """Read the bank at the cells found; nothing else, so that many reads are under way at once."""
     way = bank.way
     for k in range(1, len(AHEAD)):
@@ -197,27 +226,29 @@ def fetch_way(w, j, bank, first):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def see_self(w, j):  # type: ignore[no-untyped-def]
+def see_self(w: Array, j: int) -> None:
     """Observations of the car itself and of the road beside it."""
-    offset = w[4 * LANES + j]
-    error = w[5 * LANES + j]
+    offset = w[LATERAL_OFFSET * LANES + j]
+    error = w[HEADING_ERROR * LANES + j]
     error -= 2.0 * math.pi * math.floor(error * (0.5 / math.pi) + 0.5)
-    w[0 * LANES + j] = clipped(w[0 * LANES + j] * (1.0 / 50.0))
-    w[1 * LANES + j] = clipped(w[1 * LANES + j] * (1.0 / 10.0))
-    w[2 * LANES + j] = clipped(w[2 * LANES + j] * (1.0 / 2.0))
-    w[3 * LANES + j] = clipped(w[3 * LANES + j] * (1.0 / 0.5))
-    w[4 * LANES + j] = clipped(offset * (1.0 / 6.0))
-    w[5 * LANES + j] = error
-    w[6 * LANES + j] = clipped((w[6 * LANES + j] - offset) * (1.0 / 6.0))
-    w[7 * LANES + j] = clipped((w[7 * LANES + j] + offset) * (1.0 / 6.0))
-    w[8 * LANES + j] = clipped(w[8 * LANES + j] * (1.0 / 1.5))
-    w[20 * LANES + j] = clipped(w[20 * LANES + j] * (1.0 / 12.0))
-    w[21 * LANES + j] = clipped(w[21 * LANES + j] * (1.0 / 12.0))
+    w[SPEED * LANES + j] = clipped(w[SPEED * LANES + j] * _PER[SPEED])
+    w[LATERAL_VELOCITY * LANES + j] = clipped(
+        w[LATERAL_VELOCITY * LANES + j] * _PER[LATERAL_VELOCITY]
+    )
+    w[YAW_RATE * LANES + j] = clipped(w[YAW_RATE * LANES + j] * _PER[YAW_RATE])
+    w[STEER_ANGLE * LANES + j] = clipped(w[STEER_ANGLE * LANES + j] * _PER[STEER_ANGLE])
+    w[LATERAL_OFFSET * LANES + j] = clipped(offset * _PER[LATERAL_OFFSET])
+    w[HEADING_ERROR * LANES + j] = error
+    w[EDGE_LEFT * LANES + j] = clipped((w[EDGE_LEFT * LANES + j] - offset) * _PER[EDGE_LEFT])
+    w[EDGE_RIGHT * LANES + j] = clipped((w[EDGE_RIGHT * LANES + j] + offset) * _PER[EDGE_RIGHT])
+    w[GRIP * LANES + j] = clipped(w[GRIP * LANES + j] * _PER[GRIP])
+    w[WIDTHS * LANES + j] = clipped(w[WIDTHS * LANES + j] * _PER[WIDTHS])
+    w[(WIDTHS + 1) * LANES + j] = clipped(w[(WIDTHS + 1) * LANES + j] * _PER[WIDTHS + 1])
     w[REACH * LANES + j] = 1.0 / w[REACH * LANES + j]
 
 
 @compiled(inline=True)
-def see_turn(w, j, k):  # type: ignore[no-untyped-def]
+def see_turn(w: Array, j: int, k: int) -> Any:
     """By how much the road turns in stretch ``k``, which ends at point k + 1 [rad]."""
     heading = w[(HEADING_FROM + k + 1) * LANES + j]
     more = w[(HEADING_TO + k + 1) * LANES + j] - heading
@@ -228,15 +259,15 @@ def see_turn(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def see_near(w, j, k):  # type: ignore[no-untyped-def]
+def see_near(w: Array, j: int, k: int) -> None:
     """Mean curvature of near stretch ``k``."""
     mean = see_turn(w, j, k) * (PER_SHARE[k] * w[REACH * LANES + j])
-    root = math.sqrt(10.0 * abs(mean))
+    root = math.sqrt(_PER[CURVATURES] * abs(mean))
     w[(CURVATURES + k) * LANES + j] = clipped(root if mean >= 0.0 else -root)
 
 
 @compiled(inline=True)
-def see_bend(w, j, k):  # type: ignore[no-untyped-def]
+def see_bend(w: Array, j: int, k: int) -> None:
     """Integral of curvature squared up to point ``k``."""
     bend = w[(BEND_FROM + k) * LANES + j]
     bend += w[(FRACS + k) * LANES + j] * (w[(BEND_TO + k) * LANES + j] - bend)
@@ -244,14 +275,14 @@ def see_bend(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def scaled_bend(turn, square):  # type: ignore[no-untyped-def]
+def scaled_bend(turn: float, square: float) -> float:
     """Root of a mean ``square`` of curvature, scaled, with the sign of the stretch's ``turn``."""
     side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
-    return side * math.sqrt(10.0 * math.sqrt(square))
+    return side * math.sqrt(_PER[CURVATURES] * math.sqrt(square))
 
 
 @compiled(inline=True)
-def see_far(w, j, k):  # type: ignore[no-untyped-def]
+def see_far(w: Array, j: int, k: int) -> None:
     """Root mean square curvature of far stretch ``k``, with the sign of its turn."""
     turn = see_turn(w, j, k)
     bend = w[(BENDS + k + 1) * LANES + j] - w[(BENDS + k) * LANES + j]
@@ -260,7 +291,7 @@ def see_far(w, j, k):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def see_ahead(w, j):  # type: ignore[no-untyped-def]
+def see_ahead(w: Array, j: int) -> None:
     """Observations of the way ahead; spelled out like ``find_cells``."""
     see_near(w, j, 0)
     see_near(w, j, 1)
@@ -278,16 +309,24 @@ def see_ahead(w, j):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True)
-def prepare(w, floats, ints, params, actions, bank, rows, begin, end):  # type: ignore[no-untyped-def]
+def prepare(
+    w: Array,
+    cars: Cars,
+    actions: Array,
+    bank: TrackBank,
+    rows: Ints,
+    begin: int,
+    end: int,
+) -> None:
     """Load the block of cars ``rows[begin:end]``, find what it will see and ask for it."""
     lanes = min(LANES, end - begin)
     for j in range(lanes):
         i = rows[begin + j]
-        load(w, j, floats[i], ints[i], params[i], actions[i], bank)
+        load(w, j, cars.floats[i], cars.ints[i], cars.params[i], actions[i], bank)
     for j in range(lanes):
         find_cells(w, j)
     for j in range(lanes):
-        first = bank.start[ints[rows[begin + j], st.TRACK]]
+        first = bank.start[cars.ints[rows[begin + j], st.TRACK]]
         for k in range(1, len(AHEAD)):
             prefetch_row(bank.way, first + int(w[(ROWS + k) * LANES + j]))
         for k in range(len(WIDTH_AT)):
@@ -295,29 +334,27 @@ def prepare(w, floats, ints, params, actions, bank, rows, begin, end):  # type: 
 
 
 @compiled()
-def observe_rows(floats, ints, params, actions, bank, rows, out):  # type: ignore[no-untyped-def]
+def observe_rows(cars: Cars, actions: Array, bank: TrackBank, rows: Ints, out: Floats) -> None:
     """Write the observations of some of N cars; each block is prepared a block early.
 
     Args:
-        floats: (N, N_FLOATS) state.
-        ints: (N, N_INTS) state.
-        params: (N, N_PARAMS) of the cars.
-        actions: (N, 2) the last action each chose.
+        cars: all N.
+        actions: (N, 2) the last action each driver chose.
         bank: the packed tracks.
         rows: (M,) which cars.
-        out: (N, 22) float32, their rows overwritten; the table above.
+        out: (N, 22) float32, their rows overwritten; columns as in ``TABLE``.
     """
     begin = 0
     end = len(rows)
     w = np.zeros(N_COLUMNS * LANES)
     upcoming = np.zeros(N_COLUMNS * LANES)
-    prepare(w, floats, ints, params, actions, bank, rows, begin, end)
+    prepare(w, cars, actions, bank, rows, begin, end)
     while begin < end:
         lanes = min(LANES, end - begin)
         if begin + LANES < end:
-            prepare(upcoming, floats, ints, params, actions, bank, rows, begin + LANES, end)
+            prepare(upcoming, cars, actions, bank, rows, begin + LANES, end)
         for j in range(lanes):
-            fetch_way(w, j, bank, bank.start[ints[rows[begin + j], st.TRACK]])
+            fetch_way(w, j, bank, bank.start[cars.ints[rows[begin + j], st.TRACK]])
         for j in range(lanes):
             see_self(w, j)
         for j in range(lanes):
@@ -328,9 +365,3 @@ def observe_rows(floats, ints, params, actions, bank, rows, out):  # type: ignor
                 out[i, k] = w[k * LANES + j]
         w, upcoming = upcoming, w
         begin += LANES
-
-
-@compiled()
-def observe_serial(floats, ints, params, actions, bank, out):  # type: ignore[no-untyped-def]
-    """Write the observations of all N cars; arguments as ``observe_rows``."""
-    observe_rows(floats, ints, params, actions, bank, np.arange(len(floats)), out)

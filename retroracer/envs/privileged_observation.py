@@ -1,8 +1,8 @@
-"""What a driver is not told: bends further ahead than it sees, and how its car differs.
+"""The privileged observation: the road further ahead than drivers see, and how their cars differ.
 
-While a driver practises, values judge how well it did. Half of what the next five seconds bring
-lies beyond what the driver sees, and none of it is the driver's doing: values that know it leave
-less to chance. A driver never gets any of this (``sight`` is all it has).
+Only critics get it, and only in training; drivers get ``observation`` alone. Half of what the
+next five seconds bring lies beyond what a driver sees and is not its doing: a critic that sees it
+gives advantages of lower variance.
 
 Source: Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning.
 """
@@ -12,37 +12,41 @@ from __future__ import annotations
 import numpy as np
 
 from retroracer.compiled import compiled
-from retroracer.envs.observation import scaled_bend
+from retroracer.envs.observation import Floats, scaled_bend
 from retroracer.physics import car as c
 from retroracer.physics import state as st
+from retroracer.physics.state import Cars
 from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Ints
 
 AHEAD = np.array([0.0, 40.0, 80.0, 120.0, 170.0, 230.0, 300.0, 380.0, 480.0, 600.0, 750.0])
 """Where the way ahead is divided [m]: nine seconds at 300 km/h."""
 
-N_FORESIGHT = len(AHEAD) - 1 + 3
+N_PRIVILEGED = len(AHEAD) - 1 + 3
 
 
 @compiled()
-def foresee_rows(floats, ints, params, car, latency, bank, rows, out):  # type: ignore[no-untyped-def]
-    """Tell what lies ahead of some of N cars.
+def observe_privileged(
+    cars: Cars, car: Array, latency: Ints, bank: TrackBank, rows: Ints, out: Floats
+) -> None:
+    """Write the privileged observations of some of N cars.
 
     Args:
-        floats: (N, N_FLOATS) state.
-        ints: (N, N_INTS) state.
-        params: (N, N_PARAMS) of the cars.
+        cars: all N.
         car: (N_PARAMS,) of the car they would be without variety.
         latency: (N,) of their actions [control steps].
         bank: the packed tracks.
         rows: (M,) which cars.
         out: (M, 13) float32, overwritten: for ten stretches the root mean square curvature,
-            scaled as ``sight`` scales it, with the sign of the stretch's turn; mass and power
-            over the car's own, less one, in tenths; latency.
+            scaled as ``observation`` scales it, with the sign of the stretch's turn; mass and
+            power over the car's own, less one, in tenths; latency.
     """
+    floats, params = cars.floats, cars.params
     stretches = len(AHEAD) - 1
     for k in range(len(rows)):
         i = rows[k]
-        track = ints[i, st.TRACK]
+        track = cars.ints[i, st.TRACK]
         facts = bank.facts[track]
         first, size = bank.start[track], bank.size[track]
         heading = bend = 0.0

@@ -1,13 +1,16 @@
 """The task: what a driver sees, what it is paid for, and when an episode ends.
 
 Compiled, per car, over the arrays of a ``Race``; env, training, evaluation and game all call
-these. The observation lives in ``sight`` and is named here beside the rest; to change the
-reward, change ``reward_terms``.
+these. The observation is made in ``observation`` and named here beside the rest. A new reward
+term: its weights in ``Reward`` (and in ``PENALTIES``, if it is one), its name in ``Terms``, its
+amount in ``reward_terms``.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+import numpy as np
 
 from retroracer.compiled import compiled
 from retroracer.envs.observation import (
@@ -19,24 +22,30 @@ from retroracer.envs.observation import (
     N_OBS,
     OBS_NAMES,
     observe_rows,
-    observe_serial,
 )
 from retroracer.physics import state as st
+from retroracer.track.geometry import Array, Bools, Ints
 
 __all__ = [
     "AHEAD",
     "AHEAD_BASE",
     "AHEAD_TIME",
+    "EPISODE_STALL",
+    "EVALUATION_STALL",
     "LAYOUT",
     "LIMIT",
     "N_OBS",
     "OBS_NAMES",
+    "PENALTIES",
     "REWARD_NAMES",
     "Ending",
     "Reward",
+    "Stall",
+    "Terms",
+    "judge",
     "observe_rows",
-    "observe_serial",
-    "score_rows",
+    "reward_terms",
+    "stalled_rows",
 ]
 
 
@@ -67,30 +76,27 @@ class Reward(NamedTuple):
     pedals: float = -0.02
 
 
-REWARD_NAMES = ("progress", "time", "off_track", "wall", "crash", "smoothness")
+PENALTIES = ("off_track", "leaving", "wall", "impact", "crash")
+"""Weights that a training run may scale together: what a mistake costs."""
 
 
-class Ending(NamedTuple):
-    """When an episode ends.
+class Terms(NamedTuple):
+    """The reward's terms, as ``info`` and the game show them; their sum is the reward."""
 
-    Attributes:
-        off_track: seconds without a break beyond track limits: terminated.
-        stall: seconds without gaining ``stall_distance``: terminated.
-        stall_distance: [m].
-        laps: laps after which it is truncated; 0 = never.
-        time: seconds after which it is truncated.
-    """
+    progress: float
+    time: float
+    off_track: float
+    wall: float
+    crash: float
+    smoothness: float
 
-    off_track: float = 2.0
-    stall: float = 3.0
-    stall_distance: float = 6.0
-    laps: int = 0
-    time: float = 60.0
+
+REWARD_NAMES = Terms._fields
 
 
 @compiled(inline=True)
-def reward_terms(f, now, before, ended, dt, w, out):  # type: ignore[no-untyped-def]
-    """Write one car's reward terms for the last control step.
+def reward_terms(f: Array, now: Array, before: Array, ended: bool, dt: float, w: Reward) -> Terms:
+    """One car's reward terms for the last control step.
 
     Args:
         f: (N_FLOATS,) its float state after the step.
@@ -98,78 +104,88 @@ def reward_terms(f, now, before, ended, dt, w, out):  # type: ignore[no-untyped-
         before: (2,) the one before; zeros at an episode's start.
         ended: True if the episode was terminated by this step.
         dt: control step [s].
-        w: ``Reward`` weights.
-        out: (6,) float64, overwritten: REWARD_NAMES.
+        w: the weights.
     """
-    out[0] = w.progress * f[st.STEP_LEGAL]
-    out[1] = w.time * dt
     left = 0.0 < f[st.OFF_FOR] <= f[st.STEP_OFF] + 1e-9
-    out[2] = w.off_track * f[st.STEP_OFF] + (w.leaving if left else 0.0)
-    out[3] = w.wall * f[st.STEP_WALL] + w.impact * f[st.STEP_IMPACT]
-    out[4] = w.crash if ended else 0.0
     steer, pedal = now[0] - before[0], now[1] - before[1]
-    out[5] = w.steering * steer * steer + w.pedals * pedal * pedal
+    return Terms(
+        progress=w.progress * f[st.STEP_LEGAL],
+        time=w.time * dt,
+        off_track=w.off_track * f[st.STEP_OFF] + (w.leaving if left else 0.0),
+        wall=w.wall * f[st.STEP_WALL] + w.impact * f[st.STEP_IMPACT],
+        crash=w.crash if ended else 0.0,
+        smoothness=w.steering * steer * steer + w.pedals * pedal * pedal,
+    )
+
+
+class Stall(NamedTuple):
+    """A car has stalled when it gains less than ``distance`` [m] within ``seconds``."""
+
+    seconds: float
+    distance: float
+
+
+EPISODE_STALL = Stall(seconds=3.0, distance=6.0)
+"""Ends an episode: learners should not wait for cars that stand."""
+
+EVALUATION_STALL = Stall(seconds=10.0, distance=10.0)
+"""Ends an evaluation: a driver that spun may take its time to get going again."""
 
 
 @compiled(inline=True)
-def judge(f, g, mark, ending):  # type: ignore[no-untyped-def]
+def stalled(f: Array, mark: Array, seconds: float, distance: float) -> bool:
+    """Whether a car has stalled.
+
+    Args:
+        f: (N_FLOATS,) its float state after the step.
+        mark: (2,) progress [m] and time [s] when it last got on, zeros at the start; updated.
+        seconds: of ``Stall``.
+        distance: likewise.
+    """
+    if f[st.PROGRESS] > mark[0] + distance:
+        mark[0] = f[st.PROGRESS]
+        mark[1] = f[st.TIME]
+    return bool(f[st.TIME] - mark[1] > seconds)
+
+
+@compiled()
+def stalled_rows(floats: Array, marks: Array, rule: Stall) -> Bools:
+    """Which of N cars have stalled (N,); arguments as ``stalled``, one row a car."""
+    out = np.zeros(len(floats), np.bool_)
+    for i in range(len(floats)):
+        out[i] = stalled(floats[i], marks[i], rule.seconds, rule.distance)
+    return out
+
+
+class Ending(NamedTuple):
+    """When an episode ends.
+
+    Attributes:
+        off_track: seconds without a break beyond track limits: terminated.
+        stall: seconds of ``Stall``: terminated.
+        stall_distance: its distance [m].
+        laps: laps after which it is truncated; 0 = never.
+        time: seconds after which it is truncated.
+    """
+
+    off_track: float = 2.0
+    stall: float = EPISODE_STALL.seconds
+    stall_distance: float = EPISODE_STALL.distance
+    laps: int = 0
+    time: float = 60.0
+
+
+@compiled(inline=True)
+def judge(f: Array, g: Ints, mark: Array, ending: Ending) -> tuple[bool, bool]:
     """Whether the episode is over: (terminated, truncated).
 
     Args:
         f: (N_FLOATS,) float state after the step.
         g: (N_INTS,) integer state.
-        mark: (2,) progress and time when the car last got on, updated.
-        ending: the ``Ending`` rules.
+        mark: (2,) of ``stalled``, updated.
+        ending: the rules.
     """
-    if f[st.PROGRESS] > mark[0] + ending.stall_distance:
-        mark[0] = f[st.PROGRESS]
-        mark[1] = f[st.TIME]
-    lost = f[st.OFF_FOR] > ending.off_track or f[st.TIME] - mark[1] > ending.stall
+    stands = stalled(f, mark, ending.stall, ending.stall_distance)
+    lost = f[st.OFF_FOR] > ending.off_track or stands
     done = f[st.TIME] > ending.time - 1e-6 or (ending.laps > 0 and g[st.LAP] >= ending.laps)
     return lost, done and not lost
-
-
-@compiled()
-def score_rows(  # type: ignore[no-untyped-def]
-    floats,
-    ints,
-    now,
-    before,
-    marks,
-    ending,
-    weights,
-    dt,
-    terms,
-    reward,
-    terminated,
-    truncated,
-    begin,
-    end,
-):
-    """Judge and pay the cars of rows ``begin`` to ``end`` for their last control step.
-
-    Args:
-        floats: (N, N_FLOATS) after the step.
-        ints: (N, N_INTS).
-        now: (N, 2) actions chosen for the step.
-        before: (N, 2) the ones before.
-        marks: (N, 2) for ``judge``, updated.
-        ending: ``Ending`` rules.
-        weights: ``Reward`` weights.
-        dt: control step [s].
-        terms: (N, 6) overwritten.
-        reward: (N,) overwritten with their sum.
-        terminated: (N,) bool, overwritten.
-        truncated: (N,) bool, overwritten.
-        begin: first row.
-        end: row after the last.
-    """
-    for i in range(begin, end):
-        lost, done = judge(floats[i], ints[i], marks[i], ending)
-        terminated[i] = lost
-        truncated[i] = done
-        reward_terms(floats[i], now[i], before[i], lost, dt, weights, terms[i])
-        total = 0.0
-        for k in range(terms.shape[1]):
-            total += terms[i, k]
-        reward[i] = total

@@ -55,24 +55,45 @@ class TrackPool:
     ) -> None:
         self.endless = tracks is None
         self._variety = variety
+        self._given = [] if tracks is None else list(tracks)
+        self._size = min(max(MIN_POOL, n_cars), MAX_POOL)
+        self._alone = n_cars == 1
+        self._fill(rng)
+        self._kept = 0 if self.endless else len(self.tracks)
+        self.users = np.zeros(len(self.tracks), np.int64)
+        self.bank: TrackBank = pack(self.tracks, room=ROOM if self.endless else 0)
+
+    def _fill(self, rng: np.random.Generator) -> None:
         self._steps = 0
         # Where the rng stood when a slot's random track was made: enough to make it again.
         self._origins: list[dict[str, Any]] = []
-        if tracks is None:
-            size = min(max(MIN_POOL, n_cars), MAX_POOL)
-            self._origins = [dict(rng.bit_generator.state)] * size
-            self.tracks = [self._varied(random_track(rng), rng)] * size
+        if self.endless:
+            self._origins = [dict(rng.bit_generator.state)] * self._size
+            self.tracks = [self._varied(random_track(rng), rng)] * self._size
         else:
-            self.tracks = [self._widened(t, rng) for t in tracks]
-            if variety.reverse > 0.0:
+            self.tracks = [self._widened(t, rng) for t in self._given]
+            if self._variety.reverse > 0.0:
                 self.tracks += [t.reversed() for t in self.tracks]
         # Slots of a random pool get a track of their own when they are first drawn.
         self._own = np.full(len(self.tracks), not self.endless)
-        self._alone = n_cars == 1
-        self._given = 0 if tracks is None else len(tracks)
-        self._kept = 0 if tracks is None else len(self.tracks)
-        self.users = np.zeros(len(self.tracks), np.int64)
-        self.bank: TrackBank = pack(self.tracks, room=ROOM if self.endless else 0)
+
+    def reseed(self, rng: np.random.Generator) -> None:
+        """Become what a new pool would be with ``rng``; no car may be under way."""
+        self._steps = 0
+        if self._same_everywhere:
+            return
+        self._fill(rng)
+        if len(self.tracks) == len(self.users):
+            for slot, track in enumerate(self.tracks):
+                put(self.bank, slot, track)
+        else:  # ``take`` made room for more
+            self.users = np.zeros(len(self.tracks), np.int64)
+            self.bank = pack(self.tracks, room=ROOM if self.endless else 0)
+
+    @property
+    def _same_everywhere(self) -> bool:
+        """Whether all pools of these tracks are alike, whatever their randomness."""
+        return not self.endless and self._variety.width[0] == self._variety.width[1] == 1.0
 
     def _widened(self, track: Track, rng: np.random.Generator) -> Track:
         low, high = self._variety.width
@@ -101,9 +122,9 @@ class TrackPool:
             if self._alone and rng.random() < FRESH:
                 self._renew(int(slots[0]), rng)
             return slots
-        slots = (rng.random(count) * self._given).astype(np.int64)
+        slots = (rng.random(count) * len(self._given)).astype(np.int64)
         if self._variety.reverse > 0.0:
-            slots += self._given * (rng.random(count) < self._variety.reverse)
+            slots += len(self._given) * (rng.random(count) < self._variety.reverse)
         return slots
 
     def take(
@@ -119,7 +140,7 @@ class TrackPool:
             drawn: (M,) the slot drawn from each.
             leaving: (M,) slots that the cars which will drive there are on until now.
         """
-        if not self.endless and self._variety.width[0] == self._variety.width[1] == 1.0:
+        if self._same_everywhere:
             return np.array(drawn, np.int64)  # the same tracks in the same slots
         others_tracks = [pool.tracks[slot] for pool, slot in zip(others, drawn, strict=True)]
         free = self.users - np.bincount(leaving, minlength=len(self.users)) == 0
@@ -143,7 +164,7 @@ class TrackPool:
         return slots
 
     def age(self, steps: int, rng: np.random.Generator) -> None:
-        """Tell that cars took ``steps`` steps; now and then fills an idle slot anew."""
+        """Count ``steps`` more steps of cars; now and then fills an idle slot anew."""
         self._steps += steps
         if not self.endless or self._steps < RENEWAL:
             return

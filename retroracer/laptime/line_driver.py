@@ -15,6 +15,7 @@ import numpy.typing as npt
 from retroracer.laptime.limit import Limit, solve
 from retroracer.physics import car as c
 from retroracer.physics.car import Car
+from retroracer.physics.dynamics import cornering_grip, steer_lock
 from retroracer.physics.race import CONTROL_DT, Race
 from retroracer.physics.state import GRIP, TRACK
 from retroracer.track.geometry import Array
@@ -108,9 +109,7 @@ class LineDriver:
         towards = np.clip(-STIFFNESS / (2.0 * DAMPING) * error / speed, -STEEPEST, STEEPEST)
         bend = ahead[:, _CURVATURE] + 2.0 * DAMPING * STIFFNESS * (towards - drift) / speed
         angle = _steer_angle(race, bend, speed)
-        quick = (vx * p[:, c.PER_STEER_SPEED]) ** 2
-        fast = p[:, c.STEER_FAST]
-        lock = fast + (p[:, c.STEER_LOCK] - fast) / (1.0 + quick)
+        lock = steer_lock(vx, p.T)
         throttle = _throttle(race, ahead[:, _SPEED], ahead[:, _PUSH], speed)
         return np.asarray(np.clip(np.stack([angle / lock, throttle], axis=1), -1.0, 1.0))
 
@@ -119,8 +118,7 @@ def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
     """Angle (N,) [rad] of the wheels for a curvature (N,) of the path [1/m]."""
     p = race.params
     grip = p[:, c.MU] * race.floats[:, GRIP]
-    lift = (p[:, c.LIFT_FRONT] + p[:, c.LIFT_REAR]) * p[:, c.PER_MASS] * speed**2
-    most = grip * (c.GRAVITY + lift) / speed**2
+    most = cornering_grip(speed**2, race.floats[:, GRIP], p.T) / speed**2
     share = np.clip(bend / most, -0.97, 0.97)
     # Slips of the brush tyres at this share of the grip; their difference is what to steer more.
     slip = np.sign(share) * 3.0 * grip * (1.0 - np.cbrt(1.0 - np.abs(share)))

@@ -14,6 +14,7 @@ circle, lateral limit sqrt((mu Fz)^2 - Fx^2).
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 from retroracer.compiled import compiled
 from retroracer.physics.car import (
@@ -193,32 +194,70 @@ def acceleration(
     return ax, ay, ar
 
 
-@compiled(inline=True)
-def steer_lock(vx: float, p: tuple[float, ...]) -> float:
-    """Largest angle of the front wheels [rad] at this speed: the rack's ratio grows with speed."""
+def steer_lock(vx: Any, p: Any) -> Any:
+    """Largest angle of the front wheels [rad] at this speed: the rack's ratio grows with speed.
+
+    Args:
+        vx: forward speed [m/s], of one car or (N,).
+        p: its parameter row; of N cars the columns, ``params.T``.
+    """
     q = vx * p[PER_STEER_SPEED]
     return p[STEER_FAST] + (p[STEER_LOCK] - p[STEER_FAST]) / (1.0 + q * q)
 
 
+def cornering_grip(square: Any, grip: Any, p: Any) -> Any:
+    """Largest acceleration [m/s^2] that the tyres can give the car, downforce included.
+
+    Args:
+        square: of the speed [m^2/s^2], of one car or (N,).
+        grip: factor of the surface on the friction coefficient.
+        p: as ``steer_lock``.
+    """
+    lift = (p[LIFT_FRONT] + p[LIFT_REAR]) * p[PER_MASS] * square
+    return p[MU] * grip * (GRAVITY + lift)
+
+
+_steer_lock = compiled(inline=True)(steer_lock)
+
+
+class Motion(NamedTuple):
+    """How a car moves: position, velocities, and the rates of change of the velocities.
+
+    Attributes:
+        x: position [m].
+        y: position [m].
+        heading: [rad].
+        vx: forward speed [m/s].
+        vy: sideways speed [m/s], left positive.
+        yaw_rate: [rad/s].
+        steer_angle: of the front wheels [rad].
+        ax: derivative of ``vx`` in the last step [m/s^2].
+        ay: of ``vy`` [m/s^2].
+        ar: of ``yaw_rate`` [rad/s^2].
+    """
+
+    x: float
+    y: float
+    heading: float
+    vx: float
+    vy: float
+    yaw_rate: float
+    steer_angle: float
+    ax: float
+    ay: float
+    ar: float
+
+
 @compiled(inline=True)
 def integrate(
-    x: float,
-    y: float,
-    heading: float,
-    vx: float,
-    vy: float,
-    yaw_rate: float,
-    steer_angle: float,
-    ax: float,
-    ay: float,
-    ar: float,
+    m: Motion,
     steer: float,
     throttle: float,
     p: tuple[float, ...],
     grip: float,
     drag: float,
     dt: float,
-) -> tuple[float, ...]:
+) -> Motion:
     """Advance one car by one physics step.
 
     The velocities advance by a two-step rule: tyres and pedals are evaluated once, at the middle
@@ -227,45 +266,33 @@ def integrate(
     up to 1 / dt.
 
     Args:
-        x: position [m].
-        y: position [m].
-        heading: [rad].
-        vx: forward speed [m/s].
-        vy: sideways speed [m/s].
-        yaw_rate: [rad/s].
-        steer_angle: of the front wheels [rad].
-        ax: derivative of vx in the last step [m/s^2]; ay and ar likewise.
-        ay: [m/s^2].
-        ar: [rad/s^2].
+        m: the car's motion before the step.
         steer: wish in [-1, 1], left positive.
         throttle: pedals in [-1, 1].
         p: a car's parameter row.
         grip: surface's factor on friction.
         drag: surface's extra deceleration [m/s^2].
         dt: physics step [s].
-
-    Returns:
-        The first ten arguments after the step.
     """
     most = p[STEER_RATE] * dt
     # The lock at the end of the step, as far as it can be known, or the wheels would lag behind.
-    lock = steer_lock(vx + dt * ax, p)
-    turn = min(max(steer * lock - steer_angle, -most), most)
-    c, s = cos_sin(steer_angle + 0.5 * turn)
+    lock = _steer_lock(m.vx + dt * m.ax, p)
+    turn = min(max(steer * lock - m.steer_angle, -most), most)
+    c, s = cos_sin(m.steer_angle + 0.5 * turn)
     h = 0.5 * dt
-    mx = vx + h * ax
-    my = vy + h * ay
-    mr = yaw_rate + h * ar
+    mx = m.vx + h * m.ax
+    my = m.vy + h * m.ay
+    mr = m.yaw_rate + h * m.ar
     ax, ay, ar = acceleration(mx, my, mr, c, s, throttle, p, grip, drag)
-    c, s = cos_sin(heading + h * yaw_rate)
-    return (
-        x + dt * (mx * c - my * s),
-        y + dt * (mx * s + my * c),
-        heading + dt * mr,
-        vx + dt * ax,
-        vy + dt * ay,
-        yaw_rate + dt * ar,
-        steer_angle + turn,
+    c, s = cos_sin(m.heading + h * m.yaw_rate)
+    return Motion(
+        m.x + dt * (mx * c - my * s),
+        m.y + dt * (mx * s + my * c),
+        m.heading + dt * mr,
+        m.vx + dt * ax,
+        m.vy + dt * ay,
+        m.yaw_rate + dt * ar,
+        m.steer_angle + turn,
         ax,
         ay,
         ar,

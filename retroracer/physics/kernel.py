@@ -49,7 +49,7 @@ from retroracer.physics.block import (
     scratch,
 )
 from retroracer.physics.car import HALF_LENGTH, HALF_WIDTH
-from retroracer.physics.dynamics import integrate
+from retroracer.physics.dynamics import Motion, integrate
 from retroracer.physics.lines import cross_lines
 from retroracer.physics.placing import track_heading
 from retroracer.physics.roadside import SPIN_KEPT, meet_wall, surface_at
@@ -80,13 +80,14 @@ from retroracer.physics.state import (
     VX,
     VY,
     YAW_RATE,
+    Cars,
     S,
     X,
     Y,
 )
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
-from retroracer.track.geometry import Array, Ints
+from retroracer.track.geometry import Array
 from retroracer.track.projection import foot, offset_at, walk
 
 CHUNK = 256
@@ -97,17 +98,19 @@ CHUNK = 256
 def move(w: Array, j: int, dt: float) -> None:
     """Let the car in lane ``j`` move for ``dt`` and look where its foot came in its cell."""
     x0, y0 = w[X * LANES + j], w[Y * LANES + j]
-    x, y, heading, vx, vy, yaw_rate, angle, ax, ay, ar = integrate(
-        x0,
-        y0,
-        w[HEADING * LANES + j],
-        w[VX * LANES + j],
-        w[VY * LANES + j],
-        w[YAW_RATE * LANES + j],
-        w[STEER_ANGLE * LANES + j],
-        w[AX * LANES + j],
-        w[AY * LANES + j],
-        w[AR * LANES + j],
+    motion = integrate(
+        Motion(
+            x0,
+            y0,
+            w[HEADING * LANES + j],
+            w[VX * LANES + j],
+            w[VY * LANES + j],
+            w[YAW_RATE * LANES + j],
+            w[STEER_ANGLE * LANES + j],
+            w[AX * LANES + j],
+            w[AY * LANES + j],
+            w[AR * LANES + j],
+        ),
         w[STEER * LANES + j],
         w[THROTTLE * LANES + j],
         car_in(w, j),
@@ -115,16 +118,17 @@ def move(w: Array, j: int, dt: float) -> None:
         w[DRAG * LANES + j],
         dt,
     )
-    w[X * LANES + j] = x
-    w[Y * LANES + j] = y
-    w[HEADING * LANES + j] = heading
-    w[VX * LANES + j] = vx
-    w[VY * LANES + j] = vy
-    w[YAW_RATE * LANES + j] = yaw_rate
-    w[STEER_ANGLE * LANES + j] = angle
-    w[AX * LANES + j] = ax
-    w[AY * LANES + j] = ay
-    w[AR * LANES + j] = ar
+    x, y = motion.x, motion.y
+    w[X * LANES + j] = motion.x
+    w[Y * LANES + j] = motion.y
+    w[HEADING * LANES + j] = motion.heading
+    w[VX * LANES + j] = motion.vx
+    w[VY * LANES + j] = motion.vy
+    w[YAW_RATE * LANES + j] = motion.yaw_rate
+    w[STEER_ANGLE * LANES + j] = motion.steer_angle
+    w[AX * LANES + j] = motion.ax
+    w[AY * LANES + j] = motion.ay
+    w[AR * LANES + j] = motion.ar
     w[MOVED2 * LANES + j] = (x - x0) * (x - x0) + (y - y0) * (y - y0)
     f = foot(
         x - w[CELL_X * LANES + j],
@@ -244,11 +248,7 @@ def take_account(w: Array, j: int, dt: float) -> None:
 @compiled(inline=True)
 def advance_block(
     w: Array,
-    floats: Array,
-    ints: Ints,
-    params: Array,
-    splits: Array,
-    last_splits: Array,
+    cars: Cars,
     bank: TrackBank,
     actions: Array,
     begin: int,
@@ -260,11 +260,7 @@ def advance_block(
 
     Args:
         w: ``scratch`` memory.
-        floats: (N, N_FLOATS) state, changed in place; the arrays below likewise.
-        ints: (N, N_INTS).
-        params: (N, N_PARAMS), read only.
-        splits: (N, MAX_SECTORS) times [s] at which sectors of the current lap ended.
-        last_splits: (N, MAX_SECTORS) sector times [s] of the last completed lap.
+        cars: all N.
         bank: the packed tracks.
         actions: (N, 2) steer, left positive, and throttle, negative brakes.
         begin: first row of the block.
@@ -272,6 +268,7 @@ def advance_block(
         n_substeps: how many physics steps.
         dt: physics step [s].
     """
+    floats, ints, params, splits, last_sectors = cars
     for j in range(lanes):
         i = begin + j
         load_car(w, j, floats[i], ints[i], params[i], actions[i], bank)
@@ -317,7 +314,7 @@ def advance_block(
                     floats[i],
                     ints[i],
                     splits[i],
-                    last_splits[i],
+                    last_sectors[i],
                     bank.facts,
                     w[GAIN * LANES + j],
                     dt,
@@ -333,11 +330,7 @@ def advance_block(
 
 @compiled()
 def advance_rows(
-    floats: Array,
-    ints: Ints,
-    params: Array,
-    splits: Array,
-    last_splits: Array,
+    cars: Cars,
     bank: TrackBank,
     actions: Array,
     n_substeps: int,
@@ -349,50 +342,17 @@ def advance_rows(
     w = scratch()
     while begin < end:
         lanes = min(LANES, end - begin)
-        announce_cars(floats, ints, bank, begin + lanes, min(begin + 2 * LANES, end))
-        advance_block(
-            w,
-            floats,
-            ints,
-            params,
-            splits,
-            last_splits,
-            bank,
-            actions,
-            begin,
-            lanes,
-            n_substeps,
-            dt,
-        )
+        announce_cars(cars.floats, cars.ints, bank, begin + lanes, min(begin + 2 * LANES, end))
+        advance_block(w, cars, bank, actions, begin, lanes, n_substeps, dt)
         begin += LANES
 
 
 @compiled(parallel=True)
 def advance_parallel(
-    floats: Array,
-    ints: Ints,
-    params: Array,
-    splits: Array,
-    last_splits: Array,
-    bank: TrackBank,
-    actions: Array,
-    n_substeps: int,
-    dt: float,
+    cars: Cars, bank: TrackBank, actions: Array, n_substeps: int, dt: float
 ) -> None:
     """Advance all N cars over threads, for batches large enough to pay for waking them."""
-    n = len(floats)
+    n = len(cars.floats)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
-        advance_rows(
-            floats,
-            ints,
-            params,
-            splits,
-            last_splits,
-            bank,
-            actions,
-            n_substeps,
-            dt,
-            k * CHUNK,
-            end,
-        )
+        advance_rows(cars, bank, actions, n_substeps, dt, k * CHUNK, end)

@@ -38,7 +38,7 @@ def set_next_line(f: Array, g: Ints, facts: Array) -> None:
 
 @compiled()
 def cross_lines(
-    f: Array, g: Ints, splits: Array, last_splits: Array, facts: Array, gain: float, dt: float
+    f: Array, g: Ints, splits: Array, last_sectors: Array, facts: Array, gain: float, dt: float
 ) -> None:
     """Record the sector and finish lines crossed in this physics step, by linear interpolation.
 
@@ -46,7 +46,7 @@ def cross_lines(
         f: float state with PROGRESS and TIME already advanced.
         g: integer state.
         splits: times of the current lap's sector ends, in place.
-        last_splits: last lap's sector times, in place.
+        last_sectors: last lap's sector times, in place.
         facts: the bank's table of tracks.
         gain: progress made in the step [m] > 0.
         dt: the step [s].
@@ -64,7 +64,7 @@ def cross_lines(
                 f[LAST_LAP_OFF] = f[LAP_OFF]
                 begun = f[LAP_START]
                 for k in range(n_sectors):
-                    last_splits[k] = splits[k] - begun
+                    last_sectors[k] = splits[k] - begun
                     begun = splits[k]
             g[LAP] += 1
             g[STEP_LAP] = 1

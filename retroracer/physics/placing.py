@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,14 @@ from retroracer.physics.state import (
     TRACK,
     TRACK_HEADING,
     VX,
+    Cars,
     S,
     X,
     Y,
 )
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
-from retroracer.track.geometry import Array, Bools, Ints
+from retroracer.track.geometry import Array, Ints
 from retroracer.track.projection import half_widths
 
 
@@ -42,28 +43,10 @@ def track_heading(way: Array, here: int, frac: float) -> Any:
     return a + frac * (way[here + 1, b.HEADING] - a)
 
 
-@compiled()
-def place_car(
-    f: Array,
-    g: Ints,
-    splits: Array,
-    last_splits: Array,
-    bank: TrackBank,
-    track: int,
-    s: float,
-    offset: float,
-    heading_error: float,
-    speed: float,
-    grid: bool,
-) -> None:
-    """Put a car on a track, its clocks at zero.
+class Start(NamedTuple):
+    """Where and how a car begins; of M cars every entry is an array (M,).
 
-    Args:
-        f: (N_FLOATS,) float state, overwritten.
-        g: (N_INTS,) integer state, overwritten.
-        splits: (MAX_SECTORS,) overwritten.
-        last_splits: (MAX_SECTORS,) overwritten.
-        bank: the packed tracks.
+    Attributes:
         track: index into the bank.
         s: station [m], any real number.
         offset: lateral offset [m], left positive.
@@ -72,10 +55,24 @@ def place_car(
         grid: True if the first lap counts from here (a standing start behind the line);
             False if it is partial and untimed.
     """
+
+    track: Any
+    s: Any
+    offset: Any
+    heading_error: Any
+    speed: Any
+    grid: Any
+
+
+@compiled()
+def place_car(cars: Cars, i: int, bank: TrackBank, start: Start) -> None:
+    """Put the car of row ``i`` on a track, its clocks at zero."""
+    f, g = cars.floats[i], cars.ints[i]
+    track, s, offset = start.track, start.s, start.offset
     f[:] = 0.0
     g[:] = 0
-    splits[:] = np.nan
-    last_splits[:] = np.nan
+    cars.splits[i] = np.nan
+    cars.last_sectors[i] = np.nan
     main = bank.main
     facts = bank.facts[track]
     first = bank.start[track]
@@ -95,8 +92,8 @@ def place_car(
     f[X] = main[here, b.X] + frac * (main[there, b.X] - main[here, b.X]) - offset * ty / norm
     f[Y] = main[here, b.Y] + frac * (main[there, b.Y] - main[here, b.Y]) + offset * tx / norm
     f[TRACK_HEADING] = track_heading(bank.way, here, frac)
-    f[HEADING] = f[TRACK_HEADING] + heading_error
-    f[VX] = speed
+    f[HEADING] = f[TRACK_HEADING] + start.heading_error
+    f[VX] = start.speed
     f[S] = s
     f[OFFSET] = offset
     f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, frac)
@@ -105,7 +102,7 @@ def place_car(
     f[LAST_LAP_OFF] = np.nan
     g[TRACK] = track
     f[LAP_FINISH] = length - s
-    if grid:
+    if start.grid:
         g[TIMED] = 1
         if s > 0.5 * length:
             f[LAP_FINISH] += length
@@ -116,33 +113,15 @@ def place_car(
 
 
 @compiled()
-def place_cars(
-    floats: Array,
-    ints: Ints,
-    splits: Array,
-    last_splits: Array,
-    bank: TrackBank,
-    rows: Ints,
-    track: Ints,
-    s: Array,
-    offset: Array,
-    heading_error: Array,
-    speed: Array,
-    grid: Bools,
-) -> None:
-    """Place the cars listed in ``rows`` (M,); the other arguments are (M,) too."""
+def place_cars(cars: Cars, bank: TrackBank, rows: Ints, starts: Start) -> None:
+    """Place the cars listed in ``rows`` (M,)."""
     for k in range(len(rows)):
-        i = rows[k]
-        place_car(
-            floats[i],
-            ints[i],
-            splits[i],
-            last_splits[i],
-            bank,
-            track[k],
-            s[k],
-            offset[k],
-            heading_error[k],
-            speed[k],
-            grid[k],
+        start = Start(
+            starts.track[k],
+            starts.s[k],
+            starts.offset[k],
+            starts.heading_error[k],
+            starts.speed[k],
+            starts.grid[k],
         )
+        place_car(cars, rows[k], bank, start)

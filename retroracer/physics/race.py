@@ -46,11 +46,8 @@ class Race:
         n: number of cars; default one per Car given.
 
     Attributes:
-        floats: (N, N_FLOATS) float64, columns named in ``state``.
-        ints: (N, N_INTS) int64 likewise.
-        params: (N, N_PARAMS) float64 parameter rows of the cars, columns named in ``car``.
-        splits: (N, MAX_SECTORS) race times at which sectors of the current lap ended [s].
-        last_sectors: (N, MAX_SECTORS) sector times of the last timed lap [s], nan where none.
+        cars: their arrays, as the kernel takes them; each is an attribute of the race too.
+        bank: the packed tracks.
     """
 
     def __init__(
@@ -61,11 +58,15 @@ class Race:
         if n is not None and len(listed) != n:
             raise ValueError(f"{len(listed)} cars given for {n} rows")
         self.n = len(listed)
-        self.params = np.array([c.row() for c in listed])
-        self.floats = np.zeros((self.n, state.N_FLOATS))
-        self.ints = np.zeros((self.n, state.N_INTS), np.int64)
-        self.splits = np.full((self.n, MAX_SECTORS), np.nan)
-        self.last_sectors = np.full((self.n, MAX_SECTORS), np.nan)
+        rows = {car: car.row() for car in listed}
+        self.cars = state.Cars(
+            np.zeros((self.n, state.N_FLOATS)),
+            np.zeros((self.n, state.N_INTS), np.int64),
+            np.array([rows[car] for car in listed]),
+            np.full((self.n, MAX_SECTORS), np.nan),
+            np.full((self.n, MAX_SECTORS), np.nan),
+        )
+        self.floats, self.ints, self.params, self.splits, self.last_sectors = self.cars
         self.start_on_grid()
 
     def start_on_grid(self, track: npt.ArrayLike = 0, rows: npt.ArrayLike | None = None) -> None:
@@ -118,13 +119,7 @@ class Race:
         which = each(track, np.int64)
         if which.size and (which.min() < 0 or which.max() >= self.bank.n_tracks):
             raise ValueError(f"track index out of range 0..{self.bank.n_tracks - 1}")
-        placing.place_cars(
-            self.floats,
-            self.ints,
-            self.splits,
-            self.last_sectors,
-            self.bank,
-            index,
+        start = placing.Start(
             which,
             each(s),
             each(lateral_offset),
@@ -132,6 +127,7 @@ class Race:
             each(speed),
             each(grid, np.bool_),
         )
+        placing.place_cars(self.cars, self.bank, index, start)
 
     def _rows(self, rows: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
         return np.arange(self.n) if rows is None else np.atleast_1d(np.asarray(rows, np.int64))
@@ -148,21 +144,10 @@ class Race:
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        state_and_actions = (
-            self.floats,
-            self.ints,
-            self.params,
-            self.splits,
-            self.last_sectors,
-            self.bank,
-            actions,
-            n_substeps,
-            PHYSICS_DT,
-        )
         if threads_pay(self.n):
-            kernel.advance_parallel(*state_and_actions)
+            kernel.advance_parallel(self.cars, self.bank, actions, n_substeps, PHYSICS_DT)
         else:
-            kernel.advance_rows(*state_and_actions, 0, self.n)
+            kernel.advance_rows(self.cars, self.bank, actions, n_substeps, PHYSICS_DT, 0, self.n)
 
     def length(self) -> Array:
         """(N,) lap length of the track each car is on [m]."""

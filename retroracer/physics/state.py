@@ -1,6 +1,10 @@
-"""Column names of a car's state row, as the kernel keeps it. Owns no equations."""
+"""The arrays of N cars, as the kernel takes them, and the names of their columns. No equations."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+from retroracer.track.geometry import Array, Ints
 
 # Float columns (N, N_FLOATS), SI units.
 (
@@ -48,3 +52,21 @@ from __future__ import annotations
     STEP_LAP,  # 1 if the last advance completed a lap
     N_INTS,
 ) = range(6)
+
+
+class Cars(NamedTuple):
+    """N cars: their state, changed in place, and their parameters.
+
+    Attributes:
+        floats: (N, N_FLOATS) float64.
+        ints: (N, N_INTS) int64.
+        params: (N, N_PARAMS) float64 parameter rows, columns named in ``car``; only read.
+        splits: (N, MAX_SECTORS) race times at which sectors of the current lap ended [s].
+        last_sectors: (N, MAX_SECTORS) sector times of the last timed lap [s], nan where none.
+    """
+
+    floats: Array
+    ints: Ints
+    params: Array
+    splits: Array
+    last_sectors: Array

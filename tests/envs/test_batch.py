@@ -10,7 +10,7 @@ import pytest
 
 from retroracer.envs import batch as batch_module
 from retroracer.envs.batch import RacingBatch
-from retroracer.envs.episodes import FIRM, speed_allowed
+from retroracer.envs.episodes import BRAKE_GRIP, speed_allowed
 from retroracer.envs.task import REWARD_NAMES, Ending, Reward
 from retroracer.envs.tracks import RENEWAL
 from retroracer.envs.variety import MAX_LATENCY, TRAINING, Variety
@@ -150,7 +150,7 @@ def test_a_rolling_start_is_never_faster_than_the_bends_ahead_allow():
     bend = np.flatnonzero(np.abs(race.bank.main[:, CURVATURE]) > 0.005)[0]
     spacing = race.bank.facts[0, SPACING]
     speeds = [speed_allowed(race.params[0], race.bank, 0, (bend - k) * spacing) for k in (1, 21)]
-    gained = 2.0 * FIRM * car.mu * c.GRAVITY * 20 * spacing
+    gained = 2.0 * BRAKE_GRIP * car.mu * c.GRAVITY * 20 * spacing
     assert speeds[1] ** 2 - speeds[0] ** 2 == pytest.approx(gained, rel=0.01)
 
 
@@ -326,7 +326,7 @@ def test_grip_is_seen_and_felt():
 
 def test_latencies_are_drawn_from_both_ends_of_their_range():
     batch = begun(Variety(latency=(1, 3)))
-    counts = np.bincount(batch._latency, minlength=4)
+    counts = np.bincount(batch._loop.controls.latency, minlength=4)
     assert counts[0] == 0
     assert (counts[1:] > 500).all()
 

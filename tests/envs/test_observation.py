@@ -1,4 +1,4 @@
-"""The 22 observations, against a slow literal reading of the table in ``sight``."""
+"""The 22 observations, against a slow literal reading of the table in ``observation``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from retroracer.envs.task import (
     N_OBS,
     OBS_NAMES,
     observe_rows,
-    observe_serial,
 )
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
@@ -116,7 +115,7 @@ def scattered(tracks, n, seed):
 
 def observe(race, last):
     obs = np.full((race.n, N_OBS), np.nan, np.float32)
-    observe_serial(race.floats, race.ints, race.params, last, race.bank, obs)
+    observe_rows(race.cars, last, race.bank, np.arange(race.n), obs)
     return obs
 
 
@@ -154,12 +153,12 @@ def test_rows_are_the_same_alone_and_in_lists(tracks):
     obs = observe(race, last)
     some = np.zeros_like(obs)
     rows = np.array([70, 3, 12, 13, 14, 15, 16, 17, 18, 19, 20])
-    observe_rows(race.floats, race.ints, race.params, last, race.bank, rows, some)
+    observe_rows(race.cars, last, race.bank, rows, some)
     assert some[rows].tobytes() == obs[rows].tobytes()
     assert not some[np.setdiff1d(np.arange(77), rows)].any()
     one = np.zeros_like(obs)
     for i in range(77):
-        observe_rows(race.floats, race.ints, race.params, last, race.bank, np.array([i]), one)
+        observe_rows(race.cars, last, race.bank, np.array([i]), one)
     assert one.tobytes() == obs.tobytes()
 
 

@@ -8,7 +8,7 @@ import pytest
 from retroracer.laptime.envelope import envelope, top_speed
 from retroracer.laptime.steady_states import trims
 from retroracer.physics.car import GRAVITY, load_car, shipped_cars
-from retroracer.physics.dynamics import acceleration, integrate
+from retroracer.physics.dynamics import Motion, acceleration, integrate
 from retroracer.physics.race import Race
 from tests.shapes import oval
 
@@ -55,7 +55,7 @@ def measured_cornering(car, speed):
     for step in range(8000):
         s[3:5] *= speed / np.hypot(s[3], s[4])
         s[6] = 0.006 * step * 0.01
-        s = np.array(integrate(*s, 0.0, 0.0, row, 1.0, 0.0, 0.01))
+        s = np.array(integrate(Motion(*s), 0.0, 0.0, row, 1.0, 0.0, 0.01))
         beta = np.arctan2(s[4], s[3])
         if abs(beta) > 0.4:
             break
@@ -107,7 +107,7 @@ def test_cornering_under_power_and_brakes_stays_inside(name):
             for step in range(250):
                 s[3:5] *= speed / np.hypot(s[3], s[4])
                 s[6] = 0.0008 * step
-                s = np.array(integrate(*s, 0.0, pedal, row, 1.0, 0.0, 0.01))
+                s = np.array(integrate(Motion(*s), 0.0, pedal, row, 1.0, 0.0, 0.01))
                 beta = np.arctan2(s[4], s[3])
                 if abs(beta) > 0.3:
                     break

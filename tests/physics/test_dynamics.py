@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car, load_car, shipped_cars
-from retroracer.physics.dynamics import cos_sin, integrate, lateral_force, steer_lock
+from retroracer.physics.dynamics import Motion, cos_sin, integrate, lateral_force, steer_lock
 
 DT = 0.01
 
@@ -20,7 +20,7 @@ def drive(
     row = car.row()
     out = [np.array(state, float)]
     for _ in range(round(seconds / dt)):
-        out.append(np.array(integrate(*out[-1], steer, throttle, row, 1.0, 0.0, dt)))
+        out.append(np.array(integrate(Motion(*out[-1]), steer, throttle, row, 1.0, 0.0, dt)))
     return np.array(out)
 
 
@@ -77,7 +77,7 @@ def test_steady_circle_has_the_understeer_gradient_of_the_linear_car(
     row = car.row()
     for _ in range(1500):
         s[3:5] *= speed / np.hypot(s[3], s[4])  # hold the speed without using the tyres
-        s = np.array(integrate(*s, angle / lock, 0.0, row, 1.0, 0.0, DT))
+        s = np.array(integrate(Motion(*s), angle / lock, 0.0, row, 1.0, 0.0, DT))
     curvature = s[5] / np.hypot(s[3], s[4])
     gradient = (1.0 / car.stiffness_front - 1.0 / car.stiffness_rear) / GRAVITY
     expected = (car.l_front + car.l_rear) * curvature + gradient * speed * s[5]
@@ -97,7 +97,7 @@ def test_cornering_never_beats_the_friction_limit_and_comes_close_to_it(name: st
             row = car.row()
             for _ in range(150):
                 s[3:5] *= speed / np.hypot(s[3], s[4])
-                s = np.array(integrate(*s, steer, 0.0, row, 1.0, 0.0, DT))
+                s = np.array(integrate(Motion(*s), steer, 0.0, row, 1.0, 0.0, DT))
             lateral = abs(s[8] + s[3] * s[5])
             assert lateral <= limit * 1.005
             best = max(best, lateral / limit)
@@ -201,7 +201,7 @@ def test_halving_the_step_divides_the_error_by_four() -> None:
         for k in range(round(1.6 / dt)):
             part = int(4.0 * (k + 0.5) * dt / 1.6)  # wheels turn at their rate, then hold
             steer, throttle = ((0.3, 0.2), (-0.2, 0.5), (0.25, -0.1), (0.1, 0.3))[part]
-            s = np.array(integrate(*s, steer, throttle, row, 1.0, 0.0, dt))
+            s = np.array(integrate(Motion(*s), steer, throttle, row, 1.0, 0.0, dt))
         return s[:6]
 
     exact = end(1.0 / 12800.0)

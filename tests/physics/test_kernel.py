@@ -98,8 +98,7 @@ def test_threads_change_no_bit(tracks, threads):
     try:
         for actions in wild_actions(203, 20):
             for race in (serial, parallel):
-                cars = (race.floats, race.ints, race.params, race.splits, race.last_sectors)
-                arguments = (*cars, race.bank, actions, N_SUBSTEPS, PHYSICS_DT)
+                arguments = (race.cars, race.bank, actions, N_SUBSTEPS, PHYSICS_DT)
                 if race is serial:
                     kernel.advance_rows(*arguments, 0, race.n)
                 else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from retroracer.game.settings import Assists
-from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car
+from retroracer.physics.car import Car
+from retroracer.physics.dynamics import cornering_grip, steer_lock
 
 SLIDE = 0.045
 """Slip of the body beyond what the corner needs that calls for help [rad] (2.6 degrees)."""
@@ -42,12 +43,10 @@ def assisted(
     """
     if vx < SLOW:
         return steer, throttle
-    lift = 0.5 * AIR_DENSITY * car.lift_area * vx * vx / car.mass
-    most = car.mu * grip * (GRAVITY + lift)
+    row = car.row()
+    most = cornering_grip(vx * vx, grip, row)
     # Cornering there is, and cornering the wheel asks for: brakes come on faster than a car turns.
-    quick = (vx / car.steer_speed) ** 2
-    lock = car.steer_lock_fast + (car.steer_lock - car.steer_lock_fast) / (1.0 + quick)
-    asked = abs(steer) * lock * vx * vx / (car.l_front + car.l_rear)
+    asked = abs(steer) * steer_lock(vx, row) * vx * vx / (car.l_front + car.l_rear)
     used = min(max(abs(vx * yaw_rate), asked) / most, 1.0)
     # How far the rear axle slides beyond the slip at which it has most of its grip.
     rear = math.atan2(vy - car.l_rear * yaw_rate, vx)

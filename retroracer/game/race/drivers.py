@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 from retroracer import config
 from retroracer.config import Range
-from retroracer.physics.car import AIR_DENSITY, GRAVITY, Car
+from retroracer.physics.car import Car
+from retroracer.physics.dynamics import cornering_grip, steer_lock
 
 
 @dataclass
@@ -101,13 +102,11 @@ def useful_lock(car: Car, speed: float) -> float:
     radius) and the slip at which the front axle has nearly all of its grip (brush model).
     """
     v = max(speed, 1.0)
-    lift = 0.5 * AIR_DENSITY * car.lift_area * v * v / car.mass
-    most = car.mu * (GRAVITY + lift)
+    row = car.row()
+    most = float(cornering_grip(v * v, 1.0, row))
     corner = (car.l_front + car.l_rear) * most / (v * v)
     slip = 2.2 * car.mu / car.stiffness_front
-    quick = (v / car.steer_speed) ** 2
-    lock = car.steer_lock_fast + (car.steer_lock - car.steer_lock_fast) / (1.0 + quick)
-    return min(1.0, (corner + slip) / lock)
+    return min(1.0, (corner + slip) / float(steer_lock(v, row)))
 
 
 def _toward(value: float, goal: float, step: float) -> float:

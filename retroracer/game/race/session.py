@@ -1,7 +1,7 @@
 """A race in the game: one Race of you and the agents, stepped physics step by physics step.
 
-Owns who is in it, laps, gaps, deltas and the tape. Knows no window. Agents see and decide
-exactly as in evaluation: same observation, same inference, every fifth physics step.
+Owns who is in it, laps, gaps, deltas and the tape. Knows no window. Agents drive
+by the same control loop as in evaluation, deciding every fifth physics step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retroracer.agents.policy import Policy
-from retroracer.envs.observation import observe_serial
+from retroracer.envs.control import ControlLoop
 from retroracer.envs.task import N_OBS
 from retroracer.game.race.timing import LapCurve, LapTrace, Trace
 from retroracer.game.replay.tape import Recorder, Tape, put_back
@@ -89,8 +89,12 @@ class Session:
         agents = list(names) if names is not None else [p.name for p in policies]
         self.names = ["you", *agents] if human else agents
         self.race = Race([track], self.cars)
-        self.observation = np.zeros((self.race.n, N_OBS), np.float32)
         self.restart()
+
+    @property
+    def actions(self) -> np.ndarray:
+        """(N, 2) steer and throttle that reach the cars now; a view."""
+        return self.loop.controls.applied
 
     @property
     def roles(self) -> list[str]:
@@ -102,8 +106,8 @@ class Session:
         self.race.start_on_grid()
         self._spread_out()
         n = self.race.n
-        self.actions = np.zeros((n, 2))
-        self.observation[:] = 0.0
+        self.loop = ControlLoop(self.race)
+        self.observation = np.zeros((n, N_OBS), np.float32)
         self.ticks = 0
         self.best: list[float | None] = [None] * n
         self.finish: list[float | None] = [None] * n
@@ -162,10 +166,10 @@ class Session:
             self._decide()
         if self.human:
             # Rounded to what the tape keeps, so that it drives the same lap again.
-            self.actions[0] = np.float32(steer), np.float32(throttle)
+            self.loop.steer_now(0, (float(np.float32(steer)), float(np.float32(throttle))))
         self.before = self.pose()
         self.recorder.add(self.actions)
-        race.advance(self.actions, 1)
+        self.loop.advance(1)
         self.ticks += 1
         for i in np.flatnonzero(race.ints[:, state.STEP_LAP]).tolist():
             self._lapped(i)
@@ -176,15 +180,14 @@ class Session:
                 self._laps[i].add(into, float(race.lap_time[i]))
 
     def _decide(self) -> None:
-        race = self.race
         if not self.policies:
             return
-        obs = self.observation
         self.seen_from = self.pose()
-        observe_serial(race.floats, race.ints, race.params, self.actions, race.bank, obs)
-        for k, policy in enumerate(self.policies):
-            row = k + self.human
-            self.actions[row] = np.clip(policy.act(obs[row : row + 1])[0], -1.0, 1.0)
+        self.observation = self.loop.observe()
+        chosen = self.actions.copy()
+        for row, policy in enumerate(self.policies, start=self.human):
+            chosen[row] = policy.act(self.observation[row : row + 1])[0]
+        self.loop.choose(chosen)
 
     def _lapped(self, i: int) -> None:
         race = self.race

@@ -1,6 +1,6 @@
 """Lines on the road: what an agent sees, where it drove, the fastest line with its braking.
 
-Owns their look. Sight is drawn from the observation alone, as the policy was given it.
+Owns their look. What an agent sees is drawn from its observation alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from retroracer.envs.task import AHEAD, AHEAD_BASE, AHEAD_TIME
+from retroracer.envs.observation import (
+    AHEAD,
+    AHEAD_BASE,
+    AHEAD_TIME,
+    CURVATURES,
+    EDGE_LEFT,
+    EDGE_RIGHT,
+    HEADING_ERROR,
+    LATERAL_OFFSET,
+    N_NEAR,
+    SCALES,
+    SPEED,
+)
 from retroracer.render.camera import Camera
 from retroracer.render.palette import Palette, mix
 from retroracer.track.geometry import Array
@@ -19,16 +31,12 @@ from retroracer.track.geometry import Array
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
 
-NEAR = 6
-"""Stretches of the way ahead whose mean curvature is seen; of the further ones only how much
-they bend, and which way in all."""
-
 BRAKING, COASTING = -3.0, -0.3
 """Accelerations along the fastest line [m/s^2] below which it is drawn as braking, lifting."""
 
 
 def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
-    """Points of the road ahead, rebuilt from an observation (layout road-22.2).
+    """Points of the road ahead, rebuilt from an observation .
 
     Args:
         obs: (22,) as given to the policy.
@@ -40,15 +48,17 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
         (10, 2) world points [m]: beside the car, then the ends of the stretches. The last three
         bend all the way as much as they do anywhere: right where they turn one way only.
     """
-    speed, offset, error = 50.0 * float(obs[0]), 6.0 * float(obs[4]), float(obs[5])
+    speed, offset, error = (
+        SCALES[k] * float(obs[k]) for k in (SPEED, LATERAL_OFFSET, HEADING_ERROR)
+    )
     reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
     way = heading - error
     at = np.array([x + offset * np.sin(way), y - offset * np.cos(way)])
     points = [at]
     for k in range(len(AHEAD) - 1):
         length = float(AHEAD[k + 1] - AHEAD[k]) * reach
-        seen = float(obs[11 + k])
-        curvature = np.sign(seen) * seen * seen / 10.0
+        seen = float(obs[CURVATURES + k])
+        curvature = np.sign(seen) * seen * seen * SCALES[CURVATURES]
         # A chord of the arc: half of its turn before, half after.
         way += 0.5 * curvature * length
         at = at + length * np.array([np.cos(way), np.sin(way)])
@@ -70,23 +80,23 @@ def draw_sight(
     px = camera.to_screen(points)
     thick = max(2, round(camera.size[1] / 240))
     for k in range(len(px) - 1):
-        strength = min(abs(float(obs[11 + k])), 1.0)
+        strength = min(abs(float(obs[CURVATURES + k])), 1.0)
         colour = mix(palette.good, palette.bad, strength)
         a, b = px[k].tolist(), px[k + 1].tolist()
-        if k < NEAR:
+        if k < N_NEAR:
             pygame.draw.line(surface, colour, a, b, thick)
-        else:  # less is known of these: dashes
+        else:  # of these only how much they bend is seen, and which way in all: dashes
             across = px[k] + np.linspace(0.0, 1.0, 17)[:, None] * (px[k + 1] - px[k])
             ends = across.tolist()
             for p, q in zip(ends[:-1:2], ends[1::2], strict=True):
                 pygame.draw.line(surface, colour, p, q, thick)
         pygame.draw.circle(surface, palette.panel, b, 2.4 * thick)
         pygame.draw.circle(surface, colour, b, 1.7 * thick)
-    way = heading - float(obs[5])
+    way = heading - float(obs[HEADING_ERROR])
     left = np.array([-np.sin(way), np.cos(way)])
     car = np.array([x, y])
-    for side, distance in ((1.0, float(obs[6])), (-1.0, float(obs[7]))):
-        end = camera.to_screen(car + left * side * 6.0 * distance).tolist()
+    for side, k in ((1.0, EDGE_LEFT), (-1.0, EDGE_RIGHT)):
+        end = camera.to_screen(car + left * side * SCALES[k] * float(obs[k])).tolist()
         start = camera.to_screen(car).tolist()
         pygame.draw.line(surface, palette.accent, start, end, max(1, thick // 2))
         pygame.draw.circle(surface, palette.accent, end, 1.3 * thick)

@@ -29,7 +29,7 @@ _NAMES = {
     "reward": "F3: what training would pay it",
     "path": "F4: its line (orange) and the limit's",
 }
-_PAID = [state.STEP_LEGAL, state.STEP_OFF, state.STEP_WALL]
+_IMPACT = state.STEP_IMPACT - state.STEP_PROGRESS
 
 
 class Overlays:
@@ -59,8 +59,7 @@ class Overlays:
         self.pay: deque[Array] = deque(maxlen=SHOWN)
         self.paid = np.zeros(len(REWARD_NAMES))
         self.trail = Ring(TRAIL, 2)
-        self._step = np.zeros(len(_PAID))
-        self._impact = 0.0
+        self._report = np.zeros(state.N_FLOATS - state.STEP_PROGRESS)
         self._before = np.zeros(2)
 
     def press(self, what: str) -> bool:
@@ -95,8 +94,10 @@ class Overlays:
         session, race = self.session, self.session.race
         row = self.agent(looked_at)
         if "reward" in self.on:
-            self._step += race.floats[row, _PAID]
-            self._impact = max(self._impact, float(race.floats[row, state.STEP_IMPACT]))
+            report = race.floats[row, state.STEP_PROGRESS :]
+            impact = max(self._report[_IMPACT], report[_IMPACT])
+            self._report += report
+            self._report[_IMPACT] = impact
         if session.ticks % N_SUBSTEPS:
             return
         if "pedals" in self.on:
@@ -104,13 +105,14 @@ class Overlays:
         if "path" in self.on:
             self.trail.append((float(race.x[row]), float(race.y[row])))
         if "reward" in self.on:
-            f, out = race.floats[row].copy(), np.zeros(len(REWARD_NAMES))
-            f[_PAID], f[state.STEP_IMPACT] = self._step, self._impact
+            f = race.floats[row].copy()
+            f[state.STEP_PROGRESS :] = self._report
             actions = session.actions[row].copy()
             # The function training compiles, run as it is written.
-            reward_terms.py_func(f, actions, self._before, False, CONTROL_DT, Reward(), out)
+            out = np.array(
+                reward_terms.py_func(f, actions, self._before, False, CONTROL_DT, Reward())
+            )
             self._before = actions
             self.pay.append(out)
             self.paid += out
-            self._step[:] = 0.0
-            self._impact = 0.0
+            self._report[:] = 0.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.envs.task import N_OBS, observe_serial
+from retroracer.envs.control import ControlLoop
+from retroracer.envs.task import EVALUATION_STALL, stalled_rows
 from retroracer.physics import state
 from retroracer.physics.car import Car
 from retroracer.physics.race import Race
@@ -31,11 +31,6 @@ SLOWEST = 8.0
 """Mean speed [m/s] a lap must exceed, beside GRACE seconds, before the driver is stopped."""
 
 GRACE = 30.0
-
-STALL_TIME = 10.0
-"""A driver that gains less than STALL_DISTANCE [m] in this many seconds is stopped."""
-
-STALL_DISTANCE = 10.0
 
 Act = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 """A driver: observations (N, 22) float32 -> actions (N, 2) in [-1, 1]."""
@@ -188,35 +183,29 @@ def evaluate(
     m = len(tracks)
     race = Race(tracks, [e.car for e in entries for _ in tracks])
     race.start_on_grid(np.tile(np.arange(m), len(entries)))
-    obs = np.zeros((race.n, N_OBS), np.float32)
-    actions = np.zeros((race.n, 2))
-    delayed = deque([np.zeros_like(actions) for _ in range(latency)])
+    loop = ControlLoop(race, latency)
     running = np.ones(race.n, bool)
     off_track = np.zeros(race.n)
     cap = race.length() / SLOWEST + GRACE
-    got_to = race.progress.copy()  # where a driver was last seen getting on, and when
-    got_there = np.zeros(race.n)
+    marks = np.zeros((race.n, 2))
     results: dict[int, Result] = {}
     if watch:
         watch(race)
     while running.any():
-        observe_serial(race.floats, race.ints, race.params, actions, race.bank, obs)
-        actions[:] = 0.0  # who is done coasts
+        obs = loop.observe()
+        actions = np.zeros((race.n, 2))  # who is done coasts
         for k, entry in enumerate(entries):
             rows = k * m + np.flatnonzero(running[k * m : (k + 1) * m])
             if len(rows):
-                actions[rows] = np.clip(entry.act(obs[rows]), -1.0, 1.0)
-        delayed.append(actions.copy())
-        race.advance(delayed.popleft())
+                actions[rows] = entry.act(obs[rows])
+        loop.choose(actions)
+        loop.advance()
         if watch:
             watch(race)
         lapped = race.ints[:, state.STEP_LAP] == 1
         off_track[lapped] += race.floats[lapped, state.LAST_LAP_OFF]
-        gained = race.progress > got_to + STALL_DISTANCE
-        got_to[gained] = race.progress[gained]
-        got_there[gained] = race.time[gained]
         finished = race.lap >= LAPS
-        stalled = race.time - got_there > STALL_TIME
+        stalled = stalled_rows(race.floats, marks, EVALUATION_STALL)
         over = running & (finished | stalled | (race.lap_time > cap))
         for row in np.flatnonzero(over).tolist():
             how = "finished" if finished[row] else "stalled" if stalled[row] else "too slow"

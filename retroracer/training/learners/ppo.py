@@ -20,7 +20,7 @@ from retroracer.agents.fused_ppo import FusedPPO
 from retroracer.agents.rollout import Rollout
 from retroracer.checks import Form, demand_array
 from retroracer.config import Range
-from retroracer.envs.privileged_observation import N_FORESIGHT
+from retroracer.envs.privileged_observation import N_PRIVILEGED
 from retroracer.training.learners.learner import Clock, Learner, State, cosine
 from retroracer.training.learners.racing import Racing, StepResult
 from retroracer.training.run.stopping import PATIENCE
@@ -83,7 +83,7 @@ class PPO(Learner):
         run, fused = racing.settings, racing.model.fused
         self.device = racing.model.device
         fresh = first and run.parent is None
-        self.ppo = FusedPPO(fused, run.hidden, fresh, run.half(), N_FORESIGHT)
+        self.ppo = FusedPPO(fused, run.hidden, fresh, run.half(), N_PRIVILEGED)
         self.rollout = Rollout(
             settings.n_steps,
             run.cars,
@@ -92,9 +92,9 @@ class PPO(Learner):
             settings.gamma,
             settings.gae_lambda,
             self.device,
-            N_FORESIGHT,
+            N_PRIVILEGED,
         )
-        racing.batch.farsighted = True
+        racing.batch.privileged = True
         if fresh:
             racing.keep_actor()
         else:
@@ -155,14 +155,14 @@ class PPO(Learner):
 
     def _privileged(self) -> torch.Tensor:
         """What the value network is told of all cars, (N, O + K)."""
-        seen = np.concatenate((self.racing.obs, self.racing.batch.foresee()), axis=1)
+        seen = np.concatenate((self.racing.obs, self.racing.batch.privileged_obs()), axis=1)
         return torch.from_numpy(seen).to(self.device)
 
     def _bootstrap(self, result: StepResult) -> torch.Tensor:
         """Values (M,) of the last observations of episodes that ended; 0 where terminated."""
         if not len(result.rows):
             return torch.zeros(0, device=self.device)
-        seen = np.concatenate((result.final_obs, self.racing.batch.final_foresight), axis=1)
+        seen = np.concatenate((result.final_obs, self.racing.batch.final_privileged_obs), axis=1)
         values = self.ppo.worth(torch.from_numpy(seen).to(self.device))
         return values * torch.from_numpy(~result.terminated[result.rows]).to(self.device)
 

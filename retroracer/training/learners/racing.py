@@ -231,7 +231,7 @@ class Racing(Task):
             "batch": self.batch.state_facts(),
             "stats": self._stats.state(),
             "target_entropy": float(self.model.target_entropy),
-            "farsighted": self.batch.farsighted,
+            "privileged": self.batch.privileged,
         }
         state: State = {
             "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
@@ -254,7 +254,7 @@ class Racing(Task):
         self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
         self._stats.restore(plain["stats"])
         self.batch.restore(plain["batch"], part(state, "batch"))
-        self.batch.farsighted = bool(plain["farsighted"])
+        self.batch.privileged = bool(plain["privileged"])
         self.obs = self.batch.obs
         returns = Form(self._returns.shape, np.float64, -1e12, 1e12)
         self._returns = demand_array("the returns", state["returns"], returns).copy()

@@ -14,9 +14,6 @@ from retroracer.envs import task
 from retroracer.envs.variety import TRAINING, Variety
 from retroracer.training.run.settings import RunSettings
 
-PENALTIES = ("off_track", "leaving", "wall", "impact", "crash")
-"""Reward terms that ``penalty_scale`` scales."""
-
 
 PROFILES: dict[str, tuple[str, ...]] = {
     name: (
@@ -101,7 +98,7 @@ class RacingSettings(RunSettings):
         """The reward's weights when ``share`` of the budget is used up."""
         begin, end = self.penalty_scale
         scale = begin + min(max(share, 0.0), 1.0) * (end - begin)
-        scaled = {k: v * scale if k in PENALTIES else v for k, v in self.reward.items()}
+        scaled = {k: v * scale if k in task.PENALTIES else v for k, v in self.reward.items()}
         return task.Reward()._replace(**scaled)
 
     def sac_arguments(self) -> dict[str, Any]:

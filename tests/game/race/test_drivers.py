@@ -8,7 +8,7 @@ import pytest
 from retroracer.errors import UserError
 from retroracer.game.race.drivers import Human, Keys, read_script
 from retroracer.physics.car import load_car
-from retroracer.physics.dynamics import integrate
+from retroracer.physics.dynamics import Motion, integrate
 
 
 def hold(human: Human, keys: Keys, speed: float, seconds: float) -> tuple[float, float]:
@@ -40,7 +40,7 @@ def test_a_tap_at_250_kmh_moves_the_car_over_instead_of_around() -> None:
     for k in range(200):
         keys = Keys(left=k < 5, up=True)
         steer, throttle = human.act(keys, s[3], 0.01)
-        s = np.array(integrate(*s, steer, throttle, row, 1.0, 0.0, 0.01))
+        s = np.array(integrate(Motion(*s), steer, throttle, row, 1.0, 0.0, 0.01))
     assert abs(s[2]) < 0.2, "turned around"
     assert s[1] > 0.1, "did not move at all"
     assert abs(s[4]) < 0.5 and abs(s[5]) < 0.1, "still sliding"

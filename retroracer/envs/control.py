@@ -1,0 +1,100 @@
+"""The control loop: observe, act, delay, advance. Env, evaluation and game all drive by it.
+
+Every 50 ms a driver gets its observation and chooses an action, which reaches its car after the
+latency. ``RacingBatch`` does the same within one compiled call, and adds rewards and resets.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from retroracer.compiled import compiled
+from retroracer.envs.observation import N_OBS, Floats, observe_rows
+from retroracer.envs.variety import MAX_LATENCY
+from retroracer.physics.race import N_SUBSTEPS, Race
+from retroracer.track.geometry import Array, Ints
+
+
+class Controls(NamedTuple):
+    """Actions on their way from N drivers to their cars.
+
+    Attributes:
+        chosen: (depth, N, 2) the last few steps' actions; that of step t at t % depth.
+        latency: (N,) control steps until they take effect, less than depth.
+        applied: (N, 2) what reaches the cars now.
+    """
+
+    chosen: Array
+    latency: Ints
+    applied: Array
+
+
+@compiled()
+def choose_rows(controls: Controls, step: int, actions: Array, begin: int, end: int) -> None:
+    """Take what drivers of rows ``begin`` to ``end`` choose for a step; find what takes effect.
+
+    Args:
+        controls: updated.
+        step: its number.
+        actions: (N, 2) finite; clipped to [-1, 1].
+        begin: first row.
+        end: row after the last.
+    """
+    depth = len(controls.chosen)
+    now = step % depth
+    for i in range(begin, end):
+        then = (step - controls.latency[i]) % depth
+        for k in range(2):
+            controls.chosen[now, i, k] = min(max(actions[i, k], -1.0), 1.0)
+            controls.applied[i, k] = controls.chosen[then, i, k]
+
+
+class ControlLoop:
+    """The cars of a race, and the drivers' controls.
+
+    Args:
+        race: the cars.
+        latency: of all actions [control steps].
+
+    Attributes:
+        race: the cars.
+        controls: the actions.
+        step: number of control steps done.
+    """
+
+    def __init__(self, race: Race, latency: int = 0) -> None:
+        self.race = race
+        n, depth = race.n, max(latency, MAX_LATENCY) + 1
+        self.controls = Controls(
+            np.zeros((depth, n, 2)), np.full(n, latency, np.int64), np.zeros((n, 2))
+        )
+        self.step = 0
+        self._rows = np.arange(n)
+
+    @property
+    def last(self) -> Array:
+        """(N, 2) the action each driver chose last: a view, as ``observe`` shows it."""
+        last: Array = self.controls.chosen[self.step % len(self.controls.chosen)]
+        return last
+
+    def observe(self) -> Floats:
+        """(N, 22) float32, never changed later."""
+        race = self.race
+        out: Floats = np.empty((race.n, N_OBS), np.float32)
+        observe_rows(race.cars, self.last, race.bank, self._rows, out)
+        return out
+
+    def choose(self, actions: Array) -> None:
+        """Begin a control step with the drivers' actions (N, 2), clipped to [-1, 1]."""
+        self.step += 1
+        choose_rows(self.controls, self.step, np.array(actions, np.float64), 0, self.race.n)
+
+    def steer_now(self, row: int, action: tuple[float, float]) -> None:
+        """Let a person at the wheel act between control steps, without latency."""
+        self.last[row] = self.controls.applied[row] = action
+
+    def advance(self, n_substeps: int = N_SUBSTEPS) -> None:
+        """Let the cars drive for some physics steps under what takes effect now."""
+        self.race.advance(self.controls.applied, n_substeps)
