@@ -14,7 +14,6 @@ from retroracer.envs import task
 from retroracer.envs.variety import TRAINING, Variety
 from retroracer.training.run.settings import RunSettings
 
-
 PROFILES: dict[str, tuple[str, ...]] = {
     name: (
         f"cars={cars}",
