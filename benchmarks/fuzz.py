@@ -39,7 +39,9 @@ KINDS = {
     "records": ("records", "cases"),
     "tapes": ("tapes", "cases"),
     "zips": ("zips", "cases"),
-    "runs": ("run_states", "cases"),
+    "settings": ("runs", "settings"),
+    "states": ("run_states", "cases"),
+    "runs": ("runs", "cases"),
 }
 """Kind of file -> the module in ``fuzzing`` that damages it, and the function there."""
 
@@ -47,7 +49,11 @@ PLAY = ("play", "--track", "copper_bowl", "--headless", "--frames", "12")
 PIXELS = ("play", "--env", "carracing", "--model", "pixels-ppo", "--headless", "--frames", "2")
 EVALUATE = ("evaluate", "base", "--tracks", "copper_bowl", "--no-limit")
 TRACKS = ("tracks", "validate", "copper_bowl")
-WARM = {"pages": (TRACKS,), "surveys": (TRACKS,), "zips": (PLAY, PIXELS, EVALUATE), "runs": ()}
+WARM = {
+    "pages": (TRACKS,), "surveys": (TRACKS,), "settings": (TRACKS,),
+    "zips": (PLAY, PIXELS, EVALUATE),
+    "states": (PLAY, EVALUATE), "runs": (PLAY, PIXELS, EVALUATE),
+}  # fmt: skip
 """Commands that import and compile what a kind's cases need, run once before they fork."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -136,6 +142,9 @@ def warm(kind: str, home: Path) -> None:
     os.environ["RETRORACER_HOME"] = str(home)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         codes = [cli.main(argv) for argv in WARM.get(kind, (PLAY,))]
+        if kind in ("settings", "states", "runs"):
+            importlib.import_module("retroracer.training.learners.pixels.off_policy")
+            importlib.import_module("retroracer.training.learners.sac")
     assert not any(codes), f"{kind}: cannot begin: {codes}"
     others = len(list(Path("/proc/self/task").iterdir())) - 1
     if others:

@@ -15,7 +15,9 @@ from benchmarks.fuzzing.case import Case, verdict
 from benchmarks.fuzzing.meaning import agree, compose
 
 TREE = Path(__file__).resolve().parent.parent
-COUNTS = {"pages": 30, "surveys": 24, "cars": 16, "scripts": 20, "tapes": 10, "zips": 10}
+COUNTS = {
+    "pages": 30, "surveys": 24, "cars": 16, "scripts": 20, "settings": 24, "tapes": 10, "zips": 10,
+}  # fmt: skip
 
 
 @pytest.mark.slow

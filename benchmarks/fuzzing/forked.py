@@ -56,12 +56,13 @@ class NonsenseError(Exception):
     """Something was taken that makes no sense."""
 
 
-def run(work: Callable[[], int], folder: Path) -> Ended:
+def run(work: Callable[[], int], folder: Path, patience: int = 1) -> Ended:
     """Run ``work`` in a forked process.
 
     Args:
         work: what to do; its result is the exit code.
-        folder: where the process runs, keeps its home and its output.
+        folder: where the process keeps its home and its output.
+        patience: factor on the time it may take.
     """
     folder.mkdir(parents=True, exist_ok=True)
     streams = folder / ".out", folder / ".err"
@@ -70,8 +71,8 @@ def run(work: Callable[[], int], folder: Path) -> Ended:
     sys.stderr.flush()
     child = os.fork()
     if not child:
-        _work(work, folder, *streams)
-    status, usage = _wait(child, begun)
+        _work(work, folder, patience, *streams)
+    status, usage = _wait(child, begun + patience * WALL_SECONDS)
     code = os.waitstatus_to_exitcode(status)
     out, err = (path.read_text("utf-8", "backslashreplace") for path in streams)
     for path in streams:
@@ -81,13 +82,15 @@ def run(work: Callable[[], int], folder: Path) -> Ended:
     return Ended(code, out, err, cpu, time.monotonic() - begun, memory)
 
 
-def _wait(child: int, begun: float) -> tuple[int, resource.struct_rusage]:
+def _wait(child: int, end: float) -> tuple[int, resource.struct_rusage]:
     pause = 0.001
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
         if done:
             return status, usage
-        if time.monotonic() - begun > WALL_SECONDS:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGABRT)  # so that it says where it was
+            time.sleep(0.5)
             os.kill(child, signal.SIGKILL)
             _, status, usage = os.wait4(child, 0)
             return status, usage
@@ -95,7 +98,7 @@ def _wait(child: int, begun: float) -> tuple[int, resource.struct_rusage]:
         pause = min(pause * 1.5, 0.02)
 
 
-def _work(work: Callable[[], int], folder: Path, out: Path, err: Path) -> None:
+def _work(work: Callable[[], int], folder: Path, patience: int, out: Path, err: Path) -> None:
     """The child's life; it never returns."""
     code = 1
     try:
@@ -109,7 +112,8 @@ def _work(work: Callable[[], int], folder: Path, out: Path, err: Path) -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         faulthandler.enable(2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        seconds = CPU_SECONDS * patience
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         limit = _address_space() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         os.environ["RETRORACER_HOME"] = str(folder / "home")

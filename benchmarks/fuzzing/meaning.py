@@ -68,7 +68,7 @@ def _mapping(node: yaml.MappingNode, value: Any, where: str) -> None:
 
 def _scalar(text: str, value: Any, where: str) -> None:
     plain = text.strip()
-    if value is None:
+    if value is None or isinstance(value, dict):  # nothing at all is said
         good = plain.lower() in ("", "~", "null")
     elif isinstance(value, bool):
         good = _WORDS.get(plain.lower()) is value

@@ -115,7 +115,7 @@ def tracks(seed: int, count: int, folder: Path) -> Iterator[Case]:
             work = cli("tracks", "draw", str(path), "--out", f"{out}.png", "--size", "320x240")
         elif k % 10 == 7:
             work = cli("tracks", "export", str(path), "--csv", f"{out}.csv")
-        yield Case(name, (path,), work, _of_track(path), named=path.name, lines=MOST_LINES + 10)
+        yield Case(name, (path,), work, _of_track(path), named=path.name, lines=3 * MOST_LINES)
 
 
 def _of_track(path: Path) -> Callable[[], None]:
