@@ -146,9 +146,10 @@ def warm(kind: str, home: Path) -> None:
             importlib.import_module("retroracer.training.learners.pixels.off_policy")
             importlib.import_module("retroracer.training.learners.sac")
     assert not any(codes), f"{kind}: cannot begin: {codes}"
-    others = len(list(Path("/proc/self/task").iterdir())) - 1
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    others = [name for name in names[1:] if name != "SDLTimer"]
     if others:
-        print(f"{kind}: {others} threads that no fork will have", file=sys.stderr)
+        print(f"{kind}: threads that no fork will have: {', '.join(others)}", file=sys.stderr)
 
 
 def of_command(kind: str, name: str, argv: list[str]) -> Case:

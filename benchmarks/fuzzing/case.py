@@ -105,10 +105,10 @@ def verdict(case: Case, end: Ended) -> tuple[str, str]:
     Returns:
         "taken", "refused", "traceback", "hang", "memory", "nonsense" or "words"; and why.
     """
-    if end.code < 0 or end.cpu > MOST_CPU:
-        return ("hang" if end.cpu > MOST_CPU or end.code == -9 else "traceback"), (
-            f"signal {-end.code}" if end.code < 0 else f"{end.cpu:.1f} s"
-        )
+    if end.late or end.cpu > MOST_CPU:
+        return "hang", f"{end.cpu:.1f} s of processor time, {end.wall:.0f} s"
+    if end.code < 0:
+        return "traceback", f"signal {-end.code}"
     if end.code == NONSENSE:
         return "nonsense", end.err.strip().splitlines()[-1]
     if "Traceback" in end.err or end.code not in case.codes:

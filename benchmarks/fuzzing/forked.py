@@ -42,6 +42,7 @@ class Ended:
         cpu: processor seconds.
         wall: seconds.
         memory: bytes it took above the process it was forked from, at most.
+        late: True if it was ended because it took too long.
     """
 
     code: int
@@ -50,6 +51,7 @@ class Ended:
     cpu: float
     wall: float
     memory: int
+    late: bool = False
 
 
 class NonsenseError(Exception):
@@ -79,7 +81,9 @@ def run(work: Callable[[], int], folder: Path, patience: int = 1) -> Ended:
         path.unlink()
     memory = max(0, usage.ru_maxrss * 1024 - before)
     cpu = usage.ru_utime + usage.ru_stime
-    return Ended(code, out, err, cpu, time.monotonic() - begun, memory)
+    wall = time.monotonic() - begun
+    late = code == -signal.SIGXCPU or wall > patience * WALL_SECONDS
+    return Ended(code, out, err, cpu, wall, memory, late)
 
 
 def _wait(child: int, end: float) -> tuple[int, resource.struct_rusage]:

@@ -6,6 +6,8 @@ nothing may be dropped, read by a second meaning, or become another number.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import re
 from pathlib import Path
@@ -28,7 +30,12 @@ def compose(path: Path) -> yaml.Node | None:
     raw = path.read_bytes()
     coding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return yaml.compose(raw.decode(coding), Loader=yaml.BaseLoader)
+        said = raw.decode(coding)
+        if "\t" in said:  # between JSON's brackets a tab is a blank, as YAML 1.2 has it
+            with contextlib.suppress(ValueError):
+                json.loads(said)
+                said = said.replace("\t", " ")
+        return yaml.compose(said, Loader=yaml.BaseLoader)
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise NonsenseError(f"no YAML, but taken: {' '.join(str(error).split())[:200]}") from None
 

@@ -70,7 +70,7 @@ _WORD = re.compile(r"(?<=: )[A-Za-z_][\w ]*")
 def _replace(rng: random.Random, text: str, pattern: re.Pattern[str], new: Any) -> str:
     hits = list(pattern.finditer(text))
     if not hits:
-        return text + str(new(""))
+        return text + str(new("1"))
     for hit in sorted(rng.sample(hits, min(len(hits), rng.choice((1, 1, 1, 2)))), key=_at)[::-1]:
         text = text[: hit.start()] + new(hit[0]) + text[hit.end() :]
     return text
