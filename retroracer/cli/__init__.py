@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "limit": ("retroracer.cli.limit", "compute the fastest lap physics allows"),
     "tracks": ("retroracer.cli.tracks", "list, check, draw, import, export or generate tracks"),
+    "experiments": (
+        "retroracer.cli.experiments",
+        "start a reference system by name, see how much memory runs take",
+    ),
     "bench": ("retroracer.cli.bench", "measure environment steps per second"),
 }
 """Command -> (module, one line of help), in the order a newcomer meets them."""
@@ -61,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(argv: list[str]) -> int:
     """Run a command and tell in one line what stopped it."""
     try:
-        return _run(argv)
+        return run_command(argv)
     except UserError as error:
         return _mistake(str(error))
     except (KeyboardInterrupt, streams.Ended) as stop:
@@ -111,7 +115,12 @@ def _mistake(message: str) -> int:
     return MISTAKE
 
 
-def _run(argv: list[str]) -> int:
+def run_command(argv: list[str]) -> int:
+    """Run one command; what stops it is an exception here.
+
+    Args:
+        argv: its name and its arguments.
+    """
     width = max(map(len, COMMANDS))
     parser = Parser(
         prog="retroracer",

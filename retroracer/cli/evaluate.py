@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from retroracer.cli import evaluate_pixels
+from retroracer.cli import evaluate_names, evaluate_pixels
 from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, whole
 from retroracer.errors import UserError
 from retroracer.tables import busy, lap_text, print_table
@@ -25,7 +25,9 @@ EXAMPLES = """examples:
   retroracer evaluate models/base.zip models/monza.zip --tracks monza --json monza.json
   retroracer evaluate base --random 200 --seed 1
   retroracer evaluate base monza --tracks monza --plot monza.png --gif monza.gif
-  retroracer evaluate base --random 200 --grip 0.8 --latency 1"""
+  retroracer evaluate base --random 200 --grip 0.8 --latency 1
+  retroracer evaluate carracing --episodes 5 --save-video --video-dir videos
+  retroracer evaluate --progress-csv runs/mine/progress.csv --plot-output curve.png"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="name or path of a model")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="name or path of a model")
     parser.add_argument(
         "--tracks", nargs="+", metavar="TRACK", help="names or paths; default: every shipped one"
     )
@@ -87,11 +89,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="delay actions by N steps of 50 ms",
     )
     evaluate_pixels.add_options(parser)
+    evaluate_names.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
+    if not evaluate_names.take(args):
+        return 0
     if evaluate_pixels.concerns(args):
         return evaluate_pixels.run(args)
     from retroracer.agents.policy import load_policy
@@ -119,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
     _print(reports, tracks)
     if args.plot:
         print(f"plot: {args.plot}")
-    for path in filter(None, (args.gif, args.mp4)):
+    films = [path for path in (args.gif, args.mp4, args.output) if path is not None]
+    for path in [*films, *evaluate_names.videos(args, entries[0].name, [tracks[0].name])]:
         from retroracer.game.race.garage import Setup
         from retroracer.game.replay.film import film
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retroracer.cli import evaluate_names
 from retroracer.cli.arguments import number, whole
 from retroracer.errors import UserError
 from retroracer.tables import busy, print_table
@@ -39,12 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--processes", type=whole(1, 256), metavar="P", help="default: one a core")
     group.add_argument(
         "--max-frames",
+        "--max-steps",
         type=whole(1, 1000),
         metavar="N",
         help="of an episode and a film, 50 a second (1000)",
     )
     group.add_argument(
-        "--fps", type=whole(1, 50), metavar="N", help="of --gif and --mp4 (default 25)"
+        "--fps", type=whole(1, 50), metavar="N", help="of films, at most (default 25)"
     )
     group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
     for name, what, low, high in (
@@ -84,10 +86,10 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.training.judging.episodes import evaluate_file
 
     count = 100 if args.episodes is None else args.episodes
-    if args.mp4:
-        from retroracer.training.pictures.film import demand_av
+    if args.mp4 or args.save_video:
+        from retroracer.render.film import demand_writer
 
-        demand_av()
+        demand_writer(Path("film.mp4"))
     longest = 1000 if args.max_frames is None else args.max_frames
     paths = [find_model(m) for m in args.models]
     for path in paths:
@@ -121,21 +123,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], longest: int) -> None:
-    if args.gif or args.mp4:
+    films = [(place, args.seed) for place in (args.gif, args.mp4, args.output) if place]
+    seeds = range(args.seed, args.seed + (100 if args.episodes is None else args.episodes))
+    places = evaluate_names.videos(args, path.stem, [f"seed-{seed}" for seed in seeds])
+    films += zip(places, seeds, strict=False)
+    if films:
         from retroracer import config
         from retroracer.agents.pixels.checkpoint import load_driver
         from retroracer.carracing.pipeline import Pipeline
-        from retroracer.training.pictures.film import film, write_gif, write_mp4
+        from retroracer.training.pictures.film import film
 
         driver = load_driver(path)
         plain = config.to_dict(driver.records.pipeline) | calm
         pipeline = config.from_dict(Pipeline, plain, "calm actions")
-        fps = args.fps or 25
-        pictures = film(driver.act, pipeline, args.seed, fps, longest)
-        for place, write in ((args.gif, write_gif), (args.mp4, write_mp4)):
-            if place:
-                write(place, pictures, fps)
-                print(f"film: {place}")
+        for place, seed in films:
+            film(place, driver.act, pipeline, seed, args.fps or 25, longest)
+            print(f"film: {place}")
     if args.plot:
         from retroracer.training.pictures.curve import draw_curve
         from retroracer.training.run.folder import RunFolder

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retroracer.cli.arguments import minutes, seed, steps
+from retroracer.cli.run_options import as_settings, main_learner
+from retroracer.cli.run_places import places_of, run_name
 from retroracer.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +61,14 @@ def add_options(parser: argparse.ArgumentParser, out: str, algorithms: Sequence[
     parser.add_argument(
         "--minutes", type=minutes, metavar="M", help="how long, everything included"
     )
-    parser.add_argument("--steps", type=steps, metavar="N", help="how many steps instead")
+    parser.add_argument(
+        "--steps",
+        "--total-steps",
+        "--total-timesteps",
+        type=steps,
+        metavar="N",
+        help="how many steps of all environments together instead",
+    )
     parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
     parser.add_argument("--parent", metavar="MODEL", help="name or path of a driver to go on from")
@@ -77,12 +86,34 @@ def add_options(parser: argparse.ArgumentParser, out: str, algorithms: Sequence[
     parser.add_argument(
         "--profile", choices=PROFILES, default="auto", help="size of the run (default auto)"
     )
-    parser.add_argument(
-        "--runs", type=Path, metavar="DIR", default=Path("runs"), help="where runs are kept"
+    places = parser.add_argument_group("where runs are kept")
+    places.add_argument(
+        "--runs",
+        "--results-dir",
+        type=Path,
+        metavar="DIR",
+        default=Path("runs"),
+        help="folder of the runs' folders (default runs)",
+    )
+    places.add_argument(
+        "--run-name",
+        type=run_name,
+        metavar="NAME",
+        help="of the run: its folder is runs/NAME and its model models/NAME.zip",
+    )
+    places.add_argument(
+        "--checkpoint-dir", type=Path, metavar="DIR", help="the run's own folder, instead"
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--fresh", action="store_true", help="begin anew even if a run can go on")
-    how.add_argument("--resume", action="store_true", help="go on, or fail if there is no run")
+    how.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="PATH",
+        help="go on with a run with the settings it has, or fail if there is none; PATH is its "
+        "folder or a file in it (default: the folder it would have)",
+    )
 
 
 def overrides_of(args: argparse.Namespace, *names: str) -> list[str]:
@@ -100,7 +131,7 @@ def overrides_of(args: argparse.Namespace, *names: str) -> list[str]:
 def start(
     args: argparse.Namespace,
     make_program: Callable[[], Program],
-    out: Path,
+    name: str,
     overrides: Sequence[str],
     extra: str,
 ) -> int:
@@ -109,7 +140,7 @@ def start(
     Args:
         args: the command's.
         make_program: loads what trains.
-        out: the model.
+        name: of the model and the run, unless options say otherwise.
         overrides: ``--set`` texts.
         extra: the optional dependencies the program needs.
     """
@@ -122,7 +153,8 @@ def start(
         from retroracer.training.run.session import session
     except ImportError as error:
         raise missing(error, extra) from None
-    folder = RunFolder(args.runs / out.stem)
+    out, path = places_of(args, name)
+    folder = RunFolder(path)
 
     def work() -> int:
         try:
@@ -154,12 +186,10 @@ def _train(
     from retroracer.training.run.keeping import Keeper
     from retroracer.training.run.loop import Run
     from retroracer.training.run.session import say
-    from retroracer.training.run.settings import goes_on, load, read
+    from retroracer.training.run.settings import goes_on, read
     from retroracer.training.run.stopping import until
 
-    profile = hardware.profile_of(args.profile, args.device or "auto")
-    sizes = program.profiles[profile]
-    settings = load(program.base, program.table, program.page, args.config, overrides, sizes)
+    settings = _settings(args, program, folder, overrides)
     what = program.look(settings)
     hardware.use_cores(settings.device)
     before = None
@@ -168,6 +198,8 @@ def _train(
     resume = before is not None and goes_on(before, settings)
     if args.resume and not resume:
         why = "it has other settings" if before is not None else "there is none"
+        if before is None and folder.best.is_file():
+            why = f"it has finished; --parent {folder.best} begins a new one with its driver"
         raise UserError(f"--resume: cannot go on with a run in {folder.path}: {why}")
     if resume:
         say(f"going on with the run in {folder.path}; --fresh would begin anew")
@@ -188,6 +220,35 @@ def _train(
     )
     outcome = run.go(resume)
     return _last_word(program, settings, outcome, out, folder, say, until)
+
+
+def _settings(
+    args: argparse.Namespace, program: Program, folder: RunFolder, overrides: Sequence[str]
+) -> RunSettings:
+    """The settings of the run: of the page it starts from, of options and of ``--set``.
+
+    With ``--resume`` it starts from the run's own page.
+    """
+    from retroracer.training.run import hardware
+    from retroracer.training.run.settings import learners_of, load
+
+    page = program.page
+    sizes = program.profiles[hardware.profile_of(args.profile, args.device or "auto")]
+    table = program.table
+    if args.resume and folder.page.is_file():
+        names, wanted = learners_of(table, folder.page), learners_of(table, page)
+        if args.algo is not None and names != wanted:
+            raise UserError(
+                f"--resume: the run in {folder.path} learns by {' then '.join(names)}, "
+                f"not by {' then '.join(wanted)}; leave --algo out"
+            )
+        page, sizes = folder.page, ()
+    learner = main_learner(learners_of(table, page, args.config, overrides))
+
+    def loaded(more: list[str]) -> RunSettings:
+        return load(program.base, table, page, args.config, [*overrides, *more], sizes)
+
+    return loaded(as_settings(args, table, learner, loaded))
 
 
 def _last_word(

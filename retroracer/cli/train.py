@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retroracer.cli.run_options import RACING_OPTIONS, add_settings
 from retroracer.cli.start_run import Program, add_options, overrides_of, start
 
 if TYPE_CHECKING:
@@ -61,15 +62,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fine.set_defaults(run=run_fine)
     for parser in (base, fine):
         parser.add_argument("--car", metavar="CAR", help="gt, kart, formula, or a path")
+        add_settings(parser, RACING_OPTIONS)
 
 
 def run_base(args: argparse.Namespace) -> int:
     """Train a generalist."""
-    out = args.out or Path("models/mine.zip")
     return start(
         args,
         lambda: _program(f"base-{args.algo or 'ppo'}"),
-        out,
+        "mine",
         overrides_of(args, "car"),
         "train",
     )
@@ -77,10 +78,10 @@ def run_base(args: argparse.Namespace) -> int:
 
 def run_fine(args: argparse.Namespace) -> int:
     """Train a specialist."""
-    name = "-".join(Path(track).stem for track in args.track)
-    out = args.out or Path("models") / f"{name}-mine.zip"
+    name = "-".join(Path(track).stem for track in args.track) + "-mine"
     overrides = [*overrides_of(args, "car"), f"track={json.dumps(args.track)}"]
-    return start(args, lambda: _program(f"fine-tune-{args.algo or 'ppo'}"), out, overrides, "train")
+    page = f"fine-tune-{args.algo or 'ppo'}"
+    return start(args, lambda: _program(page), name, overrides, "train")
 
 
 def _program(page: str) -> Program:

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retroracer.cli.run_options import PIXEL_OPTIONS, add_settings
 from retroracer.cli.start_run import Program, add_options, overrides_of, start
+from retroracer.errors import UserError
 
 if TYPE_CHECKING:
     from retroracer.training.run.folder import RunFolder
@@ -34,18 +36,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(parser, "models/pixels-ALGO-mine.zip", ALGORITHMS)
+    parser.add_argument(
+        "--skip-asha", action="store_true", help="one run, no search: as it is without it"
+    )
+    add_settings(parser, PIXEL_OPTIONS)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train a driver."""
     algorithm = args.algo or "sac-drq"
-    out = args.out or Path("models") / f"pixels-{algorithm}-mine.zip"
     page = f"pixels-{algorithm}"
-    return start(args, lambda: _program(page, args.parent), out, overrides_of(args), "train,pixels")
+    name = page if args.config is None or args.algo else args.config.stem
+    if args.max_iters is not None and args.steps is not None:
+        raise UserError("give --max-iters or --steps, not both")
+    overrides = overrides_of(args)
+    return start(args, lambda: _program(page), f"{name}-mine", overrides, "train,pixels")
 
 
-def _program(page: str, parent: str | None) -> Program:
+def _program(page: str) -> Program:
     from retroracer.training.learners import PIXELS
     from retroracer.training.learners.pixels import memory_budget
     from retroracer.training.learners.pixels.settings import PROFILES, PixelSettings

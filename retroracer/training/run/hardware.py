@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -101,24 +103,51 @@ def free_ram() -> int:
     return free
 
 
+def memory_free() -> str:
+    """Memory that is free now, in words: the machine's, and the GPU's."""
+    text = f"{gigabytes(free_ram())} of memory are free"
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        text += f", and {gigabytes(free)} of the GPU's {gigabytes(total)}"
+    return text
+
+
 def memory_in_use() -> str:
     """Memory in use now, in words: this program's and its workers', and the GPU's."""
-    text = ""
-    if sys.platform == "linux":
-        import multiprocessing
+    import multiprocessing
 
-        pages = 0
-        for pid in [os.getpid(), *(p.pid for p in multiprocessing.active_children())]:
-            try:
-                line = Path(f"/proc/{pid}/statm").read_text().split()
-                # Pages shared with other processes are counted once, for this one.
-                pages += int(line[1]) - (0 if pid == os.getpid() else int(line[2]))
-            except (OSError, IndexError):
-                continue
-        text = f"{gigabytes(pages * os.sysconf('SC_PAGE_SIZE'))} RAM"
+    children = [p.pid for p in multiprocessing.active_children() if p.pid is not None]
+    taken = ram_of([os.getpid(), *children])
+    text = f"{gigabytes(taken)} RAM" if taken else ""
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         text += f"  {gigabytes(torch.cuda.memory_reserved())} VRAM"
     return text.strip()
+
+
+def ram_of(pids: Sequence[int]) -> int:
+    """Bytes of memory that processes take; 0 where the system does not tell.
+
+    Args:
+        pids: of the processes; pages they share are counted once, for the first.
+    """
+    if sys.platform != "linux":
+        return 0
+    pages = 0
+    for k, pid in enumerate(pids):
+        with suppress(OSError, IndexError):  # it has ended
+            line = Path(f"/proc/{pid}/statm").read_text().split()
+            pages += int(line[1]) - (0 if k == 0 else int(line[2]))
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all it has started, as far as the system tells."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(OSError):
+                found += [int(child) for child in task.read_text().split()]
+    return found
 
 
 def gigabytes(count: float) -> str:

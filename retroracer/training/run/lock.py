@@ -25,6 +25,17 @@ def lock_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def owner_of(path: Path) -> int | None:
+    """The process that has the lock on ``path`` now; None if there is none."""
+    try:
+        owner = lock_file(path).read_text(encoding="ascii", errors="replace")[:100].split()
+    except OSError:
+        return None
+    if len(owner) != 2 or not owner[0].isdecimal() or not alive(int(owner[0]), owner[1]):
+        return None
+    return int(owner[0])
+
+
 @contextmanager
 def locked(path: Path, option: str = "--out") -> Iterator[None]:
     """Keep other processes away from ``path`` while this lasts.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rich.progress import BarColumn, TextColumn
 
+from retroracer.training.run.hardware import memory_in_use
 from retroracer.training.run.lines import Lines
 
 EVERY = 1.0
@@ -75,7 +76,7 @@ class Screen(Lines):
             self._task,
             description=self._name,
             completed=min(share, 1.0),
-            rates=f"{rates}  {self._judged}",
+            rates=f"{rates}  {memory_in_use()}  {self._judged}",
             left=left,
         )
 

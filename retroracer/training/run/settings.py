@@ -127,6 +127,20 @@ def _absent(name: str, names: tuple[str, ...]) -> str:
     return f"this run does not train with {name}: its {what} {', '.join(names)}"
 
 
+def learners_of(
+    table: dict[str, str], shipped: Path, page: Path | None = None, overrides: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The learners of a run by name, each once; arguments are those of ``load``.
+
+    Raises:
+        UserError: if the pages cannot be read, or name a learner there is not.
+    """
+    known = _stages_type(table)
+    first = config.load(known, shipped, partial=True)
+    stages = config.load(known, page, overrides, start=first, partial=True).stages
+    return tuple(dict.fromkeys(stage.learner for stage in stages))
+
+
 def load(
     base: type[RunSettings],
     table: dict[str, str],
@@ -149,10 +163,7 @@ def load(
     Raises:
         UserError: listing every mistake found.
     """
-    known = _stages_type(table)
-    first = config.load(known, shipped, partial=True)
-    stages = config.load(known, page, overrides, start=first, partial=True).stages
-    names = tuple(dict.fromkeys(stage.learner for stage in stages))
+    names = learners_of(table, shipped, page, overrides)
     kind = settings_type(base, table, names)
     others = tuple(learners.section(name) for name in table if name not in names)
     start = config.load(kind, shipped, profile, leave_out=others)

@@ -105,6 +105,20 @@ class ProgressCSV:
         self._whole = True
 
 
+def last_row(folder: Path) -> dict[str, float]:
+    """The last known figures of a run by name; empty if it has told none yet."""
+    try:
+        text = read_text(folder / "progress.csv", MAX_BYTES)
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UserError, csv.Error):
+        return {}
+    found: dict[str, float] = {}
+    for row in rows[-100:]:
+        numbers = {k: _number(v) for k, v in row.items() if k and isinstance(v, str)}
+        found |= {k: v for k, v in numbers.items() if math.isfinite(v)}
+    return found
+
+
 def _number(text: str | None) -> float:
     try:
         return float(text or "nan")

@@ -18,10 +18,10 @@ from retroracer.carracing.recorder import recording
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.cli import main
 from retroracer.errors import UserError
+from retroracer.render.film import write_film
 from retroracer.training.judging.episodes import Episode, drive, summary
 from retroracer.training.learners.pixels.vec_env import PixelVecEnv
 from retroracer.training.pictures.curve import draw_curve
-from retroracer.training.pictures.film import write_gif, write_mp4
 from retroracer.training.run.folder import RunFolder
 
 # Nobody need see anything here: frames of 64 pixels, actions for 32 frames.
@@ -126,7 +126,7 @@ def test_a_camera_sees_frames_between_the_actions(tmp_path) -> None:
     env.close()
     assert len(pictures) == 8 and pictures[0].shape == (400, 600, 3)
     assert any(not np.array_equal(pictures[0], p) for p in pictures[1:])
-    write_gif(tmp_path / "x.gif", pictures, 25)
+    write_film(tmp_path / "x.gif", pictures, 25)
     with Image.open(tmp_path / "x.gif") as film:
         assert film.n_frames > 1
 
@@ -134,7 +134,7 @@ def test_a_camera_sees_frames_between_the_actions(tmp_path) -> None:
 def test_mp4_without_pyav_is_refused_in_one_line(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match="pip install av"):
-        write_mp4(tmp_path / "x.mp4", [np.zeros((400, 600, 3), np.uint8)], 25)
+        write_film(tmp_path / "x.mp4", [np.zeros((400, 600, 3), np.uint8)], 25)
 
 
 def test_a_curve_of_nothing_is_refused(tmp_path) -> None:

@@ -29,7 +29,7 @@ from retroracer.training.learners.pixels.settings import (
     Rate,
     Share,
 )
-from retroracer.training.learners.pixels.task import Pixels
+from retroracer.training.learners.pixels.task import STATISTICS, Pixels
 from retroracer.training.run.stopping import PATIENCE
 
 _SHOWN = (
@@ -137,6 +137,11 @@ class PPO(Learner):
         if pixels.settings.pipeline.actions != "discrete":
             arguments["policy_kwargs"] = {"log_std_init": settings.log_std_init}
         self.model = pixels.make_model("PPO", env, **arguments)
+        if self.normalised is not None:
+            pixels.reward_statistics = self._statistics
+            found = pixels.parent_statistics() if first else None
+            if found is not None:
+                self._set_statistics(found)
         self.switched_at: int | None = None
         self._callback = _Counting(pixels.count)
         self._callback.init_callback(self.model)
@@ -175,6 +180,7 @@ class PPO(Learner):
         model.logger.name_to_value.clear()
         losses = {n: float(told[f"train/{n}"]) for n in _SHOWN if f"train/{n}" in told}
         losses["learning_rate"] = float(model.policy.optimizer.param_groups[0]["lr"])
+        losses["iteration"] = self.pixels.steps // (model.n_steps * self.pixels.settings.envs)
         if self.switched_at is not None:
             losses["second_phase"] = self.switched_at * self.pixels.settings.pipeline.action_repeat
         return losses
@@ -193,8 +199,7 @@ class PPO(Learner):
         """The phase, and the normaliser's statistics."""
         plain: dict[str, Any] = {"switched_at": self.switched_at}
         if self.normalised is not None:
-            rms = self.normalised.ret_rms
-            plain["return_rms"] = [float(rms.mean), float(rms.var), float(rms.count)]
+            plain["return_rms"] = self._statistics()
         return {"facts": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -203,10 +208,23 @@ class PPO(Learner):
         known = plain["switched_at"] is not None
         self.switched_at = count(plain, "switched_at") if known else None
         if self.normalised is not None:
-            rms: Any = self.normalised.ret_rms
-            mean, var, seen = plain["return_rms"]
-            record = {"mean": mean, "variance": var, "count": seen}
-            mean = number(record, "mean", -1e12, 1e12)
-            var = number(record, "variance", 0.0, 1e12)
-            seen = number(record, "count", 0.0, 1e15)
-            rms.mean, rms.var, rms.count = np.float64(mean), np.float64(var), seen
+            self._set_statistics(plain["return_rms"])
+
+    def _statistics(self) -> dict[str, float]:
+        """Those of the discounted sums of rewards that rewards are divided by the spread of."""
+        assert self.normalised is not None
+        rms = self.normalised.ret_rms
+        return {"mean": float(rms.mean), "variance": float(rms.var), "count": float(rms.count)}
+
+    def _set_statistics(self, record: Mapping[str, Any]) -> None:
+        """Go on from what ``_statistics`` returned.
+
+        Raises:
+            ValueError: if it is no such thing.
+            KeyError: if something is missing.
+        """
+        assert self.normalised is not None
+        found = {name: number(record, name, low, most) for name, low, most in STATISTICS}
+        rms: Any = self.normalised.ret_rms
+        rms.mean, rms.var = np.float64(found["mean"]), np.float64(found["variance"])
+        rms.count = found["count"]

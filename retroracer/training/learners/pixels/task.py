@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from stable_baselines3.common.save_util import recursive_getattr
 
 from retroracer import config
 from retroracer.agents.checkpoint import (
+    first_line,
     load_module,
     load_tensor,
     read_torch,
     restore_moments,
 )
 from retroracer.agents.facts import Facts, plain_json
-from retroracer.agents.model_file import find_model
+from retroracer.agents.model_file import damaged, find_model, read_facts
 from retroracer.agents.pixels import checkpoint
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import Pipeline
@@ -42,6 +43,12 @@ from retroracer.training.learners.pixels.vec_env import PixelVecEnv
 from retroracer.training.learners.task import Task
 from retroracer.training.run.settings import EVALUATION_SEED
 
+REWARD_STATISTICS = "reward_statistics"
+"""Under this name a model's notes tell the statistics of the rewards it was trained on."""
+
+STATISTICS = (("mean", -1e12, 1e12), ("variance", 0.0, 1e12), ("count", 0.0, 1e15))
+"""What they are, with their bounds."""
+
 
 class Pixels(Task):
     """Environments and the model that is trained in them.
@@ -53,6 +60,8 @@ class Pixels(Task):
         envs: as SB3 wants them.
         model: SB3's, once a learner has made one.
         averages: parameters and their averages, if the averages are what drives and is kept.
+        reward_statistics: tells those of the rewards' normaliser, where a learner has one; they
+            go into the zip.
     """
 
     unit = "actions"
@@ -66,6 +75,7 @@ class Pixels(Task):
         )
         self.model: Any = None
         self.averages: tuple[list[Any], list[torch.Tensor]] | None = None
+        self.reward_statistics: Callable[[], dict[str, float]] | None = None
         self._returns: list[float] = []
 
     def make_model(self, algorithm: str, env: Any = None, **arguments: Any) -> Any:
@@ -199,10 +209,32 @@ class Pixels(Task):
             tracks=("CarRacing-v3",),
             settings={s.learner: config.to_dict(settings.of(s.learner)) for s in settings.stages},
             evaluation={} if evaluation is None else dict(evaluation.figures),
-            notes=dict(notes),
+            notes=dict(notes) | self._notes(),
         )
         with self.averaged():
             checkpoint.save(self.model, path, settings.pipeline, facts)
+
+    def _notes(self) -> dict[str, Any]:
+        if self.reward_statistics is None:
+            return {}
+        return {REWARD_STATISTICS: self.reward_statistics()}
+
+    def parent_statistics(self) -> dict[str, float] | None:
+        """Statistics of the parent's rewards, if it was trained with a normaliser.
+
+        Raises:
+            UserError: if they are damaged.
+        """
+        if self.settings.parent is None:
+            return None
+        path = find_model(self.settings.parent)
+        record = read_facts(path).notes.get(REWARD_STATISTICS)
+        if record is None:
+            return None
+        try:
+            return {name: number(record, name, low, most) for name, low, most in STATISTICS}
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(path, f"{REWARD_STATISTICS}: {first_line(error)}") from None
 
     def weights(self) -> dict[str, Any]:
         """Weights, optimiser moments and the entropy coefficient; copies."""

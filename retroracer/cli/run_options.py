@@ -1,0 +1,239 @@
+"""Options of training that are settings, under the names other trainers give them.
+
+Owns one table, option -> setting, and what becomes of it. An option that the run's learner has
+no setting for is refused, with the learners that have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from retroracer.cli.arguments import number, steps, whole
+from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.training.run.settings import RunSettings
+
+
+def _as_given(given: Any, settings: Any) -> Any:
+    return given
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option.
+
+    Attributes:
+        flag: ``--batch-size``.
+        key: of the setting; of the learner's section if ``of_learner``.
+        help: of the option.
+        kind: type of its value; None = a switch.
+        metavar: of its value.
+        of_learner: whether it is a setting of the learner, not of the run.
+        only: the learners it is for; empty = those with such a setting.
+        value: the setting's value, from the option's and the run's settings.
+        late: whether ``value`` needs the run's settings.
+    """
+
+    flag: str
+    key: str
+    help: str
+    kind: Callable[[str], Any] | None = None
+    metavar: str = "N"
+    of_learner: bool = True
+    only: tuple[str, ...] = ()
+    value: Callable[[Any, Any], Any] = _as_given
+    late: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the parsed argument."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+def _vector_steps(given: int, settings: Any) -> int:
+    """Steps of all envs together, in steps of every env, rounded up."""
+    steps: int = math.ceil(given / settings.envs)
+    return steps
+
+
+def _without_aim(given: bool, settings: Any) -> str:
+    return f"[{', '.join(name for name in settings.log_to if name != 'aim')}]"
+
+
+def _iteration(settings: Any) -> int:
+    """Actions in a rollout of PPO, all envs together."""
+    return int(settings.envs * settings.ppo.n_steps)
+
+
+def _actions(given: int, settings: Any) -> int:
+    return given * _iteration(settings)
+
+
+def _share(given: int, settings: Any) -> float:
+    """An iteration as a share of the run's steps."""
+    if settings.steps is None:
+        raise UserError("--finetune-at counts iterations; say of how many with --max-iters")
+    share = given * _iteration(settings) / settings.steps
+    if share > 1.0:
+        last = settings.steps // _iteration(settings)
+        raise UserError(f"--finetune-at {given} lies behind the last iteration, {last}")
+    return float(share)
+
+
+_RATE = number(1e-8, 1.0)
+
+BATCH_SIZE = Option(
+    "--batch-size", "batch_size", "of an update of the learner", whole(1, 1_000_000)
+)
+
+PIXEL_OPTIONS = (
+    BATCH_SIZE,
+    Option("--replay-size", "buffer_size", "frames kept for replay", whole(100, 20_000_000)),
+    Option(
+        "--update-freq",
+        "update_every",
+        "steps of all envs together between rounds of updates",
+        whole(1, 1_000_000),
+        value=_vector_steps,
+        late=True,
+    ),
+    Option("--use-amp", "amp", "networks computed in bfloat16"),
+    Option(
+        "--no-norm-reward",
+        "norm_reward",
+        "rewards are not divided by the spread of their sums",
+        value=lambda given, settings: False,
+    ),
+    Option(
+        "--action-repeat",
+        "pipeline.action_repeat",
+        "frames an action lasts",
+        whole(1, 32),
+        of_learner=False,
+    ),
+    Option(
+        "--reward-scale",
+        "pipeline.reward_scale",
+        "times every reward in training",
+        number(1e-6, 1e6),
+        "X",
+        of_learner=False,
+    ),
+    Option(
+        "--no-aim",
+        "log_to",
+        "do not log to Aim, even if the page says so",
+        of_learner=False,
+        value=_without_aim,
+        late=True,
+    ),
+    Option(
+        "--max-iters",
+        "steps",
+        "how long, in rollouts of PPO",
+        steps,
+        of_learner=False,
+        only=("ppo",),
+        value=_actions,
+        late=True,
+    ),
+    Option(
+        "--finetune-at",
+        "second_phase_at",
+        "iteration of --max-iters at which the second phase begins",
+        whole(0, 10**9),
+        value=_share,
+        late=True,
+    ),
+    Option("--finetune-lr", "second_learning_rate", "learning rate from then on", _RATE, "X"),
+    Option(
+        "--finetune-entropy",
+        "second_ent_coef",
+        "entropy coefficient from then on",
+        number(0.0, 100.0),
+        "X",
+    ),
+    Option("--finetune-clip", "second_clip_range", "clip range from then on", _RATE, "X"),
+)
+"""Those of ``train-pixels``."""
+
+RACING_OPTIONS = (BATCH_SIZE,)
+"""Those of ``train-base`` and ``fine-tune``."""
+
+
+def add_settings(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    """Add options of the table to a command."""
+    group = parser.add_argument_group(
+        "settings by the names other trainers give them", "the same as --set KEY=VALUE"
+    )
+    for option in options:
+        key = f"LEARNER.{option.key}" if option.of_learner else option.key
+        text = f"{option.help} ({key})"
+        if option.kind is None:
+            group.add_argument(option.flag, action="store_true", default=None, help=text)
+        else:
+            group.add_argument(option.flag, type=option.kind, metavar=option.metavar, help=text)
+    parser.set_defaults(settings_options=tuple(options))
+
+
+def main_learner(names: Sequence[str]) -> str:
+    """The learner that options are for: the last one that trains the driver."""
+    return [name for name in names if name != "critics"][-1]
+
+
+def as_settings(
+    args: argparse.Namespace,
+    table: dict[str, str],
+    learner: str,
+    load: Callable[[list[str]], RunSettings],
+) -> list[str]:
+    """The options given, as ``--set`` texts.
+
+    Args:
+        args: the command's.
+        table: of the task's learners.
+        learner: that options are for.
+        load: the run's settings with such texts, for the options that need them.
+
+    Raises:
+        UserError: if one does not fit the learner.
+    """
+    from retroracer.training.learners import section
+
+    texts: list[str] = []
+    # The late ones in the table's order: an iteration's share needs the number of iterations.
+    for option in sorted(args.settings_options, key=lambda option: option.late):
+        given = getattr(args, option.name)
+        if given is None:
+            continue
+        fitting = _fitting(option, table)
+        if learner not in fitting:
+            raise UserError(
+                f"{option.flag} is for {' and '.join(fitting)}; this run learns by {learner}"
+            )
+        key = f"{section(learner)}.{option.key}" if option.of_learner else option.key
+        value = option.value(given, load(texts) if option.late else None)
+        texts.append(f"{key}={str(value).lower() if isinstance(value, bool) else value}")
+        if option.key == "steps" and args.minutes is None:
+            texts.append("minutes=null")
+    return texts
+
+
+def _fitting(option: Option, table: dict[str, str]) -> tuple[str, ...]:
+    """The learners an option is for."""
+    from retroracer.training.learners import find
+
+    if option.only or not option.of_learner:
+        return option.only or tuple(table)
+
+    def has(name: str) -> bool:
+        fields: Any = dataclasses.fields(find(table, name).Settings)
+        return any(field.name == option.key for field in fields)
+
+    return tuple(name for name in table if has(name))
