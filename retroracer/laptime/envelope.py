@@ -3,8 +3,8 @@
 Owns: the envelope ("g-g-v diagram"). At one speed the accelerations a car can hold fill a
 region of the (normal, tangential) plane; it is kept as its distance from a point inside it,
 by direction, so that one inequality ``load <= 1`` covers tyres, power, brakes and drag.
-The left half of the region is the convex hull of the car's trims: between two of them a driver
-can alternate.
+The left half of the region is the convex hull of the car's steady states: between two of them
+a driver can alternate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from retroracer.laptime.steady_states import Trims, trims
+from retroracer.laptime.steady_states import SteadyStates, steady_states
 from retroracer.physics import car as c
 from retroracer.physics.car import Car
 from retroracer.track.geometry import Array
@@ -207,18 +207,18 @@ def _speed_range(car: Car, drag: float) -> Array:
     return np.linspace(SLOWEST, top, _SPEEDS)
 
 
-def _sample(car: Car, grip: float, drag: float, speeds: Array) -> Trims:
-    """Trims (V, U, K) over speeds, pedals and efforts; efforts closer together near the limit."""
+def _sample(car: Car, grip: float, drag: float, speeds: Array) -> SteadyStates:
+    """Steady states (V, U, K) over speeds, pedals and efforts, closer together near the limit."""
     pedals = np.linspace(-1.0, 1.0, _PEDALS)
     efforts = np.sin(np.linspace(0.0, np.pi / 2.0, _EFFORTS))
-    found = trims(
+    found = steady_states(
         car, speeds[:, None, None], pedals[None, :, None], efforts[None, None, :], grip, drag
     )
     return found
 
 
-def _boundary(found: Trims, centre: float, angle: Array) -> Array:
-    """Distance (V, len(angle)) [m/s^2] of the hull of the trims, mirrored for right turns.
+def _boundary(found: SteadyStates, centre: float, angle: Array) -> Array:
+    """Distance (V, len(angle)) [m/s^2] of the hull of the steady states, mirrored for right turns.
 
     A convex region reaches as far in a direction as the tightest of its supporting lines lets.
     Left and right turns have a hull each: at high speed a sliding car slows down faster than

@@ -1,7 +1,7 @@
-"""Steady states ("trims") of the kernel's car: what it can do at a speed, axle by axle.
+"""Steady states of the kernel's car: what it can do at a speed, axle by axle.
 
 Owns: the steady cornering states of the equations in ``physics.dynamics``, solved for many
-pedals and cornering efforts at once. The equations are that module's; tests feed every trim
+pedals and cornering efforts at once. The equations are that module's; tests feed every state
 back into them. Knows no tracks. SI units, left turns.
 """
 
@@ -19,7 +19,7 @@ _ROUNDS = 40  # of the fixed-point iteration; its error shrinks at least fivefol
 
 
 @dataclass(frozen=True)
-class Trims:
+class SteadyStates:
     """Steady states, arrays of one shape.
 
     Attributes:
@@ -39,9 +39,9 @@ class Trims:
     tangential: Array
 
 
-def trims(
+def steady_states(
     car: Car, speed: Array, pedal: Array, effort: Array, grip: float = 1.0, drag: float = 0.0
-) -> Trims:
+) -> SteadyStates:
     """Left-hand turns in which the yaw rate stays as it is.
 
     Args:
@@ -106,7 +106,7 @@ def trims(
         force_y = front_x * sin + front_y * cos + rear_y
         normal = (force_y * vx - force_x * vy) / (speed * car.mass)
     tangential = (force_x * vx + force_y * vy) / (speed * car.mass) - resist
-    return Trims(vx, vy, normal / speed, steer, normal, tangential)
+    return SteadyStates(vx, vy, normal / speed, steer, normal, tangential)
 
 
 def _slip(share: Array) -> Array:

@@ -89,9 +89,3 @@ class TrackScene:
             if up:
                 draw_car(surface, camera, car, self.palette)
         self.gantry.paint(surface, camera)
-
-
-def draw_track(surface: pygame.Surface, track: Track | TrackScene, camera: Camera) -> None:
-    """Draw a track without cars; pass a ``TrackScene`` to draw it more than once."""
-    scene = track if isinstance(track, TrackScene) else TrackScene(track)
-    scene.draw(surface, camera)

@@ -18,11 +18,8 @@ from retroracer.track.geometry import Array
 from retroracer.track.problems import Report
 from retroracer.track.schema import TrackPage
 from retroracer.track.track import (
-    ASPHALT,
-    GRASS,
-    GRAVEL,
-    KERB,
     SPACING,
+    SURFACES,
     Label,
     Surface,
     Track,
@@ -147,7 +144,7 @@ def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
 
 def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
     """Add surfaces, patches, walls, sectors and what people read."""
-    known = {s.name: s for s in (ASPHALT, KERB, GRASS, GRAVEL)}
+    known = {s.name: s for s in SURFACES}
     known |= {k: Surface(k, v.grip, v.drag) for k, v in page.surfaces.items()}
     names = list(known)
 

@@ -6,10 +6,10 @@ Owns: turning validation errors into problems with a code, a place and a remedy.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 
 from retroracer.config.explain import missing_space, odd_character
 from retroracer.config.page import Node
@@ -18,24 +18,25 @@ from retroracer.reading import shown
 from retroracer.track import schema
 from retroracer.track.problems import Report
 
-_PARTS: dict[Loc, type[BaseModel]] = {
-    (): schema.TrackPage,
-    ("meta",): schema.Meta,
-    ("race",): schema.RaceFacts,
-    ("layout",): schema.Layout,
-    ("layout", "segments", "*", "<straight>"): schema.StraightPart,
-    ("layout", "segments", "*", "<corner>"): schema.CornerPart,
-    ("layout", "points", "*"): schema.PointPart,
-    ("start",): schema.Start,
-    ("surface",): schema.Ground,
-    ("surfaces", "*"): schema.SurfacePart,
-    ("patches", "*"): schema.Patch,
-    ("kerbs",): schema.Kerbs,
-    ("theme",): schema.Theme,
-    ("medals", "<times>"): schema.Medals,
-}
 
-MOST_TOLD = 100
+def _parts(kind: Any, loc: Loc = ()) -> Iterator[tuple[Loc, type[BaseModel]]]:
+    """The mappings that may stand at and below ``loc``: "*" for an index or a free name."""
+    if get_origin(kind) is Annotated:
+        tags = [str(m.tag) for m in kind.__metadata__ if isinstance(m, Tag)]
+        yield from _parts(get_args(kind)[0], (*loc, *tags))
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield loc, kind
+        for name, field in kind.model_fields.items():
+            yield from _parts(field.annotation, (*loc, field.alias or name))
+    else:
+        inside = (*loc, "*") if get_origin(kind) in (list, dict) else loc
+        for part in get_args(kind):
+            yield from _parts(part, inside)
+
+
+_PARTS = dict(_parts(schema.TrackPage))
+
+MOST_SHOWN = 100
 """Mistakes worded at most; the suggestions for the rest would only cost time."""
 
 _EXAMPLES = {
@@ -87,15 +88,15 @@ def tell(errors: list[Any], root: Node, report: Report) -> None:
         root: the page, to find places and names in.
         report: takes the problems.
     """
-    missed = _misspelt(errors[:MOST_TOLD])
-    for error in errors[:MOST_TOLD]:
+    missed = _misspelt(errors[:MOST_SHOWN])
+    for error in errors[:MOST_SHOWN]:
         if error["type"] == "missing" and tuple(error["loc"]) in missed:
             continue
         loc: Loc = tuple(error["loc"])
-        code, text, place = _told(error, loc, root)
+        code, text, place = _message(error, loc, root)
         report.add(code, loc, text + _cause(error["input"], text), place=place)
-    if len(errors) > MOST_TOLD:
-        report.add("T04", (), f"and {len(errors) - MOST_TOLD} more mistakes", place=Place())
+    if len(errors) > MOST_SHOWN:
+        report.add("T04", (), f"and {len(errors) - MOST_SHOWN} more mistakes", place=Place())
 
 
 def _cause(value: Any, text: str) -> str:
@@ -120,7 +121,7 @@ def _misspelt(errors: list[Any]) -> set[Loc]:
     return out
 
 
-def _told(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Place | None]:
+def _message(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Place | None]:
     kind, ctx = str(error["type"]), error.get("ctx") or {}
     key = next((str(x) for x in reversed(loc) if isinstance(x, str) and x[:1] != "<"), "the page")
     # A word such as 'auto' or 'at' says little alone; inside lists the line says the rest.

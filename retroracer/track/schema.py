@@ -33,6 +33,7 @@ from retroracer.track.scalars import (
     KerbSide,
     Name,
     Number,
+    Preset,
     Switch,
     Text,
     Walls,
@@ -43,7 +44,7 @@ from retroracer.track.scalars import (
     as_word,
     wrong,
 )
-from retroracer.track.track import ASPHALT, GRASS, GRAVEL, KERB
+from retroracer.track.track import ASPHALT, GRASS, SURFACES
 
 MAX_SEGMENTS = 500
 MAX_POINTS = 5_000
@@ -212,11 +213,7 @@ class Kerbs(Part):
 class Theme(Part):
     """A look: a preset, and colours of single things over it."""
 
-    preset: Annotated[
-        Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
-        | None,
-        BeforeValidator(as_word),
-    ] = None
+    preset: Annotated[Preset | None, BeforeValidator(as_word)] = None
     road: Colour | None = None
     grass: Colour | None = None
     gravel: Colour | None = None
@@ -243,7 +240,7 @@ def _which_medals(value: Any) -> str | None:
 
 
 def _default_surfaces() -> dict[str, SurfacePart]:
-    return {s.name: SurfacePart(grip=s.grip, drag=s.drag) for s in (ASPHALT, KERB, GRASS, GRAVEL)}
+    return {s.name: SurfacePart(grip=s.grip, drag=s.drag) for s in SURFACES}
 
 
 class TrackPage(Part):

@@ -41,7 +41,8 @@ ASPHALT = Surface("asphalt", 1.0)
 KERB = Surface("kerb", 0.95)
 GRASS = Surface("grass", 0.55, 0.8)
 GRAVEL = Surface("gravel", 0.45, 2.5)
-SURFACES = {s.name: s for s in (ASPHALT, KERB, GRASS, GRAVEL)}
+SURFACES = (ASPHALT, KERB, GRASS, GRAVEL)
+"""What every track knows without its page saying so."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ def even_track(
     last = np.angle(np.exp(1j * (heading[0] - heading[-1])))
     total = float(length if length is not None else arc_length(xy)[-1])
     defaults: dict[str, Any] = {
-        "surfaces": (ASPHALT, KERB, GRASS, GRAVEL),
+        "surfaces": SURFACES,
         "road": np.zeros(n, np.int64),
         "runoff_left": np.full(n, 2, np.int64),
         "runoff_right": np.full(n, 2, np.int64),

@@ -446,3 +446,17 @@ def test_staggered_episodes_end_one_after_another_and_none_is_taken_for_a_stands
         assert not terminated.any()
         ends.append(int(truncated.sum()))
     assert sum(ends) == 200 and max(ends) < 20
+
+
+@pytest.mark.parametrize("tracks", [None, [oval()]])
+def test_reset_with_a_seed_begins_as_a_new_batch_would_in_the_same_memory(tracks):
+    """Also after ``reset`` with a list of seeds made room for more tracks."""
+    many = {"tracks": tracks, "variety": TRAINING, "ending": Ending(time=0.5)}
+    used = RacingBatch(20, **many, seed=3)
+    run(used, wander(20, 15))
+    used.reset([*range(20)])
+    used.step(np.zeros((20, 2)))
+    race = used.race
+    fresh = RacingBatch(20, **many, seed=9)
+    assert run(used, wander(20, 30), seed=9) == run(fresh, wander(20, 30), seed=9)
+    assert used.race is race and used.pool.state() == fresh.pool.state()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from retroracer.envs.batch import RacingBatch
+from retroracer.envs.observation import TABLE
 from retroracer.envs.task import (
     AHEAD,
     AHEAD_BASE,
@@ -263,3 +266,10 @@ def test_a_bank_looks_the_same_however_many_tracks_are_packed_before(tracks):
         alone.place(s=track.length - 3.0, speed=30.0)
         among.place(s=track.length - 3.0, speed=30.0, track=k)
         assert observe(alone, last).tobytes() == observe(among, last).tobytes()
+
+
+def test_the_documented_table_is_the_one_the_kernel_uses():
+    page = (Path(__file__).parents[2] / "docs" / "task.md").read_text(encoding="utf-8")
+    for i, q in enumerate(TABLE):
+        divided = f"{q.scale:g}{', then root' if q.root else ''}"
+        assert f"| {i} | {q.name} | {q.unit} | {divided} | {q.meaning} |" in page

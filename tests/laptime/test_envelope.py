@@ -1,4 +1,4 @@
-"""The envelope against the kernel: trims, cornering, straight-line runs, derivatives."""
+"""The envelope against the kernel: steady states, cornering, straight-line runs, derivatives."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retroracer.laptime.envelope import envelope, top_speed
-from retroracer.laptime.steady_states import trims
+from retroracer.laptime.steady_states import steady_states
 from retroracer.physics.car import GRAVITY, load_car, shipped_cars
 from retroracer.physics.dynamics import Motion, acceleration, integrate
 from retroracer.physics.race import Race
@@ -33,7 +33,7 @@ def test_every_trim_is_a_steady_state_of_the_kernels_own_equations(name):
     speed, pedal, effort = np.meshgrid(
         np.linspace(12.0, 60.0, 5), np.linspace(-1.0, 1.0, 9), [0.0, 0.4, 0.8, 1.0], indexing="ij"
     )
-    t = trims(car, speed, pedal, effort)
+    t = steady_states(car, speed, pedal, effort)
     for k in np.ndindex(speed.shape):
         vx, vy, r, angle = t.vx[k], t.vy[k], t.yaw_rate[k], t.steer_angle[k]
         ax, ay, ar = acceleration(vx, vy, r, np.cos(angle), np.sin(angle), pedal[k], row, 1.0, 0.0)

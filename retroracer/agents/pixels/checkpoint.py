@@ -103,15 +103,6 @@ def save(
     return facts
 
 
-def is_pixel_model(name_or_path: str | Path) -> bool:
-    """Whether a model drives CarRacing.
-
-    Raises:
-        UserError: if there is no such file, or it is not one of ours.
-    """
-    return read_facts(name_or_path).observation_layout.startswith("carracing-")
-
-
 @dataclass(frozen=True)
 class Records:
     """What a pixel driver's facts say, checked."""

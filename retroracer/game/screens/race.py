@@ -25,7 +25,7 @@ from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.agent_panels import AgentPanels
 from retroracer.game.screens.hud import Delta, Hud
 from retroracer.game.screens.overlays import Overlays
-from retroracer.game.screens.race_page import curve_of, draw_race
+from retroracer.game.screens.race_page import LAMPS, curve_of, draw_race
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
@@ -37,7 +37,6 @@ from retroracer.render.scene import TrackScene
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
 
-LAMPS = 5
 LAMP_EVERY = 0.5
 """Time between two red lamps [s]; a last one of it, and they go out."""
 
