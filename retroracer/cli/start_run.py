@@ -266,7 +266,9 @@ def _last_word(
     if outcome.stopped:
         say(f"stopped after {took:.1f} minutes: {folder.kept()}")
         return 0
-    say(f"done: {outcome.steps:,} steps in {took:.1f} minutes; model: {out}")
+    mine = out if folder.is_of(out) else folder.best
+    kept = f"model: {mine}" if mine.is_file() else "no model of its own"
+    say(f"done: {outcome.steps:,} steps in {took:.1f} minutes; {kept}")
     for line in program.advice(settings, out, folder):
         say(line)
     with until(outcome.last) as cut:

@@ -220,10 +220,9 @@ class Run:
         if self.settings.parent is not None and not self.improved:
             self.notes.append(f"no better driver than {self.settings.parent} was found")
         if self.keeper.to_beat is not None:
-            self.notes.append(
-                f"the driver in {self.keeper.out} is better and stays; this run's best is "
-                f"{self.folder.best}"
-            )
+            judged = math.isfinite(self.keeper.to_beat)
+            why = "is better" if judged else "could not be evaluated in time"
+            self.notes.append(f"the driver in {self.keeper.out} {why} and stays")
         self.folder.finish()
 
     def _make(self, stage: Stage) -> Learner:
