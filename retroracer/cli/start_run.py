@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retroracer.training.learners.task import Task
     from retroracer.training.run.budget import Budget
     from retroracer.training.run.folder import RunFolder
-    from retroracer.training.run.loop import Outcome
+    from retroracer.training.run.outcome import Outcome
     from retroracer.training.run.settings import RunSettings
 
 PROFILES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
