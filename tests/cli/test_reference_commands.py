@@ -20,7 +20,8 @@ from retroracer.cli import main
 from retroracer.cli.experiments import EXPERIMENTS
 from retroracer.resources import configs_dir
 from retroracer.training.run.lock import locked
-from retroracer.training.run.loop import Outcome, Run
+from retroracer.training.run.loop import Run
+from retroracer.training.run.outcome import Outcome
 
 REFERENCE = configs_dir() / "reference"
 
