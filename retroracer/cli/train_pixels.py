@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _program(page: str) -> Program:
     from retroracer.training.learners import PIXELS
     from retroracer.training.learners.pixels import memory_budget
-    from retroracer.training.learners.pixels.settings import PROFILES, PixelSettings
+    from retroracer.training.learners.pixels.settings import PixelSettings, profiles_of
     from retroracer.training.learners.pixels.task import Pixels, check_parent
     from retroracer.training.run.hardware import keep_memory
     from retroracer.training.run.settings import shipped_page
@@ -71,7 +71,7 @@ def _program(page: str) -> Program:
         PIXELS,
         PixelSettings,
         shipped_page(page),
-        PROFILES,
+        profiles_of(page.removeprefix("pixels-")),
         look,
         lambda settings, budget: Pixels(settings),
         size,
