@@ -102,7 +102,7 @@ def learners(batch: int) -> dict[str, Callable[[int], Any]]:
             after, reward, terminated, truncated = cars.step(actions)
             memory.add(obs, actions, reward.astype(np.float32), after, terminated, truncated)
             obs = after
-        out[name] = lambda count, m=model, k=memory: m.study(k.sample(count, batch, 0.99, 1))
+        out[name] = lambda count, m=model, k=memory: m.update(k.sample(count, batch, 0.99, 1))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Adam over a stack's flat vector: one call steps every layer of every network in it."""
+"""Adam over a flat vector of parameters: one call steps every layer of a network."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ import numpy as np
 import torch
 from torch import nn
 
-from retroracer.agents.stack import Stack
+from retroracer.agents.networks import FlatParameters
 from retroracer.checks import Form, demand_array
 
 
 def adam_over(
-    stack: Stack, theirs: torch.optim.Optimizer | None = None, eps: float = 1e-8
+    network: FlatParameters, theirs: torch.optim.Optimizer | None = None, eps: float = 1e-8
 ) -> torch.optim.Adam:
-    """An Adam for all of a stack's parameters; its learning rate is set before each use.
+    """An Adam for all of a network's parameters; its learning rate is set before each use.
 
     Args:
-        stack: its gradients are ``stack.grad``.
+        network: whose ``grad`` it follows.
         theirs: a plain Adam of the same parameters to take settings and moments over from.
-        eps: where there is none.
+        eps: of a new one, against division by zero.
 
     Raises:
         ValueError: if ``theirs`` is of another kind.
     """
-    flat = nn.Parameter(stack.flat, requires_grad=False)
-    flat.grad = stack.grad
+    flat = nn.Parameter(network.flat, requires_grad=False)
+    flat.grad = network.grad
     if theirs is None:
         return torch.optim.Adam([flat], eps=eps, fused=True)
     group = theirs.param_groups[0]
     if type(theirs) is not torch.optim.Adam or group["weight_decay"] or group["amsgrad"]:
-        raise ValueError("the fused update knows plain Adam; use Stable-Baselines3's SAC")
+        raise ValueError(
+            "this update needs plain Adam without weight decay; use Stable-Baselines3's SAC"
+        )
     adam = torch.optim.Adam([flat], betas=group["betas"], eps=group["eps"], fused=True)
-    known = [theirs.state.get(p) for p, _ in stack.parameters]
+    known = [theirs.state.get(p) for p, _ in network.parameters]
     if all(known):
         moments = {}
         for name in ("exp_avg", "exp_avg_sq"):
             parts = [state[name].reshape(-1) for state in known if state]
-            moments[name] = torch.cat(parts).to(stack.flat.device)
-        step = torch.as_tensor(float(known[0]["step"]), device=stack.flat.device)  # type: ignore[index]
+            moments[name] = torch.cat(parts).to(network.flat.device)
+        step = torch.as_tensor(float(known[0]["step"]), device=network.flat.device)  # type: ignore[index]
         adam.state[flat] = {"step": step, **moments}
     return adam
 
 
-def wake(adam: torch.optim.Optimizer) -> None:
-    """Give an Adam that has not stepped yet its moments: nothing, at step 0."""
+def fill_state(adam: torch.optim.Optimizer) -> None:
+    """Give an Adam that has not stepped yet its moments: zeros, at step 0."""
     (parameter,) = adam.param_groups[0]["params"]
     if not adam.state.get(parameter):
         adam.state[parameter] = {
@@ -58,7 +60,7 @@ def wake(adam: torch.optim.Optimizer) -> None:
 
 def adam_state(adam: torch.optim.Optimizer) -> dict[str, np.ndarray[Any, Any]]:
     """Moments and step of an Adam over one vector, as NumPy arrays by name; copies."""
-    wake(adam)
+    fill_state(adam)
     kept = adam.state[adam.param_groups[0]["params"][0]]
     return {k: kept[k].detach().cpu().numpy().copy() for k in _MOMENTS}
 
@@ -70,7 +72,7 @@ def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any
         ValueError: if it does not fit.
         KeyError: if something is missing.
     """
-    wake(adam)
+    fill_state(adam)
     kept = adam.state[adam.param_groups[0]["params"][0]]
     for name in _MOMENTS:
         form = Form(tuple(kept[name].shape), np.float32, -_LARGEST, _LARGEST)

@@ -1,6 +1,6 @@
-"""SAC that learns faster: Stable-Baselines3's class with a fused update. Its zip is SB3's.
+"""Stable-Baselines3's SAC with an update that costs less, and a zip that is SB3's.
 
-Owns the class. The update is ``fused_sac``, the replay memory of hundreds of cars ``memory``.
+Owns the class. The update is ``sac_update``, the replay memory of many cars ``replay``.
 """
 
 from __future__ import annotations
@@ -11,31 +11,32 @@ import numpy as np
 import torch
 from stable_baselines3 import SAC
 
-from retroracer.agents.fused_sac import Batch, FusedUpdate
+from retroracer.agents.networks import policy_head
+from retroracer.agents.sac_update import Batch, SACUpdate
 
 
 class FastSAC(SAC):
     """A drop-in for ``SAC`` with ReLU MLPs; plain ``SAC.load`` opens what it saves.
 
     ``learn`` works as in SB3. RetroRacer's own training does without SB3's collecting, whose
-    cost is Python per car: it calls ``explore`` and ``study``.
+    cost is Python per car: it calls ``explore`` and ``update``.
 
     Attributes:
         half: hidden layers are multiplied in bfloat16 (set before learning begins).
-        policy_delay: the actor learns at every so-manieth update only.
+        policy_delay: the actor is updated every so many critic updates.
     """
 
     half: bool = False
     policy_delay: int = 1
-    _fused: FusedUpdate | None = None
-    _own: ClassVar[tuple[str, ...]] = ("_fused", "half", "policy_delay")
+    _updater: SACUpdate | None = None
+    _own: ClassVar[tuple[str, ...]] = ("_updater", "half", "policy_delay")
 
     @property
-    def fused(self) -> FusedUpdate:
+    def updater(self) -> SACUpdate:
         """The update, made when first needed: weights may be loaded before."""
-        if self._fused is None:
-            self._fused = FusedUpdate(self, self.half)
-        return self._fused
+        if self._updater is None:
+            self._updater = SACUpdate(self, self.half)
+        return self._updater
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """SB3's round of updates, from SB3's replay buffer."""
@@ -53,43 +54,43 @@ class FastSAC(SAC):
                     (1.0 - data.dones) * discounts,
                 )
             )
-        for name, value in self.study(batches).items():
+        for name, value in self.update(batches).items():
             self.logger.record(f"train/{name}", value)
         rate = float(self.lr_schedule(self._current_progress_remaining))
         self.logger.record("train/learning_rate", rate)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def study(
-        self, batches: list[Batch], rate: float | None = None, actor_too: bool = True
+    def update(
+        self, batches: list[Batch], rate: float | None = None, train_actor: bool = True
     ) -> dict[str, float]:
         """Learn from batches, one update each.
 
         Args:
             batches: at least one.
             rate: the learning rate; None = that of SB3's schedule.
-            actor_too: False learns the critics alone.
+            train_actor: False trains the critics only.
 
         Returns:
             Means over the updates: critic_loss, actor_loss, ent_coef_loss, ent_coef.
         """
-        fused = self.fused
+        updater = self.updater
         if rate is None:
             rate = float(self.lr_schedule(self._current_progress_remaining))
-        fused.begin(rate)
+        updater.begin(rate)
         if self.ent_coef_optimizer is not None:
             self.ent_coef_optimizer.param_groups[0]["lr"] = rate
-        learned = 0
+        actor_updates = 0
         for batch in batches:
             noise = torch.randn((2, *batch.actions.shape), device=self.device)
-            turn = actor_too and self._n_updates % self.policy_delay == 0
-            fused.update(batch, noise, turn)
-            learned += turn
+            actor_is_due = train_actor and self._n_updates % self.policy_delay == 0
+            updater.update(batch, noise, actor_is_due)
+            actor_updates += actor_is_due
             self._n_updates += 1
-        critic, actor, alpha_loss, alpha = fused.losses.tolist()
+        critic, actor, alpha_loss, alpha = updater.losses.tolist()
         return {
             "critic_loss": critic / len(batches),
-            "actor_loss": actor / max(learned, 1),
-            "ent_coef_loss": alpha_loss / max(learned, 1),
+            "actor_loss": actor / max(actor_updates, 1),
+            "ent_coef_loss": alpha_loss / max(actor_updates, 1),
             "ent_coef": alpha / len(batches) if self.log_ent_coef is not None else self._alpha(),
         }
 
@@ -99,23 +100,21 @@ class FastSAC(SAC):
     def explore(self, obs: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
         """Actions (N, A) float32 drawn from the policy, for observations (N, O)."""
         with torch.no_grad():
-            actor = self.fused.actor
-            head = actor.forward(torch.from_numpy(obs).to(self.device)[None], "explore")[0]
-            n = head.shape[1] // 2
-            std = head[:, n:].clamp(-20.0, 2.0).exp()
-            noise = torch.randn(std.shape, device=std.device)
-            return torch.tanh(head[:, :n] + std * noise).cpu().numpy()
+            mean, log_std = policy_head(
+                self.actor, torch.from_numpy(obs).to(self.device), self.half
+            )
+            return torch.tanh(mean + log_std.exp() * torch.randn_like(mean)).cpu().numpy()
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
         """SB3's, with the optimisers' moments up to date."""
-        if self._fused is not None:
-            self._fused.publish()
+        if self._updater is not None:
+            self._updater.publish()
         return super().get_parameters()
 
     def set_parameters(self, *args: Any, **kwargs: Any) -> None:
-        """SB3's; the fused update is made anew from what was set."""
+        """SB3's; the updater is made anew from what was set."""
         super().set_parameters(*args, **kwargs)
-        self._fused = None
+        self._updater = None
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), *self._own]

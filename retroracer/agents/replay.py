@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retroracer.agents.fused_sac import Batch
+from retroracer.agents.sac_update import Batch
 from retroracer.checks import Form, demand_array
 
-FAR = 1e6
+MAX_VALUE = 1e6
 """No number of an observation or a reward is larger."""
 
 
@@ -163,10 +163,10 @@ class Memory:
         if head >= self.rows or (filled < self.rows and head != filled):
             raise ValueError("the replay memory has another size")
         forms = {
-            "obs": Form((filled, *self.obs.shape[1:]), np.float32, -FAR, FAR),
-            "next_obs": Form((filled, *self.obs.shape[1:]), np.float32, -FAR, FAR),
+            "obs": Form((filled, *self.obs.shape[1:]), np.float32, -MAX_VALUE, MAX_VALUE),
+            "next_obs": Form((filled, *self.obs.shape[1:]), np.float32, -MAX_VALUE, MAX_VALUE),
             "action": Form((filled, *self.action.shape[1:]), np.float32, -1.0, 1.0),
-            "reward": Form((filled, self.n), np.float32, -FAR, FAR),
+            "reward": Form((filled, self.n), np.float32, -MAX_VALUE, MAX_VALUE),
             "terminated": Form((filled, self.n), np.bool_),
             "ended": Form((filled, self.n), np.bool_),
         }

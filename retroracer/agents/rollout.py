@@ -1,6 +1,9 @@
-"""What was just driven by many cars side by side, and how much better it went than expected.
+"""A rollout of many cars side by side, its advantages and returns.
 
-Owns the arrays of a rollout, and its advantages and returns. Knows no network.
+Owns the arrays. Knows no network.
+
+Source: Schulman et al. 2016, High-Dimensional Continuous Control Using Generalized Advantage
+Estimation.
 """
 
 from __future__ import annotations
@@ -11,22 +14,22 @@ import torch
 from torch import Tensor
 
 
-class Flat(NamedTuple):
+class RolloutBatch(NamedTuple):
     """A rollout as one long list of B = T * N steps.
 
     Attributes:
-        obs: (B, O), the first of what was seen.
-        seen: (B, O + K), what values are told.
+        obs: (B, O) observations.
+        value_obs: (B, O + K) observations and what only the value network is told.
         acts: (B, A), before clipping.
-        densities: (B,) log densities they had.
-        advantages: (B,) standardised.
-        returns: (B,) what the values should have been.
+        log_probs: (B,) of the actions.
+        advantages: (B,) of mean 0 and standard deviation 1.
+        returns: (B,) targets of the value network.
     """
 
     obs: Tensor
-    seen: Tensor
+    value_obs: Tensor
     acts: Tensor
-    densities: Tensor
+    log_probs: Tensor
     advantages: Tensor
     returns: Tensor
 
@@ -40,9 +43,9 @@ class Rollout:
         n_obs: numbers in an observation, O.
         n_actions: numbers in an action.
         gamma: discount a step.
-        lam: of the advantages: 0 trusts the values, 1 what was driven.
+        lam: GAE's lambda: 0 trusts the values, 1 only the rewards.
         device: where it lives.
-        n_more: what values are told beside an observation, K numbers.
+        n_privileged: numbers only the value network is told, K.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Rollout:
         gamma: float,
         lam: float,
         device: torch.device | str = "cpu",
-        n_more: int = 0,
+        n_privileged: int = 0,
     ) -> None:
         self.steps, self.gamma, self.lam, self.n_obs = steps, gamma, lam, n_obs
         self.device = torch.device(device)
@@ -62,36 +65,42 @@ class Rollout:
         def room(*shape: int) -> Tensor:
             return torch.zeros((steps, n, *shape), device=self.device)
 
-        self.seen, self.acts = room(n_obs + n_more), room(n_actions)
-        self.densities, self.values, self.rewards = room(), room(), room()
-        self.beyond = room()  # where an episode was cut: the value of what it would have seen next
-        self.going = room()
+        self.value_obs, self.acts = room(n_obs + n_privileged), room(n_actions)
+        self.log_probs, self.values, self.rewards = room(), room(), room()
+        self.bootstrap_values = (
+            room()
+        )  # of the observation after an episode's last, where truncated
+        self.continues = room()  # 1 where the episode goes on, else 0
         self.advantages = room()
 
-    def put(self, t: int, seen: Tensor, acts: Tensor, densities: Tensor, values: Tensor) -> None:
-        """Keep what was decided in vector step ``t``, as ``FusedPPO.act`` told it."""
-        self.seen[t], self.acts[t], self.densities[t], self.values[t] = (
-            seen,
+    def add(
+        self, t: int, value_obs: Tensor, acts: Tensor, log_probs: Tensor, values: Tensor
+    ) -> None:
+        """Keep what was decided in vector step ``t``, as ``PPOUpdate.act`` told it."""
+        self.value_obs[t], self.acts[t], self.log_probs[t], self.values[t] = (
+            value_obs,
             acts,
-            densities,
+            log_probs,
             values,
         )
 
-    def paid(self, t: int, reward: Any, ended: Any, rows: Any, beyond: Tensor) -> None:
-        """Keep what came of it.
+    def add_rewards(
+        self, t: int, reward: Any, ended: Any, rows: Any, bootstrap_values: Tensor
+    ) -> None:
+        """Keep the rewards of vector step ``t``, and which episodes ended.
 
         Args:
             t: the vector step.
             reward: (N,).
             ended: (N,) bool, the episode is over.
             rows: (M,) of which are over.
-            beyond: (M,) value of what they would have seen next; 0 where terminated.
+            bootstrap_values: (M,) value of what they would have seen next; 0 where terminated.
         """
         self.rewards[t] = torch.from_numpy(reward)
-        self.going[t] = torch.from_numpy(~ended)
-        self.beyond[t] = 0.0
+        self.continues[t] = torch.from_numpy(~ended)
+        self.bootstrap_values[t] = 0.0
         if len(rows):
-            self.beyond[t, torch.from_numpy(rows).to(self.device)] = beyond
+            self.bootstrap_values[t, torch.from_numpy(rows).to(self.device)] = bootstrap_values
 
     def finish(self, values: Tensor) -> None:
         """Work out the advantages.
@@ -100,25 +109,25 @@ class Rollout:
             values: (N,) of what is seen after the last step.
         """
         advantage = torch.zeros_like(values)
-        ahead = values
+        next_values = values
         for t in reversed(range(self.steps)):
-            going = self.going[t]
-            ahead = going * ahead + (1.0 - going) * self.beyond[t]
-            surprise = self.rewards[t] + self.gamma * ahead - self.values[t]
-            advantage = surprise + self.gamma * self.lam * going * advantage
+            continues = self.continues[t]
+            next_values = continues * next_values + (1.0 - continues) * self.bootstrap_values[t]
+            td_error = self.rewards[t] + self.gamma * next_values - self.values[t]
+            advantage = td_error + self.gamma * self.lam * continues * advantage
             self.advantages[t] = advantage
-            ahead = self.values[t]
+            next_values = self.values[t]
 
-    def flat(self) -> Flat:
+    def flat(self) -> RolloutBatch:
         """All steps in a row."""
         advantages = self.advantages.view(-1)
         standard = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
-        seen = self.seen.view(-1, self.seen.shape[2])
-        return Flat(
-            seen[:, : self.n_obs],
-            seen,
+        value_obs = self.value_obs.view(-1, self.value_obs.shape[2])
+        return RolloutBatch(
+            value_obs[:, : self.n_obs],
+            value_obs,
             self.acts.view(-1, self.acts.shape[2]),
-            self.densities.view(-1),
+            self.log_probs.view(-1),
             standard,
             (self.advantages + self.values).view(-1),
         )

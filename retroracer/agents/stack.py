@@ -1,9 +1,7 @@
 """Equal MLPs side by side on one flat vector: forward and backward without autograd.
 
-Owns the arithmetic of the networks of a fused update and the memory it works in. Knows no
-algorithm. A stack takes over the parameters of torch modules: they become views into its flat
-vector, so that one optimiser call, one copy or one blend serves all of them, and the modules
-go on seeing (and saving) the same numbers.
+Owns the arithmetic of the networks of SAC's update and the memory it works in. Knows no
+algorithm.
 """
 
 from __future__ import annotations
@@ -13,44 +11,44 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from retroracer.agents.networks import FlatParameters
+
 Linears = Sequence[nn.Linear]
 
 
-class Stack:
+class Stack(FlatParameters):
     """Parallel ReLU networks of one shape; the last layer is linear.
 
     Args:
         members: one sequence of layers a network. The layers of a place that are themselves a
             tuple share their input and stand one under the other (an actor's mean and log std).
         half: multiply hidden layers in bfloat16; parameters, first and last layer stay float32.
-
-    Attributes:
-        flat: (P,) all parameters.
-        grad: (P,) their gradients, overwritten by ``backward``.
     """
 
     def __init__(self, members: Sequence[Sequence[Linears]], half: bool = False) -> None:
-        first = members[0][0][0].weight
         self.count = len(members)
         self.half = half
         self.depth = len(members[0])
         places = [[m[k] for m in members] for k in range(self.depth)]
-        size = sum(p.numel() for m in members for place in m for x in place for p in x.parameters())
-        self.flat = torch.empty(size, device=first.device)
-        self.grad = torch.zeros_like(self.flat)
+        super().__init__(
+            [
+                getattr(linear, name)
+                for place in places
+                for name in ("weight", "bias")
+                for linears in place
+                for linear in linears
+            ]
+        )
         self.weights: list[Tensor] = []  # (C, out, in) views of flat
         self.biases: list[Tensor] = []  # (C, 1, out)
         self.weight_grads: list[Tensor] = []
         self.bias_grads: list[Tensor] = []
-        self.parameters: list[tuple[nn.Parameter, slice]] = []
         at = 0
         for place in places:
             width = place[0][0].in_features
             for name in ("weight", "bias"):
                 begin = at
-                for linears in place:
-                    for linear in linears:
-                        at = self._take_over(getattr(linear, name), at)
+                at += sum(getattr(x, name).numel() for linears in place for x in linears)
                 rows = (at - begin) // (self.count * (width if name == "weight" else 1))
                 whole = slice(begin, at)
                 if name == "weight":
@@ -70,13 +68,6 @@ class Stack:
         self._scratch: dict[tuple[str, int, int], Tensor] = {}
         self.refresh()
 
-    def _take_over(self, parameter: nn.Parameter, at: int) -> int:
-        where = slice(at, at + parameter.numel())
-        self.flat[where] = parameter.detach().reshape(-1)
-        parameter.data = self.flat[where].view(parameter.shape)
-        self.parameters.append((parameter, where))
-        return where.stop
-
     def refresh(self) -> None:
         """Tell that the parameters have changed."""
         for k, half in self._halves.items():
@@ -91,11 +82,10 @@ class Stack:
             room = self._scratch[key] = torch.empty(shape, dtype=kind, device=self.flat.device)
         return room
 
-    def forward(self, x: Tensor, use: str = "") -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Outputs (C, B, out) for inputs ``x`` (C, B, in).
 
-        Activations stay valid, for ``backward`` with the same ``use``, until the next
-        ``forward`` with the same ``use`` and B.
+        Activations stay valid, for ``backward``, until the next ``forward`` with the same B.
         """
         h = x
         batch = x.shape[1]
@@ -103,12 +93,12 @@ class Stack:
             width = self.weights[k].shape[1]
             shape = (self.count, batch, width)
             if k in self._halves:
-                out = self._room(f"z{use}", k, shape, half=True)
-                torch.bmm(self._as(h, k, use, True), self._halves[k].transpose(1, 2), out=out)
+                out = self._room("z", k, shape, half=True)
+                torch.bmm(self._as(h, k, True), self._halves[k].transpose(1, 2), out=out)
                 out.add_(self.biases[k])
             else:
-                out = self._room(f"z{use}", k, shape)
-                source = self._as(h, k, use, False)
+                out = self._room("z", k, shape)
+                source = self._as(h, k, False)
                 torch.bmm(source, self.weights[k].transpose(1, 2), out=out)
                 out.add_(self.biases[k])
             if k < self.depth - 1:
@@ -116,47 +106,44 @@ class Stack:
             h = out
         return h
 
-    def _as(self, h: Tensor, k: int, use: str, half: bool) -> Tensor:
+    def _as(self, h: Tensor, k: int, half: bool) -> Tensor:
         """Layer ``k``'s input in the precision it is multiplied in."""
         if (h.dtype == torch.bfloat16) == half:
             return h
-        same = self._room(f"x{use}", k, tuple(h.shape), half)
+        same = self._room("x", k, tuple(h.shape), half)
         return same.copy_(h)
 
-    def _input(self, x: Tensor, k: int, use: str) -> Tensor:
-        """Layer ``k``'s input as the forward pass with ``use`` multiplied it."""
+    def _input(self, x: Tensor, k: int) -> Tensor:
+        """Layer ``k``'s input as the forward pass multiplied it."""
         if k == 0:
             return x
-        key_x, key_z = (f"x{use}", k, x.shape[1]), (f"z{use}", k - 1, x.shape[1])
+        key_x, key_z = ("x", k, x.shape[1]), ("z", k - 1, x.shape[1])
         crossed = (k in self._halves) != ((k - 1) in self._halves)
         return self._scratch[key_x if crossed else key_z]
 
-    def backward(self, x: Tensor, out_grad: Tensor, use: str = "", rows: int | None = None) -> None:
+    def backward(self, x: Tensor, out_grad: Tensor, rows: int | None = None) -> None:
         """Overwrite ``grad`` with the parameters' gradients.
 
         Args:
-            x: the input of the forward pass with this ``use``.
+            x: the input of the last forward pass.
             out_grad: (C, R, out) gradient of the loss by the outputs of the first R rows.
-            use: of the forward pass.
             rows: R, if fewer than all.
         """
-        self._descend(x, out_grad, use, rows, parameters=True)
+        self._descend(x, out_grad, rows, parameters=True)
 
-    def input_grad(self, x: Tensor, out_grad: Tensor, columns: slice, use: str = "") -> Tensor:
+    def input_grad(self, x: Tensor, out_grad: Tensor, columns: slice) -> Tensor:
         """Gradient (C, B, columns) of the loss by some columns of the input."""
-        dz = self._descend(x, out_grad, use, None, parameters=False)
+        dz = self._descend(x, out_grad, None, parameters=False)
         return torch.bmm(dz, self.weights[0][:, :, columns])
 
-    def _descend(
-        self, x: Tensor, out_grad: Tensor, use: str, rows: int | None, parameters: bool
-    ) -> Tensor:
+    def _descend(self, x: Tensor, out_grad: Tensor, rows: int | None, parameters: bool) -> Tensor:
         dz = out_grad
         for k in reversed(range(self.depth)):
             half = k in self._halves
             if k < self.depth - 1:
                 dz = self._cast(dz, k, half)
             if parameters:
-                h = self._input(x, k, use)[:, :rows]
+                h = self._input(x, k)[:, :rows]
                 if half:
                     torch.bmm(dz.transpose(1, 2), h, out=self._half_grads[k])
                     self.weight_grads[k].copy_(self._half_grads[k])
@@ -169,10 +156,10 @@ class Stack:
             below = self._room("d", k, (self.count, dz.shape[1], weight.shape[2]), half)
             torch.bmm(dz, weight, out=below)
             # After a ReLU the activation itself tells where it was open.
-            active = self._scratch[(f"z{use}", k - 1, x.shape[1])][:, :rows]
+            active = self._scratch[("z", k - 1, x.shape[1])][:, :rows]
             torch.ops.aten.threshold_backward.grad_input(
                 below,
-                active if active.dtype == below.dtype else self._input(x, k, use)[:, :rows],
+                active if active.dtype == below.dtype else self._input(x, k)[:, :rows],
                 0.0,
                 grad_input=below,
             )

@@ -99,7 +99,7 @@ def test_an_update_is_that_of_a_plain_reference() -> None:
         now = m.critic(b.obs, b.action)
         expected = 0.5 * sum(torch.nn.functional.mse_loss(q, target) for q in now)
     torch.manual_seed(9)
-    losses = means([m.study(b)])
+    losses = means([m.update(b)])
     assert losses["critic_loss"] == pytest.approx(float(expected), rel=1e-4)
     changed = m.critic.features_extractor.convs.parameters()
     assert any(not torch.equal(a, b) for a, b in zip(before, changed, strict=True))
@@ -111,7 +111,7 @@ def test_updates_lower_the_critics_loss_and_half_precision_stays_near() -> None:
         m = model()
         m.half = half
         torch.manual_seed(0)
-        rounds = [m.study(batch()) for _ in range(25)]
+        rounds = [m.update(batch()) for _ in range(25)]
         losses[half] = [float(r["critic_loss"]) for r in rounds]
         assert losses[half][-1] < losses[half][0]
         assert all(p.dtype == torch.float32 for p in m.policy.parameters())

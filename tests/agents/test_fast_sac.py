@@ -39,7 +39,7 @@ def pair(**kwargs) -> tuple[SAC, FastSAC]:
         model.learn(100)  # below learning_starts: fills the memory
         models.append(model)
     models[1].policy.load_state_dict(models[0].policy.state_dict())
-    models[1]._fused = None
+    models[1]._updater = None
     models[1].replay_buffer = models[0].replay_buffer
     return models[0], models[1]
 
@@ -47,7 +47,7 @@ def pair(**kwargs) -> tuple[SAC, FastSAC]:
 def update_both(stock: SAC, fast: FastSAC, updates: int) -> None:
     """One round each, from the same draws: the memory's from NumPy, the noise from torch.
 
-    SB3 draws noise for the actions at obs, then at next_obs; so does the fused update.
+    SB3 draws noise for the actions at obs, then at next_obs; so does ours.
     """
     for model in (stock, fast):
         np.random.seed(5)  # noqa: NPY002 - what SB3 draws from
@@ -103,7 +103,7 @@ def test_it_goes_on_from_its_state_to_the_last_bit():
     _, fast = pair()
     _, other = pair()
     fast.train(3, 64)
-    other.fused.restore(fast.fused.state())
+    other.updater.restore(fast.updater.state())
     other._n_updates = fast._n_updates
     other.replay_buffer = fast.replay_buffer
     update_both(fast, other, 2)  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_it_goes_on_from_its_state_to_the_last_bit():
 def test_bfloat16_gives_the_same_update_but_for_rounding():
     stock, fast = pair()
     fast.half = True
-    fast._fused = None
+    fast._updater = None
     update_both(stock, fast, 1)
     errors = [(parameters(fast)[k] - v).abs().mean() for k, v in parameters(stock).items()]
     assert max(errors) < 1e-4  # a step of Adam is 3e-4
@@ -135,4 +135,4 @@ def test_other_networks_than_it_knows_are_refused():
     kwargs = KWARGS | {"activation_fn": nn.Tanh}
     model = FastSAC("MlpPolicy", Box(), policy_kwargs=kwargs)
     with pytest.raises(ValueError, match="plain ReLU"):
-        _ = model.fused
+        _ = model.updater

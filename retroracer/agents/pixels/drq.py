@@ -1,7 +1,7 @@
 """SAC from pixels with DrQ: one eye, taught by the critic alone, and pictures pushed about.
 
 Owns the policy whose actor sees through the critic's convolutions, the random shift, and the
-update. Does not own the replay (``pixel_replay``).
+update. Does not own the replay (``replay``).
 
 Source: Kostrikov, Yarats, Fergus, "Image Augmentation Is All You Need", 2020 (with K = M = 1);
 Yarats et al., "Improving Sample Efficiency in Model-Free RL from Images", 2019, for the tied and
@@ -81,7 +81,7 @@ class DrQSAC(SAC):
     half = False
     pad = PAD
 
-    def study(self, batch: PixelBatch, update_target: bool = True) -> dict[str, Tensor]:
+    def update(self, batch: PixelBatch, update_target: bool = True) -> dict[str, Tensor]:
         """One update of critic, actor and entropy coefficient.
 
         A picture goes through the convolutions three times: the one seen with gradient, the one

@@ -25,7 +25,7 @@ from retroracer.errors import UserError
 from retroracer.reading import shown
 
 MAGIC = b"RetroRacer pixel replay 1\n"
-FAR = 1e9
+MAX_VALUE = 1e9
 """No action and no reward is larger."""
 
 PIECE = 4096
@@ -174,10 +174,10 @@ def _check(replay: PixelReplay, kept: int) -> None:
     Raises:
         ValueError: if something is out of its range.
     """
-    low, high = (-FAR, FAR) if replay.action.dtype.kind == "f" else (0, FAR)
+    low, high = (-MAX_VALUE, MAX_VALUE) if replay.action.dtype.kind == "f" else (0, MAX_VALUE)
     forms = {
         "action": Form(replay.action[:kept].shape, replay.action.dtype, low, high),
-        "reward": Form(replay.reward[:kept].shape, np.float32, -FAR, FAR),
+        "reward": Form(replay.reward[:kept].shape, np.float32, -MAX_VALUE, MAX_VALUE),
         "age": Form(replay.age[:kept].shape, np.int32, 0, 2**30),
     }
     for name, form in forms.items():

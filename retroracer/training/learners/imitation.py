@@ -20,10 +20,11 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retroracer.agents.adam import adam_over, adam_state, restore_adam
 from retroracer.agents.facts import plain_json
+from retroracer.agents.networks import policy_head
 from retroracer.checks import Form, count, demand_array, generator_state
 from retroracer.config import Range
 from retroracer.envs import task
@@ -95,8 +96,10 @@ class Imitation(Learner):
 
     def __init__(self, racing: Racing, settings: ImitationSettings, first: bool) -> None:
         self.racing, self.settings = racing, settings
-        self.actor, self.device = racing.actor, racing.model.device
-        self.n_actions = racing.model.fused.n_actions
+        self.actor = racing.actor
+        self.net: Any = racing.model.actor
+        self.half, self.device = racing.model.half, racing.model.device
+        self.n_actions = racing.model.updater.n_actions
         seed = racing.settings.seed
         places, lines = drivers_of(None, racing.batch.car, settings)
         self.finished = not places  # no line could be solved: nothing to imitate
@@ -119,7 +122,7 @@ class Imitation(Learner):
         self.random = torch.Generator().manual_seed(seed)
         self.adam = adam_over(self.actor)
         room = settings.rounds * settings.n_steps * CARS
-        self.seen = torch.zeros(room, racing.model.fused.n_obs, device=self.device)
+        self.seen = torch.zeros(room, racing.model.updater.n_obs, device=self.device)
         self.told = torch.zeros(room, self.n_actions, device=self.device)
         self.weight = torch.ones(self.n_actions, device=self.device)
         self.weight[0] = STEER_WEIGHT
@@ -178,41 +181,39 @@ class Imitation(Learner):
     def _act(self, obs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What the model would do (N, A)."""
         with torch.no_grad():
-            head = self.actor.forward(torch.from_numpy(obs).to(self.device)[None], "act")[0]
-            out: npt.NDArray[np.float32] = torch.tanh(head[:, : self.n_actions]).cpu().numpy()
+            out: npt.NDArray[np.float32] = self._actions(
+                torch.from_numpy(obs).to(self.device)
+            ).numpy(force=True)
             return out
+
+    def _actions(self, obs: Tensor) -> Tensor:
+        return torch.tanh(policy_head(self.net, obs, self.half)[0])
 
     def _learn(self, count: int, wanted: int, lr_scale: float) -> dict[str, float]:
         settings, loss = self.settings, torch.zeros(())
         rate = 0.0
-        with torch.no_grad():
-            self.actor.refresh()
-            for k in range(self.updates_done, self.updates_done + count):
-                rate = lr_scale * settings.learning_rate * (1.0 - 0.9 * k / wanted)
-                self.adam.param_groups[0]["lr"] = rate
-                rows = torch.randint(self.used, (settings.batch_size,), generator=self.random)
-                rows = rows.to(self.device)
-                loss = self._update(self.seen[rows], self.told[rows])
+        for k in range(self.updates_done, self.updates_done + count):
+            rate = lr_scale * settings.learning_rate * (1.0 - 0.9 * k / wanted)
+            self.adam.param_groups[0]["lr"] = rate
+            rows = torch.randint(self.used, (settings.batch_size,), generator=self.random)
+            rows = rows.to(self.device)
+            loss = self._update(self.seen[rows], self.told[rows])
         return {"imitation_loss": float(loss), "learning_rate": rate}
 
     def _update(self, obs: Tensor, told: Tensor) -> Tensor:
         """One gradient step on the Huber loss; returns the loss."""
-        action = torch.tanh(self.actor.forward(obs[None])[0, :, : self.n_actions])
-        error = (action - told) * self.weight / HUBER_THRESHOLD
-        slope = error.clamp(-1.0, 1.0)
-        by_mean = slope * self.weight * (1.0 - action.square()) / len(obs)
-        self.actor.backward(obs[None], torch.cat((by_mean, torch.zeros_like(by_mean)), 1)[None])
+        error = (self._actions(obs) - told) * self.weight
+        zeros = torch.zeros_like(error)
+        loss = nn.functional.huber_loss(error, zeros, delta=HUBER_THRESHOLD) / HUBER_THRESHOLD
+        self.actor.differentiate(loss * self.n_actions)  # a sum over actions, a mean over steps
         self.adam.step()
-        self.actor.refresh()
-        return HUBER_THRESHOLD * (slope.abs() * error.abs() - 0.5 * slope.square()).mean()
+        return loss.detach()
 
     def _set_std(self) -> None:
         """Give the model's actions the standard deviation FINAL_STD everywhere."""
-        n = self.n_actions
         with torch.no_grad():
-            self.actor.weights[-1][:, n:].zero_()
-            self.actor.biases[-1][:, :, n:].fill_(math.log(FINAL_STD))
-        self.actor.refresh()
+            self.net.log_std.weight.zero_()
+            self.net.log_std.bias.fill_(math.log(FINAL_STD))
 
     def state(self) -> State:
         """Cars, what was told so far, optimiser and random state."""

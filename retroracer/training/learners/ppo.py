@@ -1,6 +1,6 @@
 """PPO on the SAC model's actor: rollouts of many cars, used a few times and thrown away.
 
-Owns the rollouts and when they are learned from; the update is ``agents.fused_ppo``. The value
+Owns the rollouts and when they are learned from; the update is ``agents.ppo_update``. The value
 network is told more than the driver sees (privileged observations: the road to 750 m, the
 car's mass, power and latency), so that its advantages have lower variance.
 
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from retroracer.agents.fused_ppo import FusedPPO
+from retroracer.agents.ppo_update import PPOUpdate
 from retroracer.agents.rollout import Rollout
 from retroracer.checks import Form, demand_array
 from retroracer.config import Range
@@ -80,15 +80,15 @@ class PPO(Learner):
 
     def __init__(self, racing: Racing, settings: PPOSettings, first: bool) -> None:
         self.racing, self.settings = racing, settings
-        run, fused = racing.settings, racing.model.fused
+        run, sac = racing.settings, racing.model.updater
         self.device = racing.model.device
         fresh = first and run.parent is None
-        self.ppo = FusedPPO(fused, run.hidden, fresh, run.half(), N_PRIVILEGED)
+        self.ppo = PPOUpdate(sac, run.hidden, fresh, run.half(), N_PRIVILEGED)
         self.rollout = Rollout(
             settings.n_steps,
             run.cars,
-            fused.n_obs,
-            fused.n_actions,
+            sac.n_obs,
+            sac.n_actions,
             settings.gamma,
             settings.gae_lambda,
             self.device,
@@ -98,7 +98,7 @@ class PPO(Learner):
         if fresh:
             racing.keep_actor()
         else:
-            self.ppo.settle(torch.from_numpy(racing.obs).to(self.device))
+            self.ppo.average_std(torch.from_numpy(racing.obs).to(self.device))
         self.warmup_left = 0 if fresh else settings.value_warmup
 
     def describe(self) -> str:
@@ -125,12 +125,12 @@ class PPO(Learner):
         noise = WARMUP_NOISE if self.warmup_left > 0 else 1.0
         for t in range(self.rollout.steps):
             self._step(t, noise)
-        self.rollout.finish(self.ppo.worth(self._privileged()))
+        self.rollout.finish(self.ppo.values(self._value_obs()))
         train_actor = self.warmup_left == 0
         self.warmup_left = max(self.warmup_left - 1, 0)
         last = FINAL_RATE * settings.learning_rate
         rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
-        losses = self.ppo.learn(
+        losses = self.ppo.update(
             self.rollout,
             rate,
             settings.n_epochs,
@@ -145,25 +145,27 @@ class PPO(Learner):
         return losses | {"learning_rate": rate if train_actor else 0.0}
 
     def _step(self, t: int, noise: float) -> None:
-        seen = self._privileged()
-        acts, log_probs, values = self.ppo.act(seen, noise)
-        self.rollout.put(t, seen, acts, log_probs, values)
+        value_obs = self._value_obs()
+        acts, log_probs, values = self.ppo.act(value_obs, noise)
+        self.rollout.add(t, value_obs, acts, log_probs, values)
         result = self.racing.step(acts.clamp(-1.0, 1.0).cpu().numpy())
         ended = result.terminated | result.truncated
         reward = REWARD_SCALE * result.reward
-        self.rollout.paid(t, reward, ended, result.rows, self._bootstrap(result))
+        self.rollout.add_rewards(t, reward, ended, result.rows, self._bootstrap(result))
 
-    def _privileged(self) -> torch.Tensor:
+    def _value_obs(self) -> torch.Tensor:
         """What the value network is told of all cars, (N, O + K)."""
-        seen = np.concatenate((self.racing.obs, self.racing.batch.privileged_obs()), axis=1)
-        return torch.from_numpy(seen).to(self.device)
+        value_obs = np.concatenate((self.racing.obs, self.racing.batch.privileged_obs()), axis=1)
+        return torch.from_numpy(value_obs).to(self.device)
 
     def _bootstrap(self, result: StepResult) -> torch.Tensor:
         """Values (M,) of the last observations of episodes that ended; 0 where terminated."""
         if not len(result.rows):
             return torch.zeros(0, device=self.device)
-        seen = np.concatenate((result.final_obs, self.racing.batch.final_privileged_obs), axis=1)
-        values = self.ppo.worth(torch.from_numpy(seen).to(self.device))
+        value_obs = np.concatenate(
+            (result.final_obs, self.racing.batch.final_privileged_obs), axis=1
+        )
+        values = self.ppo.values(torch.from_numpy(value_obs).to(self.device))
         return values * torch.from_numpy(~result.terminated[result.rows]).to(self.device)
 
     def state(self) -> State:

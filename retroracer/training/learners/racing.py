@@ -102,8 +102,8 @@ class Racing(Task):
 
     @property
     def actor(self) -> Any:
-        """The network that drives, its weights one flat vector."""
-        return self.model.fused.actor
+        """The parameters of the network that drives, one flat vector."""
+        return self.model.updater.actor
 
     @property
     def steps(self) -> int:
@@ -215,12 +215,12 @@ class Racing(Task):
     def weights(self) -> dict[str, Any]:
         """Weights, optimiser moments and averages, copies."""
         return {"average": self.average.cpu().numpy().copy()} | {
-            f"model.{k}": v for k, v in self.model.fused.state().items()
+            f"model.{k}": v for k, v in self.model.updater.state().items()
         }
 
     def rewind(self, weights: Mapping[str, Any]) -> None:
         """Take over what ``weights`` returned; the cars stay where they are."""
-        self.model.fused.restore(part(weights, "model"))
+        self.model.updater.restore(part(weights, "model"))
         self.average.copy_(torch.from_numpy(weights["average"]))
 
     def state(self) -> State:

@@ -1,6 +1,6 @@
 """SAC: every car's transitions in one replay memory, several updates a vector step.
 
-Owns when experience is gathered and learned from. The update is ``agents.fused_sac``, the
+Owns when experience is gathered and learned from. The update is ``agents.sac_update``, the
 class that Stable-Baselines3 opens is ``agents.fast_sac``.
 
 Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications.
@@ -18,9 +18,10 @@ import numpy as np
 import torch
 
 from retroracer.agents.facts import plain_json
-from retroracer.agents.fused_sac import Sampled
+from retroracer.agents.networks import policy_head
 from retroracer.agents.replay import Memory
 from retroracer.agents.sac_settings import SacSettings as SacArguments
+from retroracer.agents.sac_update import Sampled
 from retroracer.checks import Form, count, demand_array, generator_state, number
 from retroracer.config import Range
 from retroracer.training.learners.demonstrations import Demonstrations, gather
@@ -84,10 +85,10 @@ class SAC(Learner):
 
     def __init__(self, racing: Racing, settings: Any, first: bool) -> None:
         self.racing, self.settings, self.model = racing, settings, racing.model
-        run, fused = racing.settings, self.model.fused
+        run, updater = racing.settings, self.model.updater
         self.model.policy_delay = getattr(settings, "policy_delay", 1)
         self.memory = Memory(
-            settings.buffer_size, run.cars, fused.n_obs, fused.n_actions, self.model.device
+            settings.buffer_size, run.cars, updater.n_obs, updater.n_actions, self.model.device
         )
         self.demonstrations = self._demonstrate()
         self.trained = not first or run.parent is not None
@@ -98,7 +99,7 @@ class SAC(Learner):
         if not first:  # go on from as much exploration as the stage before has left
             self.first_entropy = self._entropy()
         self.rng = np.random.default_rng([run.seed, 1])
-        self.held = np.zeros((run.cars, fused.n_actions), np.float32)
+        self.held = np.zeros((run.cars, updater.n_actions), np.float32)
 
     def _demonstrate(self) -> Memory | None:
         settings = self.racing.settings
@@ -168,8 +169,8 @@ class SAC(Learner):
         model.target_entropy = self._target_entropy(clock.stage_share)
         last = settings.final_rate * settings.learning_rate
         rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
-        losses = model.study(batches, rate, train_actor)
-        model._n_updates -= count  # ``study`` counts by itself
+        losses = model.update(batches, rate, train_actor)
+        model._n_updates -= count  # ``update`` counts by itself
         self.racing.count_updates(count, train_actor)
         return losses | {"learning_rate": rate}
 
@@ -192,7 +193,7 @@ class SAC(Learner):
         """Mean entropy of the actor's squashed actions where the cars are now."""
         with torch.no_grad():
             obs = torch.from_numpy(self.racing.obs).to(self.model.device)
-            head = self.model.fused.actor.forward(obs[None], "entropy")[0]
+            head = torch.cat(policy_head(self.model.actor, obs, self.model.half), 1)
             noise = torch.randn(len(head), head.shape[1] // 2, device=head.device)
             return -float(Sampled(head, noise, head.shape[1] // 2).log_prob.mean())
 

@@ -132,7 +132,7 @@ def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
     def poisoned(self: Run, stage: Any) -> None:
         assert isinstance(self.task, Racing)
         if len(rates) == 20:
-            self.task.model.fused.critic.flat[3] = float("nan")
+            self.task.model.updater.critic.flat[3] = float("nan")
         whole_round(self, stage)
         rates.append(self.lr_scale)
 

@@ -336,7 +336,7 @@ class SACDrQ(SAC):
         model._update_learning_rate(adams)
         model.policy.set_training_mode(True)
         size = self.settings.batch_size
-        return means([model.study(self.replay.sample(size, raw=True)) for _ in range(count)])
+        return means([model.update(self.replay.sample(size, raw=True)) for _ in range(count)])
 
 
 class DQN(SAC):

@@ -1,4 +1,4 @@
-"""Practice's update, held against autograd; its advantages, against their definition."""
+"""PPO's update, held against a literal one; its advantages, against their definition."""
 
 import gymnasium
 import numpy as np
@@ -7,9 +7,9 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from retroracer.agents import fused_ppo
+from retroracer.agents import ppo_update
 from retroracer.agents.fast_sac import FastSAC
-from retroracer.agents.fused_ppo import CLIP, STEEPEST, FusedPPO
+from retroracer.agents.ppo_update import CLIP, MAX_GRAD_NORM, PPOUpdate
 from retroracer.agents.rollout import Rollout
 
 N_OBS, N_ACTIONS = 5, 2
@@ -34,7 +34,7 @@ def driven(steps=6, n=7, seed=0):
     rng = np.random.default_rng(seed)
     for t in range(steps):
         noise = torch.randn(n, N_ACTIONS, generator=g)
-        rollout.put(
+        rollout.add(
             t,
             torch.randn(n, N_OBS, generator=g),
             noise,
@@ -43,7 +43,7 @@ def driven(steps=6, n=7, seed=0):
         )
         ended = rng.random(n) < 0.3
         rows = np.flatnonzero(ended)
-        rollout.paid(t, rng.normal(size=n), ended, rows, torch.randn(len(rows), generator=g))
+        rollout.add_rewards(t, rng.normal(size=n), ended, rows, torch.randn(len(rows), generator=g))
     rollout.finish(torch.randn(n, generator=g))
     return rollout
 
@@ -55,9 +55,9 @@ def test_advantages_are_discounted_sums_of_surprises_up_to_an_episodes_end() -> 
         for t in range(r.steps):
             total, weight = 0.0, 1.0
             for k in range(t, r.steps):
-                going = bool(r.going[k, car])
+                going = bool(r.continues[k, car])
                 if not going:
-                    ahead = float(r.beyond[k, car])
+                    ahead = float(r.bootstrap_values[k, car])
                 elif k + 1 < r.steps:
                     ahead = float(r.values[k + 1, car])
                 else:
@@ -71,19 +71,22 @@ def test_advantages_are_discounted_sums_of_surprises_up_to_an_episodes_end() -> 
 
 
 def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac, monkeypatch) -> None:
-    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    ppo = PPOUpdate(sac.updater, (16, 16), fresh=True, half=False)
     rollout = driven()
-    rollout.advantages[0, 0] += 40.0  # a landslide
+    rollout.advantages[0, 0] += 40.0  # a crash among many ordinary steps
     data = rollout.flat()
-    monkeypatch.setattr(fused_ppo, "FAR", 4.0)
+    monkeypatch.setattr(ppo_update, "MAX_ADVANTAGE", 4.0)
     assert data.advantages.max() > 4.0
     # A literal twin of both networks.
     actor = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 4))))
     value = nn.Sequential(*(nn.Linear(a, b) for a, b in ((N_OBS, 16), (16, 16), (16, 1))))
-    for twin, stack in ((actor, ppo.actor), (value, ppo.value)):
-        for layer, weight, bias in zip(twin, stack.weights, stack.biases, strict=True):
-            layer.weight.data.copy_(weight[0])
-            layer.bias.data.copy_(bias[0, 0])
+    pairs = [(own, twin) for own, twin in zip(ppo.value_net[::2], value, strict=True)]
+    pairs += zip(sac.actor.latent_pi[::2], actor, strict=False)
+    for own, twin in pairs:
+        twin.load_state_dict(own.state_dict())
+    heads = (sac.actor.mu, sac.actor.log_std)
+    actor[-1].weight.data.copy_(torch.cat([head.weight for head in heads]))
+    actor[-1].bias.data.copy_(torch.cat([head.bias for head in heads]))
 
     def through(net, x):
         for layer in net[:-1]:
@@ -99,7 +102,7 @@ def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac, monkeypatch
             head[:, 2:].detach() + (actor[-1].bias[2:] - actor[-1].bias[2:].detach()),
         )
         told = torch.distributions.Normal(mean, log_std.exp())
-        odds = (told.log_prob(data.acts).sum(1) - data.densities).exp()
+        odds = (told.log_prob(data.acts).sum(1) - data.log_probs).exp()
         worth = data.advantages.clamp(-4.0, 4.0)
         gain = torch.minimum(odds * worth, odds.clamp(1 - CLIP, 1 + CLIP) * worth)
         loss = -(gain.mean() + 0.01 * told.entropy().sum(1).mean())
@@ -107,71 +110,72 @@ def test_one_update_is_what_autograd_and_adam_make_of_ppos_loss(sac, monkeypatch
         for net, adam, what in ((actor, adams[0], loss), (value, adams[1], missed)):
             adam.zero_grad()
             what.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
+            nn.utils.clip_grad_norm_(net.parameters(), MAX_GRAD_NORM)
             adam.step()
     before = ppo.actor.flat.clone()
-    monkeypatch.setattr(fused_ppo, "TOO_FAR", 1e9)
-    ppo.learn(rollout, 1e-2, epochs=2, batch=len(data.obs), entropy=0.01)
+    monkeypatch.setattr(ppo_update, "MAX_KL", 1e9)
+    ppo.update(rollout, 1e-2, epochs=2, batch_size=len(data.obs), ent_coef=0.01)
     assert not torch.equal(before, ppo.actor.flat)
-    for twin, stack in ((actor, ppo.actor), (value, ppo.value)):
-        for layer, weight, bias in zip(twin, stack.weights, stack.biases, strict=True):
-            torch.testing.assert_close(layer.weight, weight[0], atol=1e-5, rtol=0)
-            torch.testing.assert_close(layer.bias, bias[0, 0], atol=1e-5, rtol=0)
+    for name in ("weight", "bias"):
+        for own, twin in pairs:
+            torch.testing.assert_close(getattr(own, name), getattr(twin, name), atol=1e-5, rtol=0)
+        together = torch.cat([getattr(head, name) for head in heads])
+        torch.testing.assert_close(together, getattr(actor[-1], name), atol=1e-5, rtol=0)
 
 
 @pytest.mark.slow
 def test_it_finds_the_action_that_pays(sac) -> None:
-    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    ppo = PPOUpdate(sac.updater, (16, 16), fresh=True, half=False)
     torch.manual_seed(0)
     obs = torch.zeros(64, N_OBS)
     for _ in range(100):
         rollout = Rollout(4, 64, N_OBS, N_ACTIONS, 0.9, 0.9)
         for t in range(4):
-            acts, densities, values = ppo.act(obs)
-            rollout.put(t, obs, acts, densities, values)
+            acts, log_probs, values = ppo.act(obs)
+            rollout.add(t, obs, acts, log_probs, values)
             paid = -((acts.clamp(-1.0, 1.0) - torch.tensor([0.5, -0.5])) ** 2).sum(1).numpy()
-            rollout.paid(t, paid, np.ones(64, bool), np.arange(64), torch.zeros(64))
+            rollout.add_rewards(t, paid, np.ones(64, bool), np.arange(64), torch.zeros(64))
         rollout.finish(torch.zeros(64))
-        ppo.learn(rollout, 1e-2, epochs=2, batch=64, entropy=0.0)
+        ppo.update(rollout, 1e-2, epochs=2, batch_size=64, ent_coef=0.0)
     best = sac.predict(np.zeros(N_OBS, np.float32), deterministic=True)[0]
     np.testing.assert_allclose(best, [0.5, -0.5], atol=0.1)
 
 
 def test_values_can_be_learned_before_the_driver_changes(sac) -> None:
-    ppo = FusedPPO(sac.fused, (16, 16), fresh=False, half=False)
+    ppo = PPOUpdate(sac.updater, (16, 16), fresh=False, half=False)
     actor, value = ppo.actor.flat.clone(), ppo.value.flat.clone()
-    ppo.learn(driven(), 1e-2, epochs=1, batch=21, entropy=0.01, actor_too=False)
+    ppo.update(driven(), 1e-2, epochs=1, batch_size=21, ent_coef=0.01, train_actor=False)
     assert torch.equal(actor, ppo.actor.flat) and not torch.equal(value, ppo.value.flat)
 
 
 def test_its_state_is_all_it_needs_to_go_on(sac) -> None:
-    first = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
-    first.learn(driven(), 1e-2, epochs=1, batch=42, entropy=0.01)
+    first = PPOUpdate(sac.updater, (16, 16), fresh=True, half=False)
+    first.update(driven(), 1e-2, epochs=1, batch_size=42, ent_coef=0.01)
     kept, actor = first.state(), first.actor.flat.clone()
     torch.manual_seed(5)
-    first.learn(driven(seed=1), 1e-2, epochs=1, batch=42, entropy=0.01)
+    first.update(driven(seed=1), 1e-2, epochs=1, batch_size=42, ent_coef=0.01)
     wanted = first.actor.flat.clone()
-    second = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
+    second = PPOUpdate(sac.updater, (16, 16), fresh=True, half=False)
     second.actor.flat.copy_(actor)
     second.restore(kept)
     torch.manual_seed(5)
-    second.learn(driven(seed=1), 1e-2, epochs=1, batch=42, entropy=0.01)
+    second.update(driven(seed=1), 1e-2, epochs=1, batch_size=42, ent_coef=0.01)
     assert torch.equal(second.actor.flat, wanted)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="another shape"):
         second.restore(kept | {"value": kept["value"][:-1]})
 
 
 def test_a_driver_that_moves_too_far_in_a_round_slows_down_and_one_that_hardly_moves_hurries(
     sac,
 ) -> None:
-    ppo = FusedPPO(sac.fused, (16, 16), fresh=True, half=False)
-    ppo._keep_pace(3.0 * fused_ppo.WANTED_KL)
-    assert ppo.pace == pytest.approx(1.0 / 1.5)
-    ppo._keep_pace(fused_ppo.WANTED_KL)
-    assert ppo.pace == pytest.approx(1.0 / 1.5)
+    ppo = PPOUpdate(sac.updater, (16, 16), fresh=True, half=False)
+    ppo._adapt_lr_scale(3.0 * ppo_update.TARGET_KL)
+    assert ppo.lr_scale == pytest.approx(1.0 / 1.5)
+    ppo._adapt_lr_scale(ppo_update.TARGET_KL)
+    assert ppo.lr_scale == pytest.approx(1.0 / 1.5)
     for _ in range(5):
-        ppo._keep_pace(0.0)
-    assert ppo.pace == 1.0
+        ppo._adapt_lr_scale(0.0)
+    assert ppo.lr_scale == 1.0
     for _ in range(50):
-        ppo._keep_pace(1.0)
-    assert ppo.pace == fused_ppo.SLOWEST
+        ppo._adapt_lr_scale(1.0)
+    assert ppo.lr_scale == ppo_update.MIN_LR_SCALE

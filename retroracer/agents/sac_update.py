@@ -1,11 +1,16 @@
-"""One SAC update as a fixed list of matrix products: SB3's mathematics, none of its overhead.
+"""One SAC update as a fixed list of matrix products: SB3's mathematics, gradients by hand.
 
 Owns the update's arithmetic and its optimisers. Does not own the model (``fast_sac``) or the
-networks' (``stack``). Autograd is not used: the gradients of SAC's losses are short enough to
-write down, and written down they need no graph, no host synchronisation and no new memory.
+networks' (``stack``). The gradients of SAC's losses are short enough to write down, and written
+down they need no graph, no host synchronisation and no new memory.
 
 Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications; the order of the
-steps is that of Stable-Baselines3's ``SAC.train``.
+steps is that of Stable-Baselines3's ``SAC.train``. Figures for writing the gradients down
+(``train_base.py --algo sac``: batch 512, 128x128, bfloat16, one thread of a busy two-core EPYC,
+processor time, interleaved medians): a round of 16 updates and the driving between them 81 ms
+against 124 ms with autograd of the same losses on the same flat vectors, 1.5 times faster; 96 %
+of it is updates. torch.compile is not used: its first call took a minute here, and it needs a
+C++ compiler where the game is installed.
 """
 
 from __future__ import annotations
@@ -19,14 +24,12 @@ import torch
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
-from retroracer.agents.adam import adam_over, wake
+from retroracer.agents.adam import adam_over, fill_state
+from retroracer.agents.networks import MAX_WEIGHT
 from retroracer.agents.stack import Stack
 
 if TYPE_CHECKING:
     from stable_baselines3 import SAC
-
-MAX_WEIGHT = 1e6
-"""A network with a larger weight has long diverged: no run goes on from it."""
 
 EPSILON = 1e-6  # SB3's, in the logarithm of tanh's slope
 
@@ -53,8 +56,8 @@ class Batch(NamedTuple):
         return Batch(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
 
 
-class FusedUpdate:
-    """A model's networks, optimiser moments and memory, laid out for fast updates.
+class SACUpdate:
+    """A model's networks and optimisers, laid out for fast updates.
 
     Args:
         model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers
@@ -79,31 +82,31 @@ class FusedUpdate:
         self.losses = torch.zeros(4, device=self.actor.flat.device)
         self._count = 0
 
-    def update(self, batch: Batch, noise: Tensor, actor_too: bool = True) -> None:
+    def update(self, batch: Batch, noise: Tensor, train_actor: bool = True) -> None:
         """Learn from one batch.
 
         Args:
             batch: B transitions.
             noise: (2, B, A) standard normal: for the actions at ``obs``, then at ``next_obs``.
-            actor_too: False learns the critics only (delayed policy updates).
+            train_actor: False trains the critics only (delayed policy updates).
         """
         with torch.no_grad():
-            self._update(batch, noise, actor_too)
+            self._update(batch, noise, train_actor)
 
-    def _update(self, batch: Batch, noise: Tensor, actor_too: bool) -> None:
+    def _update(self, batch: Batch, noise: Tensor, train_actor: bool) -> None:
         model, count, n = self.model, len(batch.obs), self.critic.count
         # The actor looks at both observations at once: it does not change in between.
-        if actor_too:
+        if train_actor:
             both = torch.cat((batch.obs, batch.next_obs))[None]
             means = self.actor.forward(both)[0]
             here = Sampled(means[:count], noise[0], self.n_actions)
             there = Sampled(means[count:], noise[1], self.n_actions)
         else:
             there = Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
-        alpha = self._temperature(here.log_prob if actor_too else None)
+        alpha = self._update_ent_coef(here.log_prob if train_actor else None)
         # Critics: towards the reward and the target's value of what the actor would do.
-        ahead = torch.cat((batch.next_obs, there.action), 1)
-        value = self.target.forward(ahead.expand(n, -1, -1)).amin(0)
+        next_inputs = torch.cat((batch.next_obs, there.action), 1)
+        value = self.target.forward(next_inputs.expand(n, -1, -1)).amin(0)
         value = value - alpha * there.log_prob
         goal = torch.addcmul(batch.rewards, batch.discounts, value)
         did = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
@@ -112,7 +115,7 @@ class FusedUpdate:
         self.critic_adam.step()
         self.critic.refresh()
         self.losses[0] += 0.5 * error.square().sum() / count
-        if actor_too:
+        if train_actor:
             would = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
             values = self.critic.forward(would)
             worst, which = values.min(0, keepdim=True)
@@ -128,8 +131,8 @@ class FusedUpdate:
             self.target.refresh()
         self._count += 1
 
-    def _temperature(self, log_prob: Tensor | None) -> Tensor:
-        """The entropy coefficient to use now; it learns from ``log_prob`` (B, 1) meanwhile."""
+    def _update_ent_coef(self, log_prob: Tensor | None) -> Tensor:
+        """The entropy coefficient to use now; ``log_prob`` (B, 1) updates it for the next time."""
         model = self.model
         log_alpha, adam = model.log_ent_coef, model.ent_coef_optimizer
         if log_alpha is None or adam is None:
@@ -166,7 +169,7 @@ class FusedUpdate:
         """
         for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
             if adam is not None:
-                wake(adam)
+                fill_state(adam)
         for name, values in self._named():
             value = torch.from_numpy(np.asarray(state[name]))
             if value.shape != values.shape or value.dtype != values.dtype:
@@ -187,7 +190,7 @@ class FusedUpdate:
             named.append(("log_ent_coef", self.model.log_ent_coef))
             adams.append(("ent_coef", self.model.ent_coef_optimizer))
         for who, adam in adams:
-            wake(adam)
+            fill_state(adam)
             state = adam.state[adam.param_groups[0]["params"][0]]
             named += [(f"{who}.{k}", state[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
         return named
@@ -198,11 +201,11 @@ class FusedUpdate:
             (self.actor, self.actor_adam, self.model.actor.optimizer),
             (self.critic, self.critic_adam, self.model.critic.optimizer),
         )
-        for stack, adam, theirs in pairs:
+        for network, adam, theirs in pairs:
             state = adam.state.get(adam.param_groups[0]["params"][0])
             if not state:
                 continue
-            for parameter, where in stack.parameters:
+            for parameter, where in network.parameters:
                 theirs.state[parameter] = {
                     "step": state["step"].clone().cpu(),
                     "exp_avg": state["exp_avg"][where].view(parameter.shape).clone(),
@@ -238,5 +241,5 @@ class Sampled:
 def _rows(net: Any) -> list[tuple[nn.Linear]]:
     linears = [m for m in net if isinstance(m, nn.Linear)]
     if {type(m) for m in net} - {nn.Linear, nn.ReLU} or not linears:
-        raise ValueError("the fused update knows plain ReLU networks; use Stable-Baselines3's SAC")
+        raise ValueError("this update needs plain ReLU networks; use Stable-Baselines3's SAC")
     return [(x,) for x in linears]

@@ -1,0 +1,81 @@
+"""Parameters of networks as one flat vector, and forward passes partly in bfloat16.
+
+Owns the layout of the parameters. Knows no algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
+from torch import Tensor, nn
+
+MAX_WEIGHT = 1e6
+"""A network with a larger weight has long diverged: no run goes on from it."""
+
+
+class FlatParameters:
+    """Parameters of modules, made views of one vector; their gradients likewise.
+
+    One optimiser call, one copy or one blend serves a whole network, and the modules go on
+    seeing (and saving) the same numbers.
+
+    Args:
+        own: the parameters, in the order of the vector.
+
+    Attributes:
+        flat: (P,) all parameters.
+        grad: (P,) their gradients.
+        parameters: each parameter, and its place in ``flat``.
+    """
+
+    def __init__(self, own: Sequence[nn.Parameter]) -> None:
+        self.flat = torch.cat([p.detach().reshape(-1) for p in own])
+        self.grad = torch.zeros_like(self.flat)
+        self.parameters: list[tuple[nn.Parameter, slice]] = []
+        begin = 0
+        for p in own:
+            where = slice(begin, begin + p.numel())
+            p.data = self.flat[where].view(p.shape)
+            p.grad = self.grad[where].view(p.shape)
+            self.parameters.append((p, where))
+            begin = where.stop
+
+    def differentiate(self, loss: Tensor) -> None:
+        """Overwrite ``grad`` with the gradient of a loss; other networks get none."""
+        self.grad.zero_()
+        torch.autograd.backward(loss, inputs=[p for p, _ in self.parameters])
+
+    def clip_grad(self, max_norm: float) -> None:
+        """Scale the gradient to a norm of at most ``max_norm``."""
+        self.grad.mul_((max_norm / (self.grad.norm() + 1e-6)).clamp(max=1.0))
+
+
+def hidden_layers(layers: Iterable[nn.Module], x: Tensor, half: bool) -> Tensor:
+    """Features (B, H) float32 behind the hidden layers of an MLP.
+
+    Args:
+        layers: linear layers and activations, without the output layer.
+        x: (B, I).
+        half: multiply in bfloat16, except the first layer: inputs are not rounded.
+    """
+    first, *others = layers
+    x = first(x)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+        for layer in others:
+            x = layer(x)
+    return x.float()
+
+
+def policy_head(actor: Any, obs: Tensor, half: bool) -> tuple[Tensor, Tensor]:
+    """Means and log standard deviations (B, A), before squashing, of a SAC actor.
+
+    Args:
+        actor: SB3's.
+        obs: (B, O).
+        half: hidden layers in bfloat16.
+    """
+    features = hidden_layers(actor.latent_pi, obs, half)
+    return actor.mu(features), actor.log_std(features).clamp(LOG_STD_MIN, LOG_STD_MAX)
