@@ -9,11 +9,14 @@ MINUTES ?= 9
 # Tests run side by side, a file to a worker so that its fixtures are made once; longest files first.
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help train test check lint docs bench play clean
+NAME ?= list
+
+.PHONY: help experiments train test check lint docs bench play clean
 
 help:
 	@echo "make train   install, train a small driver for $(MINUTES) minutes, measure it, draw its lap"
 	@echo "make play    race the shipped driver at Monza"
+	@echo "make experiments [NAME=sac]   the reference systems: list them, or start one"
 	@echo "make test    install, lint, check types, run the tests"
 	@echo "make check   the same with the quick tests alone"
 	@echo "make docs    pages of the docs and of the code, in runs/site"
@@ -39,6 +42,9 @@ train: .venv/train.stamp
 
 play: .venv/train.stamp
 	$(BIN)/python play.py
+
+experiments: .venv/train,pixels.stamp
+	$(BIN)/python -m retroracer experiments $(NAME)
 
 lint: .venv/train,pixels,dev.stamp
 	$(BIN)/ruff check .

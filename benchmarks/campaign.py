@@ -85,6 +85,11 @@ WAYS = (
 )  # fmt: skip
 """Signals, and whether the whole group gets them."""
 
+LATE, LATEST = 0.6, 5.0
+"""Share of the trials that are disturbed only once a learner trains, and seconds after that."""
+
+LEARNERS = ("imitation", "ppo", "sac", "critics", "dqn")
+
 BEGUN = "Ctrl+C saves everything"
 """Stands in the first line of a run."""
 
@@ -147,7 +152,11 @@ class Trials:
             )  # fmt: skip
         began = time.monotonic()
         try:
-            process.wait(240.0 if quiet else self.rng.uniform(0.3, self.longest))
+            late = self.rng.random() < LATE and not quiet
+            if late:
+                self._until_it_trains(process, log)
+            most = LATEST if late else self.longest
+            process.wait(240.0 if quiet else self.rng.uniform(0.3, most))
             self.longest = 0.7 * self.longest + 0.3 * max(time.monotonic() - began, 3.0)
             how = "to its end"
             took = 0.0
@@ -160,6 +169,14 @@ class Trials:
         told = [line for line in text.splitlines() if line.strip()]
         self.found.stages[_stage(told)] += 1
         self._look(number, how, name, process, took, text, had, log)
+
+    def _until_it_trains(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Wait until a learner is told of: on a slow machine, loading takes most of a session."""
+        for _ in range(600):
+            lines = log.read_text(errors="replace").splitlines()
+            if _stage(lines) in LEARNERS or process.poll() is not None:
+                return
+            time.sleep(0.1)
 
     def _end(self, process: subprocess.Popen[bytes], name: str, group: bool) -> float:
         """Send the signal; seconds until the process has ended."""
@@ -277,7 +294,7 @@ def _of_session(session: int) -> list[int]:
 
 def _stage(told: list[str]) -> str:
     """The last stage a run told of: its preparation, a learner, or its end."""
-    stages = ("preparing", "imitation", "ppo", "sac", "critics", "dqn", "done")
+    stages = ("preparing", *LEARNERS, "done")
     for line in reversed(told):
         name = line.partition(":")[0].partition(" ")[0]
         if name in stages:

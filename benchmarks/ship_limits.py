@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from retroracer.atomic import write_text
-from retroracer.cli.train import BASE_ALGORITHMS
+from retroracer.cli.start_run import algorithms
 from retroracer.laptime.limit import SHIPPED, key_of
 from retroracer.laptime.many import lap_limits
 from retroracer.physics.car import load_car, shipped_cars
@@ -25,7 +25,7 @@ from retroracer.training.run.settings import EVALUATION_SEED, load, shipped_page
 def main() -> None:
     """Solve and write them."""
     tracks = [load_track(name) for name in shipped_tracks()]
-    pages = [shipped_page(f"base-{name}") for name in BASE_ALGORITHMS]
+    pages = [shipped_page(f"base-{name}") for name in algorithms("base")]
     judged = max(load(RacingSettings, RACING, page).evaluate_on for page in pages)
     tracks += random_tracks(EVALUATION_SEED, judged)
     cars = [load_car(name) for name in shipped_cars()]

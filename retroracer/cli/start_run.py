@@ -13,12 +13,13 @@ from retroracer.cli.arguments import minutes, seed, steps
 from retroracer.cli.run_options import as_settings, main_learner
 from retroracer.cli.run_places import places_of, run_name
 from retroracer.errors import UserError
+from retroracer.resources import configs_dir
 
 if TYPE_CHECKING:
     from retroracer.training.learners.task import Task
     from retroracer.training.run.budget import Budget
     from retroracer.training.run.folder import RunFolder
-    from retroracer.training.run.loop import Outcome
+    from retroracer.training.run.outcome import Outcome
     from retroracer.training.run.settings import RunSettings
 
 PROFILES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
@@ -51,11 +52,23 @@ class Program:
     advice: Callable[[Any, Path, RunFolder], list[str]]
 
 
-def add_options(parser: argparse.ArgumentParser, out: str, algorithms: Sequence[str]) -> None:
-    """Add the options that all three have."""
+def algorithms(command: str) -> list[str]:
+    """What ``--algo`` may be: there is a page ``configs/COMMAND-ALGO.yaml`` of each."""
+    pages = configs_dir().glob(f"{command}-*.yaml")
+    return sorted(page.stem.removeprefix(f"{command}-") for page in pages)
+
+
+def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None:
+    """Add the options that all three have.
+
+    Args:
+        parser: the command's.
+        out: what is said of the default of ``--out``.
+        command: how the names of its pages begin.
+    """
     parser.add_argument(
         "--algo",
-        choices=list(algorithms),
+        choices=algorithms(command),
         help="what learns: the stages of its page in configs/ (default: see above)",
     )
     parser.add_argument(

@@ -24,12 +24,6 @@ FINE_EXAMPLES = """examples:
   python fine_tune.py --track my_track.yaml --parent models/mine.zip --minutes 10
   python fine_tune.py --track monza spa --out models/italian_belgian.zip"""
 
-BASE_ALGORITHMS = ("ppo", "sac")
-"""Pages ``configs/base-ALGO.yaml``."""
-
-FINE_ALGORITHMS = ("ppo", "sac")
-"""Pages ``configs/fine-tune-ALGO.yaml``."""
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both commands."""
@@ -44,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=BASE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(base, "models/mine.zip", BASE_ALGORITHMS)
+    add_options(base, "models/mine.zip", "base")
     base.set_defaults(run=run_base)
     fine = subparsers.add_parser(
         "fine-tune",
@@ -58,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fine.add_argument(
         "--track", required=True, nargs="+", metavar="TRACK", help="names, or paths of YAML files"
     )
-    add_options(fine, "models/TRACK-mine.zip", FINE_ALGORITHMS)
+    add_options(fine, "models/TRACK-mine.zip", "fine-tune")
     fine.set_defaults(run=run_fine)
     for parser in (base, fine):
         parser.add_argument("--car", metavar="CAR", help="gt, kart, formula, or a path")

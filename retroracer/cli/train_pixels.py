@@ -20,9 +20,6 @@ EXAMPLES = """examples:
   retroracer train-pixels --algo ppo --parent models/mine-ppo.zip --set ppo.second_phase_at=0
   retroracer train-pixels --algo imitation --out models/taught.zip --set imitation.rounds=24"""
 
-ALGORITHMS = ("sac", "sac-drq", "ppo", "dqn", "imitation")
-"""Pages ``configs/pixels-ALGO.yaml``."""
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -35,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(parser, "models/pixels-ALGO-mine.zip", ALGORITHMS)
+    add_options(parser, "models/pixels-ALGO-mine.zip", "pixels")
     parser.add_argument(
         "--skip-asha", action="store_true", help="one run, no search: as it is without it"
     )
@@ -57,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def _program(page: str) -> Program:
     from retroracer.training.learners import PIXELS
     from retroracer.training.learners.pixels import memory_budget
-    from retroracer.training.learners.pixels.settings import PROFILES, PixelSettings
+    from retroracer.training.learners.pixels.settings import PixelSettings, profiles_of
     from retroracer.training.learners.pixels.task import Pixels, check_parent
     from retroracer.training.run.hardware import keep_memory
     from retroracer.training.run.settings import shipped_page
@@ -74,7 +71,7 @@ def _program(page: str) -> Program:
         PIXELS,
         PixelSettings,
         shipped_page(page),
-        PROFILES,
+        profiles_of(page.removeprefix("pixels-")),
         look,
         lambda settings, budget: Pixels(settings),
         size,

@@ -154,8 +154,8 @@ def reset_mask(
 
 def still_over(rows: Bools) -> ResetNeeded:
     """The error for a step of rows whose episodes are over, where nothing resets them."""
-    told = ", ".join(map(str, np.flatnonzero(rows)[:8])) + (", ..." if rows.sum() > 8 else "")
+    over = ", ".join(map(str, np.flatnonzero(rows)[:8])) + (", ..." if rows.sum() > 8 else "")
     return ResetNeeded(
-        f"the episodes of rows {told} are over: reset them before step(), with"
+        f"the episodes of rows {over} are over: reset them before step(), with"
         " reset(options={'reset_mask': terminated | truncated})"
     )

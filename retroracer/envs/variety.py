@@ -55,7 +55,7 @@ class Variety:
             on the centreline (and, where there are none, of its top speed).
         standing: share of random starts that stand still instead.
         astray: share of random starts that begin like the end of a spin: facing anywhere, on the
-            road or beside it, slow. Who never was there does not know the way back.
+            road or beside it, slow. Without such starts a policy never learns to recover.
         reach: their furthest place from the middle, as a share of the half-width.
         offset: a random start's lateral offset, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].

@@ -148,9 +148,9 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             for k, i in enumerate(rows):
                 final[i] = self.batch.final_obs[k]
             info["final_obs"], info["_final_obs"] = final, done
-            info["final_info"], info["_final_info"] = self._told(ended, rows), done.copy()
+            info["final_info"], info["_final_info"] = self._info_of(ended, rows), done.copy()
             named = zip(task.REWARD_NAMES, ended["terms"].T, strict=True)
-            self._tell(info["final_info"], "reward", self._named(dict(named), rows), rows)
+            self._put(info["final_info"], "reward", self._named(dict(named), rows), rows)
         return obs, reward, terminated, truncated, info
 
     def _step_only(
@@ -162,7 +162,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             if self.autoreset_mode is AutoresetMode.DISABLED:
                 raise still_over(waiting)
             actions = np.array(actions, np.float64)
-            if actions.shape == (self.num_envs, 2):  # else the batch tells
+            if actions.shape == (self.num_envs, 2):  # else the batch refuses it
                 actions[waiting] = 0.0
         obs, reward, terminated, truncated = self.batch.step(actions, autoreset=False)
         if waiting.any():
@@ -179,38 +179,38 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         facts = self.batch.snapshot(slice(None))
         facts["sector_times"] = self.batch.race.last_sectors
         terms = np.where(begun, 0.0, self.batch.terms.T)
-        info = self._told(facts, rows)
+        info = self._info_of(facts, rows)
         named = dict(zip(task.REWARD_NAMES, terms, strict=True))
-        self._tell(info, "reward", self._named(named, rows), rows)
+        self._put(info, "reward", self._named(named, rows), rows)
         return info
 
     def _begun_info(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         facts = self.batch.snapshot(rows)
         facts["sector_times"] = self.batch.race.last_sectors[rows]
-        info = self._told(facts, rows)
+        info = self._info_of(facts, rows)
         terms = {name: np.zeros(len(rows)) for name in task.REWARD_NAMES}
-        self._tell(info, "reward", self._named(terms, rows), rows)
+        self._put(info, "reward", self._named(terms, rows), rows)
         return info
 
-    def _told(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _info_of(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         info = self._named({key: facts[key] for key in INFO_KEYS}, rows)
         lapped = facts["lapped"].astype(np.bool_)
         if lapped.any():
             who = rows[lapped]
-            self._tell(info, "last_lap_time", facts["last_lap_time"][lapped], who)
+            self._put(info, "last_lap_time", facts["last_lap_time"][lapped], who)
             times = np.empty(len(who), object)
             for k, row in enumerate(facts["sector_times"][lapped]):
                 times[k] = tuple(row[~np.isnan(row)].tolist())
-            self._tell(info, "sector_times", times, who)
+            self._put(info, "sector_times", times, who)
         return info
 
     def _named(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         info: dict[str, Any] = {}
         for key, values in facts.items():
-            self._tell(info, key, values, rows)
+            self._put(info, key, values, rows)
         return info
 
-    def _tell(
+    def _put(
         self, info: dict[str, Any], key: str, values: Any, rows: npt.NDArray[np.int64]
     ) -> None:
         mask = np.zeros(self.num_envs, np.bool_)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pygame
 
+from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.drivers import Keys
 from retroracer.reading import shown
 
@@ -25,10 +26,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "mute": ("sound on or off", "m"),
     "line": ("racing line", "l"),
     "watch": ("look at the next car", "tab"),
-    "sight": ("what the agent sees", "f1"),
-    "pedals": ("its pedals and yours", "f2"),
-    "reward": ("its reward", "f3"),
-    "path": ("its line and the limit's", "f4"),
+    **{overlay.name: (overlay.does, overlay.key) for overlay in OVERLAYS},
     "picture": ("save a picture", "f12"),
 }
 """Action -> what it does, and its default keys by pygame's names, separated by commas."""

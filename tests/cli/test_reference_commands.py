@@ -19,7 +19,9 @@ from retroracer.agents.model_file import read_facts
 from retroracer.cli import main
 from retroracer.cli.experiments import EXPERIMENTS
 from retroracer.resources import configs_dir
-from retroracer.training.run.loop import Outcome, Run
+from retroracer.training.run.lock import locked
+from retroracer.training.run.loop import Run
+from retroracer.training.run.outcome import Outcome
 
 REFERENCE = configs_dir() / "reference"
 
@@ -104,6 +106,13 @@ def at(settings: Any, key: str) -> Any:
             },
         ),
         ("train-pixels --algo dqn", {"pipeline.actions": "discrete"}),
+        (
+            "train-base --set 'stages=[{learner: imitation, until: 0.5}, {learner: sac}]' "
+            "--batch-size 64",
+            {"sac.batch_size": 64, "imitation.batch_size": 1024},
+        ),
+        ("train-base --set 'stages=[{learner: ppo, until: 0.97}, {learner: critics}]'",
+         {"critics.batch_size": 512}),
     ],
 )  # fmt: skip
 def test_options_become_settings(
@@ -189,6 +198,18 @@ def test_every_reference_page_trains(name: str, place: Path) -> None:
     assert run(f"{command} --config {REFERENCE / name}.yaml {sizes}") == 0
     made = list((place / "models").glob("*.zip"))
     assert len(made) == 1 and read_facts(made[0]).steps >= 48
+
+
+def test_the_monitor_shows_the_memory_of_a_run_in_progress(place: Path, capsys: Any) -> None:
+    folder = place / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "settings.yaml").write_text("")
+    (folder / "progress.csv").write_text("steps,seconds,episode_return\n1000,60,\n2000,120,7.25\n")
+    with locked(folder):
+        assert run("experiments monitor") == 0
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("mine", str(os.getpid()), "2,000", "7.2", " GB"))
+    assert run("experiments monitor") == 0 and "no run is in progress" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -107,7 +107,7 @@ def test_a_race_ends_in_results_from_where_it_is_raced_again_watched_and_left() 
     assert app.screen is screen
     strike(pygame.K_g)
     frames(app, 2)
-    assert screen.session.time < 0.1 and screen.best is not None
+    assert screen.session.time < 0.1 and screen.references.best is not None
     assert len(screen.ghosts.views()) == 1, "the standing lap races along from the grid"
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retroracer.cli.train import BASE_ALGORITHMS
+from retroracer.cli.start_run import algorithms
 from retroracer.errors import UserError
 from retroracer.laptime import limit as limits
 from retroracer.laptime.envelope import envelope, top_speed
@@ -334,7 +334,7 @@ def test_a_track_without_a_limit_is_one_clear_line(monkeypatch, gt):
 def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, monkeypatch, gt):
     """Needs ``python benchmarks/ship_limits.py`` after a change of generator, solver or car."""
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))  # nothing cached
-    pages = [shipped_page(f"base-{name}") for name in BASE_ALGORITHMS]
+    pages = [shipped_page(f"base-{name}") for name in algorithms("base")]
     wanted = max(load(RacingSettings, RACING, page).evaluate_on for page in pages)
     judged = random_tracks(EVALUATION_SEED, wanted)
     ours = [load_track(name) for name in shipped_tracks()]

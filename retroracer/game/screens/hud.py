@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pygame
 
+from retroracer.game.race.reference_laps import Delta
 from retroracer.game.race.session import Session
 from retroracer.game.screens.canvas import Canvas
 from retroracer.physics import state
@@ -19,8 +20,30 @@ from retroracer.render.text import lap_text
 ARROW = ((1.0, 0.0), (0.1, 1.0), (0.1, 0.4), (-1.0, 0.4), (-1.0, -0.4), (0.1, -0.4), (0.1, -1.0))
 """Corners of an arrow, forwards and aside."""
 
-Delta = tuple[str, float | None]
-"""A name and how far behind it a car is [s] (negative = ahead), None while unknown."""
+
+@dataclass(frozen=True)
+class Reading:
+    """What is shown of a moment besides the session's own state.
+
+    Attributes:
+        row: the car looked at.
+        deltas: live differences to other laps.
+        limit: fastest possible lap [s], None while unknown.
+        best: your best lap [s], None before there is one.
+        best_sectors: its sector times [s], if it was driven in this race.
+        way: of the track where the car is: angle on the screen [rad].
+        speed_aside: how far the speed makes room for panels [UI pixels].
+        map_shown: False leaves the mini-map's place to others.
+    """
+
+    row: int = 0
+    deltas: Sequence[Delta] = ()
+    limit: float | None = None
+    best: float | None = None
+    best_sectors: Sequence[float] | None = None
+    way: float = 0.0
+    speed_aside: float = 0.0
+    map_shown: bool = True
 
 
 def sector_text(seconds: float) -> str:
@@ -52,43 +75,25 @@ class Hud:
             replace(palette, agent=self.colours[k]) if self.colours else palette
             for k in range(session.race.n - session.human)
         ]
-        self.focus = 0
+        self.now = Reading()
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
-        self.best: float | None = None
-        self.speed_aside = 0.0
-        self.map_shown = True
-        self.way = 0.0  # of the track where the car is: angle on the screen
-        self.best_sectors: list[float] | None = None
 
-    def draw(
-        self,
-        canvas: Canvas,
-        deltas: list[Delta],
-        limit: float | None,
-        row: int = 0,
-    ) -> None:
-        """Draw everything for the size of the surface.
-
-        Args:
-            canvas: drawn on.
-            deltas: live differences to other laps.
-            limit: fastest possible lap [s], None while unknown.
-            row: the car looked at.
-        """
+    def draw(self, canvas: Canvas, now: Reading) -> None:
+        """Draw everything for the size of the surface."""
         if canvas.w < 320 or canvas.h < 180:
             return
-        self.focus = row
-        self._times(canvas, limit)
-        self._deltas(canvas, deltas)
+        self.now = now
+        self._times(canvas)
+        self._deltas(canvas)
         self._drivers(canvas)
-        if self.map_shown:
+        if now.map_shown:
             self._mini_map(canvas)
         self._speed(canvas)
-        if self.session.wrong_way(row) and self.session.finish[row] is None:
+        if self.session.wrong_way(now.row) and self.session.finish[now.row] is None:
             self._wrong_way(canvas)
 
-    def _times(self, c: Canvas, limit: float | None) -> None:
-        s, p, i = self.session, self.palette, self.focus
+    def _times(self, c: Canvas) -> None:
+        s, p, i = self.session, self.palette, self.now.row
         race = s.race
         invalid = s.lap_invalid(i)
         c.panel(6, 6, 128, 68, edge=p.bad if invalid else None)
@@ -101,11 +106,11 @@ class Hud:
         if finished is not None:
             now = float(race.last_lap_time[i])
         c.text(lap_text(now), 12, 24, p.bad if invalid else p.text, 2)
-        best = self.best if self.best is not None and i == 0 else s.best[i]
+        best = self.now.best if self.now.best is not None and i == 0 else s.best[i]
         for k, (name, value, colour) in enumerate(
             (
                 ("BEST", best, p.accent if best is not None else p.text_dim),
-                ("LIMIT", limit, p.text_dim),
+                ("LIMIT", self.now.limit, p.text_dim),
             )
         ):
             c.text(name, 12, 44 + 10 * k, p.text_dim)
@@ -117,7 +122,7 @@ class Hud:
 
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
         """A cell a sector: its time in this lap, in the last one, and against the best."""
-        s, p, i = self.session, self.palette, self.focus
+        s, p, i = self.session, self.palette, self.now.row
         n = len(s.track.sectors) + 1
         current = int(s.race.ints[i, state.SECTOR])
         begun = float(s.race.floats[i, state.LAP_START])
@@ -131,7 +136,7 @@ class Hud:
                 time = float(splits[k]) - (float(splits[k - 1]) if k else begun)
             else:
                 time = last[k]
-            best = self.best_sectors[k] if self.best_sectors else None
+            best = self.now.best_sectors[k] if self.now.best_sectors else None
             colour: Colour = p.text_dim
             sign = ""
             if k < current or (current == 0 and time == time):
@@ -147,10 +152,10 @@ class Hud:
                 sign = ""
             c.text(sign + shown, left + (wide - 1) / 2, y + 3, colour, anchor=0.5)
 
-    def _deltas(self, c: Canvas, deltas: list[Delta]) -> None:
+    def _deltas(self, c: Canvas) -> None:
         """Live differences to other laps; a bar and an arrow tell the sign without colour."""
         p = self.palette
-        cells = deltas
+        cells = self.now.deltas
         if not cells:
             return
         each = 62
@@ -177,7 +182,7 @@ class Hud:
         for k, i in enumerate(s.order()):
             y = 11 + 13 * k
             role: Role = "human" if s.roles[i] == "human" else "agent"
-            if i == self.focus:
+            if i == self.now.row:
                 c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
             c.text(str(k + 1), left + 6, y, p.text_dim)
             sign = marker(role, self._inks[i], 9 * c.k)
@@ -189,10 +194,10 @@ class Hud:
             finished = s.finish[i]
             if finished is not None:
                 text = lap_text(finished)
-            elif i == self.focus:
+            elif i == self.now.row:
                 text = ""
             else:
-                gap = s.gap(i, self.focus)
+                gap = s.gap(i, self.now.row)
                 text = "" if gap is None or abs(gap) > 999 else signed(gap)
             c.text(text, left + 117, y, p.text, anchor=1.0)
 
@@ -207,19 +212,19 @@ class Hud:
         c.panel(x, y, wide, high, alpha=200)
         c.blit(plate, x, y)
         spots = camera.to_screen(np.stack([s.race.x, s.race.y], axis=1))
-        order = [i for i in range(s.race.n) if i != self.focus] + [self.focus]
+        order = [i for i in range(s.race.n) if i != self.now.row] + [self.now.row]
         for i in order:
             role: Role = "human" if s.roles[i] == "human" else "agent"
-            sign = marker(role, self._inks[i], (9 if i == self.focus else 7) * c.k)
+            sign = marker(role, self._inks[i], (9 if i == self.now.row else 7) * c.k)
             half = sign.get_width() / 2
             # A car lost in the country stays at the edge of the map.
             at = np.clip(spots[i], half, np.array([wide, high]) * c.k - half) - half
             c.surface.blit(sign, (round(x * c.k + at[0]), round(y * c.k + at[1])))
 
     def _speed(self, c: Canvas) -> None:
-        s, p, i = self.session, self.palette, self.focus
-        wide = 96.0 if self.speed_aside else 110.0
-        left, top = c.w - 6 - wide - self.speed_aside, c.h - 6 - 54
+        s, p, i = self.session, self.palette, self.now.row
+        wide = 96.0 if self.now.speed_aside else 110.0
+        left, top = c.w - 6 - wide - self.now.speed_aside, c.h - 6 - 54
         c.panel(left, top, wide, 54)
         kmh = f"{3.6 * abs(float(s.race.speed[i])):.0f}"
         c.text(kmh, left + wide - 38, top + 7, p.text, 3, anchor=1.0)
@@ -241,7 +246,7 @@ class Hud:
         x, y = (c.w - wide) / 2, c.h * 0.34 - 8
         c.panel(x, y, wide, 32, alpha=240, edge=p.bad)
         c.text(words, x + 42, y + 9, p.bad, 2)
-        forward = np.array([np.cos(self.way), np.sin(self.way)])
+        forward = np.array([np.cos(self.now.way), np.sin(self.now.way)])
         aside = np.array([-forward[1], forward[0]])
         middle = np.array([x + 21.0, y + 16.0])
         corners = [middle + 11 * f * forward + 9 * r * aside for f, r in ARROW]

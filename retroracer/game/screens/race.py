@@ -7,35 +7,31 @@ Owns the course of a race on screen. The race itself is ``session``'s, its pictu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pygame
 
 from retroracer.game.editor.reload import TrackWatch
+from retroracer.game.overlays.overlays import Overlays
+from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.assists import assisted
-from retroracer.game.race.author import AuthorFinder
 from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
-from retroracer.game.race.limit_line import LimitFinder
 from retroracer.game.race.loop import FixedStep
+from retroracer.game.race.reference_laps import ReferenceLaps
 from retroracer.game.race.session import LapDone, Session
-from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.replay.tape_checks import TapeError
-from retroracer.game.screens.agent_panels import AgentPanels
-from retroracer.game.screens.hud import Delta, Hud
-from retroracer.game.screens.overlays import Overlays
-from retroracer.game.screens.race_page import LAMPS, curve_of, draw_race
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.hud import Hud, Reading
+from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_pause, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import AppServices
 from retroracer.physics import state
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
+from retroracer.render.camera import Camera
 from retroracer.render.scene import TrackScene
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 LAMP_EVERY = 0.5
 """Time between two red lamps [s]; a last one of it, and they go out."""
@@ -57,14 +53,15 @@ class RaceScreen:
     def __init__(self, app: AppServices, setup: Setup, lights: bool = True) -> None:
         self.app = app
         self.loop = FixedStep(PHYSICS_DT)
-        self.limit: LimitFinder | None = None
-        self.author: AuthorFinder | None = None
-        self.take(setup, TrackScene(setup.track), lights and app.lights)
+        self._begin(setup, TrackScene(setup.track), lights and app.lights)
 
-    def take(self, setup: Setup, scene: TrackScene, lights: bool = False) -> None:
-        """Begin a race, the first one or another in its place."""
+    def take(self, setup: Setup, scene: TrackScene) -> None:
+        """Begin another race in the place of this one."""
+        self.close()
+        self._begin(setup, scene, lights=False)
+
+    def _begin(self, setup: Setup, scene: TrackScene, lights: bool) -> None:
         app = self.app
-        self._stop_errands()
         self.setup = setup
         self.scene = scene
         self.session = Session(
@@ -73,11 +70,7 @@ class RaceScreen:
         self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
         self.hud = Hud(self.session, scene.palette, setup.colours)
         self.overlays = Overlays(self.session, setup.assists.line)
-        self.panels = AgentPanels(self.overlays, scene.palette)
-        self.limit = LimitFinder(setup.track, setup.cars[0], solve=not app.headless)
-        self.author = AuthorFinder(
-            app.records, setup.track, setup.cars[0], drive=setup.human and not app.headless
-        )
+        self.panels = Panels(self.overlays, scene.palette)
         self.loop.forget()
         self.human = Human(setup.cars[0])
         self.paused = False
@@ -88,9 +81,9 @@ class RaceScreen:
         self.held = 0.0
         self.ghosts = Ghosts(app.records, self.session, setup)
         app.tell(self.ghosts.refused, bad=True)
-        self.best: LapCurve | None = self.ghosts.best
-        self.limit_curve: LapCurve | None = None
-        self.best_sectors: list[float] | None = None
+        self.references = ReferenceLaps(
+            setup, self.session, app.records, self.ghosts.best, find=not app.headless
+        )
         self.results = Results(self.session, setup.assists.named())
         self.page = TrackWatch(setup.path, setup.track.digest) if setup.path else None
         self.errors: tuple[str, ...] = ()
@@ -127,12 +120,7 @@ class RaceScreen:
 
     def close(self) -> None:
         """Stop what runs beside the race."""
-        self._stop_errands()
-
-    def _stop_errands(self) -> None:
-        for errand in (self.limit, self.author):
-            if errand is not None:
-                errand.close()
+        self.references.close()
 
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
@@ -183,7 +171,7 @@ class RaceScreen:
             self.app.tell("back on the track: this lap does not count")
         elif what == "restart":
             self.restart()
-        elif self.overlays.press(what):
+        elif self.overlays.press(what, self.view.row):
             self.app.tell(self.overlays.told)
 
     def pause(self, on: bool) -> None:
@@ -313,17 +301,9 @@ class RaceScreen:
     def _lapped(self, done: LapDone) -> None:
         self.results.add(done)
         self.ghosts.remember(done, self.overlays.helped)
-        session = self.session
-        if session.roles[done.row] == "agent" and done.valid and self.author is not None:
-            policy = session.policies[done.row - session.human]
-            if session.cars[done.row] == session.cars[0]:
-                self.author.note(policy.name, done.time)
-        if done.row != 0:
-            return
-        self.app.sound.signal("lap")
-        if done.valid and (self.best is None or done.time < self.best.lap_time):
-            self.best = done.curve
-            self.best_sectors = list(done.sectors)
+        self.references.take(done)
+        if done.row == 0:
+            self.app.sound.signal("lap")
 
     def _sound(self) -> None:
         race, row = self.session.race, self.view.row
@@ -338,32 +318,48 @@ class RaceScreen:
     # Picture.
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the present."""
-        draw_race(self, surface, elapsed)
+        view, session, laps = self.view, self.session, self.references
+        limit = laps.limit()
 
-    def limit_now(self) -> Limit | None:
-        """The limit, None while it is being solved."""
-        limit = self.limit.get() if self.limit is not None else None
-        if limit is not None and self.limit_curve is None:
-            self.limit_curve = curve_of(limit)
-            if self.author is not None:
-                self.author.send()  # one after the other: there may be two processors only
-        return limit
+        def lines(target: pygame.Surface, camera: Camera) -> None:
+            self.overlays.draw_road(target, camera, self.scene.palette, view.row, limit)
+
+        camera = view.draw(surface, self.loop.share, elapsed, [lines], self.ghosts.views())
+        canvas = Canvas(surface, self.scene.palette)
+        if canvas.w < 320 or canvas.h < 180:
+            return
+        if self.showing_results:
+            self.results.line_shown = self.overlays.helped
+            self.results.draw(canvas, limit.lap_time if limit else None, laps.author())
+            return
+        looking = bool(self.overlays.on and session.policies)
+        agent = self.overlays.agent(view.row) if looking else 0
+        top = 20.0 + 13 * session.race.n
+        # The speed makes room where the agent's panels reach down to it.
+        low = looking and self.panels.bottom(agent, top) > canvas.h - 62
+        race = session.race
+        way = float(race.heading[view.row]) - float(race.heading_error[view.row])
+        now = Reading(
+            row=view.row,
+            deltas=laps.deltas(view.row),
+            limit=limit.lap_time if limit else None,
+            best=laps.best.lap_time if laps.best is not None else None,
+            best_sectors=laps.best_sectors,
+            way=camera.angle_on_screen(way),
+            speed_aside=126.0 if low else 0.0,
+            map_shown=not (looking and self.panels.over_map(canvas.h)),
+        )
+        self.hud.draw(canvas, now)
+        if looking:
+            self.panels.draw(canvas, agent, top)
+        just_off = self.since_go < 0.9 and self.had_lights
+        draw_start(canvas, self.lights, self.lamps_on, just_off)
+        if self.errors:
+            draw_errors(canvas, self.errors)
+        if self.paused:
+            draw_pause(canvas)
 
     @property
     def lamps_on(self) -> int:
         """Red lamps that are on."""
         return int((COUNTDOWN - self.lights) / LAMP_EVERY)
-
-    def deltas(self, limit: Limit | None) -> list[Delta]:
-        """Live differences: to the first agent on the road, to your best and the limit's lap."""
-        session, row = self.session, self.view.row
-        agents = [i for i in range(session.race.n) if session.roles[i] == "agent" and i != row]
-        shown: list[Delta] = []
-        if agents:
-            shown.append((session.names[agents[0]].upper(), session.gap(row, agents[0])))
-        mine = self.best if row == 0 and session.human else session.curves[row]
-        if mine is not None:
-            shown.append(("BEST", session.delta(row, mine)))
-        if limit is not None:
-            shown.append(("LIMIT", session.delta(row, self.limit_curve)))
-        return shown

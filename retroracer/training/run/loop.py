@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from retroracer.agents.checkpoint import MISFIT, first_line
@@ -23,6 +22,7 @@ from retroracer.training.run.budget import Budget
 from retroracer.training.run.divergence import Watch
 from retroracer.training.run.folder import BEGINNING, LONGEST, RUN_NOTE, RunFolder
 from retroracer.training.run.keeping import Keeper
+from retroracer.training.run.outcome import Outcome
 from retroracer.training.run.progress import Screen
 from retroracer.training.run.settings import RunSettings, Stage
 from retroracer.training.run.stage_log import StageLog
@@ -40,27 +40,6 @@ SAVED_BY = 1.3
 
 PREPARATION = 0.5
 """Share of the minutes that preparing the first stage may take at most."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes:
-        evaluation: of the best driver; None if there was none in this session.
-        steps: actions of all environments together.
-        seconds: it took, earlier sessions included.
-        stopped: True if a stop ended it: the same command goes on.
-        notes: what was cut short or stays as it was, in words.
-        last: when all that follows must be over (``time.monotonic``).
-    """
-
-    evaluation: Evaluation | None
-    steps: int
-    seconds: float
-    stopped: bool
-    notes: tuple[str, ...] = ()
-    last: float = math.inf
 
 
 class Run:

@@ -102,9 +102,7 @@ class Stop:
                 with suppress(OSError):
                     os.dup2(os.open(os.devnull, os.O_RDWR), fd)
         if not self.requested:
-            self.requested, self.at = True, time.monotonic()
-            if self._watched:  # threading's own locks are not safe within a handler
-                _thread.start_new_thread(self._end, ())
+            self.requested, self.at = True, self.at or time.monotonic()
             if not self._settled:
                 _set_timer(TICK)
         self.tick(number, frame)
@@ -164,6 +162,36 @@ class Stop:
             if earlier is None and not self.requested:
                 _set_timer(None)
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hear stops in a thread too.
+
+        A handler waits until the main thread is back from whatever library it is in: compiling
+        the simulator for the first time, that may be many seconds.
+        """
+        main = threading.current_thread() is threading.main_thread()
+        if not (self._watched and main and hasattr(os, "set_blocking")):
+            yield
+            return
+        here, there = os.pipe()
+        os.set_blocking(there, False)
+        earlier = signal.set_wakeup_fd(there, warn_on_full_buffer=False)
+        _thread.start_new_thread(self._hear, (here,))
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(earlier)
+            os.close(there)
+
+    def _hear(self, pipe: int) -> None:
+        """Wait for the first stop, and see to it that the process ends."""
+        numbers = {getattr(signal, name, None) for name in SIGNALS}
+        while heard := os.read(pipe, 64):
+            if numbers.intersection(heard):
+                self.at = self.at or time.monotonic()
+                self._end()
+        os.close(pipe)
+
     def _end(self) -> None:
         """End the process if it has not ended by itself in time."""
         while True:
@@ -213,7 +241,8 @@ def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator
     sys.unraisablehook = lambda lost: None if lost.exc_type in (Stopped, TimeUp) else told(lost)
     _now = stop
     try:
-        yield stop
+        with stop.watching():
+            yield stop
     finally:
         _now = None
         sys.unraisablehook = told

@@ -116,6 +116,26 @@ def test_without_a_run_nothing_is_stopped_or_cut() -> None:
 
 
 @pytest.mark.slow
+def test_a_stop_is_heard_while_a_library_does_not_come_back() -> None:
+    code = """
+import hashlib
+from retroracer.training.run.stopping import stoppable
+with stoppable(lambda: ("nothing was learned yet", 0)):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 10**9)  # minutes, and no signal is looked at
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(1.0)  # the library has begun
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[0]
+    assert process.returncode == 0 and said == "nothing was learned yet\n"
+    assert time.monotonic() - began < stopping.LIMIT + 1.5
+
+
 def test_a_process_stuck_in_a_stop_is_ended_with_its_last_words() -> None:
     code = """
 import time

@@ -179,6 +179,8 @@ class PPO(Learner):
         told = dict(model.logger.name_to_value)
         model.logger.name_to_value.clear()
         losses = {n: float(told[f"train/{n}"]) for n in _SHOWN if f"train/{n}" in told}
+        if "std" in losses:  # of the actions; an evaluation has one of its returns
+            losses["action_std"] = losses.pop("std")
         losses["learning_rate"] = float(model.policy.optimizer.param_groups[0]["lr"])
         losses["iteration"] = self.pixels.steps // (model.n_steps * self.pixels.settings.envs)
         if self.switched_at is not None:

@@ -46,6 +46,21 @@ PROFILES: dict[str, tuple[str, ...]] = {
 """Settings laid over a shipped page on a processor, or a GPU with at least so much memory."""
 
 
+def profiles_of(learner: str) -> dict[str, tuple[str, ...]]:
+    """The profiles of a learner's page: PPO drives twice as many envs, imitation none."""
+    if learner == "imitation":
+        return {name: () for name in PROFILES}
+    if learner != "ppo":
+        return PROFILES
+    doubled = {
+        name: tuple(
+            f"envs={2 * int(text[5:])}" if text.startswith("envs=") else text for text in sets
+        )
+        for name, sets in PROFILES.items()
+    }
+    return doubled
+
+
 @dataclass(frozen=True)
 class Footprint:
     """What a learner keeps in memory.

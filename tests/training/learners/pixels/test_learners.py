@@ -17,7 +17,7 @@ from retroracer.training.learners.learner import Clock
 from retroracer.training.learners.pixels.memory_budget import demand_room, describe
 from retroracer.training.learners.pixels.off_policy import DQN, SAC
 from retroracer.training.learners.pixels.ppo import PPO
-from retroracer.training.learners.pixels.settings import PROFILES, PixelSettings
+from retroracer.training.learners.pixels.settings import PROFILES, PixelSettings, profiles_of
 from retroracer.training.learners.pixels.task import Pixels
 from retroracer.training.run.settings import load, shipped_page
 from tests.training.tiny import PIXEL_ALGORITHMS, pixels, train
@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 
 def whole_page(algorithm: str, *sets: str, profile: str = "cpu") -> Any:
     page = shipped_page(f"pixels-{algorithm}")
-    return load(PixelSettings, PIXELS, page, None, list(sets), PROFILES[profile])
+    return load(PixelSettings, PIXELS, page, None, list(sets), profiles_of(algorithm)[profile])
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
@@ -161,10 +161,8 @@ def test_settings_that_make_no_sense_are_refused(
 @pytest.mark.parametrize("algorithm", list(PIXEL_ALGORITHMS))
 @pytest.mark.parametrize("profile", list(PROFILES))
 def test_every_profile_fits_every_algorithm(algorithm: str, profile: str) -> None:
-    if algorithm == "imitation":  # its page is for one env, whatever the machine
-        settings = whole_page(algorithm)
-    else:
-        settings = whole_page(algorithm, profile=profile)
+    settings = whole_page(algorithm, profile=profile)
+    assert settings.envs == {"imitation": 1, "ppo": 16}.get(algorithm, 8) or profile != "cpu"
     wanted = demand_room(settings, free=64 * 10**9)
     assert wanted.ram > wanted.footprint.kept >= 0
     assert "it will take about" in describe(settings, wanted)

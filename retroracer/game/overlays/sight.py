@@ -1,7 +1,4 @@
-"""Lines on the road: what an agent sees, where it drove, the fastest line with its braking.
-
-Owns their look. What an agent sees is drawn from its observation alone.
-"""
+"""F1: what the agent sees: the road ahead and its numbers, from the observation alone."""
 
 from __future__ import annotations
 
@@ -20,23 +17,79 @@ from retroracer.envs.observation import (
     EDGE_RIGHT,
     HEADING_ERROR,
     LATERAL_OFFSET,
+    LIMIT,
     N_NEAR,
+    OBS_NAMES,
     SCALES,
     SPEED,
 )
+from retroracer.game.overlays.overlay import WIDE, Overlay
+from retroracer.game.screens.canvas import Canvas
 from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette, mix
+from retroracer.render.palette import Palette, mix, shade
 from retroracer.track.geometry import Array
 
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
 
-BRAKING, COASTING = -3.0, -0.3
-"""Accelerations along the fastest line [m/s^2] below which it is drawn as braking, lifting."""
+SHORT = {
+    "lateral_velocity": "side speed", "steer_angle": "wheel", "lateral_offset": "offset",
+    "heading_error": "heading", "previous_steer": "last steer", "previous_throttle": "last pedal",
+}  # fmt: skip
+"""What is too long for a panel, in fewer letters."""
+
+
+def short(name: str) -> str:
+    """The name of a number the agent sees, as it is written."""
+    return SHORT.get(name, name.replace("bend", "far bend").replace("curvature", "bend")
+                    .replace("_", " "))  # fmt: skip
+
+
+class Sight(Overlay):
+    """The observation, as the policy was given it."""
+
+    name, key, does = "sight", "f1", "what the agent sees"
+    movable = True
+
+    def draw_road(
+        self,
+        surface: pygame.Surface,
+        camera: Camera,
+        palette: Palette,
+        row: int,
+        limit: Limit | None,
+    ) -> None:
+        """Draw the road ahead as it is seen, from where it was seen."""
+        x, y, heading = self.session.seen_from[row].tolist()
+        draw_sight(surface, camera, palette, self.session.observation[row], (x, y, heading))
+
+    def height(self, row: int, little: bool) -> float:
+        """Where there is little room the bars stand closer, without names."""
+        return 19.0 + (6 if little else 9) * len(OBS_NAMES)
+
+    def draw_panel(self, c: Canvas, x: float, y: float, row: int, little: bool) -> None:
+        """The numbers as bars from the middle; the scale is the observation's own, +-1."""
+        p = c.palette
+        step = 6 if little else 9
+        c.panel(x, y, WIDE, self.height(row, little))
+        c.text("SEES", x + 6, y + 5, p.text_dim)
+        c.text("-1 .. 1", x + WIDE - 6, y + 5, p.text_dim, anchor=1.0)
+        reach = WIDE / 2 - 7 if little else 26.0
+        middle = x + WIDE - 7 - reach
+        for k, value in enumerate(self.session.observation[row].tolist()):
+            top = y + 16 + step * k + (0 if little else 2)
+            if not little:
+                c.text(short(OBS_NAMES[k]), x + 6, top - 2, p.text_dim, width=58)
+            c.rect(middle - reach, top, 2 * reach, 4, shade(p.panel_edge, 0.5))
+            share = max(-1.0, min(1.0, value))
+            colour = p.bad if abs(value) >= LIMIT else (p.agent if k < CURVATURES else p.good)
+            wide = abs(share) * reach
+            c.rect(middle - (wide if share < 0 else 0), top, max(wide, 0.5), 4, colour)
+            c.rect(middle, top, 0.5, 4, p.text_dim)
 
 
 def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
-    """Points of the road ahead, rebuilt from an observation .
+    """Points of the road ahead, rebuilt from an observation.
 
     Args:
         obs: (22,) as given to the policy.
@@ -100,42 +153,3 @@ def draw_sight(
         start = camera.to_screen(car).tolist()
         pygame.draw.line(surface, palette.accent, start, end, max(1, thick // 2))
         pygame.draw.circle(surface, palette.accent, end, 1.3 * thick)
-
-
-def draw_trail(surface: pygame.Surface, camera: Camera, palette: Palette, trail: Array) -> None:
-    """Draw where the agent drove: (N, 2) world points [m]."""
-    if len(trail) > 1:
-        px = camera.to_screen(trail)
-        wide = max(2, round(0.35 * camera.pixels_per_metre))
-        for part in _visible_runs(px, camera):
-            pygame.draw.lines(surface, palette.agent, False, part.tolist(), wide)
-
-
-def draw_limit_line(
-    surface: pygame.Surface, camera: Camera, palette: Palette, limit: Limit, braking: bool = True
-) -> None:
-    """Draw the fastest line; with ``braking``, red where it brakes, amber where it lifts."""
-    px = camera.to_screen(limit.xy)
-    wide = max(2, round(0.3 * camera.pixels_per_metre))
-    kind = np.where(limit.tangential < BRAKING, 2, np.where(limit.tangential < COASTING, 1, 0))
-    colours = (palette.good, palette.accent, palette.bad)
-    w, h = camera.size
-    inside = (px[:, 0] > -80) & (px[:, 0] < w + 80) & (px[:, 1] > -80) & (px[:, 1] < h + 80)
-    near = np.flatnonzero(inside)
-    # A dash a node: the road shows between them. Braking dashes are whole and thicker.
-    share = np.where(braking & (kind[near] == 2), 1.0, 0.6)[:, None]
-    ends = px[near] + share * (px[(near + 1) % len(px)] - px[near])
-    dashes = zip(px[near].tolist(), ends.tolist(), kind[near].tolist(), strict=True)
-    for begin, end, k in dashes:
-        colour = colours[k] if braking else palette.line
-        thick = wide + (wide // 2 if braking and k == 2 else 0)
-        pygame.draw.line(surface, colour, begin, end, thick)
-
-
-def _visible_runs(px: Array, camera: Camera) -> list[Array]:
-    """The parts of a polyline near the screen, each of at least two points."""
-    w, h = camera.size
-    inside = (px[:, 0] > -200) & (px[:, 0] < w + 200) & (px[:, 1] > -200) & (px[:, 1] < h + 200)
-    cuts = np.flatnonzero(np.diff(inside.astype(np.int8))) + 1
-    runs = np.split(np.arange(len(px)), cuts)
-    return [px[r] for r in runs if len(r) > 1 and inside[r[0]]]

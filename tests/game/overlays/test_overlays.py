@@ -6,12 +6,21 @@ import numpy as np
 import pygame
 import pytest
 
+from retroracer.agents.facts import Facts
 from retroracer.envs.batch import RacingBatch
-from retroracer.envs.task import REWARD_NAMES, Ending
+from retroracer.envs.task import LAYOUT, REWARD_NAMES, Ending, Reward
+from retroracer.game.app import App
+from retroracer.game.controls import ACTIONS
+from retroracer.game.overlays import overlays as overlays_module
+from retroracer.game.overlays.lines import Lines
+from retroracer.game.overlays.overlay import HISTORY, Overlay
+from retroracer.game.overlays.overlays import Overlays
+from retroracer.game.overlays.pedals import Pedals
+from retroracer.game.overlays.reward import RewardTerms
+from retroracer.game.overlays.sight import seen_road
+from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.session import Session
-from retroracer.game.screens.canvas import ui_scale
-from retroracer.game.screens.observation_view import seen_road
-from retroracer.game.screens.overlays import SHOWN, Overlays
+from retroracer.game.screens.canvas import Canvas, ui_scale
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.sound import LOOPS, RATE, Sound, engine_loop, noise_loop, revs
 from retroracer.physics.race import N_SUBSTEPS
@@ -66,23 +75,29 @@ class Reckless:
 
     name = "reckless"
 
-    def __init__(self) -> None:
+    def __init__(self, reward: dict[str, float] | None = None) -> None:
+        self.facts = Facts(observation_layout=LAYOUT, steps=0, reward=reward or {})
         self.rng = np.random.default_rng(4)
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         return np.array([[self.rng.uniform(-0.2, 0.9), 1.0]])
 
 
-def test_pay_is_what_training_would_pay() -> None:
+@pytest.mark.parametrize("own", [{}, Reward(progress=0.3, steering=-1.5, time=-2.0)._asdict()])
+def test_the_reward_shown_is_the_reward_of_training(own: dict[str, float]) -> None:
     """A batch that drives the same actions from the same place is rewarded alike, term by term."""
     track = walled()
-    session = Session(track, [Reckless()], [GT], human=False)  # type: ignore[list-item]
-    batch = RacingBatch(1, tracks=[track], ending=Ending(off_track=1e9, stall=1e9, time=1e9))
+    session = Session(track, [Reckless(own)], [GT], human=False)  # type: ignore[list-item]
+    batch = RacingBatch(
+        1, tracks=[track], ending=Ending(off_track=1e9, stall=1e9, time=1e9), reward=Reward(**own)
+    )
     batch.reset(0)
     for name in ("floats", "ints", "params"):
         getattr(batch.race, name)[:] = getattr(session.race, name)
     overlays = Overlays(session)
     overlays.press("reward")
+    shown = overlays.every["reward"]
+    assert isinstance(shown, RewardTerms)
     trained = []
     for _ in range(300):
         for _ in range(N_SUBSTEPS):
@@ -92,8 +107,69 @@ def test_pay_is_what_training_would_pay() -> None:
         trained.append(batch.terms[0].copy())
     terms = dict(zip(REWARD_NAMES, np.transpose(trained), strict=True))
     assert all(terms[name].any() for name in REWARD_NAMES if name != "crash"), "all terms occur"
-    np.testing.assert_allclose(overlays.pay, trained[-SHOWN:], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(overlays.paid, np.sum(trained, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(shown.terms, trained[-HISTORY:], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(shown.total, np.sum(trained, axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("reward", "told", "its_own"),
+    [
+        ({}, "F3: the default reward", False),
+        ({"progress": 0.4}, "F3: the reward it was trained with", True),
+        ({"progress": "much", "new_term": 1.0}, "F3: the default reward", False),
+    ],
+)
+def test_f3_says_whether_the_reward_is_the_drivers_own(
+    reward: dict[str, object], told: str, its_own: bool
+) -> None:
+    session = Session(walled(), [Reckless(reward)], [GT], human=False)  # type: ignore[list-item,arg-type]
+    overlays = Overlays(session)
+    overlays.press("reward")
+    assert overlays.told.startswith(told)
+    shown = overlays.every["reward"]
+    assert isinstance(shown, RewardTerms) and shown.its_own is its_own
+    assert shown.weights == Reward(progress=0.4 if its_own else Reward().progress)
+
+
+class Toy(Overlay):
+    """A dot where the agent is, and a panel with its speed."""
+
+    name, key, does = "toy", "f9", "a toy"
+
+    def height(self, row: int, little: bool) -> float:
+        return 20.0
+
+    def draw_panel(self, c: Canvas, x: float, y: float, row: int, little: bool) -> None:
+        c.rect(x, y, 100, 20, (255, 0, 255))
+
+    def draw_road(self, surface, camera, palette, row, limit) -> None:  # type: ignore[no-untyped-def]
+        race = self.session.race
+        at = camera.to_screen(np.array([race.x[row], race.y[row]]))
+        pygame.draw.circle(surface, (0, 255, 255), at.tolist(), 40)
+
+
+def colours(app: App) -> set[tuple[int, ...]]:
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    pixels = pygame.surfarray.array3d(surface).reshape(-1, 3)
+    return set(map(tuple, np.unique(pixels, axis=0).tolist()))
+
+
+def test_an_overlay_is_a_class_and_a_line_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else need know it: its key works, it is drawn, it is told of, and it is bound."""
+    monkeypatch.setattr(overlays_module, "OVERLAYS", [*OVERLAYS, Toy])
+    monkeypatch.setitem(ACTIONS, Toy.name, (Toy.does, Toy.key))
+    app = game()
+    frames(app, 2)
+    assert not colours(app) & {(255, 0, 255), (0, 255, 255)}
+    strike(pygame.K_F9)
+    frames(app, 2)
+    assert {(255, 0, 255), (0, 255, 255)} <= colours(app)
+    assert app.screen.overlays.told == "F9: a toy"  # type: ignore[attr-defined]
+
+
+def test_the_keys_of_overlays_come_from_their_table() -> None:
+    assert [ACTIONS[o.name] for o in OVERLAYS] == [(o.does, o.key) for o in OVERLAYS]
 
 
 def test_overlays_that_are_off_remember_nothing() -> None:
@@ -103,7 +179,10 @@ def test_overlays_that_are_off_remember_nothing() -> None:
     for _ in range(100):
         session.tick()
         overlays.note(0)
-    assert not overlays.trail and not overlays.pay and not overlays.pedals
+    lines, reward, pedals = (overlays.every[n] for n in ("path", "reward", "pedals"))
+    assert isinstance(lines, Lines) and not lines.trail
+    assert isinstance(reward, RewardTerms) and not reward.terms
+    assert isinstance(pedals, Pedals) and not pedals.actions
 
 
 def test_a_line_once_shown_is_named_on_the_result() -> None:
@@ -198,4 +277,4 @@ def test_the_wrong_way_arrow_points_where_the_track_goes() -> None:
         screen.session.race.place(rows=[0], s=150.0, heading_error=error)
         screen.view.jump()
         frames(app, 1)
-        assert np.sin(screen.hud.way) == pytest.approx(pointing, abs=0.02)
+        assert np.sin(screen.hud.now.way) == pytest.approx(pointing, abs=0.02)

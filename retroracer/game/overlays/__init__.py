@@ -1,0 +1,1 @@
+"""Looking into the agent: one file an overlay, and the table of them all."""

@@ -1,0 +1,75 @@
+"""Signs over the race: the lamps at the start, the pause, what is wrong with a saved page."""
+
+from __future__ import annotations
+
+import pygame
+
+from retroracer.game.screens.canvas import Canvas
+from retroracer.render.palette import shade
+
+LAMPS = 5
+
+
+def draw_start(c: Canvas, lights: float, lit: int, just_off: bool) -> None:
+    """Draw the lamps, or that they have just gone out.
+
+    Args:
+        c: drawn on.
+        lights: time until they go out [s].
+        lit: how many are on.
+        just_off: True in the first moment of the race.
+    """
+    if lights > 0.0:
+        draw_lamps(c, lit)
+        c.text("SPACE skips", c.w / 2, 100, c.palette.text, anchor=0.5, shadow=True)
+    elif just_off:
+        c.text("GO!", c.w / 2, 52, c.palette.good, 4, anchor=0.5, shadow=True)
+
+
+def draw_lamps(c: Canvas, lit: int) -> None:
+    """Red lamps that come on one by one; when all go out, the race is on."""
+    p, k = c.palette, c.k
+    wide, gap = 22.0, 4.0
+    x = c.w / 2 - (LAMPS * wide + (LAMPS - 1) * gap) / 2
+    c.panel(x - 8, 44, LAMPS * (wide + gap) - gap + 16, 46, alpha=240)
+    for i in range(LAMPS):
+        left = x + i * (wide + gap)
+        c.rect(left, 49, wide, 36, shade(p.panel, 0.5))
+        for row in range(2):
+            at = (round((left + wide / 2) * k), round((58 + 18 * row) * k))
+            on = row == 1 and i < lit
+            colour = p.bad if on else shade(p.panel_edge, 0.7)
+            if on:
+                pygame.draw.circle(c.surface, shade(p.bad, 0.55), at, 9 * k)
+            pygame.draw.circle(c.surface, colour, at, 7 * k)
+            pygame.draw.circle(
+                c.surface, shade(colour, 1.35), (at[0] - 2 * k, at[1] - 2 * k), 2 * k
+            )
+
+
+def draw_errors(c: Canvas, errors: tuple[str, ...]) -> None:
+    """What is wrong with the page that was saved last."""
+    wide = min(c.w - 20, 440.0)
+    told = [e for e in errors if not e.startswith("    ")]
+    lines = [part for e in told for part in c.lines(e, wide - 16)][: int((c.h - 130) // 11)]
+    x, y = (c.w - wide) / 2, 108.0
+    c.panel(x, y, wide, 24 + 11 * len(lines), alpha=240, edge=c.palette.bad)
+    c.text("the saved page is broken; the last good track stays", x + 8, y + 6, c.palette.bad)
+    for k, line in enumerate(lines):
+        c.text(line, x + 8, y + 19 + 11 * k, c.palette.text, width=wide - 16)
+
+
+def draw_pause(c: Canvas) -> None:
+    """That the race waits, and what the keys do."""
+    p = c.palette
+    c.shade_all(130)
+    wide, high = 250.0, 96.0
+    x, y = (c.w - wide) / 2, (c.h - high) / 2
+    c.panel(x, y, wide, high, alpha=244)
+    c.stripes(x + 2, y + 28, wide - 4, 3)
+    c.text("PAUSED", c.w / 2, y + 8, p.accent, 2, anchor=0.5)
+    rows = [[("P", "go on"), ("R", "again"), ("V", "replay")],
+            [("ESC", "menu"), ("M", "sound"), ("C", "camera")],
+            [("BKSP", "to the track"), ("L", "line"), ("F1-F4", "agent")]]  # fmt: skip
+    for k, hints in enumerate(rows):
+        c.hints(hints, x + 16, y + 43 + 18 * k, shadow=False)

@@ -1,0 +1,120 @@
+"""The three training commands as programs: stopped, killed, gone on with, begun anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from stable_baselines3 import PPO, SAC
+
+from retroracer.agents.model_file import read_facts
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+SETS = ["log_to=[]", "evaluate_on=1", "save_every=0"]
+CARS = [*SETS, "cars=8", "averaging=10"]
+SMALL_PPO = ["ppo.n_steps=16", "ppo.batch_size=64", "critics.learning_starts=64"]
+SMALL_PPO += ["critics.buffer_size=1000", "critics.batch_size=32"]
+
+PROGRAMS: dict[str, tuple[list[str], list[str], str, str]] = {
+    "base": (
+        ["train_base.py", "--algo", "sac"],
+        [*CARS, "hidden=[16,16]", "sac.buffer_size=1000", "sac.learning_starts=64",
+         "sac.batch_size=32"],
+        "sac: ", "SAC on endless random tracks",
+    ),
+    "fine": (
+        ["fine_tune.py", "--track", "copper_bowl", "--parent", "rookie"],
+        [*CARS, *SMALL_PPO], "ppo: ", "PPO then SAC critics only on copper_bowl",
+    ),
+    "pixels": (
+        ["-m", "retroracer", "train-pixels", "--algo", "ppo"],
+        [*SETS, "envs=2", "workers=0", "pipeline.size=64", "network.convs=slim",
+         "network.features=8", "network.hidden=[8]", "pipeline.early_stop=5", "ppo.n_steps=16",
+         "ppo.batch_size=16", "ppo.n_epochs=1"],
+        "ppo: ", "PPO on CarRacing-v3",
+    ),
+}  # fmt: skip
+"""Command, settings, the line after which it trains, and the first line of a run."""
+
+
+class Program:
+    """One of the commands, always at the same place."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        command, sets, self.trains, self.first = PROGRAMS[name]
+        self.out, self.run = folder / "m.zip", folder / "runs" / "m"
+        self.command = [sys.executable, *command, "--device", "cpu", "--out", str(self.out)]
+        self.command += ["--runs", str(folder / "runs")]
+        self.command += [x for setting in sets for x in ("--set", setting)]
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self.command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def ended_by(self, name: str, *options: str) -> tuple[int, str, float]:
+        """Let it train for a moment, then send a signal: exit code, text, seconds it took."""
+        with self.start("--steps", "100000000", *options) as process:
+            assert process.stdout is not None
+            told = []
+            for line in process.stdout:
+                told.append(line)
+                if line.startswith(self.trains) or line.strip() == self.trains.strip(": "):
+                    break
+            deadline = time.monotonic() + 60.0
+            state = self.run / "state.npz"
+            while state.stat().st_size < 10_000 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            sent = time.monotonic()
+            process.send_signal(getattr(signal, name))
+            rest = process.communicate(timeout=60)[0]
+        return process.returncode, "".join(told) + rest, time.monotonic() - sent
+
+    def to_its_end(self, *options: str) -> tuple[int, str]:
+        with self.start(*options) as process:
+            told = process.communicate(timeout=300)[0]
+        return process.returncode, told
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_run_is_stopped_killed_gone_on_with_to_its_end_and_begun_anew(
+    name: str, tmp_path: Path
+) -> None:
+    program = Program(name, tmp_path)
+    code, told = program.to_its_end("--resume")
+    assert code == 2 and "--resume: cannot go on with a run" in told and "there is none" in told
+
+    code, told, took = program.ended_by("SIGINT")
+    assert code == 0 and "the same command goes on" in told.splitlines()[-1], told
+    assert program.first in told and took < 2.5, took
+
+    code, told, _ = program.ended_by("SIGKILL", "--resume")
+    assert code == -signal.SIGKILL and "going on with the run" in told, told
+
+    code, told = program.to_its_end("--resume", "--set", "seed=5")
+    assert code == 2 and "it has other settings" in told
+
+    code, told = program.to_its_end("--resume", "--steps", "64")  # long over: only judged
+    assert code == 0 and "going on with the run" in told and f"model: {program.out}" in told, told
+    assert "Traceback" not in told and not (program.run / "state.npz").exists()
+    facts = read_facts(program.out)
+    kind = PPO if name == "pixels" else SAC
+    assert facts.algorithm == kind.__name__
+    kind.load(program.out, device="cpu")
+
+    if name != "base":  # the rest is the same code for all three
+        return
+    code, told, _ = program.ended_by("SIGTERM")
+    assert code == 0, told
+    code, told, _ = program.ended_by("SIGTERM", "--fresh")
+    assert code == 0 and "a new run: the unfinished one" in told, told
+    assert (program.run.parent / "m.1").is_dir() or (program.run.parent / "m.2").is_dir()

@@ -1,0 +1,65 @@
+"""The racing task: what its settings say is what the cars are paid and what the zip tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retroracer.agents.model_file import read_facts
+from retroracer.agents.policy import load_policy
+from retroracer.errors import UserError
+from retroracer.physics.car import load_car
+from retroracer.track.files import load_track
+from retroracer.training.judging.laps import Entry, evaluate
+from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_settings import PENALTIES
+from retroracer.training.run.budget import Budget
+from tests.training.tiny import STAGES, racing, train
+
+
+def test_rewards_are_settings_that_change_what_is_paid_and_stand_in_the_zip(
+    tmp_path: Path,
+) -> None:
+    paid = []
+    for sets in ([], ["reward.progress=0.3", "penalty_scale=[1, 1]"]):
+        task = make_racing(racing("evaluate_on=1", *sets), Budget(None, None))
+        rng = np.random.default_rng(0)
+        steps = [task.step(rng.uniform(-1, 1, (8, 2)).astype(np.float32)) for _ in range(40)]
+        paid.append(np.array([step.reward for step in steps]))
+        task.write(tmp_path / "m.zip", None, {})
+    assert not np.allclose(paid[0], paid[1])
+    facts = read_facts(tmp_path / "m.zip")
+    assert facts.reward["progress"] == 0.3
+    task.close()
+
+
+def test_penalties_grow_from_the_first_scale_to_the_second_and_nothing_else_does() -> None:
+    settings = racing("penalty_scale=[2, 6]")
+    for share, scale in ((0.0, 2.0), (0.5, 4.0), (1.0, 6.0), (3.0, 6.0)):
+        paid = settings.weights(share)._asdict()
+        for name, weight in settings.reward.items():
+            assert paid[name] == pytest.approx(weight * (scale if name in PENALTIES else 1.0))
+
+
+def test_an_unknown_term_of_the_reward_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no term 'progres'; did you mean 'progress'\?"):
+        racing("reward.progres=1")
+
+
+@pytest.mark.slow
+def test_a_specialist_is_never_slower_or_less_clean_than_its_parent(tmp_path: Path) -> None:
+    """A learning rate of 1 ruins any driver: what is left must be the parent."""
+    ruin = ["steps=600", "ppo.learning_rate=1", "ppo.value_warmup=0", "averaging=0"]
+    sets = ["track=[copper_bowl]", "parent=rookie", "evaluate_every=1e-3"]
+    outcome = train(racing(*STAGES["ppo"], *sets, *ruin), tmp_path / "m.zip", tmp_path / "run")
+    assert "no better driver than rookie was found" in outcome.notes
+    car, track = load_car(), load_track("copper_bowl")
+    drivers = [load_policy(path) for path in ("rookie", tmp_path / "m.zip")]
+    last = load_policy(max((tmp_path / "run" / "checkpoints").glob("*.zip")))
+    entries = [Entry(str(k), d.act, car) for k, d in enumerate([*drivers, last])]
+    parent, ours, ruined = (report.results[0] for report in evaluate(entries, [track]))
+    assert parent.completed and ours.lap_time_s == parent.lap_time_s
+    assert ours.off_track_s <= parent.off_track_s
+    assert not ruined.completed or ruined.lap_time_s > parent.lap_time_s
