@@ -28,8 +28,22 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "watch": ("look at the next car", "tab"),
     **{overlay.name: (overlay.does, overlay.key) for overlay in OVERLAYS},
     "picture": ("save a picture", "f12"),
+    "accept": ("go on; skip the lights", "space"),
+    "back": ("back, to the menu", ""),
+    "ghost": ("race the new ghost; film", "g"),
+    "replay": ("watch laps again", "v"),
+    "step_back": ("replay: a step back", "comma"),
+    "step_on": ("replay: a step on", "period"),
+    "lap_back": ("replay: the lap before", "page up"),
+    "lap_on": ("replay: the next lap", "page down"),
+    "begin": ("replay: the beginning", "home"),
+    "end": ("replay: the end", "end"),
+    "next": ("CarRacing: next track", "n"),
 }
-"""Action -> what it does, and its default keys by pygame's names, separated by commas."""
+"""Action -> what it does, and its default keys by name, separated by commas."""
+
+FIXED = {"return": "accept", "escape": "back"}
+"""Keys that always mean this, however the others are bound: the way out of every page."""
 
 HELD = ("left", "right", "up", "down")
 
@@ -62,10 +76,21 @@ def stick(value: float) -> float:
     return fine if value > 0 else -fine
 
 
+def key_name(code: int) -> str:
+    """The name of a key, "" if it has none: pygame's, but for the comma that parts names."""
+    name = pygame.key.name(code)
+    return _SIGNS.get(name, name)
+
+
+_SIGNS = {",": "comma", ".": "period"}
+
+
 def _code(name: str) -> int:
     """Code of a key by its name, 0 if there is none."""
+    name = name.strip()
+    sign = next((sign for sign, told in _SIGNS.items() if told == name), name)
     try:
-        return pygame.key.key_code(name.strip())
+        return pygame.key.key_code(sign)
     except (ValueError, pygame.error):
         return 0
 
@@ -108,9 +133,19 @@ class Controls:
         for action in sorted(ACTIONS, key=lambda a: a in own):  # the bound last: they win
             for code in filter(None, map(_code, self.names[action].split(","))):
                 if action in own and self._action.get(code, action) in own.keys() - {action}:
-                    key, does = pygame.key.name(code), ACTIONS[action][0]
+                    key, does = key_name(code), ACTIONS[action][0]
                     self.trouble.append(f"the key {key} is bound twice: it means {does}")
                 self._action[code] = action
+        for name, action in FIXED.items():
+            taken = self._action.get(_code(name), action)
+            if taken != action:
+                self.trouble.append(f"the key {name} cannot be bound: it means {action}")
+            self._action[_code(name)] = action
+
+    def shown(self, action: str) -> str:
+        """The keys of an action as the player is told them, "" without any."""
+        fixed = [name for name, fixed in FIXED.items() if fixed == action]
+        return "  ".join([*fixed, *filter(None, self.names[action].split(","))])
 
     def open_pads(self) -> None:
         """Start listening to pads; without any support for them nothing happens."""
@@ -144,7 +179,7 @@ class Controls:
         """Follow an event.
 
         Returns:
-            The action that was pressed just now (a key of ACTIONS, "accept", "back"), or "".
+            The action that was pressed just now (a key of ACTIONS, "unplugged"), or "".
         """
         kind = event.type
         if kind in (pygame.KEYDOWN, pygame.KEYUP):

@@ -6,9 +6,10 @@ import numpy as np
 import pygame
 import pytest
 
-from retroracer.game.controls import Controls, stick
+from retroracer.game.controls import ACTIONS, FIXED, Controls, stick
 from retroracer.game.race.assists import assisted
 from retroracer.game.race.drivers import Human, Keys
+from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.settings import Assists, Settings, SettingsFile
 from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
@@ -18,6 +19,7 @@ from tests.game.races import game, strike
 @pytest.fixture(autouse=True)
 def _display() -> None:
     pygame.display.init()
+    pygame.event.clear()
 
 
 def event(kind: int, **values: object) -> pygame.event.Event:
@@ -54,8 +56,6 @@ def test_a_pad_pulled_out_lets_go_of_everything() -> None:
 def test_keys_are_bound_anew_in_the_game_and_kept(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
     app = game(menu=True)
-    from retroracer.game.screens.keys import KeysScreen
-
     app.show(KeysScreen(app))
     strike(pygame.K_RETURN)
     app.step(0.02)
@@ -175,3 +175,70 @@ def test_keys_that_are_none_leave_the_default_and_are_told() -> None:
     assert controls.take(event(pygame.KEYDOWN, key=pygame.K_a)) == "down"
     told = " / ".join(controls.trouble)
     assert "'nosuch' is no key" in told and "'jump'" in told and "bound twice" in told
+
+
+def test_every_key_of_the_race_and_the_replay_is_in_the_table_and_can_be_bound_anew() -> None:
+    controls = Controls({"ghost": "j", "replay": "k", "accept": "o", "step_on": "comma"})
+    pressed = {
+        code: controls.take(event(pygame.KEYDOWN, key=code))
+        for code in (pygame.K_j, pygame.K_g, pygame.K_k, pygame.K_v, pygame.K_o, pygame.K_SPACE,
+                     pygame.K_COMMA, pygame.K_PERIOD, pygame.K_PAGEUP)
+    }  # fmt: skip
+    assert list(pressed.values()) == [
+        "ghost", "", "replay", "", "accept", "", "step_on", "", "lap_back"
+    ]  # fmt: skip
+    assert controls.trouble == []
+    assert controls.shown("step_on") == "comma"
+
+
+def test_return_and_escape_always_lead_on_and_out() -> None:
+    controls = Controls({"up": "return", "reset": "escape"})
+    for code, action in ((pygame.K_RETURN, "accept"), (pygame.K_ESCAPE, "back")):
+        assert controls.take(event(pygame.KEYDOWN, key=code)) == action
+    assert [line.split(" cannot")[0] for line in controls.trouble] == [
+        "the key return", "the key escape"
+    ]  # fmt: skip
+    assert controls.shown("accept") == "return  space" and controls.shown("back") == "escape"
+
+
+def test_no_two_actions_begin_with_the_same_key() -> None:
+    keys = [key for _, names in ACTIONS.values() for key in names.split(",") if key]
+    assert len(set(keys)) == len(keys) and not set(keys) & set(FIXED)
+    controls = Controls()
+    assert controls.trouble == []
+    for action, (_, names) in ACTIONS.items():
+        assert controls.names[action] == names
+
+
+@pytest.mark.parametrize("size", [(320, 180), (480, 270), (640, 360), (1920, 1080)])
+def test_every_action_is_shown_on_the_keys_page(size: tuple[int, int], monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    app = game(menu=True, size=size)
+    page = KeysScreen(app)
+    app.show(page)
+    shown: set[str] = set()
+    row = page._row
+
+    def noted(c, action, x, y, wide, chosen) -> None:  # type: ignore[no-untyped-def]
+        assert x >= 0 and x + wide <= c.w and y >= 0 and y + 8 <= c.h
+        shown.add(action)
+        row(c, action, x, y, wide, chosen)
+
+    monkeypatch.setattr(page, "_row", noted)
+    for _ in ACTIONS:
+        app.step(0.02)
+        assert list(ACTIONS)[page.at] in shown
+        strike(pygame.K_DOWN)
+    assert shown == set(ACTIONS)
+
+
+def test_a_comma_is_bound_in_the_game_like_any_key(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
+    app = game(menu=True)
+    app.show(KeysScreen(app))
+    strike(pygame.K_RETURN, pygame.K_COMMA)
+    app.step(0.02)
+    app.close()
+    pygame.display.init()
+    controls = Controls(SettingsFile().now.keys)
+    controls.take(event(pygame.KEYDOWN, key=pygame.K_COMMA))
+    assert controls.keys.left and controls.names["step_back"] == ""

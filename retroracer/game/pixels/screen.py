@@ -106,14 +106,11 @@ class PixelScreen:
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to keys."""
-        code = event.key if event.type == pygame.KEYDOWN else None
-        if code == pygame.K_ESCAPE or action == "back":
+        if action == "back":
             self.app.back()
-        elif action == "restart" or (
-            self.over and (code in (pygame.K_RETURN, pygame.K_SPACE) or action == "accept")
-        ):
+        elif action == "restart" or (self.over and action == "accept"):
             self.restart()
-        elif code == pygame.K_n:
+        elif action == "next":
             self.seed += 1
             self.best.clear()
             self.restart()

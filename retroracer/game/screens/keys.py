@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pygame
 
-from retroracer.game.controls import ACTIONS
+from retroracer.game.controls import ACTIONS, FIXED, key_name
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix
 
-FORBIDDEN = (pygame.K_RETURN, pygame.K_ESCAPE)
-"""Keys that always mean accept and leave."""
+STEP = 13.0
+COLUMNS_FROM = 460.0
+"""Width of a screen [UI pixels] from which the keys stand in two columns."""
 
 
 class KeysScreen:
@@ -37,7 +38,7 @@ class KeysScreen:
         names = list(ACTIONS)
         if event.type == pygame.KEYDOWN and self.waiting:
             self.waiting = False
-            if event.key not in FORBIDDEN:
+            if key_name(event.key) not in FIXED:
                 self._bind(names[self.at], event.key)
             return
         if event.type == pygame.KEYDOWN:
@@ -56,8 +57,8 @@ class KeysScreen:
 
     def _bind(self, action: str, code: int) -> None:
         """Give a key to an action and take it from whatever had it."""
-        name = pygame.key.name(code)
-        if not name or "," in name:
+        name = key_name(code)
+        if not name:
             self.app.tell("this key has no name; take another", bad=True)
             return
         keys = dict(self.app.settings.now.keys)
@@ -83,22 +84,32 @@ class KeysScreen:
         """Draw the page."""
         c, p = Canvas(surface, COLOURS), COLOURS
         surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
-        wide, step = 320.0, 13.0
-        high = 34 + step * len(ACTIONS)
+        columns = 2 if c.w >= COLUMNS_FROM else 1
+        rows = min(-(-len(ACTIONS) // columns), int((c.h - 56) // STEP))
+        wide = min(columns * 310.0, c.w - 12)
+        high = 34 + STEP * rows
         x, y = (c.w - wide) / 2, max(4.0, (c.h - high - 18) / 2)
         c.panel(x, y, wide, high, alpha=244)
         c.text("KEYS", x + 10, y + 7, p.accent, 2)
         c.stripes(x + 2, y + 25, wide - 4, 2)
-        for i, (action, (does, _)) in enumerate(ACTIONS.items()):
-            top = y + 33 + step * i
-            chosen = i == self.at
-            if chosen:
-                c.rect(x + 3, top - 3, wide - 6, step - 1, mix(p.panel_edge, p.bad, 0.25))
-            c.text(does, x + 10, top, p.text if chosen else p.text_dim)
-            names = self.app.controls.names[action].replace(",", "  ") or "no key"
-            if chosen and self.waiting:
-                names = "press a key ..."
-            own = action in self.app.settings.now.keys
-            c.text(names, x + wide - 10, top, p.accent if own else p.text, anchor=1.0)
+        # Where not all fit, those around the chosen one are shown.
+        room = columns * rows
+        first = max(0, min(self.at - room // 2, len(ACTIONS) - room))
+        each = wide / columns
+        for k, action in enumerate(list(ACTIONS)[first : first + room]):
+            left, top = x + each * (k // rows), y + 33 + STEP * (k % rows)
+            self._row(c, action, left, top, each, first + k == self.at)
         hints = [("ENTER", "new key"), ("BKSP", "default"), ("ESC", "back")]
         c.hints(hints, x + 4, c.h - 12 if y + high + 16 > c.h else y + high + 8)
+
+    def _row(self, c: Canvas, action: str, x: float, y: float, wide: float, chosen: bool) -> None:
+        p = COLOURS
+        if chosen:
+            c.rect(x + 3, y - 3, wide - 6, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
+        room = c.text(ACTIONS[action][0], x + 10, y, p.text if chosen else p.text_dim)
+        names = self.app.controls.shown(action) or "no key"
+        if chosen and self.waiting:
+            names = "press a key ..."
+        own = action in self.app.settings.now.keys
+        tone = p.accent if own else p.text
+        c.text(names, x + wide - 10, y, tone, anchor=1.0, width=wide - 26 - room)

@@ -167,11 +167,9 @@ class Menu:
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Arrows choose, Enter races."""
         row = ROWS[self.at]
-        if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
+        if action == "back":
             self.app.quit()
-        elif (
-            event.type == pygame.KEYDOWN and event.key in (pygame.K_RETURN, pygame.K_SPACE)
-        ) or action == "accept":
+        elif action == "accept":
             self.accept(row)
         elif action in ("up", "down"):
             self.at = (self.at + (1 if action == "down" else -1)) % len(ROWS)

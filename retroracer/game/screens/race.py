@@ -125,17 +125,16 @@ class RaceScreen:
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to keys, pads and the window."""
-        code = event.key if event.type == pygame.KEYDOWN else None
-        if code == pygame.K_ESCAPE or action == "back":
-            self.press("menu")
-        elif code in (pygame.K_RETURN, pygame.K_SPACE) or action == "accept":
+        if action == "accept":
             self._accept()
-        elif code == pygame.K_g and self.showing_results:
-            self.race_ghost()
-        elif code == pygame.K_v and (self.showing_results or self.paused):
-            self.watch_again()
+        elif action == "ghost":
+            if self.showing_results:
+                self.race_ghost()
+        elif action == "replay":
+            if self.showing_results or self.paused:
+                self.watch_again()
         elif action:
-            self.press(action)
+            self.press("menu" if action == "back" else action)
         if event.type == pygame.WINDOWFOCUSLOST and not self.paused and self.setup.human:
             self.press("pause")
 

@@ -41,12 +41,11 @@ class RecordsScreen:
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Choose a lap, watch it."""
-        code = event.key if event.type == pygame.KEYDOWN else None
-        if code == pygame.K_ESCAPE or action == "back":
+        if action == "back":
             self.app.back()
         elif action in ("up", "down") and self.laps:
             self.at = (self.at + (1 if action == "down" else -1)) % len(self.laps)
-        elif (code in (pygame.K_RETURN, pygame.K_v) or action == "accept") and self.laps:
+        elif action in ("accept", "replay") and self.laps:
             self._watch(self.laps[self.at])
 
     def _watch(self, lap: Lap) -> None:

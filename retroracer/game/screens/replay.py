@@ -89,23 +89,23 @@ class ReplayScreen:
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to keys, pads and the mouse."""
-        code = event.key if event.type == pygame.KEYDOWN else None
-        if code == pygame.K_ESCAPE or action == "back":
+        if action == "back":
             self.app.back()
-        elif code == pygame.K_SPACE or action in ("accept", "pause"):
+        elif action in ("accept", "pause"):
             self.playing = not self.playing
             if self.playing and self.tick >= self.last:
                 self.tick = 0.0
-        elif code in (pygame.K_COMMA, pygame.K_PERIOD):
+        elif action in ("step_back", "step_on"):
             self.playing = False
-            self.move(1 if code == pygame.K_PERIOD else -1)
-        elif code in (pygame.K_PAGEUP, pygame.K_PAGEDOWN) and len(self.tapes) > 1:
-            step = 1 if code == pygame.K_PAGEDOWN else -1
-            self.at = (self.at + step) % len(self.tapes)
+            self.move(1 if action == "step_on" else -1)
+        elif action in ("lap_back", "lap_on") and len(self.tapes) > 1:
+            self.at = (self.at + (1 if action == "lap_on" else -1)) % len(self.tapes)
             self._open()
-        elif code in (pygame.K_HOME, pygame.K_END):
-            self.tick = 0.0 if code == pygame.K_HOME else float(self.last)
-        elif code == pygame.K_g:
+        elif action in ("begin", "restart"):
+            self.tick = 0.0
+        elif action == "end":
+            self.tick = float(self.last)
+        elif action == "ghost":
             self._film()
         elif action in ("up", "down"):
             faster = 1 if action == "up" else -1
@@ -118,8 +118,6 @@ class ReplayScreen:
             self.follower.jump()
         elif action == "camera":
             self.follower = Follower(not self.follower.heading_up)
-        elif action == "restart":
-            self.tick = 0.0
         if event.type in (pygame.KEYUP, pygame.CONTROLLERBUTTONUP, pygame.WINDOWFOCUSLOST):
             self.held = 0
         dragged = event.type == pygame.MOUSEMOTION and event.buttons[0]
