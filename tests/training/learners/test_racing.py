@@ -9,12 +9,12 @@ import pytest
 
 from retroracer.agents.model_file import read_facts
 from retroracer.agents.policy import load_policy
+from retroracer.envs.task import PENALTIES
 from retroracer.errors import UserError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 from retroracer.training.judging.laps import Entry, evaluate
 from retroracer.training.learners.racing import make_racing
-from retroracer.training.learners.racing_settings import PENALTIES
 from retroracer.training.run.budget import Budget
 from tests.training.tiny import STAGES, racing, train
 
