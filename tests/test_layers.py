@@ -148,6 +148,39 @@ def windows_in_the_race(modules: list[Module]) -> list[str]:
     ]
 
 
+def circles(modules: list[Module]) -> list[str]:
+    """Modules that import one another in a circle, for types alone or in a function as well."""
+    names = {".".join(["retroracer", *path.with_suffix("").parts]) for path, _ in modules}
+    after = {}
+    for path, found in modules:
+        name = ".".join(["retroracer", *path.with_suffix("").parts])
+        targets = {n for target, _ in found for n in (target, target.rpartition(".")[0])}
+        after[name] = (targets & names) - {name}
+    while leaves := [n for n, needs in after.items() if not needs & after.keys()]:
+        for leaf in leaves:
+            del after[leaf]
+    while roots := [n for n in after if not any(n in needs for needs in after.values())]:
+        for root in roots:
+            del after[root]
+    return sorted(after)
+
+
+def test_no_modules_import_one_another_in_a_circle(modules: list[Module]) -> None:
+    assert circles(modules) == []
+
+
+def test_the_search_for_circles_finds_one() -> None:
+    sources = {
+        "game/a.py": "from retroracer.game.b import f",
+        "game/b.py": "def f():\n    from retroracer.game import c",
+        "game/c.py": "import retroracer.game.a\nfrom retroracer.game.d import g",
+        "game/d.py": "",
+    }
+    made = [(Path(path), imports(source)) for path, source in sources.items()]
+    assert circles(made) == ["retroracer.game.a", "retroracer.game.b", "retroracer.game.c"]
+    assert circles(made[1:]) == []
+
+
 def test_a_module_imports_only_from_rooms_above_its_own(modules: list[Module]) -> None:
     assert upward_imports(modules) == []
 

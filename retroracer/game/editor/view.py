@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pygame
 
+from retroracer.game.editor.draft import Draft
 from retroracer.game.screens.canvas import Canvas
 from retroracer.render.camera import Camera
 from retroracer.render.ground import draw_grass
@@ -14,28 +13,23 @@ from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix, shade
 from retroracer.track.geometry import Array
 
-if TYPE_CHECKING:
-    from retroracer.game.editor.editor import Editor
-
 PIECES = 500
 GRIDS = (10.0, 50.0, 100.0, 500.0, 1000.0)
 
 
-def draw_editor(editor: Editor, surface: pygame.Surface) -> None:
+def draw_editor(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
     """Draw everything."""
-    camera = editor.camera
-    assert camera is not None
     draw_grass(surface, camera, COLOURS)
     c = Canvas(surface, COLOURS)
     _grid(c, camera)
-    if editor.line is not None:
-        _road(surface, camera, editor)
+    if draft.line is not None:
+        _road(surface, camera, draft)
     else:  # no road to be had: at least the order of the points
-        loop = camera.to_screen(np.array([(p.x, p.y) for p in editor.page.points])).tolist()
+        loop = camera.to_screen(np.array([(p.x, p.y) for p in draft.points])).tolist()
         pygame.draw.lines(surface, COLOURS.bad, True, loop, max(1, c.k))
-    _points(c, camera, editor)
+    _points(c, camera, draft)
     if c.w >= 320 and c.h >= 180:
-        _write(c, editor)
+        _write(c, draft)
 
 
 def _grid(c: Canvas, camera: Camera) -> None:
@@ -57,8 +51,8 @@ def _grid(c: Canvas, camera: Camera) -> None:
     c.text(f"{side:g} m", x + long / 2, y - 10, COLOURS.text, anchor=0.5, shadow=True)
 
 
-def _road(surface: pygame.Surface, camera: Camera, editor: Editor) -> None:
-    line = editor.line
+def _road(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
+    line = draft.line
     assert line is not None
     s = np.linspace(0.0, line.length, PIECES, endpoint=False)
     xy, heading = line.pose(s)
@@ -92,11 +86,11 @@ def _arrow(surface: pygame.Surface, at: Array, ahead: Array) -> None:
     pygame.draw.polygon(surface, COLOURS.accent, [p.tolist() for p in tip])
 
 
-def _points(c: Canvas, camera: Camera, editor: Editor) -> None:
+def _points(c: Canvas, camera: Camera, draft: Draft) -> None:
     k = c.k
-    points = np.array([(p.x, p.y) for p in editor.page.points])
+    points = np.array([(p.x, p.y) for p in draft.points])
     for i, (x, y) in enumerate(camera.to_screen(points).tolist()):
-        bad, chosen = i in editor.verdict.bad, i == editor.selected
+        bad, chosen = i in draft.verdict.bad, i == draft.selected
         tone = COLOURS.bad if bad else COLOURS.accent if chosen else COLOURS.text
         if bad:  # a ring as well as a colour
             pygame.draw.circle(c.surface, COLOURS.bad, (x, y), 11 * k, max(2, k))
@@ -104,32 +98,32 @@ def _points(c: Canvas, camera: Camera, editor: Editor) -> None:
         pygame.draw.rect(c.surface, tone, (x - 3 * k, y - 3 * k, 6 * k, 6 * k))
         if i == 0:
             c.text("START", x / k, y / k + 8, COLOURS.text, anchor=0.5, shadow=True)
-        elif editor.page.points[i].name:
-            name = editor.page.points[i].name
+        elif draft.points[i].name:
+            name = draft.points[i].name
             c.text(name, x / k, y / k + 8, COLOURS.text, anchor=0.5, shadow=True)
 
 
-def _write(c: Canvas, editor: Editor) -> None:
-    p, page = COLOURS, editor.page
+def _write(c: Canvas, draft: Draft) -> None:
+    p, page = COLOURS, draft.page
     c.panel(6, 6, 190, 44)
     c.text(page.path.name, 12, 12, p.text, width=124)
-    c.text("not saved" if editor.unsaved else "saved", 190, 12,
-           p.accent if editor.unsaved else p.text_dim, anchor=1.0)  # fmt: skip
-    length = editor.line.length if editor.line is not None else 0.0
+    c.text("not saved" if draft.unsaved else "saved", 190, 12,
+           p.accent if draft.unsaved else p.text_dim, anchor=1.0)  # fmt: skip
+    length = draft.line.length if draft.line is not None else 0.0
     c.text(f"{len(page.points)} points   {length:.0f} m", 12, 24, p.text_dim)
-    good = editor.verdict.track is not None
+    good = draft.verdict.track is not None
     state = "✓ can be raced" if good else "\u00d7 cannot be raced yet"
     c.text(state, 12, 36, p.good if good else p.bad)
-    if editor.selected is not None:
-        point = page.points[editor.selected]
-        wide = sum(page.half_widths(editor.selected))
+    if draft.selected is not None:
+        point = page.points[draft.selected]
+        wide = sum(page.half_widths(draft.selected))
         c.panel(c.w - 136, 6, 130, 44)
-        c.text(f"point {editor.selected + 1}", c.w - 130, 12, p.accent)
+        c.text(f"point {draft.selected + 1}", c.w - 130, 12, p.accent)
         c.text(f"x {point.x:g}  y {point.y:g}", c.w - 130, 24, p.text)
         c.text(f"width {wide:g} m", c.w - 130, 36, p.text)
-    if editor.verdict.told:
+    if draft.verdict.told:
         wide = min(c.w - 24, 418.0)
-        rows = [line for told in editor.verdict.told[:3] for line in c.lines(told, wide)][:6]
+        rows = [line for told in draft.verdict.told[:3] for line in c.lines(told, wide)][:6]
         colour = p.text_dim if good else p.bad
         c.panel(6, 54, wide + 12, 8 + 11 * len(rows), edge=None if good else p.bad)
         for k, row in enumerate(rows):

@@ -47,7 +47,7 @@ def opened(path: Path) -> tuple[App, Editor]:
 def judged(app: App, editor: Editor) -> None:
     """Wait until the points as they are have been judged."""
     end = time.perf_counter() + 10
-    while editor._judged != editor.page.text():
+    while editor.draft._judged != editor.draft.page.text():
         assert time.perf_counter() < end
         app.step(0.01)
         time.sleep(0.005)
@@ -61,7 +61,7 @@ def mouse(kind: int, at: tuple[float, float], **more: object) -> None:
 def drag(app: App, editor: Editor, index: int, by: tuple[float, float]) -> None:
     """Drag a point by so many metres."""
     assert editor.camera is not None
-    p = editor.page.points[index]
+    p = editor.draft.page.points[index]
     start = editor.camera.to_screen(np.array([p.x, p.y]))
     end = editor.camera.to_screen(np.array([p.x + by[0], p.y + by[1]]))
     mouse(pygame.MOUSEBUTTONDOWN, start, button=1)
@@ -99,55 +99,56 @@ def test_a_dragged_point_is_one_line_of_diff_and_keeps_its_comment(page: Path) -
 
 def test_undo_and_redo_walk_through_every_step(page: Path) -> None:
     app, editor = opened(page)
-    texts = [editor.page.text()]
+    texts = [editor.draft.page.text()]
     drag(app, editor, 1, (10.0, 10.0))
-    texts.append(editor.page.text())
+    texts.append(editor.draft.page.text())
     strike(pygame.K_RIGHTBRACKET)
     frames(app, 1)
-    texts.append(editor.page.text())
+    texts.append(editor.draft.page.text())
     strike(pygame.K_DELETE)
     frames(app, 1)
-    texts.append(editor.page.text())
+    texts.append(editor.draft.page.text())
     assert len(set(texts)) == 4
     for text in texts[-2::-1]:
         strike(pygame.K_u)
         frames(app, 1)
-        assert editor.page.text() == text
+        assert editor.draft.page.text() == text
     for text in texts[1:]:
         strike(pygame.K_y)
         frames(app, 1)
-        assert editor.page.text() == text
+        assert editor.draft.page.text() == text
 
 
 def test_a_click_on_the_road_puts_a_point_in_between_its_neighbours(page: Path) -> None:
     app, editor = opened(page)
-    assert editor.camera is not None and editor.line is not None
-    span = editor.line.spans[3]
-    xy = editor.line.pose(np.array([0.5 * (span.start + span.end)]))[0][0]
+    assert editor.camera is not None and editor.draft.line is not None
+    span = editor.draft.line.spans[3]
+    xy = editor.draft.line.pose(np.array([0.5 * (span.start + span.end)]))[0][0]
     mouse(pygame.MOUSEBUTTONDOWN, editor.camera.to_screen(xy), button=1)
     mouse(pygame.MOUSEBUTTONUP, editor.camera.to_screen(xy), button=1)
     frames(app, 1)
-    assert len(editor.page.points) == 17 and editor.selected == 4
-    assert editor.page.points[4].x == pytest.approx(xy[0], abs=2.0)
-    assert editor.page.points[3].name == "Spit"
+    assert len(editor.draft.page.points) == 17 and editor.draft.selected == 4
+    assert editor.draft.page.points[4].x == pytest.approx(xy[0], abs=2.0)
+    assert editor.draft.page.points[3].name == "Spit"
 
 
 def test_the_width_of_a_point_keeps_its_sides_share(page: Path) -> None:
     app, editor = opened(page)
-    editor.selected = 3  # 6 m left, 9 m right
+    editor.draft.selected = 3  # 6 m left, 9 m right
     strike(pygame.K_RIGHTBRACKET, pygame.K_RIGHTBRACKET)
     frames(app, 1)
-    left, right = editor.page.half_widths(3)
+    left, right = editor.draft.page.half_widths(3)
     assert left + right == pytest.approx(16.0) and left / right == pytest.approx(6 / 9, abs=0.02)
 
 
 def test_what_is_wrong_is_told_and_marked_while_it_is_dragged(page: Path) -> None:
     app, editor = opened(page)
     judged(app, editor)
-    assert editor.verdict.track is not None and editor.verdict.bad == ()
+    assert editor.draft.verdict.track is not None and editor.draft.verdict.bad == ()
     drag(app, editor, 4, (-402.0, 120.0))
     judged(app, editor)
-    assert editor.verdict.track is None and editor.verdict.bad and editor.verdict.told
+    verdict = editor.draft.verdict
+    assert verdict.track is None and verdict.bad and verdict.told
     frames(app, 2)
     strike(pygame.K_t)
     frames(app, 1)
@@ -163,7 +164,7 @@ def test_t_drives_the_track_as_it_is_and_escape_comes_back(page: Path) -> None:
     frames(app, 30)
     strike(pygame.K_ESCAPE)
     frames(app, 1)
-    assert app.screen is editor and editor.unsaved
+    assert app.screen is editor and editor.draft.unsaved
     strike(pygame.K_ESCAPE)
     frames(app, 1)
     assert app.screen is editor, "what is not saved is not thrown away at once"
@@ -175,7 +176,7 @@ def test_t_drives_the_track_as_it_is_and_escape_comes_back(page: Path) -> None:
 def test_a_new_file_begins_as_a_loop_that_can_be_raced(tmp_path: Path) -> None:
     app, editor = opened(tmp_path / "sea_breeze.yaml")
     judged(app, editor)
-    assert editor.verdict.track is not None
+    assert editor.draft.verdict.track is not None
     strike(pygame.K_s)
     frames(app, 1)
     assert load_track(tmp_path / "sea_breeze.yaml").title == "Sea Breeze"
