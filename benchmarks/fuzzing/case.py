@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.fuzzing.forked import NONSENSE, Ended
 
-LONGEST_LINE = 300
-"""Letters of a line that refuses something."""
+LONGEST_LINE = 400
+"""Letters of a line that refuses something, without the folder's path."""
 
 MOST_LINES = 21
 """Lines of a refusal: a page may have a line a mistake, 20 of them."""
@@ -131,7 +131,9 @@ def _refusal(case: Case, end: Ended) -> tuple[str, str]:
     for line in lines:
         if not line.isprintable():
             return "words", f"control characters: {line[:200]!r}"
-        if len(line) > LONGEST_LINE + 2 * len(str(Path.cwd())) + len(case.named) + 100:
+        for path in case.files:
+            line = line.replace(f"{path.parent}/", "")
+        if len(line) > LONGEST_LINE:
             return "words", f"{len(line)} letters: {line[:200]!r}"
     if case.named and case.named not in end.err:
         return "words", f"the file is not named: {lines[0][:200]!r}"

@@ -118,9 +118,8 @@ def style(rng: random.Random, text: str) -> str:
         return "---\n" + text + "...\n"
     if way == 4:
         return text.replace(": ", ":   ")
-    try:
-        root = yaml.safe_load(text)
-    except yaml.YAMLError:
+    root = _tree(text)
+    if root is None:
         return text
     if way == 5:
         return str(
@@ -196,12 +195,17 @@ def bomb(rng: random.Random, text: str) -> str:
     return rng.choice((other, text + "\n" + other, "bomb:\n  " + other + "\n" + text))
 
 
+def _tree(text: str) -> Any:
+    """The page as plain values; None where it is damaged already, or refers to itself."""
+    try:
+        return None if "&" in text else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
 def structure(rng: random.Random, text: str) -> str:
     """A value in the tree is lost, doubled, wrapped, exchanged or of another kind."""
-    try:
-        root = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return pieces(rng, text)
+    root = _tree(text)
     spots: list[tuple[Any, Any]] = []
 
     def walk(node: Any) -> None:
