@@ -23,7 +23,7 @@ RACING_SETS = [
 
 STAGES = {
     "imitation": [
-        "stages=[{learner: imitation}]", "imitation.rounds=2", "imitation.tracks=2",
+        "stages=[{learner: imitation}]", "imitation.rounds=2", "imitation.tracks=1",
         "imitation.n_steps=8", "imitation.updates=70", "imitation.batch_size=32", "steps=100000",
     ],
     "ppo": ["stages=[{learner: ppo}]", "ppo.n_steps=8", "ppo.batch_size=24"],
@@ -33,6 +33,7 @@ STAGES = {
     ],
     "all": [
         "stages=[{learner: ppo, until: 0.4}, {learner: sac, until: 0.8}, {learner: critics}]",
+        "steps=1000",
         "ppo.n_steps=8", "ppo.batch_size=24", "sac.batch_size=32", "sac.gradient_steps=2",
         "sac.buffer_size=1000", "sac.learning_starts=200", "sac.critics_first=10",
         "critics.batch_size=32", "critics.gradient_steps=2", "critics.buffer_size=1000",

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 State = dict[str, np.ndarray[Any, Any]]
 """Plain arrays by name, as they are written to disk."""
 
+ROUND = 60.0
+"""Seconds a round that cannot be left may go on after a stop. The process is ended long before
+(``stopping.LIMIT``) where one hangs or is compiled for the first time: the state saved last is
+as good. Only a save may take longer."""
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -58,7 +63,7 @@ class Learner(ABC):
 
     Settings: ClassVar[type]
     algorithm: ClassVar[str]
-    patience: ClassVar[float] = math.inf
+    patience: ClassVar[float] = ROUND
     finished: bool = False
 
     @abstractmethod

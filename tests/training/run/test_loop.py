@@ -21,6 +21,8 @@ from retroracer.training.run.loop import Run
 from retroracer.training.run.settings import goes_on
 from tests.training.tiny import PIXEL_ALGORITHMS, STAGES, pixels, racing, train
 
+pytestmark = pytest.mark.slow
+
 
 class KilledError(Exception):
     """Stands for a kill: nothing after it is run."""
