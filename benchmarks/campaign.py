@@ -216,10 +216,11 @@ class Trials:
             self.found.stops.append(took)
             if took > LONGEST_STOP:
                 broken(f"the stop took {took:.1f} s")
-            # Before the run begins, the system's own way to end a program is as good.
-            early = BEGUN not in text
+            # Before the run begins and once it is done, the system's own way to end a program is
+            # as good.
+            idle = BEGUN not in text or "done:" in text
             polite = (0, 130, 128 + getattr(signal, name))
-            if process.returncode not in polite and not (early and process.returncode < 0):
+            if process.returncode not in polite and not (idle and process.returncode < 0):
                 broken(f"exit code {process.returncode}")
             state = self.run.unfinished_here()
             if process.returncode == 0 and not state and not self.out.exists():

@@ -44,7 +44,7 @@ STAGES = {
 
 PIXEL_SETS = [
     "minutes=null", "steps=300", "envs=2", "workers=0", "evaluate_every=1e6", "evaluate_on=1",
-    "log_to=[]", "save_every=0", "pipeline.size=64", "network.convs=slim",
+    "log_to=[]", "save_every=0.2", "pipeline.size=64", "network.convs=slim",
     "pipeline.early_stop=5",
 ]  # fmt: skip
 
