@@ -52,8 +52,7 @@ GAME_MAY_USE = (
     "retroracer.agents.policy",
     "retroracer.agents.facts",
     "retroracer.agents.model_file",
-    "retroracer.agents.tensor_file",
-    "retroracer.agents.pixels.convolutions",
+    "retroracer.agents.pixels.inference",
 )
 WINDOWS = (
     "pygame",
@@ -236,6 +235,7 @@ def test_each_rule_finds_a_module_that_breaks_it(
         ("import retroracer.envs.racing", "pygame torch ray stable_baselines3"),
         ("import retroracer.physics.race", "pygame torch gymnasium"),
         ("import retroracer.agents.policy", "torch pygame"),
+        ("import retroracer.agents.pixels.inference", "torch pygame Box2D"),
         ("import retroracer.cli", "torch pygame shapely pydantic numpy"),
         ("import retroracer.game.app", "torch stable_baselines3 ray"),
         (f"import {', '.join(RACE)}", "pygame torch"),

@@ -18,7 +18,7 @@ import numpy as np
 from retroracer.errors import UserError
 from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import load_policy
-from retroracer.game.pixels.driver import load_pixel_driver
+from retroracer.agents.pixels.inference import load_pixel_driver
 
 warnings.simplefilter("error")
 limit = int(sys.argv[3]) * 10**6

@@ -2,7 +2,7 @@
 
 Owns the screen and the sense of steering, which is the other way round there (right positive).
 The task, its car and its picture are Gymnasium's, through ``carracing``; the driver is
-``pixel_driver``'s.
+``agents.pixels.inference``'s.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from retroracer.render.palette import mix, shade
 from retroracer.resources import models_dir
 
 if TYPE_CHECKING:
-    from retroracer.game.pixels.driver import AtTheWheel, PixelDriver
+    from retroracer.agents.pixels.inference import PixelDriver
+    from retroracer.game.pixels.driving import PixelDriving
 
 STEP = 1.0 / 50.0
 """A step of the task [s]."""
@@ -90,12 +91,12 @@ class PixelScreen:
 
     def restart(self) -> None:
         """The same track again."""
-        from retroracer.game.pixels.driver import AtTheWheel
+        from retroracer.game.pixels.driving import PixelDriving
 
         first, _ = self.env.reset(seed=self.seed)
-        self.wheel: AtTheWheel | None = None
+        self.driving: PixelDriving | None = None
         if self.watching and self.driver is not None:
-            self.wheel = AtTheWheel(self.driver, self.env, first)
+            self.driving = PixelDriving(self.driver, self.env, first)
         self.loop.forget()
         self.steer = 0.0
         self.last = np.zeros(3)
@@ -133,8 +134,8 @@ class PixelScreen:
 
     def inputs(self) -> np.ndarray:
         """Steer, gas and brake of whoever drives, in the task's own sense."""
-        if self.wheel is not None:
-            return self.wheel.inputs()
+        if self.driving is not None:
+            return self.driving.inputs()
         controls = self.app.controls
         keys = controls.keys
         if controls.steer is not None:
@@ -153,8 +154,8 @@ class PixelScreen:
         for _ in range(self.loop.steps(elapsed)):
             self.last = self.inputs()
             frame, reward, terminated, truncated, info = self.env.step(self.last)
-            if self.wheel is not None:
-                self.wheel.note(frame)
+            if self.driving is not None:
+                self.driving.note(frame)
             self.score += float(reward)
             self.steps += 1
             self._picture = None
@@ -229,9 +230,9 @@ class PixelScreen:
         """The newest picture the driver was given, or what one would be given."""
         told = "a network's eyes"
         pixels = self.env.frame()
-        if self.wheel is not None:
-            pipeline = self.wheel.driver.pipeline
-            pixels = self.wheel.newest()
+        if self.driving is not None:
+            pipeline = self.driving.driver.pipeline
+            pixels = self.driving.newest()
             told = f"{pipeline.size}x{pipeline.size} {pipeline.colour}, last of {pipeline.stack}"
         c.panel(c.w - 120, 6, 114, 114)
         seen = pygame.transform.scale(_surface(pixels), (96 * c.k, 96 * c.k))
@@ -253,7 +254,7 @@ def carracing_screen(
     Raises:
         UserError: if the named model cannot drive it, or Box2D is missing.
     """
-    from retroracer.game.pixels.driver import SHIPPED, load_pixel_driver
+    from retroracer.agents.pixels.inference import SHIPPED, load_pixel_driver
 
     driver = None
     if model or (models_dir() / f"{SHIPPED}.zip").is_file():

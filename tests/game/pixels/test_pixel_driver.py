@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retroracer.agents.pixels.inference import load_pixel_driver
 from retroracer.agents.tensor_file import read_tensors
 from retroracer.errors import UserError
-from retroracer.game.pixels.driver import AtTheWheel, load_pixel_driver
+from retroracer.game.pixels.driving import PixelDriving
 
 pytest.importorskip("Box2D")
 torch = pytest.importorskip("torch")
@@ -68,7 +69,7 @@ def test_its_actions_are_torchs_and_its_episode_in_the_game_is_the_judged_one(
     obs, _ = judged.reset(seed=11)
     raw = FastCarRacing()
     first, _ = raw.reset(seed=11)
-    wheel = AtTheWheel(driver, raw, first)
+    wheel = PixelDriving(driver, raw, first)
     decisions, score = 6, 0.0
     for _ in range(decisions):
         action = driver.act(obs)

@@ -8,8 +8,8 @@ import pygame
 import pytest
 
 from retroracer.agents.facts import Facts
+from retroracer.agents.pixels.inference import PixelDriver
 from retroracer.carracing.pipeline import Pipeline
-from retroracer.game.pixels.driver import PixelDriver
 from retroracer.game.pixels.screen import PixelScreen
 from retroracer.game.screens.menu import ROWS, Menu
 from tests.game.races import frames, game, hold, strike

@@ -1,8 +1,7 @@
-"""A driver of CarRacing at work in the game: its convolutions in NumPy, without torch.
+"""Drivers of CarRacing without torch: their convolutions in NumPy.
 
-Owns inference from pictures, and the driver's place between an env that the game steps frame by
-frame and the wrappers it was trained with. The numbers are the ones training saved; a test holds
-the actions against torch's.
+Owns the network's arithmetic and loading a driver with its wrappers, running nothing from its
+file. The numbers are the ones training saved; a test holds the actions against torch's.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from retroracer.agents.model_file import (
 from retroracer.agents.pixels.convolutions import CONVOLUTIONS
 from retroracer.agents.policy import MAX_SUM
 from retroracer.agents.tensor_file import read_tensors
-from retroracer.carracing.observations import PixelObservation
-from retroracer.carracing.pipeline import Pipeline, wrapped
+from retroracer.carracing.pipeline import Pipeline
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
 
@@ -40,9 +38,8 @@ SHIPPED = "carracing"
 """Name of the driver that is there without being named."""
 
 Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
-_EYES = {"PPO": "pi_features_extractor.", "DQN": "q_net.features_extractor."}
+_EXTRACTOR = {"PPO": "pi_features_extractor.", "DQN": "q_net.features_extractor."}
 _HIDDEN = {"PPO": "mlp_extractor.policy_net.", "DQN": "q_net.q_net."}
 _HEAD = {"PPO": "action_net", "SAC": "actor.mu", "SAC+DrQ": "actor.mu"}
 _LEAST = {"steer-accel": [-1.0, -1.0], "stock": [-1.0, 0.0, 0.0], "discrete": [0.0] * 5}
@@ -63,17 +60,17 @@ class PixelNet:
 
     def __init__(self, weights: dict[str, npt.NDArray[Any]], facts: Facts) -> None:
         kind = facts.algorithm
-        eye = _EYES.get(kind, "actor.features_extractor.")
-        if not any(name.startswith(eye) for name in weights):
-            eye = "features_extractor."
+        extractor = _EXTRACTOR.get(kind, "actor.features_extractor.")
+        if not any(name.startswith(extractor) for name in weights):
+            extractor = "features_extractor."
         shapes = CONVOLUTIONS[str(facts.network["convs"])]
-        convs = _in_order(weights, f"{eye}convs.")
+        convs = _in_order(weights, f"{extractor}convs.")
         if [(w.shape[0], *w.shape[2:]) for w, _ in convs] != [(n, k, k) for n, k, _ in shapes]:
             raise ValueError("it has other convolutions than it says")
         self._convs = [(*layer, s) for layer, (*_, s) in zip(convs, shapes, strict=True)]
-        self._trunk = _plain(weights, f"{eye}trunk.0")
-        normed = f"{eye}trunk.1.weight" in weights
-        self._norm = _plain(weights, f"{eye}trunk.1") if normed else None
+        self._trunk = _plain(weights, f"{extractor}trunk.0")
+        normed = f"{extractor}trunk.1.weight" in weights
+        self._norm = _plain(weights, f"{extractor}trunk.1") if normed else None
         self._hidden = _in_order(weights, _HIDDEN.get(kind, "actor.latent_pi."))
         head = _HEAD.get(kind)
         self._head = _plain(weights, head) if head else self._hidden.pop()
@@ -131,7 +128,7 @@ def _plain(weights: dict[str, npt.NDArray[Any]], name: str) -> tuple[Floats, Flo
 
 
 def _in_order(weights: dict[str, npt.NDArray[Any]], prefix: str) -> list[tuple[Floats, Floats]]:
-    """The layers whose names begin like this, by their numbers."""
+    """The layers whose names begin with ``prefix``, in the order of their numbers."""
     places = {int(found[1]) for name in weights
               if (found := re.fullmatch(re.escape(prefix) + r"(\d+)\.weight", name))}  # fmt: skip
     return [_plain(weights, f"{prefix}{k}") for k in sorted(places)]
@@ -180,65 +177,6 @@ class PixelDriver:
         if self.facts.algorithm.startswith("SAC"):  # from -1..1 to the range of each
             return (low + 0.5 * (values + 1.0) * (1.0 - low)).astype(np.float32)
         return np.clip(values, low, 1.0).astype(np.float32)
-
-
-class AtTheWheel:
-    """A driver in an episode that the game steps one frame after the other.
-
-    Asks the wrappers' own methods what they would do in their ``step``, so that the driver sees
-    and does here what it does where it is judged.
-
-    Args:
-        driver: at the wheel.
-        env: CarRacing, with frames.
-        first: the frame the episode began with.
-
-    Attributes:
-        seen: what it was last shown.
-    """
-
-    def __init__(self, driver: PixelDriver, env: Any, first: Pixels) -> None:
-        self.driver = driver
-        layer = wrapped(env, driver.pipeline, training=False)
-        self._hands = []
-        while layer is not env:
-            if hasattr(layer, "action"):
-                self._hands.append(layer)
-            if isinstance(layer, PixelObservation):
-                self._eye = layer
-            layer = layer.env
-        self._frames = [self._eye.observation(first)] * driver.pipeline.stack
-        self._left = 0
-        self._wish: Any = None
-        self.seen: npt.NDArray[Any] = first
-
-    def inputs(self) -> npt.NDArray[Any]:
-        """Steer, gas and brake of the next frame, in the task's own sense."""
-        pipeline = self.driver.pipeline
-        if self._left == 0:
-            axis = 0 if pipeline.layout == "first" else -1
-            self.seen = np.concatenate(self._frames, axis)
-            if pipeline.unit_floats:
-                self.seen = self.seen.astype(np.float32) / np.float32(255.0)
-            self._wish = self.driver.act(self.seen)
-            self._left = pipeline.action_repeat
-        self._left -= 1
-        action = self._wish
-        for hand in self._hands:  # the outermost first, as in their steps
-            action = hand.action(action)
-        return np.asarray(action)
-
-    def note(self, frame: Pixels) -> None:
-        """Take in the frame that came of the last inputs."""
-        if self._left == 0:
-            self._frames = [*self._frames[1:], self._eye.observation(frame)]
-
-    def newest(self) -> Pixels:
-        """The newest picture it knows, (size, size, 3)."""
-        picture = self._frames[-1]
-        if self.driver.pipeline.layout == "first":
-            picture = np.moveaxis(picture, 0, -1)
-        return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
 def load_pixel_driver(name_or_path: str | Path) -> PixelDriver:
