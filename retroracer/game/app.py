@@ -59,7 +59,7 @@ class Options:
 
 
 def demand_pygame_ce() -> None:
-    """Refuse the other pygame: both install the same folder, and only one is tested here.
+    """Refuse pygame in the place of pygame-ce: both install the same folder.
 
     Raises:
         UserError: with the two commands that put it right.
@@ -72,10 +72,10 @@ def demand_pygame_ce() -> None:
 
 
 def settle() -> None:
-    """Have garbage looked for rarely: what is loaded stays, and frames leave next to none.
+    """Run the garbage collector rarely: what is loaded stays, and frames leave little garbage.
 
-    A look through everything takes four frames' time, and at Python's own pace comes every
-    second: each picture makes and drops thousands of short lists of points.
+    A full collection takes as long as four frames. With Python's own thresholds one runs every
+    second, because each picture makes and drops thousands of short lists of points.
     """
     gc.collect()
     gc.freeze()
@@ -165,11 +165,11 @@ class App:
             ) from None
         chosen = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
         if not options.headless and not chosen and pygame.display.get_driver() in UNSEEN:
-            pygame.display.quit()  # SDL would rather play where nobody sees it than not at all
+            pygame.display.quit()  # SDL falls back to a driver without a screen
             raise UserError("there is no screen to open a window on; without one use --headless")
         pygame.display.set_caption("RetroRacer")
         with suppress(ImportError, NotImplementedError, pygame.error):
-            pygame.font.init()  # only for letters the game's own font has not
+            pygame.font.init()  # only for letters that the game's own font lacks
         now = self.settings.now
         self.controls = Controls(now.keys)
         for line in self.controls.trouble:
@@ -189,7 +189,7 @@ class App:
             self._warn(line)
 
     def _warn(self, text: str) -> None:
-        """Tell in the game, and where it was started from: headless nobody sees it otherwise."""
+        """Tell in the game and on the terminal, since a headless game shows no messages."""
         self.tell(text, bad=True)
         with suppress(OSError):
             print(f"retroracer: {text}", flush=True)

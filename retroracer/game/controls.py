@@ -130,7 +130,7 @@ class Controls:
                 own[action] = names
         self.names = {a: own.get(a, default) for a, (_, default) in ACTIONS.items()}
         self._action: dict[int, str] = {}
-        for action in sorted(ACTIONS, key=lambda a: a in own):  # the bound last: they win
+        for action in sorted(ACTIONS, key=lambda a: a in own):  # the player's last: they win
             for code in filter(None, map(_code, self.names[action].split(","))):
                 if action in own and self._action.get(code, action) in own.keys() - {action}:
                     key, does = key_name(code), ACTIONS[action][0]

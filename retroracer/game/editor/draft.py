@@ -63,7 +63,7 @@ class Draft:
 
     Attributes:
         page: as it is now.
-        line: the road it lays, None where there is none to be had.
+        line: the road it lays, None where the points make none.
         selected: number of the point chosen, or None.
         verdict: what is known of it, as of the last look.
     """

@@ -24,7 +24,7 @@ def draw_editor(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
     _grid(c, camera)
     if draft.line is not None:
         _road(surface, camera, draft)
-    else:  # no road to be had: at least the order of the points
+    else:  # no valid road: show at least the order of the points
         loop = camera.to_screen(np.array([(p.x, p.y) for p in draft.points])).tolist()
         pygame.draw.lines(surface, COLOURS.bad, True, loop, max(1, c.k))
     _points(c, camera, draft)
@@ -70,7 +70,7 @@ def _road(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
     for i in range(0, PIECES, 4):
         p, q = middle[i].tolist(), middle[(i + 2) % PIECES].tolist()
         pygame.draw.line(surface, COLOURS.accent, p, q, 1)
-    # Arrows tell the way round.
+    # Arrows show the direction.
     for i in range(0, PIECES, PIECES // 10):
         _arrow(surface, middle[i], middle[(i + 2) % PIECES])
 

@@ -1,4 +1,4 @@
-"""CarRacing-v3: Gymnasium's pixel task under the arrow keys, or under a trained driver's hands.
+"""CarRacing-v3: Gymnasium's pixel task under the arrow keys, or driven by a trained network.
 
 Owns the screen and the sense of steering, which is the other way round there (right positive).
 The task, its car and its picture are Gymnasium's, through ``carracing``; the driver is
@@ -69,7 +69,7 @@ class PixelScreen:
                 "run: pip install --force-reinstall pygame-ce"
             ) from None
         self.app = app
-        # Drawn by Gymnasium's own painter, large; frames for a network only where one looks.
+        # The window shows Gymnasium's own drawing; frames are drawn for networks.
         self.env = FastCarRacing(render_mode="rgb_array", render=driver is not None)
         self.loop = FixedStep(STEP)
         self.seed = seed

@@ -1,4 +1,4 @@
-"""Assists: what stands between a person's pedals and the car's, if it is asked for.
+"""Driving assists: stability control and ABS, which change a person's inputs on request.
 
 Owns: stability and ABS as functions of the car's state. They change inputs only, never the
 car: an assisted lap could be driven by hand, and says on its result that it was not.
@@ -45,7 +45,7 @@ def assisted(
         return steer, throttle
     row = car.row()
     most = cornering_grip(vx * vx, grip, row)
-    # Cornering there is, and cornering the wheel asks for: brakes come on faster than a car turns.
+    # The cornering now or what the wheel asks for, the larger: brakes act before the car turns.
     asked = abs(steer) * steer_lock(vx, row) * vx * vx / (car.l_front + car.l_rear)
     used = min(max(abs(vx * yaw_rate), asked) / most, 1.0)
     # How far the rear axle slides beyond the slip at which it has most of its grip.
@@ -55,12 +55,12 @@ def assisted(
     if throttle < 0.0 and (assists.abs or assists.stability):
         throttle *= 1.0 - 0.9 * sliding
     if assists.abs and throttle < 0.0:
-        # The friction circle: what cornering takes, the brakes cannot have.
+        # The friction circle: grip used for cornering is not there for braking.
         left = math.sqrt(max(1.0 - used * used, 0.06))
         brakes = car.brake_force / (car.mass * most)
         throttle = max(throttle, -left / max(brakes, 1.0))
     if assists.stability:
-        # Steer where the car is going: the nose has turned in too far.
+        # The rear slides: steer towards where the car is moving.
         steer += sliding * (math.copysign(1.0, rear) - steer) * 0.8
         if throttle > 0.0:
             turning = min(abs(vx * yaw_rate) / most, 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
-from retroracer.game.race.background_process import Errand
+from retroracer.game.race.background_process import BackgroundProcess
 from retroracer.game.race.garage import drivers
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.replay.records import Kind, Records, kind_of
@@ -24,11 +24,11 @@ from retroracer.track.track import Track
 
 LAPS = 2
 PATIENCE = 20.0
-"""Seconds in which somebody must have come further, or it is given up."""
+"""Seconds without progress of any driver after which the attempt is given up."""
 
 
 def authors(car: Car) -> list[str]:
-    """Shipped drivers who drive this car."""
+    """Names of shipped drivers that were trained with this car."""
     found = []
     for name, facts in drivers().items():
         try:
@@ -71,7 +71,7 @@ def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> Non
         try:
             policy = load_policy(name)
         except UserError:
-            continue  # a broken one keeps nobody else from driving
+            continue  # the others still drive
         laps = sorted(laps_of([policy], track, car), key=lambda d: (not d.valid, d.time))
         for best in laps[:1]:
             kind = kind_of(track, car_of(policy.facts, name), "no assists", name)
@@ -80,7 +80,7 @@ def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> Non
 
 
 class AuthorFinder:
-    """Finds the author's time: from the records, and once those who are missing have driven.
+    """Finds the author's time: in the records, or by letting missing drivers drive once.
 
     Args:
         records: the player's.
@@ -93,38 +93,40 @@ class AuthorFinder:
         self._records, self._track, self._car, self._drive = records, track, car, drive
         self._names = authors(car)
         self._kind = kind_of(track, car, "no assists")
-        self._errand: Errand | None = None
+        self._process: BackgroundProcess | None = None
         self._sent = False
         self._known = records.author(self._kind, self._names)
 
     def get(self) -> float | None:
         """The time [s], None while there is none; cheap enough for every frame."""
-        if self._errand is not None and not self._errand.running:
-            self._errand = None
+        if self._process is not None and not self._process.running:
+            self._process = None
             self._known = self._records.author(self._kind, self._names)
         return self._known
 
     def note(self, name: str, lap_time: float) -> None:
-        """Take in a valid lap [s] that somebody has just driven in this car."""
+        """Take in a driver's valid lap [s] in this car, just driven in the race."""
         if name in self._names:
             self._known = min(lap_time, self._known or lap_time)
 
     def send(self) -> None:
-        """Have those drive who have not yet; once."""
+        """Start the drivers that have no lap here yet; once."""
         if self._sent or not self._drive or not self._records.kept or not self._records.readable:
             return
         self._sent = True
         missing = [n for n in self._names if not self._records.driven(self._of(n))]
         if missing:
             folder = self._records.path.parent
-            self._errand = Errand(drive_authors, missing, self._track, self._car, folder)
+            self._process = BackgroundProcess(
+                drive_authors, missing, self._track, self._car, folder
+            )
 
     def _of(self, name: str) -> Kind:
         kind = self._kind
         return Kind(kind.track, kind.car, kind.physics, kind.assists, name)
 
     def close(self) -> None:
-        """Stop having them drive."""
-        if self._errand is not None:
-            self._errand.close()
-            self._errand = None
+        """Stop them."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None

@@ -1,7 +1,7 @@
-"""Work done in a process beside the game, so that no frame waits for it.
+"""Work done in another process, so that no frame waits for it.
 
-Owns the process, its low priority and its end. What it finds out it writes to a file of its own
-(a cache, the records), where the game then looks.
+Owns the process, its low priority and its end. The work writes its result to a file (a cache,
+the records), where the game then reads it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _run(work: Callable[..., object], values: tuple[Any, ...]) -> None:
         work(*values)
 
 
-class Errand:
+class BackgroundProcess:
     """One piece of work.
 
     Args:
@@ -37,7 +37,7 @@ class Errand:
             process = context.Process(target=_run, args=(work, values), daemon=True)
             process.start()
         except OSError:
-            return  # no more processes to be had: it is not done
+            return  # the system gives no process: the work is not done
         self._process = process
 
     @property

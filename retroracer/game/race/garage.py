@@ -82,7 +82,7 @@ def rivals_for(name: str, count: int) -> list[str]:
     if count < 1:
         return []
     others = [n for n in drivers() if n != name] if count > 1 else []
-    # The nearest on the ladder first, from the top.
+    # The fastest of the ladder first.
     others.sort(key=lambda n: -LADDER.index(n) if n in LADDER else 1)
     return ([name, *others] + [name] * count)[:count]
 

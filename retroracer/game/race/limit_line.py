@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retroracer.game.race.background_process import Errand
+from retroracer.game.race.background_process import BackgroundProcess
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 
@@ -33,35 +33,35 @@ class LimitFinder:
     def __init__(self, track: Track, car: Car, solve: bool = True) -> None:
         self._track, self._car = track, car
         self._found: Limit | None = None
-        self._errand: Errand | None = None
+        self._process: BackgroundProcess | None = None
         self._asked = False
         self._solve = solve
 
     @property
     def working(self) -> bool:
         """True while it is being solved."""
-        return self._errand is not None
+        return self._process is not None
 
     def get(self) -> Limit | None:
         """The limit, None while it is not known (yet)."""
-        if self._found is not None or (self._asked and self._errand is None):
+        if self._found is not None or (self._asked and self._process is None):
             return self._found
         from retroracer.laptime.limit import known_limit
 
-        if self._errand is not None:
-            if self._errand.running:
+        if self._process is not None:
+            if self._process.running:
                 return None
-            self._errand = None
+            self._process = None
             self._found = known_limit(self._track, self._car)
             return self._found
         self._asked = True
         self._found = known_limit(self._track, self._car)
         if self._found is None and self._solve:
-            self._errand = Errand(_solve, self._track, self._car)
+            self._process = BackgroundProcess(_solve, self._track, self._car)
         return self._found
 
     def close(self) -> None:
         """Stop solving."""
-        if self._errand is not None:
-            self._errand.close()
-            self._errand = None
+        if self._process is not None:
+            self._process.close()
+            self._process = None

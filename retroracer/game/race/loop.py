@@ -7,7 +7,7 @@ LONGEST = 0.25
 
 
 class FixedStep:
-    """Accumulates real time and gives out whole physics steps.
+    """Turns real time into whole physics steps.
 
     Args:
         dt: physics step [s].
@@ -24,7 +24,7 @@ class FixedStep:
     def steps(self, elapsed: float) -> int:
         """How many steps are due after ``elapsed`` more seconds."""
         self._left += min(max(elapsed, 0.0), LONGEST)
-        # A hair of tolerance, or ten frames of 10 ms would give nine steps.
+        # A small tolerance: without it ten frames of 10 ms could give nine steps.
         due = int(self._left / self.dt + 1e-9)
         self._left = max(self._left - due * self.dt, 0.0)
         return due

@@ -270,7 +270,7 @@ class Session:
         if mine <= 0.0 or theirs <= 0.0:
             return None
         if mine <= theirs:
-            came = self.traces[other].time_at(mine)
-            return None if came is None else max(self.time - came, 0.0)
-        came = self.traces[row].time_at(theirs)
-        return None if came is None else -max(self.time - came, 0.0)
+            passed = self.traces[other].time_at(mine)
+            return None if passed is None else max(self.time - passed, 0.0)
+        passed = self.traces[row].time_at(theirs)
+        return None if passed is None else -max(self.time - passed, 0.0)

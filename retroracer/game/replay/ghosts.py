@@ -113,7 +113,7 @@ class Ghosts:
         if driver != "you":
             known = self._known.setdefault(driver, self._records.best(kind))
             if not done.valid or (known is not None and known[1] <= done.time):
-                return  # it drives alike every time: once is enough
+                return  # agents are deterministic: one lap is enough
             self._known[driver] = (0, done.time)
         tape = done.tape.only() if done.tape is not None and done.row == 0 else None
         self._records.add(
@@ -128,7 +128,7 @@ class Ghosts:
         out = []
         for tape, trajectory in self._ghosts:
             if first and not tape.standing:
-                continue  # a flying lap has no place beside a standing start
+                continue  # a flying lap cannot race against a standing start
             tick = (now - _time_at_start(tape)) / PHYSICS_DT
             if not 0.0 <= tick < len(trajectory.speed) - 1:
                 continue

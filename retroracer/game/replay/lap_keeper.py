@@ -153,7 +153,7 @@ class LapKeeper:
                 if self.off or now >= self._closing:
                     return
                 if self._closing < math.inf and left and self.why != LOCKED:
-                    return  # waiting would not mend it
+                    return  # waiting does not help
                 self._changed.wait(0.1 if self._closing < math.inf else AGAIN)
 
     def _try(self) -> bool:

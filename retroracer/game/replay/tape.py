@@ -224,7 +224,7 @@ def put_back(race: Race, row: int) -> None:
         state.LAST_LAP, state.OFF_TIME, state.LAST_LAP_OFF,
     ]  # fmt: skip
     race.floats[row, kept] = f[kept]
-    # A lap helped along is judged like one that left the road for a step.
+    # The lap becomes invalid, as if the car had left the road for one step.
     race.floats[row, state.LAP_OFF] = f[state.LAP_OFF] + PHYSICS_DT
     race.ints[row] = g
     race.splits[row] = splits

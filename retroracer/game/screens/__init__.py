@@ -1,1 +1,1 @@
-"""Every page the player sees: menu, race, results, records, keys; panels and overlays."""
+"""Every screen the player sees: menu, race, results, records, replay, keys."""

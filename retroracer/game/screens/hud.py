@@ -70,7 +70,7 @@ class Hud:
         self.colours = tuple(colours)
         self.session = session
         self.palette = palette
-        # Markers wear the colour of their car.
+        # Markers have the colour of their car.
         self._inks = [palette] * session.human + [
             replace(palette, agent=self.colours[k]) if self.colours else palette
             for k in range(session.race.n - session.human)
@@ -217,7 +217,7 @@ class Hud:
             role: Role = "human" if s.roles[i] == "human" else "agent"
             sign = marker(role, self._inks[i], (9 if i == self.now.row else 7) * c.k)
             half = sign.get_width() / 2
-            # A car lost in the country stays at the edge of the map.
+            # A car outside the map is shown at its edge.
             at = np.clip(spots[i], half, np.array([wide, high]) * c.k - half) - half
             c.surface.blit(sign, (round(x * c.k + at[0]), round(y * c.k + at[1])))
 

@@ -1,6 +1,6 @@
 """Racing: the lights, the race, pause and results; from keys to physics steps.
 
-Owns the course of a race on screen. The race itself is ``session``'s, its picture
+Owns how a race goes on the screen. The race itself is ``session``'s, its picture
 ``race_view``'s, what is written over it ``hud``'s.
 """
 
@@ -101,7 +101,7 @@ class RaceScreen:
         speed = float(before.race.vx[0])
         self.take(replace(self.setup, track=built.track), built.scene)
         if self.setup.human and before.ticks:
-            # You drive on where you were; the lap is not a whole one and is not timed.
+            # You go on at the same share of the lap; this lap is not timed.
             self.session.race.place(rows=[0], s=where * built.track.length, speed=max(speed, 0.0))
             self.session.recorder.begin()
             self.session.before = self.session.pose()

@@ -106,7 +106,7 @@ class RaceView:
         session = self.session
         named: list[int] = []
         if session.race.n - session.human > 1:
-            for i in reversed(order):  # the one looked at first
+            for i in reversed(order):  # the car looked at comes first
                 near = any(np.hypot(*(pose[i, :2] - pose[j, :2])) < APART for j in named)
                 if session.roles[i] == "agent" and not near:
                     named.append(i)

@@ -67,7 +67,7 @@ class Results:
 
     def add(self, done: LapDone) -> None:
         """Take in a finished lap."""
-        # Of a race without end the best laps are enough: the fastest, and the fastest that counts.
+        # Two laps a car are enough to keep: the fastest, and the fastest valid one.
         laps = [*self.laps[done.row], done]
         fastest = min(laps, key=lambda d: d.time)
         counts = min((d for d in laps if d.valid), key=lambda d: d.time, default=fastest)
@@ -136,7 +136,7 @@ class Results:
                 text = signed(total - first)
             c.text(text, x + 170, top, p.text, anchor=1.0)
             best = s.best[i]
-            if best is None and self.laps[i]:  # laps there were, but none that counts
+            if best is None and self.laps[i]:  # laps, but no valid one
                 told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
             else:
                 told, colour = lap_text(best), p.text if best is not None else p.text_dim

@@ -135,7 +135,7 @@ class RunScreen(RaceScreen):
                 self._seen, self._fresh = now, True
                 self.app.tell(f"new checkpoint: {steps_text(now[-1].steps)} steps" if now else "")
         if self.session.finish[0] is not None and self.since_over == 0.0:
-            self.since_over = 1e-9  # the newest is home: what follows need not wait for the slow
+            self.since_over = 1e-9  # the newest has finished: do not wait for slower ones
         if self._fresh and (self.session.finish[0] is not None or self.session.time > 20.0):
             self._again()
         elif self.showing_results and self.since_over > 8.0:
