@@ -59,7 +59,7 @@ def test_what_was_driven_once_is_not_driven_again(
         def __init__(self, work: object, names: list[str], *_: object) -> None:
             sent.append(names)
 
-    monkeypatch.setattr("retroracer.game.race.author.Errand", Noted)
+    monkeypatch.setattr("retroracer.game.race.author.BackgroundProcess", Noted)
     track = load_track("copper_bowl")
     finder = AuthorFinder(Records(tmp_path), track, GT)
     assert finder.get() is None
