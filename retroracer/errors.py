@@ -13,6 +13,10 @@ class UserError(Exception):
     """
 
 
+class NotFiniteError(ValueError):
+    """Numbers that must be finite are not, because a network has overflowed: training diverged."""
+
+
 _IN_WORDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another place",
     errno.EDQUOT: "your share of the disk is used up; free some space or choose another place",

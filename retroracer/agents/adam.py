@@ -80,6 +80,23 @@ def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any
         if name != "exp_avg" and (value < 0.0).any():
             raise ValueError(f"the optimiser's {name} is negative")
         kept[name].copy_(torch.from_numpy(np.array(value)))
+    check_moments(kept["exp_avg"], kept["exp_avg_sq"])
+
+
+def check_moments(mean: torch.Tensor, square: torch.Tensor) -> None:
+    """Tell moments that gradients can have had from others, one step with which ends a run.
+
+    A mean of gradients is bounded by their mean square (Cauchy and Schwarz): 7.3 times its root
+    with Adam's usual decays, and less than ``MOST_OF_ROOT`` times with any that are used.
+
+    Raises:
+        ValueError: if they do not go together.
+    """
+    if not (mean.abs() <= MOST_OF_ROOT * square.sqrt() + 1e-10).all():
+        raise ValueError("the optimiser's moments do not go together")
+
+
+MOST_OF_ROOT = 100.0
 
 
 _LARGEST = 1e30

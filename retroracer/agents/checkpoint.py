@@ -21,6 +21,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
+from retroracer.agents.adam import check_moments
 from retroracer.agents.archive import Archive
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
 from retroracer.agents.fast_sac import FastSAC
@@ -365,6 +366,7 @@ def restore_moments(optimizer: torch.optim.Optimizer, state: Any) -> None:
                 raise ValueError("optimiser moments are not finite")
         if not (kept["exp_avg_sq"] >= 0).all():
             raise ValueError("optimiser moments are negative")
+        check_moments(kept["exp_avg"], kept["exp_avg_sq"])
         step = float(record["step"])
         if not 0 <= step < 2**53:
             raise ValueError("optimiser steps are not a number")

@@ -24,7 +24,7 @@ import torch
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
-from retroracer.agents.adam import adam_over, fill_state
+from retroracer.agents.adam import adam_over, check_moments, fill_state
 from retroracer.agents.networks import MAX_WEIGHT
 from retroracer.agents.stack import Stack
 
@@ -181,6 +181,10 @@ class SACUpdate:
             if name.endswith((".step", ".exp_avg_sq")) and not (value >= 0).all():
                 raise ValueError(f"{name} is negative")
             values.data.copy_(value)
+        for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
+            if adam is not None:
+                kept = adam.state[adam.param_groups[0]["params"][0]]
+                check_moments(kept["exp_avg"], kept["exp_avg_sq"])
         self._refresh()
 
     def _named(self) -> list[tuple[str, Tensor]]:

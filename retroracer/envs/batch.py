@@ -27,6 +27,7 @@ from retroracer.envs.privileged_observation import N_PRIVILEGED, observe_privile
 from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import N_DRAWS, Variety
+from retroracer.errors import NotFiniteError
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.race import Race, threads_pay
@@ -223,14 +224,15 @@ class RacingBatch:
             later. Rows that ended show their next episode's first observation.
 
         Raises:
-            ValueError: if actions have the wrong shape or are not numbers.
+            ValueError: if actions have the wrong shape.
+            NotFiniteError: if they are not finite.
         """
         # A plain array of our own: compiled code would be compiled anew for any other kind.
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
         if not np.isfinite(actions).all():
-            raise ValueError("actions must be finite numbers: the policy returned nan or inf")
+            raise NotFiniteError("actions must be finite numbers: the policy returned nan or inf")
         # New arrays every step, so that nobody's observations change behind their back.
         out = Outcome(
             self.terms,

@@ -13,7 +13,7 @@ from typing import Any
 
 from retroracer.agents.checkpoint import MISFIT, first_line
 from retroracer.checks import count, number, records
-from retroracer.errors import UserError
+from retroracer.errors import NotFiniteError, UserError
 from retroracer.training import learners
 from retroracer.training.judging.evaluation import Evaluation
 from retroracer.training.learners.learner import Clock, Learner, State, part, under
@@ -178,11 +178,15 @@ class Run:
         assert self.learner is not None
         clock = self._clock(stage)
         losses: dict[str, float] = {}
-        with until(self.budget.last), held(self.learner.patience):
-            losses = self.learner.round(clock)
+        trouble = None
+        try:
+            with until(self.budget.last), held(self.learner.patience):
+                losses = self.learner.round(clock)
+        except NotFiniteError as error:
+            trouble = str(error)
         self.losses = losses or self.losses
         self.log.note(losses)
-        trouble = self.watch.trouble(losses)
+        trouble = trouble or self.watch.trouble(losses)
         if trouble is not None:
             self._recover(trouble)
         self.screen.update(

@@ -16,6 +16,7 @@ from retroracer.agents.model_file import read_facts
 from retroracer.errors import UserError
 from retroracer.training.learners.ppo import PPO
 from retroracer.training.learners.racing import Racing
+from retroracer.training.learners.sac import SAC
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.loop import Run
 from retroracer.training.run.settings import goes_on
@@ -145,11 +146,32 @@ def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
     assert all(v.isfinite().all() for v in policy.values())
 
 
+def test_actions_that_are_not_finite_are_a_divergence_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The losses may still be fine when the weights no longer are."""
+    whole, recover, told = SAC.round, Run._recover, []
+
+    def bursting(self: SAC, clock: Any) -> dict[str, float]:
+        if self.racing.updates > 2 and not told:
+            self.model.updater.actor.flat.fill_(float("nan"))
+        return whole(self, clock)
+
+    def recovering(self: Run, trouble: str) -> None:
+        told.append(trouble)
+        recover(self, trouble)
+
+    monkeypatch.setattr(SAC, "round", bursting)
+    monkeypatch.setattr(Run, "_recover", recovering)
+    out = tmp_path / "best.zip"
+    train(racing(*STAGES["sac"], "steps=400"), out, tmp_path / "run")
+    assert told == ["actions must be finite numbers: the policy returned nan or inf"]
+    assert out.is_file()
+
+
 def test_a_learner_that_always_diverges_ends_in_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from retroracer.training.learners.sac import SAC
-
     monkeypatch.setattr(SAC, "round", lambda self, clock: {"critic_loss": float("nan")})
     with pytest.raises(UserError, match=r"critic_loss is nan.*sac\.learning_rate"):
         train(settings_of("sac"), tmp_path / "m.zip", tmp_path / "run")
