@@ -89,6 +89,19 @@ def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
     return value
 
 
+def switch(record: Mapping[str, Any], name: str) -> bool:
+    """True or False out of plain data.
+
+    Raises:
+        ValueError: if it is neither.
+        KeyError: if it is missing.
+    """
+    value = record[name]
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is neither true nor false")
+    return value
+
+
 def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of records out of plain data.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from retroracer.agents.checkpoint import MISFIT, first_line
-from retroracer.checks import count, number, records
+from retroracer.checks import count, number, records, switch
 from retroracer.errors import NotFiniteError, UserError
 from retroracer.training import learners
 from retroracer.training.judging.evaluation import Evaluation
@@ -364,9 +364,12 @@ class Run:
             self.stage_began = number(facts, "stage_began", 0.0, 1e9)
             self.log.restore(facts)
             self.rows = records(facts, "rows")
+            for row in self.rows:
+                count(row, "steps")
+                number(row, "seconds", 0.0, LONGEST)
             known = facts["best_score"] is not None
             self.best_score = number(facts, "best_score") if known else -math.inf
-            self.improved = bool(facts["improved"])
+            self.improved = switch(facts, "improved")
             self.lr_scale = number(facts, "lr_scale", 1e-9, 1.0)
             self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
             self.sessions = count(facts, "sessions", 10**6) + 1
@@ -374,7 +377,9 @@ class Run:
             made = self._make(stages[min(self.stage, len(stages) - 1)])
             self.task.restore(part(state, "task"))
             self.task.restore_facts(facts["task"])
-            if facts["entered"]:
+            entered = switch(facts, "entered")
+            self.log.check(self.task, entered)
+            if entered:
                 made.restore(part(state, "learner"))
                 made.load_files(self.folder.path)
                 self.learner = made

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from retroracer.checks import records
+from retroracer.checks import count, number, records
 from retroracer.training.learners.learner import Learner
 from retroracer.training.learners.task import Task
 
@@ -53,4 +54,31 @@ class StageLog:
         Raises:
             ValueError: if they say nothing that makes sense.
         """
-        self.records = records(facts, "done")
+        known = records(facts, "done")
+        for record in known:
+            if record.keys() != {*_NAMES, "learning_rate", "steps", "updates"} or not all(
+                _is_name(record[k]) for k in _NAMES
+            ):
+                raise ValueError("done is no list of stages")
+            number(record, "learning_rate", 0.0, 1e6)
+            count(record, "steps")
+            count(record, "updates")
+        self.records = known
+
+    def check(self, task: Task, under_way: bool) -> None:
+        """See that a restored task can have come here since its stage began.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+        if under_way:
+            last = self.records[-1] if self.records else {"steps": math.inf, "updates": 0}
+            if last["steps"] > task.steps or last["updates"] > task.updates:
+                raise ValueError("its stage begins after it has ended")
+
+
+_NAMES = ("learner", "algorithm")
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 80 and value.isprintable()

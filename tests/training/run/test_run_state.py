@@ -137,6 +137,7 @@ def test_no_counter_or_generator_that_makes_no_sense_is_taken(
                 run.restore(state | {name: np.frombuffer(raw, np.uint8)})
 
 
+RECORD = {"learner": "sac", "algorithm": "SAC", "learning_rate": 0.0, "steps": 0, "updates": 0}
 TRACK = {"parent": [], "limits": [30.0]}
 
 
@@ -149,6 +150,10 @@ TRACK = {"parent": [], "limits": [30.0]}
         {"stage_began": float("inf")}, {"done": 3}, {"done": [3]}, {"task": []},
         {"task": TRACK | {"parent": [[1]]}}, {"task": TRACK | {"parent": "ab"}},
         {"task": TRACK | {"limits": [float("nan")]}}, {"task": TRACK | {"limits": []}},
+        {"done": [RECORD | {"steps": None}]}, {"done": [RECORD | {"steps": 10**9}]}, {"done": []},
+        {"done": [RECORD | {"learner": ["sac"]}]}, {"done": [RECORD | {"updates": -1}]},
+        {"done": [RECORD | {"learning_rate": "x"}]}, {"done": [{}]}, {"rows": [{}]},
+        {"rows": [{"steps": None, "seconds": 1.0}]}, {"entered": 1}, {"improved": "no"},
         {"best_score": "x"}, {"best_score": float("nan")},
     ],
     ids=str,
@@ -158,11 +163,10 @@ def test_no_run_goes_on_from_facts_that_make_no_sense(
 ) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.begin(small_settings())
-    record = {"learner": "sac", "algorithm": "SAC", "learning_rate": 0.0, "steps": 0, "updates": 0}
     good = {
         "rows": [], "best_score": None, "improved": False, "seconds": 1.0, "first_step": 0,
         "lr_scale": 1.0, "recoveries": 0, "sessions": 0, "stage": 0, "entered": True,
-        "stage_began": 0.0, "done": [record], "task": TRACK,
+        "stage_began": 0.0, "done": [RECORD], "task": TRACK,
     }  # fmt: skip
     folder.save(state, good | changed)
     with pytest.raises(UserError, match=r"cannot go on with the run in .*; --fresh begins") as told:
