@@ -146,7 +146,7 @@ class Trials:
         with log.open("wb") as file:
             process = subprocess.Popen(
                 self.command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=_hear_hang_ups,
+                preexec_fn=_hear_stops,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(self.temporary)},
                 cwd=Path(__file__).parent.parent,
             )  # fmt: skip
@@ -275,9 +275,10 @@ class Trials:
             os.kill(pid, signal.SIGKILL)
 
 
-def _hear_hang_ups() -> None:
-    """Undo what ``nohup`` has done to this program: a run started by it would not hear them."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def _hear_stops() -> None:
+    """Undo what ``nohup`` and a shell's background have done: a run started by them is deaf."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _of_session(session: int) -> list[int]:

@@ -58,7 +58,8 @@ def pool(
     Raises:
         UserError: if the system ended a worker, or has no room for another process.
     """
-    executor = ProcessPoolExecutor(workers, context, initializer=get_ready, initargs=arguments)
+    with stops_held_back():  # its queues start the process that keeps track of semaphores
+        executor = ProcessPoolExecutor(workers, context, initializer=get_ready, initargs=arguments)
     try:
         yield executor
     except BaseException as error:

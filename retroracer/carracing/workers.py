@@ -20,7 +20,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from retroracer.carracing.starting import NO_GUARD, UNGUARDED, WORKER, check_script
-from retroracer.processes import heed_no_stops
+from retroracer.processes import heed_no_stops, stops_held_back
 
 Facts = list[tuple[int, dict[str, Any]]]
 """Rows that have something to tell, and what."""
@@ -220,7 +220,8 @@ class Crew:
                 name=f"{WORKER} {k}",
                 daemon=True,
             )
-            process.start()
+            with stops_held_back():
+                process.start()
             there.close()
             self.pipes.append(here)
             self.processes.append(process)

@@ -256,9 +256,9 @@ class Imitation(Learner):
         alone = Mixture(1.0, s.shoves, style=s.style)
         mixture = alone if self.pilot is None else s.mixture(number)
         parts = [seeds[k :: s.processes] for k in range(s.processes)]
-        pool = self._open()
         shape = run.pipeline, run.network
-        with stops_held_back():  # the processes start here
+        with stops_held_back():  # processes start here
+            pool = self._open()
             return [pool.submit(gather, self.pilot, part, *shape, mixture) for part in parts]
 
     def _open(self) -> ProcessPoolExecutor:
