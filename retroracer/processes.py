@@ -20,6 +20,14 @@ from retroracer.errors import UserError
 _STOPS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
+_being_started = 0
+
+
+def being_started() -> bool:
+    """Whether processes are being started: none may be left half told of its work."""
+    return _being_started > 0
+
+
 def heed_no_stops() -> None:
     """Leave stops, which may reach a whole group of processes, to who shares out the work."""
     for number in _STOPS:
@@ -82,15 +90,21 @@ def stops_held_back() -> Iterator[None]:
     """Start processes within this: a stop waits until they are there, and never reaches them.
 
     A new process inherits what its starter holds back; else Ctrl+C would find it while it
-    still imports, and it would complain at length.
+    still imports, and it would complain at length. Another thread may hear the signal all the
+    same: who turns it into an exception asks ``being_started`` first.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    global _being_started
+    _being_started += 1
     try:
-        resource_tracker.ensure_running()  # inherits it too, but lets some through again here
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-        yield
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            resource_tracker.ensure_running()  # inherits it too, but lets some through again here
+            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _being_started -= 1

@@ -24,6 +24,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from retroracer.processes import being_started
+
 PATIENCE = 0.5
 """Seconds a round may go on after a stop before it is left in its midst."""
 
@@ -118,7 +120,7 @@ class Stop:
             return
         now = time.monotonic()
         patience = max(self._holds, default=0.0)
-        if now < self._raised + AGAIN or _swallows(frame):
+        if now < self._raised + AGAIN or being_started() or _swallows(frame):
             return
         if self.requested and now >= self.at + patience:
             self._raised = now

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from retroracer.processes import stops_held_back
 from retroracer.training.run import stopping
 from retroracer.training.run.budget import Budget
 from retroracer.training.run.stopping import Stopped, check, held, stoppable, until
@@ -73,6 +75,21 @@ def test_a_stop_is_not_raised_where_it_would_be_lost(capsys: pytest.CaptureFixtu
         del thing
         time.sleep(5.0)
     assert whole and not capsys.readouterr().err
+
+
+def test_nothing_is_raised_while_processes_are_started() -> None:
+    """A worker that was told half of its work would complain at length."""
+    started = 0
+    with pytest.raises(Stopped), stoppable(), until(time.monotonic() + 0.05):
+        with stops_held_back():
+            time.sleep(0.2)  # the moment comes
+            thread = threading.Thread(target=time.sleep, args=(0.3,))  # hears signals too
+            thread.start()
+            ask("SIGHUP")
+            thread.join()
+            started = 1
+        time.sleep(5.0)
+    assert started
 
 
 def test_what_a_library_makes_of_a_stop_is_a_stop() -> None:
