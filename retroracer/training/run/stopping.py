@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from retroracer.errors import UserError
 from retroracer.processes import being_started
 
 PATIENCE = 0.5
@@ -245,6 +246,12 @@ def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator
     try:
         with stop.watching():
             yield stop
+    except (UserError, OSError):
+        raise  # of what could not be written, say
+    except Exception as error:
+        if stop.requested:
+            raise Stopped from error  # what a library has made of it
+        raise
     finally:
         _now = None
         sys.unraisablehook = told

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from retroracer.errors import UserError
 from retroracer.processes import stops_held_back
 from retroracer.training.run import stopping
 from retroracer.training.run.budget import Budget
@@ -101,6 +102,21 @@ def test_what_a_library_makes_of_a_stop_is_a_stop() -> None:
 
 
 @pytest.mark.slow
+def test_what_a_library_makes_of_a_stop_ends_the_command_as_a_stop_does() -> None:
+    """A class that is being made turns it into a RuntimeError, as matplotlib's are on import."""
+
+    class Named:
+        def __set_name__(self, owner: type, name: str) -> None:
+            ask()
+            time.sleep(5.0)
+
+    with pytest.raises(Stopped), stoppable():
+        type("Made", (), {"named": Named()})
+    with pytest.raises(UserError), stoppable(), held():
+        ask()
+        raise UserError("the disk is full")
+
+
 def test_nothing_is_raised_once_a_stop_is_settled() -> None:
     with stoppable() as stop:
         with pytest.raises(Stopped):
