@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from retroracer.agents.policy import load_policy
-from retroracer.atomic import replacing
 from retroracer.physics.car import Car
+from retroracer.render.film import Picture, write_film
 from retroracer.tables import lap_text
 from retroracer.track.track import Track
 from retroracer.training.judging.laps import Entry, LapTrace, Report, evaluate, watching
@@ -26,6 +26,8 @@ from retroracer.training.run.folder import RunFolder
 STRIP = 6
 """Checkpoints in a strip, evenly over the run."""
 
+SECONDS = 1.2
+"""Each checkpoint is shown for in the film."""
 
 FASTEST = 75.0
 """Speed [m/s] of the brightest colour: the same for all checkpoints."""
@@ -37,8 +39,6 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
     Returns:
         The strip (PNG) and the film (GIF); None if there are no checkpoints.
     """
-    from PIL import Image
-
     paths = sorted(folder.checkpoints.glob("*.zip"))
     if not paths:
         return None
@@ -51,24 +51,27 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
     tall = 0.5 + 4.0 * min(float(shape[1] / shape[0]), 1.5)
     strip = new_figure(4.0 * min(3, len(keep)), tall * ((len(keep) + 2) // 3))
     panels = strip.subplots((len(keep) + 2) // 3, min(3, len(keep)), squeeze=False).flat
-    pictures = []
-    for policy, report, trace in zip(policies, reports, traces, strict=True):
-        title = f"{policy.facts.steps / 1e6:.2f} M steps: {_outcome(report)}"
+    titles = [
+        f"{policy.facts.steps / 1e6:.2f} M steps: {_outcome(report)}"
+        for policy, report in zip(policies, reports, strict=True)
+    ]
+    for trace, title in zip(traces, titles, strict=True):
         _draw(next(panels), track, trace, title)
-        single = new_figure(6.4, 5.4)
-        _draw(single.add_subplot(), track, trace, title)
-        page = io.BytesIO()
-        single.savefig(page, dpi=100, format="png")
-        pictures.append(Image.open(page).convert("P", palette=Image.Palette.ADAPTIVE))
     for rest in panels:
         rest.axis("off")
     out = folder.path / "film.png", folder.path / "film.gif"
     save_figure(strip, out[0])
-    with replacing(out[1]) as part:
-        pictures[0].save(
-            part, "GIF", save_all=True, append_images=pictures[1:], duration=1200, loop=0
-        )
+    write_film(out[1], _singles(track, traces, titles), 1.0 / SECONDS, one_palette=False)
     return out
+
+
+def _singles(track: Track, traces: list[LapTrace], titles: list[str]) -> Iterator[Picture]:
+    """One picture a checkpoint."""
+    for trace, title in zip(traces, titles, strict=True):
+        figure = new_figure(6.4, 5.4)
+        _draw(figure.add_subplot(), track, trace, title)
+        figure.canvas.draw()
+        yield np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 def _draw(axes: Any, track: Track, trace: LapTrace, title: str) -> None:

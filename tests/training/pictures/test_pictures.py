@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from retroracer.agents.model_file import find_model
 from retroracer.laptime.limit import limit_of
 from retroracer.laptime.line_driver import LineDriver, line_to_follow
 from retroracer.physics.car import load_car
@@ -65,6 +67,25 @@ def test_a_run_without_evaluations_or_checkpoints_has_no_pictures(tmp_path: Path
     folder = RunFolder(tmp_path / "run")
     assert draw_curve(folder) is None
     assert draw_film(folder, oval(), load_car("gt")) is None
+
+
+def test_a_runs_film_shows_each_checkpoint_for_its_time(tmp_path: Path):
+    folder = RunFolder(tmp_path / "run")
+    folder.checkpoints.mkdir(parents=True)
+    for name in ("rookie", "base"):
+        shutil.copy(find_model(name), folder.checkpoints / f"{name}.zip")
+    out = draw_film(folder, oval(), load_car("gt"))
+    assert out == (folder.path / "film.png", folder.path / "film.gif")
+    with Image.open(out[1]) as film:
+        shown = []
+        for k in range(film.n_frames):
+            film.seek(k)
+            shown.append((film.info["duration"], np.asarray(film.convert("RGB")).copy()))
+    assert [time for time, _ in shown] == [1200, 1200]
+    one, other = (picture for _, picture in shown)
+    assert one.shape == (540, 640, 3) and (one != other).any()
+    # The line's colours, from slow to fast, beside paper, road and ink.
+    assert all(len(np.unique(p.reshape(-1, 3), axis=0)) > 20 for p in (one, other))
 
 
 def test_a_curve_is_drawn_even_before_the_first_completed_lap(tmp_path: Path):
