@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import io
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ ACTOR_ENTRY = "actor.npz"
 WEIGHTS_ENTRY = "policy.pth"
 
 MAX_FACTS_BYTES = 256_000
-MAX_ACTOR_BYTES = 64_000_000
 MAX_WEIGHTS_BYTES = 256_000_000
 MAX_ENTRIES = 64
+
+PARTS = ("weight", "bias")
 
 FloatArray = npt.NDArray[np.float32]
 Layers = list[tuple[FloatArray, FloatArray]]
@@ -98,7 +100,7 @@ def car_of(facts: Facts, model: str | Path) -> Car:
 
 
 def read_actor(name_or_path: str | Path) -> Layers:
-    """Read a model's actor.
+    """Read the actor of a driver of tracks: a plain MLP.
 
     Returns:
         Each layer's (weight (inputs, outputs), bias (outputs,)), float32, finite, in order;
@@ -108,58 +110,100 @@ def read_actor(name_or_path: str | Path) -> Layers:
         UserError: if the file is missing, damaged or not one of ours.
     """
     path = find_model(name_or_path)
-    raw = read_entry(path, ACTOR_ENTRY, MAX_ACTOR_BYTES)
-    weights = read_entry(path, WEIGHTS_ENTRY, MAX_WEIGHTS_BYTES) if holds_weights(path) else None
-    try:
-        arrays = _plain_arrays(raw)
-        count = len(arrays) // 2
-        names = [f"{part}{i}" for i in range(count) for part in ("weight", "bias")]
-        if not count or set(names) != set(arrays):
-            raise ValueError("it has no layers")
-        layers = [(arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in range(count)]
-        inputs = len(layers[0][0]) if layers[0][0].ndim else 0
-        for weight, bias in layers:
-            if bias.ndim != 1 or weight.shape != (inputs, len(bias)):
-                raise ValueError("its layers do not fit together")
-            if not (0 < inputs <= MAX_WIDTH and 0 < len(bias) <= MAX_WIDTH):
-                raise ValueError(f"a layer must be 1 to {MAX_WIDTH} wide")
-            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                raise ValueError("its weights are not finite")
-            inputs = len(bias)
-    except ValueError as error:
-        raise damaged(path, f"its {ACTOR_ENTRY} cannot be read ({error})") from None
-    if weights is not None:
-        _demand_same(path, layers, weights)
+    layers = read_layers(path, _mlp_names)
+    inputs = len(layers[0][0]) if layers[0][0].ndim else 0
+    for weight, bias in layers:
+        if bias.ndim != 1 or weight.shape != (inputs, len(bias)):
+            raise damaged(path, "its actor's layers do not fit together")
+        if not (0 < inputs <= MAX_WIDTH and 0 < len(bias) <= MAX_WIDTH):
+            raise damaged(path, f"a layer of its actor must be 1 to {MAX_WIDTH} wide")
+        inputs = len(bias)
     return layers
 
 
-def holds_weights(path: Path) -> bool:
-    """Whether a model holds what training goes on from, beside its actor.
+def read_layers(path: Path, names: Callable[[Collection[str]], list[str]]) -> Layers:
+    """Read an actor, of either kind of driver, from ``actor.npz``.
+
+    Where the file also has the weights that training goes on from, the two must agree: one file,
+    one driver. Drivers from pixels saved before they had ``actor.npz`` are read from these alone.
+
+    Args:
+        path: of the model.
+        names: SB3's names of the actor's layers in order, given the names of all its tensors.
+
+    Returns:
+        Each layer's (weight, bias), float32 and finite; weights of linear layers are
+        (inputs, outputs).
 
     Raises:
-        UserError: if the file is damaged.
+        UserError: if the file is damaged or not one of ours.
     """
+    trained = plain = None
+    if _has(path, WEIGHTS_ENTRY):
+        raw = read_entry(path, WEIGHTS_ENTRY, MAX_WEIGHTS_BYTES)
+        try:
+            tensors = read_tensors(raw)
+            trained = layers_named(tensors, names(tensors))
+        except ValueError as error:
+            raise damaged(path, f"its {WEIGHTS_ENTRY} cannot be read ({error})") from None
+    if trained is None or _has(path, ACTOR_ENTRY):
+        raw = read_entry(path, ACTOR_ENTRY, MAX_WEIGHTS_BYTES)
+        try:
+            plain = _plain_layers(raw)
+        except ValueError as error:
+            raise damaged(path, f"its {ACTOR_ENTRY} cannot be read ({error})") from None
+    if plain is not None and trained is not None and not _same(plain, trained):
+        raise damaged(path, f"{ACTOR_ENTRY} and {WEIGHTS_ENTRY} in it are two different drivers")
+    layers = plain or trained or []
+    if not all(np.isfinite(a).all() for layer in layers for a in layer):
+        raise damaged(path, "its actor's weights are not finite")
+    return layers
+
+
+def _has(path: Path, name: str) -> bool:
     try:
         with Archive(path, MAX_ENTRIES) as archive:
-            return WEIGHTS_ENTRY in archive
+            return name in archive
     except ValueError as error:
         raise damaged(path, str(error)) from None
 
 
-def _demand_same(path: Path, layers: Layers, raw: bytes) -> None:
-    """Hold an actor against the weights that training goes on from: one file, one driver."""
-    names = [f"actor.latent_pi.{2 * i}" for i in range(len(layers) - 1)] + ["actor.mu"]
-    try:
-        tensors = read_tensors(raw)
-        same = all(
-            np.array_equal(tensors[f"{name}.weight"].T, weight)
-            and np.array_equal(tensors[f"{name}.bias"], bias)
-            for name, (weight, bias) in zip(names, layers, strict=True)
-        )
-    except (ValueError, KeyError) as error:
-        raise damaged(path, f"its {WEIGHTS_ENTRY} cannot be read ({error})") from None
-    if not same:
-        raise damaged(path, f"{ACTOR_ENTRY} and {WEIGHTS_ENTRY} in it are two different drivers")
+def _mlp_names(tensors: Collection[str]) -> list[str]:
+    hidden = [f"actor.latent_pi.{2 * i}" for i in range(MAX_LAYERS)]
+    return [*(name for name in hidden if f"{name}.weight" in tensors), "actor.mu"]
+
+
+def layers_named(tensors: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Layers:
+    """Layers out of torch's tensors, as ``actor.npz`` holds them.
+
+    Raises:
+        ValueError: if one is missing.
+    """
+    layers = []
+    for name in names:
+        try:
+            with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite
+                weight, bias = (np.asarray(tensors[f"{name}.{p}"], np.float32) for p in PARTS)
+        except KeyError as error:
+            raise ValueError(f"it has no {error.args[0]}") from None
+        layers.append((weight.T if weight.ndim == 2 else weight, bias))
+    return layers
+
+
+def _plain_layers(raw: bytes) -> Layers:
+    arrays = _plain_arrays(raw)
+    count = len(arrays) // 2
+    if not count or set(arrays) != {f"{part}{i}" for i in range(count) for part in PARTS}:
+        raise ValueError("it has no layers")
+    return [(arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in range(count)]
+
+
+def _same(one: Layers, other: Layers) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
 
 
 def actor_bytes(layers: Layers) -> bytes:
@@ -211,7 +255,7 @@ def _is_plain(archive: Archive, name: str) -> bool:
         kind, shape = archive.form(name)
     except ValueError:
         return False
-    return kind == np.float32 and len(shape) <= 2
+    return kind == np.float32 and len(shape) <= 4
 
 
 def _plain_arrays(raw: bytes) -> dict[str, FloatArray]:

@@ -81,7 +81,7 @@ def concerns(args: argparse.Namespace) -> bool:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
     from retroracer.agents.model_file import find_model
-    from retroracer.agents.pixels.checkpoint import load_driver
+    from retroracer.agents.pixels.torch_inference import load_driver
     from retroracer.atomic import write_text
     from retroracer.training.judging.episodes import evaluate_file
 
@@ -129,12 +129,12 @@ def _pictures(args: argparse.Namespace, path: Path, calm: dict[str, float], long
     films += zip(places, seeds, strict=False)
     if films:
         from retroracer import config
-        from retroracer.agents.pixels.checkpoint import load_driver
+        from retroracer.agents.pixels.torch_inference import load_driver
         from retroracer.carracing.pipeline import Pipeline
         from retroracer.training.pictures.film import film
 
         driver = load_driver(path)
-        plain = config.to_dict(driver.records.pipeline) | calm
+        plain = config.to_dict(driver.pipeline) | calm
         pipeline = config.from_dict(Pipeline, plain, "calm actions")
         for place, seed in films:
             film(place, driver.act, pipeline, seed, args.fps or 25, longest)

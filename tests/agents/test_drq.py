@@ -7,7 +7,8 @@ import torch
 from stable_baselines3 import SAC
 
 from retroracer.agents.pixels.drq import DrQPolicy, DrQSAC, means, shifted
-from retroracer.agents.pixels.nets import Network, network_of, policy_kwargs
+from retroracer.agents.pixels.nets import network_of, policy_kwargs
+from retroracer.agents.pixels.network import Network
 from retroracer.agents.pixels.replay import PixelBatch
 
 NETWORK = Network(convs="slim", features=8, trunk="norm", hidden=(16,))

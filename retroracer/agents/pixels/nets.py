@@ -1,43 +1,17 @@
-"""Networks that see: convolutions over CarRacing's frames, one record of their shape.
+"""Convolutions over CarRacing's frames in torch, and SB3's arguments for a network's shape.
 
-Owns the encoder, and SB3's arguments for a shape. Does not own learning.
+Does not own the shape (``network``) or learning.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from retroracer.agents.pixels.convolutions import CONVOLUTIONS
-from retroracer.config import Range
-
-
-@dataclass(frozen=True)
-class Network:
-    """The shape of a driver's network.
-
-    Attributes:
-        convs: a key of ``convolutions.CONVOLUTIONS``.
-        features: numbers the picture is boiled down to.
-        trunk: what follows the convolutions: "relu", or "norm" for layer norm and tanh (DrQ).
-        hidden: widths of the layers behind.
-        shared: PPO only: policy and value see with the same eyes.
-    """
-
-    convs: Literal["atari", "drq", "slim"] = "atari"
-    features: Annotated[int, Range(low=1, high=4096)] = 256
-    trunk: Literal["relu", "norm"] = "relu"
-    hidden: tuple[int, ...] = (256,)
-    shared: bool = True
-
-    def __post_init__(self) -> None:
-        """Check what types cannot say."""
-        if len(self.hidden) > 8 or not all(1 <= w <= 4096 for w in self.hidden):
-            raise ValueError(f"hidden must be up to 8 widths from 1 to 4096: {self.hidden}")
+from retroracer.agents.pixels.network import CONVOLUTIONS, Network
 
 
 class PixelEncoder(BaseFeaturesExtractor):
@@ -123,7 +97,7 @@ def network_of(arguments: dict[str, Any]) -> Network:
         ValueError: if they were not made by ``policy_kwargs``.
     """
     if arguments.get("features_extractor_class") is not PixelEncoder:
-        raise ValueError("the model was not built with agents.pixel_nets.policy_kwargs")
+        raise ValueError("the model was not built with agents.pixels.nets.policy_kwargs")
     arch = arguments["net_arch"]
     hidden = arch["pi"] if isinstance(arch, dict) else arch
     shared = bool(arguments.get("share_features_extractor", True))

@@ -52,7 +52,7 @@ class PixelDriving:
             self.seen = np.concatenate(self._frames, axis)
             if pipeline.unit_floats:
                 self.seen = self.seen.astype(np.float32) / np.float32(255.0)
-            self._chosen = self.driver.act(self.seen)
+            self._chosen = self.driver.act(self.seen[None])[0]
             self._left = pipeline.action_repeat
         self._left -= 1
         action = self._chosen

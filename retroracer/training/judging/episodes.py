@@ -162,7 +162,7 @@ def _get_ready(path: Path, pipeline: Pipeline) -> None:
     global _mine
     import torch
 
-    from retroracer.agents.pixels.checkpoint import load_driver
+    from retroracer.agents.pixels.torch_inference import load_driver
 
     serve_only_the_parent()
     torch.set_num_threads(1)
@@ -198,10 +198,10 @@ def evaluate_file(
         UserError: if the file is missing, damaged, or no driver of CarRacing.
     """
     from retroracer import config
-    from retroracer.agents.pixels.checkpoint import load_driver
+    from retroracer.agents.pixels.torch_inference import load_driver
 
     driver = load_driver(path)
-    plain = config.to_dict(driver.records.pipeline) | (calm or {})
+    plain = config.to_dict(driver.pipeline) | (calm or {})
     pipeline = config.from_dict(Pipeline, plain, "calm actions")
     processes = min(len(seeds), processes or cores())
     started = time.monotonic()
@@ -224,7 +224,7 @@ def evaluate_file(
             os.environ["OMP_NUM_THREADS"] = threads
     return PixelReport(
         driver.name,
-        driver.records.facts.algorithm,
+        driver.facts.algorithm,
         env,
         pipeline,
         tuple(episodes),

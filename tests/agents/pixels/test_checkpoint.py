@@ -1,6 +1,7 @@
 """Zips of drivers of CarRacing: round trips, and one line for every kind of wrong file."""
 
 import base64
+import io
 import json
 import pickle
 import re
@@ -13,8 +14,11 @@ from stable_baselines3 import DQN, PPO, SAC
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_facts
-from retroracer.agents.pixels.checkpoint import KINDS, LAYOUT, build, load_driver, save
-from retroracer.agents.pixels.nets import Network
+from retroracer.agents.pixels.checkpoint import KINDS, build, save
+from retroracer.agents.pixels.inference import load_pixel_driver
+from retroracer.agents.pixels.network import Network
+from retroracer.agents.pixels.records import ALGORITHMS, LAYOUT, read_records
+from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.agents.policy import load_policy
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
@@ -46,10 +50,10 @@ def trip(request, tmp_path_factory):
     return algorithm, model, path, obs
 
 
-def altered(path: Path, to: Path, drop: str = "", **entries: bytes) -> Path:
+def altered(path: Path, to: Path, drop: tuple[str, ...] = (), **entries: bytes) -> Path:
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
         for name in old.namelist():
-            if name != drop:
+            if name not in drop:
                 new.writestr(name, entries.get(name.replace(".", "_"), old.read(name)))
     return to
 
@@ -66,10 +70,35 @@ def test_a_driver_comes_back_as_it_was_with_its_wrappers(trip) -> None:
     algorithm, model, path, obs = trip
     driver = load_driver(path)
     np.testing.assert_array_equal(driver.act(obs), model.predict(obs, deterministic=True)[0])
-    records = driver.records
+    records = read_records(path)
     assert records.pipeline == pipeline_of(algorithm) and records.network.features == 16
     assert records.facts.algorithm == algorithm and records.facts.steps == 77
     assert records.facts.observation_layout == LAYOUT
+
+
+def test_its_plain_actor_is_enough_and_older_zips_without_one_drive_the_same(
+    trip, tmp_path
+) -> None:
+    _, model, path, obs = trip
+    assert set(KINDS) == set(ALGORITHMS)
+    wanted = model.predict(obs, deterministic=True)[0]
+    for drop in (("actor.npz",), ("policy.pth", "data")):
+        driver = load_driver(altered(path, tmp_path / f"{drop[0]}.zip", drop))
+        np.testing.assert_array_equal(driver.act(obs), wanted)
+        alone = load_pixel_driver(tmp_path / f"{drop[0]}.zip").act(obs)
+        np.testing.assert_allclose(alone, wanted, atol=2e-5)
+
+
+def test_a_plain_actor_unlike_the_weights_beside_it_is_refused(trip, tmp_path) -> None:
+    path = trip[2]
+    with zipfile.ZipFile(path) as archive:
+        layers = dict(np.load(io.BytesIO(archive.read("actor.npz"))))
+    for name, other in (("weight0", layers["weight0"] + 1.0), ("bias2", layers["bias2"] - 1e-3)):
+        page = io.BytesIO()
+        np.savez(page, **(layers | {name: other}))
+        two = altered(path, tmp_path / "two.zip", actor_npz=page.getvalue())
+        with pytest.raises(UserError, match="two different drivers"):
+            load_driver(two)
 
 
 def test_plain_sb3_opens_it(trip) -> None:
@@ -124,8 +153,8 @@ def test_every_wrong_file_is_refused_in_one_line(trip, tmp_path, capsys) -> None
         with_facts(path, tmp_path / "env.zip", observation_layout="carracing-pixels-9").name: (
             "carracing-pixels-9"
         ),
-        altered(path, tmp_path / "none.zip", drop="policy.pth").name: "holds no policy",
-        altered(path, tmp_path / "bare.zip", drop="retroracer.json").name: "not saved by",
+        altered(path, tmp_path / "none.zip", ("policy.pth", "actor.npz")).name: "no actor.npz",
+        altered(path, tmp_path / "bare.zip", ("retroracer.json",)).name: "not saved by",
     }
     if algorithm != "PPO":
         cases[with_facts(path, tmp_path / "act.zip", **actions).name] = "cannot take"
@@ -140,7 +169,7 @@ def test_a_driver_of_circuits_and_one_of_carracing_are_not_mixed_up(trip, tmp_pa
     _, _, path, _ = trip
     with pytest.raises(UserError, match="carracing-pixels-1"):
         load_policy(path)
-    with pytest.raises(UserError, match="no pictures of CarRacing"):
+    with pytest.raises(UserError, match=r"base\.zip does not drive CarRacing"):
         load_driver("base")
     for command, message in (
         (["evaluate", str(path), "--tracks", "monza"], "--tracks does not go with"),

@@ -21,7 +21,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv  # noqa: E402
 
 from retroracer.agents.facts import Facts  # noqa: E402
 from retroracer.agents.pixels import checkpoint as pixel_checkpoint  # noqa: E402
-from retroracer.agents.pixels.nets import Network  # noqa: E402
+from retroracer.agents.pixels.network import Network  # noqa: E402
+from retroracer.agents.pixels.torch_inference import load_driver  # noqa: E402
 from retroracer.carracing.env import FastCarRacing  # noqa: E402
 from retroracer.carracing.pipeline import Pipeline, make  # noqa: E402
 
@@ -64,7 +65,7 @@ def test_its_actions_are_torchs_and_its_episode_in_the_game_is_the_judged_one(
     kind: str, tmp_path: Path
 ) -> None:
     path = saved(kind, tmp_path)
-    driver, judge = load_pixel_driver(path), pixel_checkpoint.load_driver(path)
+    driver, judge = load_pixel_driver(path), load_driver(path)
     judged = make(driver.pipeline)
     obs, _ = judged.reset(seed=11)
     raw = FastCarRacing()
@@ -72,7 +73,7 @@ def test_its_actions_are_torchs_and_its_episode_in_the_game_is_the_judged_one(
     wheel = PixelDriving(driver, raw, first)
     decisions, score = 6, 0.0
     for _ in range(decisions):
-        action = driver.act(obs)
+        action = driver.act(obs[None])[0]
         np.testing.assert_allclose(action, judge.act(obs[None])[0], atol=2e-5)
         shared = 0.0
         for _ in range(driver.pipeline.action_repeat):
@@ -109,7 +110,7 @@ def test_a_file_that_wants_something_called_is_refused_and_nothing_is_called(
         read_tensors(raw.getvalue())
     assert not (tmp_path / "called").exists()
     path = repacked(saved("DQN", tmp_path), raw.getvalue())
-    with pytest.raises(UserError, match="its network cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         load_pixel_driver(path)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.pixels.inference import PixelDriver
+from retroracer.agents.pixels.network import Network
+from retroracer.agents.pixels.records import Records
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.game.pixels.screen import PixelScreen
 from retroracer.game.screens.menu import ROWS, Menu
@@ -64,13 +66,13 @@ class FullGas:
 
     def values(self, seen: Any) -> Any:
         """Straight on, gas."""
-        assert seen.shape == (4, 84, 84) and 0.0 <= seen.min() < seen.max() <= 1.0
-        return np.array([0.0, 1.0], np.float32)
+        assert seen.shape == (1, 4, 84, 84) and 0.0 <= seen.min() < seen.max() <= 1.0
+        return np.array([[0.0, 1.0]], np.float32)
 
 
 def gas_driver() -> PixelDriver:
     facts = Facts(observation_layout="carracing-pixels-1", steps=0, algorithm="PPO")
-    return PixelDriver(FullGas(), facts, Pipeline(), "gas")  # type: ignore[arg-type]
+    return PixelDriver(FullGas(), Records(facts, Pipeline(), Network()), "gas")
 
 
 @pytest.mark.slow

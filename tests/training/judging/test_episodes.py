@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.pixels.checkpoint import build, load_driver, save
-from retroracer.agents.pixels.nets import Network
+from retroracer.agents.pixels.checkpoint import build, save
+from retroracer.agents.pixels.network import Network
+from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.recorder import recording

@@ -27,7 +27,7 @@ import torch
 
 from retroracer.agents.checkpoint import read_torch
 from retroracer.agents.facts import plain_json
-from retroracer.agents.pixels.nets import Network
+from retroracer.agents.pixels.network import Network
 from retroracer.carracing.expert import N_SEEN, Style
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.starting import start_context

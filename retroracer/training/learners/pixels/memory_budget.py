@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from retroracer.agents.pixels.convolutions import numbers_after
+from retroracer.agents.pixels.network import numbers_after
 from retroracer.carracing.vector import cores
 from retroracer.errors import UserError
 from retroracer.training.learners.pixels.settings import Footprint, PixelSettings

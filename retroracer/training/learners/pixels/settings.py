@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from retroracer.agents.pixels.nets import Network
+from retroracer.agents.pixels.network import Network
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.config import Range
 from retroracer.training.run.settings import RunSettings

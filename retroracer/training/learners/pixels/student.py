@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from retroracer.agents.checkpoint import load_module, load_tensor, read_torch, restore_moments
 from retroracer.agents.pixels.checkpoint import spaces_of
-from retroracer.agents.pixels.nets import Network, policy_kwargs
+from retroracer.agents.pixels.nets import policy_kwargs
+from retroracer.agents.pixels.network import Network
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.checks import count
 from retroracer.training.learners.pixels.drives_memory import Batch

@@ -29,6 +29,8 @@ from retroracer.agents.checkpoint import (
 from retroracer.agents.facts import Facts, plain_json
 from retroracer.agents.model_file import damaged, find_model, read_facts
 from retroracer.agents.pixels import checkpoint
+from retroracer.agents.pixels.records import LAYOUT, read_records
+from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.carracing.vector import CarRacingVectorEnv
@@ -107,7 +109,7 @@ class Pixels(Task):
             path = find_model(settings.parent)
             check_parent(settings, algorithm)
             checkpoint.put_weights(model.policy, checkpoint.read_weights(path)["policy"], path)
-            facts = checkpoint.read_records(path).facts
+            facts = read_records(path).facts
             model.num_timesteps, model._n_updates = facts.steps, facts.updates
         if settings.compile:
             for module in model.policy.modules():
@@ -190,19 +192,19 @@ class Pixels(Task):
 
     def kind(self) -> dict[str, Any]:
         """All drivers from pixels are of one kind."""
-        return {"observation_layout": checkpoint.LAYOUT}
+        return {"observation_layout": LAYOUT}
 
     def score_of(self, path: Path) -> float:
         """The score of another run's model, behind its own wrappers."""
-        driver = checkpoint.load_driver(path)
-        return float(self._drive(driver.act, driver.records.pipeline)["mean"])
+        driver = load_driver(path)
+        return float(self._drive(driver.act, driver.pipeline)["mean"])
 
     def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
         """Write the driver as an SB3 zip."""
         settings = self.settings
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = Facts(
-            observation_layout=checkpoint.LAYOUT,
+            observation_layout=LAYOUT,
             steps=self.steps,
             seed=settings.seed,
             parent=Path(settings.parent).stem if settings.parent else None,
@@ -346,7 +348,7 @@ def check_parent(settings: PixelSettings, algorithm: str = "") -> None:
     """
     if settings.parent is None:
         return
-    records = checkpoint.read_records(settings.parent)
+    records = read_records(settings.parent)
     if algorithm and records.facts.algorithm != algorithm:
         raise UserError(
             f"{settings.parent} was trained by {records.facts.algorithm} and this run is "

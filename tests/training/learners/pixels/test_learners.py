@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from retroracer.agents.model_file import read_facts
-from retroracer.agents.pixels.checkpoint import load_driver
+from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.cli import main
 from retroracer.errors import UserError
 from retroracer.training.learners import PIXELS

@@ -9,7 +9,7 @@ pytest.importorskip("Box2D")
 torch = pytest.importorskip("torch")
 
 from retroracer.agents.pixels.checkpoint import build  # noqa: E402
-from retroracer.agents.pixels.nets import Network  # noqa: E402
+from retroracer.agents.pixels.network import Network  # noqa: E402
 from retroracer.carracing.expert import N_SEEN, Expert  # noqa: E402
 from retroracer.carracing.pipeline import Pipeline, make  # noqa: E402
 from retroracer.carracing.vector import CarRacingVectorEnv  # noqa: E402

@@ -1,0 +1,67 @@
+"""Drivers of CarRacing computed by torch, to the last bit as training computes them.
+
+Evaluations use it: many pictures at once, and figures that do not change with the way a driver is
+computed. The game uses ``inference``, which loads no torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from retroracer.agents.model_file import FloatArray
+from retroracer.agents.pixels.inference import PixelDriver, PixelNet, read_net
+from retroracer.reading import shown
+
+
+class TorchNet:
+    """A network's arithmetic by torch's own functions, in the order of SB3's modules.
+
+    Args:
+        net: the network.
+    """
+
+    def __init__(self, net: PixelNet) -> None:
+        self._net = net
+        # Channels last: what processors compute fastest, and what training used.
+        self._convs = [
+            (_tensor(w).to(memory_format=torch.channels_last), _tensor(b), stride)
+            for w, b, stride in net.convs
+        ]
+        self._linear = [(_tensor(w), _tensor(b)) for w, b in (net.trunk, *net.hidden, net.head)]
+        self._norm = None if net.norm is None else (_tensor(net.norm[0]), _tensor(net.norm[1]))
+
+    @torch.no_grad()
+    def values(self, pictures: FloatArray) -> FloatArray:
+        """The last layer's output (N, actions) for pictures (N, channels, H, W) from 0 to 1."""
+        x = torch.from_numpy(pictures)
+        for weight, bias, stride in self._convs:
+            x = functional.relu(functional.conv2d(x, weight, bias, stride))
+        trunk, *hidden, head = self._linear
+        x = functional.linear(x.flatten(1), *trunk)
+        if self._norm is None:
+            x = functional.relu(x)
+        else:
+            x = torch.tanh(functional.layer_norm(x, x.shape[1:], *self._norm))
+        for layer in hidden:
+            x = functional.relu(functional.linear(x, *layer))
+        x = functional.linear(x, *head)
+        out: FloatArray = (torch.tanh(x) if self._net.squashes else x).numpy()
+        return out
+
+
+def _tensor(array: FloatArray) -> Tensor:
+    return torch.from_numpy(array.copy())
+
+
+def load_driver(name_or_path: str | Path) -> PixelDriver:
+    """Load a driver of CarRacing for evaluation, running nothing from its file.
+
+    Raises:
+        UserError: if it is missing, damaged, or no driver of CarRacing.
+    """
+    path, net, records = read_net(name_or_path)
+    return PixelDriver(TorchNet(net), records, shown(path.stem, 80))
