@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from retroracer.agents.model_file import read_facts
+from retroracer.agents.pixels.checkpoint import read_weights
 from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.cli import main
 from retroracer.errors import UserError
@@ -38,7 +39,7 @@ def test_the_same_seed_gives_the_same_driver_and_it_really_learns(
     for name in ("one", "two"):
         out = tmp_path / f"{name}.zip"
         train(pixels(algorithm, "steps=120"), out, tmp_path / name)
-        found.append(load_driver(out)._policy.state_dict())
+        found.append(read_weights(out)["policy"])
     assert all(torch.equal(found[0][k], found[1][k]) for k in found[0])
     assert read_facts(out).updates > 0
 
@@ -120,7 +121,7 @@ def test_a_parent_is_gone_on_from_and_only_with_its_own_wrappers_and_algorithm(
     task = Pixels(child)
     learner = DQN(task, child.of("dqn"), first=True)
     assert task.steps == read_facts(parent).steps
-    old = load_driver(parent)._policy.state_dict()
+    old = read_weights(parent)["policy"]
     new = learner.model.policy.state_dict()
     assert all(torch.equal(old[k], new[k].cpu()) for k in old)
     task.close()
@@ -128,7 +129,7 @@ def test_a_parent_is_gone_on_from_and_only_with_its_own_wrappers_and_algorithm(
         "DQN and this run is PPO": pixels("ppo", f"parent={parent}", "pipeline.actions=discrete"),
         r"pipeline\.stack": pixels("dqn", f"parent={parent}", "pipeline.stack=3"),
         r"network\.features": pixels("dqn", f"parent={parent}", "network.features=9"),
-        "no pictures of CarRacing": pixels("dqn", "parent=base"),
+        "does not drive CarRacing": pixels("dqn", "parent=base"),
     }.items():
         with pytest.raises(UserError, match=message):
             train(settings, tmp_path / "x.zip", tmp_path / "x")
