@@ -70,6 +70,11 @@ class Memory:
         """How many transitions are kept."""
         return self.filled * self.n
 
+    @staticmethod
+    def bytes_needed(capacity: int, n_obs: int, n_actions: int) -> int:
+        """What ``capacity`` transitions take, told before there is room for them."""
+        return capacity * (4 * (2 * n_obs + n_actions + 1) + 2)
+
     @property
     def megabytes(self) -> float:
         """What it takes when it is full."""

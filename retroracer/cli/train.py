@@ -81,7 +81,11 @@ def run_fine(args: argparse.Namespace) -> int:
 def _program(page: str) -> Program:
     from retroracer.training.learners import RACING
     from retroracer.training.learners.racing import look_for, make_racing
-    from retroracer.training.learners.racing_settings import PROFILES, RacingSettings
+    from retroracer.training.learners.racing_settings import (
+        PROFILES,
+        RacingSettings,
+        describe,
+    )
     from retroracer.training.run import hardware
     from retroracer.training.run.settings import shipped_page
 
@@ -91,7 +95,8 @@ def _program(page: str) -> Program:
 
     def size(settings: Any) -> str:
         kind = "bfloat16" if settings.half() else "float32"
-        return f"on {hardware.machine(settings.device)}: {settings.cars} cars, {kind}"
+        head = f"on {hardware.machine(settings.device)}: {settings.cars} cars, {kind}"
+        return f"{head}; {describe(settings)}"
 
     return Program(
         RACING,

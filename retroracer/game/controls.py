@@ -42,6 +42,24 @@ ACTIONS: dict[str, tuple[str, str]] = {
 }
 """Action -> what it does, and its default keys by name, separated by commas."""
 
+EDITOR: dict[str, tuple[str, str]] = {
+    "left": ("move the point west, Shift: 10 m", "left"),
+    "right": ("east", "right"),
+    "up": ("north", "up"),
+    "down": ("south", "down"),
+    "narrow": ("narrower by 0.5 m", "[,-"),
+    "widen": ("wider by 0.5 m", "],+,="),
+    "delete": ("delete the point", "delete,backspace,x"),
+    "select": ("the next point", "tab"),
+    "undo": ("undo (also Ctrl+Z), Shift: redo", "u"),
+    "redo": ("redo", "y"),
+    "fit": ("the whole track in view", "f"),
+    "drive": ("drive it at once", "t,return"),
+    "save": ("save", "s"),
+    "back": ("leave", "escape"),
+}
+"""Of the editor, likewise. They are not bound anew: most would take a key from driving."""
+
 FIXED = {"return": "accept", "escape": "back"}
 """Keys that always mean this, however the others are bound: the way out of every page."""
 
@@ -93,6 +111,14 @@ def _code(name: str) -> int:
         return pygame.key.key_code(sign)
     except (ValueError, pygame.error):
         return 0
+
+
+def editor_action(code: int, control: bool) -> str:
+    """What a key means in the editor, "" if nothing; ``control``: whether Ctrl is held."""
+    if code == pygame.K_z:
+        return "undo" if control else ""
+    name = key_name(code)
+    return next((a for a, (_, keys) in EDITOR.items() if name in keys.split(",")), "")
 
 
 class Controls:

@@ -46,6 +46,11 @@ def literal(history: list[dict], t: int, car: int, n_steps: int) -> tuple[float,
     return total, step["next_obs"][car], discount
 
 
+def test_what_it_takes_is_told_before_there_is_room_for_it():
+    memory = Memory(4000, 8, 22, 2)
+    assert Memory.bytes_needed(4000, 22, 2) == round(1e6 * memory.megabytes)
+
+
 @pytest.mark.slow
 @given(
     rows=st.integers(2, 9),

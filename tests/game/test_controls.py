@@ -6,7 +6,15 @@ import numpy as np
 import pygame
 import pytest
 
-from retroracer.game.controls import ACTIONS, FIXED, Controls, stick
+from retroracer.game.controls import (
+    ACTIONS,
+    EDITOR,
+    FIXED,
+    Controls,
+    editor_action,
+    key_name,
+    stick,
+)
 from retroracer.game.race.assists import assisted
 from retroracer.game.race.drivers import Human, Keys
 from retroracer.game.screens.keys import KeysScreen
@@ -51,6 +59,22 @@ def test_a_pad_pulled_out_lets_go_of_everything() -> None:
     assert controls.take(event(pygame.CONTROLLERDEVICEREMOVED, instance_id=0)) == "unplugged"
     assert controls.throttle is None
     assert controls.take(event(pygame.CONTROLLERDEVICEADDED, device_index=7)) == ""
+
+
+def test_every_key_of_the_editor_means_one_thing_and_all_are_told_in_the_docs() -> None:
+    keys = [(name, action) for action, (_, names) in EDITOR.items() for name in names.split(",")]
+    assert len({name for name, _ in keys}) == len(keys)
+    for name, action in keys:
+        code = pygame.key.key_code(name)
+        assert key_name(code) == name and editor_action(code, False) == action
+    assert editor_action(pygame.K_z, True) == "undo" and editor_action(pygame.K_z, False) == ""
+    page = (Path(__file__).parents[2] / "docs" / "game.md").read_text().lower()
+    table = page.split("play.py --edit")[1].split("what is wrong")[0]
+    told = " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))
+    words = set(told.replace("`", " ").replace(",", " ").split())
+    shown = {"left": "arrows", "right": "arrows", "up": "arrows", "down": "arrows",
+             "delete": "del", "return": "enter", "escape": "esc", "=": "+"}  # fmt: skip
+    assert {shown.get(name, name) for name, _ in keys} <= words
 
 
 def test_keys_are_bound_anew_in_the_game_and_kept(monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

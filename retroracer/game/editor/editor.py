@@ -14,6 +14,7 @@ import pygame
 from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
+from retroracer.game.controls import editor_action
 from retroracer.game.editor.draft import Draft
 from retroracer.game.editor.view import draw_editor
 from retroracer.game.race.garage import DEFAULT, Setup
@@ -25,6 +26,9 @@ from retroracer.resources import models_dir
 
 GRAB = 12
 """How near to a point counts as on it [UI pixels]."""
+
+NUDGES = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, 1.0), "down": (0.0, -1.0)}
+"""Metres east and north by action."""
 
 
 class Editor:
@@ -93,32 +97,27 @@ class Editor:
         self.draft.selected, self.panning = None, True
 
     def _key(self, code: int, mod: int) -> None:
-        control = bool(mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
-        far = 10.0 if mod & pygame.KMOD_SHIFT else 1.0
-        nudge = {pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, 1),
-                 pygame.K_DOWN: (0, -1)}.get(code)  # fmt: skip
-        if code == pygame.K_ESCAPE:
-            self._leave()
-        elif code == pygame.K_s:
-            self.save()
-        elif code in (pygame.K_u, pygame.K_z) and (control or code == pygame.K_u):
-            self.draft.undo(1 if mod & pygame.KMOD_SHIFT else -1)
-        elif code == pygame.K_y:
-            self.draft.undo(1)
-        elif code in (pygame.K_t, pygame.K_RETURN):
-            self.drive()
-        elif code == pygame.K_f:
+        action = editor_action(code, bool(mod & (pygame.KMOD_CTRL | pygame.KMOD_META)))
+        shift = bool(mod & pygame.KMOD_SHIFT)
+        if action in NUDGES:
+            far = 10.0 if shift else 1.0
+            self.draft.nudge(*(far * step for step in NUDGES[action]))
+        elif action in ("narrow", "widen"):
+            self.draft.widen(0.5 if action == "widen" else -0.5)
+        elif action in ("undo", "redo"):
+            self.draft.undo(1 if shift or action == "redo" else -1)
+        elif action == "fit":
             self.size = (0, 0)  # fits the view anew
-        elif code in (pygame.K_DELETE, pygame.K_BACKSPACE, pygame.K_x):
+        elif action == "delete":
             self.app.tell(self.draft.delete())
-        elif code == pygame.K_TAB:
+        elif action == "select":
             self.draft.select_next()
-        elif nudge is not None:
-            self.draft.nudge(far * nudge[0], far * nudge[1])
-        elif code in (pygame.K_LEFTBRACKET, pygame.K_MINUS):
-            self.draft.widen(-0.5)
-        elif code in (pygame.K_RIGHTBRACKET, pygame.K_PLUS, pygame.K_EQUALS):
-            self.draft.widen(0.5)
+        elif action == "drive":
+            self.drive()
+        elif action == "save":
+            self.save()
+        elif action == "back":
+            self._leave()
 
     def _leave(self) -> None:
         text = self.draft.page.text()

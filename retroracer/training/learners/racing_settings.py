@@ -107,3 +107,23 @@ class RacingSettings(RunSettings):
                 found: dict[str, Any] = getattr(self, name).arguments()
                 return found
         return {}
+
+
+PROGRAM = 700_000_000
+"""Bytes of a run beside its replay memory: the program with torch, cars, tracks, rollouts."""
+
+
+def describe(settings: RacingSettings) -> str:
+    """The batch of each stage, and the memory the run will take: two lines."""
+    from retroracer.agents.policy import N_ACTIONS
+    from retroracer.agents.replay import Memory
+    from retroracer.training.run.hardware import gigabytes
+
+    stages = {stage.learner: settings.of(stage.learner) for stage in settings.stages}
+    batches = [f"{s.batch_size:,} ({n})" for n, s in stages.items() if hasattr(s, "batch_size")]
+    kept = max((s.buffer_size for s in stages.values() if hasattr(s, "buffer_size")), default=0)
+    replay = Memory.bytes_needed(kept, task.N_OBS, N_ACTIONS)
+    takes = f"it will take about {gigabytes(PROGRAM + replay)} of memory"
+    if kept:
+        takes += f", {gigabytes(replay)} of it for the replay of {kept:,} transitions"
+    return f"batches of {', '.join(batches) or 'its own'}\n{takes}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from retroracer.physics import state
 from retroracer.physics.car import load_car
 from retroracer.physics.race import Race
 from retroracer.track.generate import random_tracks
@@ -63,7 +64,7 @@ def test_the_lap_time_is_the_flying_lap_of_the_race(tracks):
     seen = []
 
     def watch(race: Race) -> None:
-        if race.ints[0, -2:].any():
+        if race.ints[0, state.STEP_LAP]:
             seen.append((int(race.lap[0]), float(race.last_lap_time[0])))
 
     result = evaluate([entry(path_follower(0.5))], tracks[:1], watch)[0].results[0]

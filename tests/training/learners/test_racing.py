@@ -14,8 +14,11 @@ from retroracer.errors import UserError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 from retroracer.training.judging.laps import Entry, evaluate
+from retroracer.training.learners import RACING
 from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_settings import PROGRAM, RacingSettings, describe
 from retroracer.training.run.budget import Budget
+from retroracer.training.run.settings import load, shipped_page
 from tests.training.tiny import STAGES, racing, train
 
 
@@ -63,3 +66,20 @@ def test_a_specialist_is_never_slower_or_less_clean_than_its_parent(tmp_path: Pa
     assert parent.completed and ours.lap_time_s == parent.lap_time_s
     assert ours.off_track_s <= parent.off_track_s
     assert not ruined.completed or ruined.lap_time_s > parent.lap_time_s
+
+
+def test_batches_and_replay_are_told_before_a_run_begins() -> None:
+    sac = load(
+        RacingSettings, RACING, shipped_page("base-sac"), None,
+        ["sac.batch_size=1234", "sac.buffer_size=10000000"], (),
+    )  # fmt: skip
+    first, second = describe(sac).splitlines()
+    assert first == "batches of 1,234 (sac)"
+    replay = 10_000_000 * 190  # 2 * 22 + 2 + 1 floats, 2 truth values
+    total = (PROGRAM + replay) / 1e9
+    assert second == (
+        f"it will take about {total:.1f} GB of memory, 1.9 GB of it for the replay of "
+        "10,000,000 transitions"
+    )
+    told = describe(load(RacingSettings, RACING, shipped_page("base-ppo"), None, [], ()))
+    assert told.startswith("batches of 1,024 (imitation), 8,192 (ppo), 512 (critics)")

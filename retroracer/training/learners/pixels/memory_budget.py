@@ -121,12 +121,15 @@ def describe(settings: PixelSettings, wanted: Need) -> str:
     shape = f"{network.convs} convolutions to {network.features}, hidden {list(network.hidden)}"
     takes = f"{gigabytes(wanted.ram)} of memory"
     if wanted.footprint.kept:
-        takes += f" ({gigabytes(wanted.footprint.kept)} of it frames)"
+        takes += (
+            f", {gigabytes(wanted.footprint.kept)} of it for {wanted.footprint.frames:,} frames"
+        )
     if wanted.vram:
         takes += f" and {gigabytes(wanted.vram)} of the GPU's"
         takes += f", allocator {os.environ.get('PYTORCH_ALLOC_CONF', 'as torch has it')}"
     compiled = ", compiled" if settings.compile else ""
     return (
-        f"on {machine(settings.device)}: {settings.envs} envs; {shape}{compiled}\n"
+        f"on {machine(settings.device)}: {settings.envs} envs; {shape}{compiled}; "
+        f"batches of {wanted.footprint.batch:,} ({wanted.learner})\n"
         f"it will take about {takes}"
     )

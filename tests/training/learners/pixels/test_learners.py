@@ -166,7 +166,9 @@ def test_every_profile_fits_every_algorithm(algorithm: str, profile: str) -> Non
     assert settings.envs == {"imitation": 1, "ppo": 16}.get(algorithm, 8) or profile != "cpu"
     wanted = demand_room(settings, free=64 * 10**9)
     assert wanted.ram > wanted.footprint.kept >= 0
-    assert "it will take about" in describe(settings, wanted)
+    told = describe(settings, wanted)
+    assert "it will take about" in told
+    assert f"batches of {settings.of(wanted.learner).batch_size:,} ({wanted.learner})" in told
 
 
 def test_what_cannot_fit_is_refused_with_what_would() -> None:
