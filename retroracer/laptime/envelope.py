@@ -53,13 +53,20 @@ class Envelope:
         car: the car.
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface [m/s^2].
+        ploughing: of that which grows with the square of the speed [1/m]. It acts against the
+            motion whatever else the car does, so it only moves the boundary backwards.
 
     Attributes:
         speeds: (V,) [m/s] at which the boundary was computed, evenly spaced.
-        centre: tangential acceleration [m/s^2] of the inner point distances are measured from.
+        centre: tangential acceleration [m/s^2] of the inner point distances are measured from,
+            before ploughing.
+        fastest: no speed [m/s] above it can be held.
     """
 
-    def __init__(self, car: Car, grip: float = 1.0, drag: float = 0.0) -> None:
+    def __init__(
+        self, car: Car, grip: float = 1.0, drag: float = 0.0, ploughing: float = 0.0
+    ) -> None:
+        self.ploughing = ploughing
         self.speeds = _speed_range(car, drag)
         found = _sample(car, grip, drag, self.speeds)
         brakes = -found.tangential[:, :, 0].min(axis=1)
@@ -67,10 +74,22 @@ class Envelope:
         angle: Array = np.arange(_DIRECTIONS, dtype=float) * (2.0 * np.pi / _DIRECTIONS)
         reach = GENEROUS * _boundary(found, self.centre, angle)
         self._table = _Table(self.speeds, reach**-2.0)
+        self.fastest = self._fastest()
+
+    def _fastest(self) -> float:
+        if self.ploughing == 0.0:
+            return float(self.speeds[-1])
+        ahead = np.array([np.pi / 2.0])
+        held = [v for v in self.speeds if self.boundary(v, ahead)[1][0] > 0.0]
+        return float(max(held, default=self.speeds[0]))
+
+    def _effort(self, energy: Array, tangential: Array) -> Array:
+        """Tangential acceleration (N,) that the car has to make beyond what ploughing takes."""
+        return tangential + 2.0 * self.ploughing * energy - self.centre
 
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
         """The share (N,) of the envelope used, without derivatives; arguments as ``load``."""
-        p, t = 2.0 * energy * curvature, tangential - self.centre
+        p, t = 2.0 * energy * curvature, self._effort(energy, tangential)
         share = self._table(np.sqrt(2.0 * energy), np.arctan2(t, p), derivatives=False)[0]
         return np.asarray((p * p + t * t) * share)
 
@@ -83,7 +102,7 @@ class Envelope:
             tangential: (N,) acceleration along it [m/s^2].
         """
         speed = np.sqrt(2.0 * energy)
-        p, t = 2.0 * energy * curvature, tangential - self.centre
+        p, t = 2.0 * energy * curvature, self._effort(energy, tangential)
         square = np.maximum(p * p + t * t, 1e-12)
         w, wv, wa, wvv, wva, waa = self._table(speed, np.arctan2(t, p))
         # Derivatives of square * w(v, angle) by p, t and v.
@@ -95,9 +114,10 @@ class Envelope:
         f_pt = (p * p - t * t) * turn - p * t * bend
         f_vv = square * wvv
         f_pv, f_tv = 2.0 * p * wv - t * wva, 2.0 * t * wv + p * wva
-        # And by the arguments: v^2 = 2 energy, p = 2 energy curvature, t = tangential - centre.
-        k, e2, per = 2.0 * curvature, 2.0 * energy, 1.0 / speed
-        gradient = np.stack([f_v * per + k * f_p, e2 * f_p, f_t], axis=1)
+        # And by the arguments: v^2 = 2 energy, p = 2 energy curvature, t = tangential
+        # + 2 ploughing energy - centre.
+        k, e2, per, g = 2.0 * curvature, 2.0 * energy, 1.0 / speed, 2.0 * self.ploughing
+        gradient = np.stack([f_v * per + k * f_p + g * f_t, e2 * f_p, f_t], axis=1)
         h = np.empty((len(p), 3, 3))
         h[:, 0, 0] = f_vv * per**2 - f_v * per**3 + 2.0 * k * per * f_pv + k * k * f_pp
         h[:, 0, 1] = h[:, 1, 0] = 2.0 * f_p + e2 * (f_pv * per + k * f_pp)
@@ -105,6 +125,10 @@ class Envelope:
         h[:, 1, 1] = e2 * e2 * f_pp
         h[:, 1, 2] = h[:, 2, 1] = e2 * f_pt
         h[:, 2, 2] = f_tt
+        h[:, 0, 0] += 2.0 * g * h[:, 0, 2] + g * g * f_tt
+        h[:, 0, 1] += g * h[:, 1, 2]
+        h[:, 0, 2] += g * f_tt
+        h[:, 1:, 0] = h[:, 0, 1:]
         return Load(square * w, gradient, h)
 
     def boundary(self, speed: float, angle: Array) -> tuple[Array, Array]:
@@ -116,7 +140,7 @@ class Envelope:
         """
         angle = np.asarray(angle, float)
         r = self._table(np.full(len(angle), float(speed)), angle, derivatives=False)[0] ** -0.5
-        return r * np.cos(angle), self.centre + r * np.sin(angle)
+        return r * np.cos(angle), self.centre + r * np.sin(angle) - self.ploughing * speed**2
 
     def corner_speed(self, curvature: Array) -> Array:
         """Highest speed (N,) [m/s] at which a car can follow a curvature (N,) at all."""
@@ -185,9 +209,9 @@ def _cubic(f: Array) -> tuple[Array, Array, Array]:
 
 
 @lru_cache(maxsize=32)
-def envelope(car: Car, grip: float = 1.0, drag: float = 0.0) -> Envelope:
+def envelope(car: Car, grip: float = 1.0, drag: float = 0.0, ploughing: float = 0.0) -> Envelope:
     """The envelope of a car on a surface, made once."""
-    return Envelope(car, grip, drag)
+    return Envelope(car, grip, drag, ploughing)
 
 
 def top_speed(car: Car, drag: float = 0.0) -> float:

@@ -1,7 +1,7 @@
 """The limit of a track and car: the fastest lap and its line, solved once and kept on disk.
 
 Owns: ``Limit``, ``limit_of`` and the cache. A limit depends only on what driving depends on
-(the track's digest, the car's parameters) and on the solver's VERSION.
+(the road, by its digest, and the car's parameters) and on the solver's VERSION.
 
 Accuracy: the discrete problem is solved to about 0.2 ms per km; its nodes (2 to 5 m apart)
 move a lap by about 0.1 %. The model is quasi-steady: yaw inertia and steering rate cost
@@ -191,9 +191,9 @@ def solve(
 
 def grips_of(track: Track, car: Car, road: Ribbon) -> Grips:
     """What a car can do at each node, by the surface of the road there."""
-    kinds = {(s.grip, s.drag): None for s in (track.surfaces[i] for i in np.unique(track.road))}
-    index = {kind: k for k, kind in enumerate(kinds)}
-    which = np.array([index[s.grip, s.drag] for s in (track.surfaces[i] for i in track.road)])
+    numbers = [(s.grip, s.drag, s.ploughing) for s in track.surfaces]
+    kinds = list(dict.fromkeys(numbers[i] for i in np.unique(track.road)))
+    which = np.array([kinds.index(numbers[i]) for i in track.road])
     return Grips([envelope(car, *kind) for kind in kinds], which[road.row])
 
 
@@ -219,7 +219,7 @@ def car_digest(car: Car) -> str:
 
 def key_of(track: Track, car: Car) -> str:
     """What a limit is known by: all that it depends on, hashed."""
-    return f"{track.digest}-{car_digest(car)}-{VERSION}"
+    return f"{track.road_digest}-{car_digest(car)}-{VERSION}"
 
 
 def _cached_at(track: Track, car: Car) -> Path:

@@ -17,7 +17,7 @@ from retroracer.physics import car as c
 from retroracer.physics.car import Car
 from retroracer.physics.dynamics import cornering_grip, steer_lock
 from retroracer.physics.race import CONTROL_DT, Race
-from retroracer.physics.state import GRIP, TRACK
+from retroracer.physics.state import DRAG, GRIP, TRACK
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -139,6 +139,7 @@ def _throttle(race: Race, wanted: Array, push: Array, speed: Array) -> Array:
     p = race.params
     vx = np.maximum(race.vx, 5.0)
     resist = p[:, c.DRAG] * p[:, c.PER_MASS] * speed**2 + p[:, c.ROLLING]
+    resist = resist + race.floats[:, DRAG]
     force = (push + resist + CHASE * (wanted - speed)) * p[:, c.MASS]
     drive = np.minimum(p[:, c.DRIVE_FORCE], p[:, c.POWER] / vx)
     throttle = force / np.where(force > 0.0, drive, p[:, c.BRAKE_FORCE])

@@ -254,7 +254,7 @@ def guess_energy(road: Ribbon, grips: Grips, offset: Array) -> Array:
     curvature = path_curvature(points)
     speed = np.empty(len(offset))
     for envelope, at in zip(grips.envelopes, grips.nodes, strict=True):
-        speed[at] = np.minimum(envelope.corner_speed(curvature[at]), 0.9 * envelope.speeds[-1])
+        speed[at] = np.minimum(envelope.corner_speed(curvature[at]), 0.9 * envelope.fastest)
     energy = 0.45 * np.minimum(speed, np.roll(speed, -1)) ** 2
     s = np.concatenate([[0.0], np.cumsum(np.tile(chords(points), 3))])[:-1]
     gentle = 0.8 * abs(min(envelope.centre for envelope in grips.envelopes))

@@ -148,7 +148,7 @@ def acceleration(
         throttle: pedals, in [-1, 1].
         p: a car's parameter row, an array or a tuple.
         grip: factor of the surface on the friction coefficient.
-        drag: extra deceleration by the surface [m/s^2].
+        drag: extra deceleration by the surface at about this speed [m/s^2].
     """
     mass = p[MASS]
     mu = p[MU] * grip

@@ -304,7 +304,9 @@ def advance_block(
             if abs(offset) > w[PLAIN * LANES + j]:
                 here = bank.start[ints[begin + j, TRACK]] + int(w[ROW * LANES + j])
                 left, right = w[HALF_LEFT * LANES + j], w[HALF_RIGHT * LANES + j]
-                grip, drag = surface_at(bank.side, here, offset, left, right)
+                vx, vy = w[VX * LANES + j], w[VY * LANES + j]
+                speed2 = vx * vx + vy * vy
+                grip, drag = surface_at(bank.side, here, offset, left, right, speed2)
                 w[GRIP * LANES + j] = grip
                 w[DRAG * LANES + j] = drag
             if w[PROGRESS * LANES + j] >= w[NEXT_LINE * LANES + j]:

@@ -97,7 +97,9 @@ def place_car(cars: Cars, i: int, bank: TrackBank, start: Start) -> None:
     f[S] = s
     f[OFFSET] = offset
     f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, frac)
-    f[GRIP], f[DRAG] = surface_at(bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT])
+    f[GRIP], f[DRAG] = surface_at(
+        bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT], start.speed * start.speed
+    )
     f[LAST_LAP] = np.nan
     f[LAST_LAP_OFF] = np.nan
     g[TRACK] = track

@@ -24,7 +24,7 @@ from retroracer.track.geometry import Array, Ints
     HALF_LEFT,  # half-widths of the road at S
     HALF_RIGHT,
     GRIP,  # factor of the surface under the car
-    DRAG,  # its extra deceleration
+    DRAG,  # its extra deceleration at the car's speed
     PROGRESS,  # [m] since the start, backward counts negative
     TIME,  # since the start
     LAP_FINISH,  # value of PROGRESS at which the current lap ends

@@ -25,17 +25,16 @@ HEADING, BEND = range(2)
 (
     KERB_L,
     KERB_R,
-    KERB_GRIP,
-    KERB_DRAG,
-    RUNOFF_L_GRIP,
-    RUNOFF_L_DRAG,
-    RUNOFF_R_GRIP,
-    RUNOFF_R_DRAG,
     WALL_L,
     WALL_R,
-    ROAD_GRIP,
-    ROAD_DRAG,
-) = range(12)
+    ROAD,
+    KERB,
+    RUNOFF_L,
+    RUNOFF_R,
+) = (0, 1, 2, 3, 4, 7, 10, 13)
+N_SIDE = 16
+# Each of the four surfaces takes three columns: its own, and those this much further on.
+GRIP, DRAG, PLOUGHING = range(3)
 # Columns of ``facts``: float64, one row a track.
 LENGTH, SPACING, CLOSING_TURN, TOTAL_BEND, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(8)
 MAX_SECTORS = 8
@@ -51,7 +50,7 @@ class TrackBank(NamedTuple):
         main: (M, 8) float64 samples of all tracks, end to end.
         way: (M, 2) float64 direction and bend of the same samples.
         width: (M,) float32 width of the road there [m].
-        side: (M, 12) float32 surfaces and walls of the same samples.
+        side: (M, 16) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
         size: (T,) number of samples of each track. One more row follows them, the first sample
             again a lap later, so that every cell ends in the row after the one it begins in.
@@ -91,7 +90,7 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
         main=np.empty((int(end[-1]), 8)),
         way=np.empty((int(end[-1]), 2)),
         width=np.empty(int(end[-1]), np.float32),
-        side=np.empty((int(end[-1]), 12), np.float32),
+        side=np.empty((int(end[-1]), N_SIDE), np.float32),
         start=np.concatenate([[0], end[:-1]]).astype(np.int64),
         size=size,
         facts=np.full((len(tracks), SECTORS + MAX_SECTORS - 1), np.inf),
@@ -117,9 +116,8 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     last = start + t.n
     main, way, side, facts = bank.main, bank.way, bank.side, bank.facts
     bank.size[slot] = t.n
-    grip = np.array([s.grip for s in t.surfaces])
-    drag = np.array([s.drag for s in t.surfaces])
-    kerb = next((s for s in t.surfaces if s.name == "kerb"), t.surfaces[0])
+    surfaces = np.array([(s.grip, s.drag, s.ploughing) for s in t.surfaces])
+    kerb = next((k for k, s in enumerate(t.surfaces) if s.name == "kerb"), 0)
     bend = t.curvature**2 * t.spacing
     main[rows, X:TX] = t.xy
     main[rows, TX:LEFT] = tangent = t.tangent
@@ -128,7 +126,7 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     ahead = np.roll(tangent, -1, axis=0)
     cross = tangent[:, 0] * ahead[:, 1] - tangent[:, 1] * ahead[:, 0]
     main[rows, CURVATURE] = cross / t.spacing
-    main[rows, PLAIN] = _plain(t, grip, drag)
+    main[rows, PLAIN] = _plain(t, surfaces)
     main[last] = main[start]
     way[rows, HEADING] = t.heading
     way[last, HEADING] = t.heading[0] + t.closing_turn
@@ -138,16 +136,12 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     bank.width[last] = bank.width[start]
     side[rows, KERB_L] = t.kerb_left
     side[rows, KERB_R] = t.kerb_right
-    side[rows, KERB_GRIP] = kerb.grip
-    side[rows, KERB_DRAG] = kerb.drag
-    side[rows, RUNOFF_L_GRIP] = grip[t.runoff_left]
-    side[rows, RUNOFF_L_DRAG] = drag[t.runoff_left]
-    side[rows, RUNOFF_R_GRIP] = grip[t.runoff_right]
-    side[rows, RUNOFF_R_DRAG] = drag[t.runoff_right]
     side[rows, WALL_L] = t.wall_left
     side[rows, WALL_R] = t.wall_right
-    side[rows, ROAD_GRIP] = grip[t.road]
-    side[rows, ROAD_DRAG] = drag[t.road]
+    side[rows, ROAD:KERB] = surfaces[t.road]
+    side[rows, KERB:RUNOFF_L] = surfaces[kerb]
+    side[rows, RUNOFF_L:RUNOFF_R] = surfaces[t.runoff_left]
+    side[rows, RUNOFF_R:N_SIDE] = surfaces[t.runoff_right]
     side[last] = side[start]
     facts[slot, SECTORS:] = np.inf
     facts[slot, :N_SECTORS] = (
@@ -162,9 +156,9 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     facts[slot, SECTORS : SECTORS + len(t.sectors)] = t.sectors
 
 
-def _plain(t: Track, grip: Array, drag: Array) -> Array:
+def _plain(t: Track, surfaces: Array) -> Array:
     edge = np.minimum(t.half_width_left, t.half_width_right)
     edge = np.minimum(edge, np.roll(edge, -1))
     wall = np.minimum(t.wall_left, t.wall_right) - BODY_REACH
-    asphalt = (grip[t.road] == 1.0) & (drag[t.road] == 0.0)
+    asphalt = (surfaces[t.road] == (1.0, 0.0, 0.0)).all(axis=1)
     return np.where(asphalt, np.minimum(edge, wall), -1.0)

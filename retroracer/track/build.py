@@ -17,14 +17,8 @@ from retroracer.track.centreline import Centreline, Span
 from retroracer.track.geometry import Array
 from retroracer.track.problems import Report
 from retroracer.track.schema import TrackPage
-from retroracer.track.track import (
-    SPACING,
-    SURFACES,
-    Label,
-    Surface,
-    Track,
-    even_track,
-)
+from retroracer.track.surface import SURFACES, Surface
+from retroracer.track.track import SPACING, Label, Track, even_track
 
 KERB_LEAD = 4.0
 """Kerbs reach this far beyond the stretch they belong to [m], and rise over the same length."""
@@ -145,7 +139,10 @@ def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
 def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
     """Add surfaces, patches, walls, sectors and what people read."""
     known = {s.name: s for s in SURFACES}
-    known |= {k: Surface(k, v.grip, v.drag) for k, v in page.surfaces.items()}
+    for name, part in page.surfaces.items():
+        # What the page leaves out is as every track knows the surface; 0 for a new one.
+        said = part.model_dump(exclude_none=True)
+        known[name] = replace(known.get(name, Surface(name, 1.0)), **said)
     names = list(known)
 
     def index(name: str, *loc: str | int) -> int:

@@ -77,6 +77,7 @@ _UNITS = {
     "length_m": " m",
     "angle": " deg",
     "drag": " m/s^2",
+    "ploughing": " /m",
 }
 
 

@@ -44,7 +44,7 @@ from retroracer.track.scalars import (
     as_word,
     wrong,
 )
-from retroracer.track.track import ASPHALT, GRASS, SURFACES
+from retroracer.track.surface import ASPHALT, GRASS, SURFACES
 
 MAX_SEGMENTS = 500
 MAX_POINTS = 5_000
@@ -183,10 +183,11 @@ class Ground(Part):
 
 
 class SurfacePart(Part):
-    """Grip as a factor of dry asphalt, drag as extra deceleration [m/s^2]."""
+    """Grip as a factor of dry asphalt; drag [m/s^2] and, by speed squared, ploughing [1/m]."""
 
     grip: Annotated[Number, Field(ge=0.05, le=2.0)]
-    drag: Annotated[Number, Field(ge=0.0, le=20.0)] = 0.0
+    drag: Annotated[Number, Field(ge=0.0, le=20.0)] | None = None
+    ploughing: Annotated[Number, Field(ge=0.0, le=0.05)] | None = None
 
 
 class Patch(Part):
@@ -240,7 +241,7 @@ def _which_medals(value: Any) -> str | None:
 
 
 def _default_surfaces() -> dict[str, SurfacePart]:
-    return {s.name: SurfacePart(grip=s.grip, drag=s.drag) for s in SURFACES}
+    return {s.name: SurfacePart(grip=s.grip, drag=s.drag, ploughing=s.ploughing) for s in SURFACES}
 
 
 class TrackPage(Part):

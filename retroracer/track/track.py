@@ -1,6 +1,6 @@
 """The built track: evenly spaced arrays every other room reads.
 
-Owns: ``Track`` and ``Surface``. Does not own: reading files (``files``), building a
+Owns: ``Track``. Does not own: reading files (``files``), surfaces (``surface``), building a
 centreline from a page of YAML (``build``), random tracks (``generate``), the packed
 form the simulator steps over (``bank``). SI units; curvature and lateral offsets are
 positive to the left; station 0 is the start line and s grows in racing direction.
@@ -17,32 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer.track.geometry import Array, arc_length, tangents, unwrapped_heading
+from retroracer.track.surface import SURFACES, Surface
 
 SPACING = 2.0
 """Target distance between samples of a built centreline [m]."""
 
 
-@dataclass(frozen=True)
-class Surface:
-    """What lies under a car.
-
-    Attributes:
-        name: for people and pictures.
-        grip: factor on the tyre's friction coefficient (1 = dry asphalt).
-        drag: extra deceleration against the motion [m/s^2].
-    """
-
-    name: str
-    grip: float
-    drag: float = 0.0
-
-
-ASPHALT = Surface("asphalt", 1.0)
-KERB = Surface("kerb", 0.95)
-GRASS = Surface("grass", 0.55, 0.8)
-GRAVEL = Surface("gravel", 0.45, 2.5)
-SURFACES = (ASPHALT, KERB, GRASS, GRAVEL)
-"""What every track knows without its page saying so."""
+def _digest(*arrays: Array) -> str:
+    """Hash of numbers, rounded to four decimals."""
+    h = hashlib.sha256()
+    for a in arrays:
+        h.update(np.round(a * 1e4).astype(np.int64).tobytes())
+    return h.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -156,22 +142,31 @@ class Track:
 
         Rounded to 0.1 mm, so that it is the same on every machine.
         """
-        h = hashlib.sha256()
-        for a in (
-            self.xy,
-            self.half_width_left,
-            self.half_width_right,
+        return _digest(
+            self._road(),
             self.kerb_left,
             self.kerb_right,
-            np.minimum(self.wall_left, 1e6),
-            np.minimum(self.wall_right, 1e6),
-            np.array([self.length, self.grid_gap, self.start_side, *self.sectors]),
-            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.road]),
-            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.runoff_left]),
-            np.array([(self.surfaces[i].grip, self.surfaces[i].drag) for i in self.runoff_right]),
-        ):
-            h.update(np.round(np.asarray(a) * 1e4).astype(np.int64).tobytes())
-        return h.hexdigest()[:16]
+            np.array([self.grid_gap, self.start_side, *self.sectors]),
+            self._numbers(self.runoff_left),
+            self._numbers(self.runoff_right),
+        )
+
+    @property
+    def road_digest(self) -> str:
+        """Hash of what the fastest lap depends on: the road and its walls, nothing beside it."""
+        return _digest(self._road())
+
+    def _road(self) -> Array:
+        """What a car that never leaves the road meets, as one row of numbers."""
+        walls = np.minimum(self.wall_left, 1e6), np.minimum(self.wall_right, 1e6)
+        sides = (self.half_width_left, self.half_width_right, *walls)
+        road = (self.xy, *sides, self._numbers(self.road))
+        return np.concatenate([[self.length], *(np.ravel(a) for a in road)])
+
+    def _numbers(self, index: npt.NDArray[np.int64]) -> Array:
+        """(n, 3) grip, drag and ploughing [1/km] of the surfaces an index array points at."""
+        known = np.array([(s.grip, s.drag, 1e3 * s.ploughing) for s in self.surfaces])
+        return np.asarray(known[index])
 
     def pose_at(self, s: Array, lateral_offset: Array) -> tuple[Array, Array]:
         """Place points given in track coordinates in the world.

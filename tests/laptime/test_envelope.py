@@ -10,6 +10,7 @@ from retroracer.laptime.steady_states import steady_states
 from retroracer.physics.car import GRAVITY, load_car, shipped_cars
 from retroracer.physics.dynamics import Motion, acceleration, integrate
 from retroracer.physics.race import Race
+from retroracer.track.surface import ASPHALT, GRAVEL
 from tests.shapes import oval
 
 CARS = ["gt", "kart", "formula"]
@@ -26,17 +27,20 @@ def most_lateral(car, speed):
     return float(envelope(car).boundary(speed, angles)[0].max())
 
 
+@pytest.mark.parametrize("ground", [ASPHALT, GRAVEL], ids=lambda s: s.name)
 @pytest.mark.parametrize("name", CARS)
-def test_every_trim_is_a_steady_state_of_the_kernels_own_equations(name):
+def test_every_trim_is_a_steady_state_of_the_kernels_own_equations(name, ground):
     car = load_car(name)
     row = car.row()
     speed, pedal, effort = np.meshgrid(
         np.linspace(12.0, 60.0, 5), np.linspace(-1.0, 1.0, 9), [0.0, 0.4, 0.8, 1.0], indexing="ij"
     )
-    t = steady_states(car, speed, pedal, effort)
+    drag = 0.0 if ground is ASPHALT else ground.resistance(20.0)
+    t = steady_states(car, speed, pedal, effort, ground.grip, drag)
     for k in np.ndindex(speed.shape):
         vx, vy, r, angle = t.vx[k], t.vy[k], t.yaw_rate[k], t.steer_angle[k]
-        ax, ay, ar = acceleration(vx, vy, r, np.cos(angle), np.sin(angle), pedal[k], row, 1.0, 0.0)
+        c, s = np.cos(angle), np.sin(angle)
+        ax, ay, ar = acceleration(vx, vy, r, c, s, pedal[k], row, ground.grip, drag)
         ax, ay = ax - vy * r, ay + vx * r
         assert (ay * vx - ax * vy) / speed[k] == pytest.approx(t.normal[k], abs=2e-5)
         assert (ax * vx + ay * vy) / speed[k] == pytest.approx(t.tangential[k], abs=2e-5)
@@ -155,8 +159,26 @@ def test_left_and_right_are_alike():
     assert np.allclose(left[1], right[1], atol=1e-9)
 
 
-def test_derivatives_of_the_load_are_those_of_its_value():
-    e = envelope(load_car("gt"))
+@pytest.mark.parametrize("name", CARS)
+def test_ploughing_moves_the_boundary_backwards_by_its_share_of_speed_squared(name):
+    car, angles = load_car(name), np.linspace(-np.pi, np.pi, 37)
+    soft = envelope(car, GRAVEL.grip, GRAVEL.drag, GRAVEL.ploughing)
+    hard = envelope(car, GRAVEL.grip, GRAVEL.drag)
+    for speed in (8.0, 20.0, 40.0):
+        (p, t), (q, u) = soft.boundary(speed, angles), hard.boundary(speed, angles)
+        assert np.allclose(p, q) and np.allclose(u - t, GRAVEL.ploughing * speed**2)
+        energy = np.full(len(angles), 0.5 * speed**2)
+        assert np.allclose(soft.use(energy, p / speed**2, t), 1.0)
+    race = Race([oval(straight=1500.0, runoff_right=np.full(oval(straight=1500.0).n, 3))], car)
+    race.place(s=5.0, lateral_offset=-12.0)
+    for _ in range(1200):
+        race.advance(np.array([[0.0, 1.0]]))
+    assert soft.fastest == pytest.approx(race.speed[0], rel=0.1)
+
+
+@pytest.mark.parametrize("ground", [ASPHALT, GRAVEL], ids=lambda s: s.name)
+def test_derivatives_of_the_load_are_those_of_its_value(ground):
+    e = envelope(load_car("gt"), ground.grip, ground.drag, ground.ploughing)
     rng = np.random.default_rng(0)
     energy = rng.uniform(60.0, 1500.0, 40)
     x = np.stack([energy, rng.normal(size=40) * 8.0 / energy, rng.normal(size=40) * 5.0])

@@ -99,7 +99,8 @@ class ReferenceCar:
             under = kerb if on_kerb else t.surfaces[t.runoff_right[i]]
         else:
             under = t.surfaces[t.road[i]]
-        return under.grip, under.drag
+        speed2 = self.vx**2 + self.vy**2
+        return under.grip, under.drag + under.ploughing * speed2
 
     def along_and_across(self, s: float) -> tuple[float, float]:
         x, y, tx, ty = self.centre(s)

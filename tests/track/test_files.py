@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from retroracer.errors import UserError
 from retroracer.track import files
 from retroracer.track.files import find_track, load_track, open_track, shipped_tracks
+from retroracer.track.surface import GRASS, GRAVEL, Surface
 from retroracer.track.validity import is_valid
 
 PAGES = Path(__file__).parent / "pages"
@@ -100,8 +102,28 @@ def test_medals_must_get_easier(build):
 def test_surfaces_of_the_page_change_and_add_to_the_known_ones(build):
     track = build(HARBOUR).track
     known = {s.name: s for s in track.surfaces}
-    assert (known["grass"].grip, known["grass"].drag) == (0.5, 0.9)
-    assert known["ice"].grip == 0.1 and known["gravel"].grip == 0.45
+    assert known["grass"] == replace(GRASS, grip=0.5, drag=0.9)
+    assert known["ice"] == Surface("ice", 0.1)
+    assert known["gravel"] == GRAVEL
+
+
+def test_a_page_says_how_a_surface_resists(build):
+    text = SMALL + "surfaces: {mud: {grip: 0.3, drag: 2, ploughing: 0.02}, grass: {grip: 0.4}}\n"
+    known = {s.name: s for s in build(text).track.surfaces}
+    assert known["mud"] == Surface("mud", 0.3, 2.0, 0.02)
+    assert known["grass"] == replace(GRASS, grip=0.4)
+    with pytest.raises(UserError, match=r"page\.yaml:\d+: .*ploughing.*0\.05"):
+        build(SMALL + "surfaces: {mud: {grip: 0.3, ploughing: 2}}\n")
+
+
+def test_what_is_beside_the_road_changes_the_digest_but_not_that_of_the_road(build):
+    plain = build(SMALL).track
+    for page in ("surface: {runoff: gravel}\n", "surfaces: {grass: {grip: 0.35, ploughing: 0}}\n"):
+        other = build(SMALL + page).track
+        assert other.digest != plain.digest and other.road_digest == plain.road_digest
+    for page in ("surface: {road: gravel}\n", "surface: {walls: both}\n"):
+        other = build(SMALL + page).track
+        assert other.digest != plain.digest and other.road_digest != plain.road_digest
 
 
 def test_patches_cover_their_stretch_on_their_side_only(build):

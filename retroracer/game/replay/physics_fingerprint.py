@@ -1,6 +1,6 @@
 """A fingerprint of the physics: a lap driven before is worth comparing only if it is the same.
 
-Owns one short reference drive over asphalt, kerb, grass and into a wall. Any change of what
+Owns one short reference drive over asphalt, kerb, grass, gravel and into a wall. Any change of what
 cars do changes its bits; comments and names do not.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from retroracer.physics.car import Car
 from retroracer.physics.race import Race
+from retroracer.track.surface import GRAVEL, SURFACES
 from retroracer.track.track import even_track
 
 STEPS = 700
@@ -41,15 +42,17 @@ def physics_print() -> str:
         heading=angle + np.pi / 2.0,
         kerb_left=np.full(n, 1.0),
         kerb_right=np.full(n, 1.0),
+        runoff_left=np.full(n, SURFACES.index(GRAVEL)),
         wall_right=np.full(n, 16.0),
     )
-    race = Race([track], [_CAR, _CAR])
+    race = Race([track], [_CAR, _CAR, _CAR])
     h = hashlib.sha256()
     for step in range(STEPS):
-        # One car turns in and slides, the other runs wide over the grass to the wall.
+        # One car turns in and slides, one runs wide over the grass to the wall, one cuts through
+        # the gravel inside.
         wave = (step % 50) / 50.0
-        actions = np.array([[0.25 + 0.5 * (wave > 0.5), 1.0 - 1.5 * (wave > 0.8)], [0.05, 0.8]])
-        race.advance(actions, 1)
+        slides = [0.25 + 0.5 * (wave > 0.5), 1.0 - 1.5 * (wave > 0.8)]
+        race.advance(np.array([slides, [0.05, 0.8], [0.4, 1.0]]), 1)
         if step % 50 == 49:
             h.update(race.floats.tobytes())
     return h.hexdigest()[:12]

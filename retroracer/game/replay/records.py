@@ -276,10 +276,10 @@ def _same(row: Row) -> tuple[object, ...]:
 
 def _lap(row: Row, track: Track, physics: str) -> Lap:
     stale = ""
-    if row.track != track.digest:
-        stale = "the track was edited since"
-    elif row.physics != physics:
+    if row.physics != physics:  # first: a change of what grass does changes the track's digest too
         stale = "the physics changed since"
+    elif row.track != track.digest:
+        stale = "the track was edited since"
     return Lap(
         id=row.id, made=row.made, time=row.time, valid=row.valid, driver=row.driver,
         car_name=row.car_name, assists=row.assists, sectors=row.sectors, stale=stale,

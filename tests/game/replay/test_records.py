@@ -18,6 +18,7 @@ from retroracer.game.replay.physics_fingerprint import physics_print
 from retroracer.game.replay.records import FILE, Records, kind_of
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
+from retroracer.track.surface import SURFACES
 from tests.game.races import setup
 
 TRACK = load_track("copper_bowl")
@@ -45,9 +46,11 @@ def test_a_lap_of_an_edited_track_is_listed_with_the_reason(tmp_path: Path) -> N
     add(records, 40.0)
     add(records, 20.0, kind=replace(KIND, track="another digest"))
     add(records, 21.0, kind=replace(KIND, physics="older"))
+    add(records, 22.0, kind=replace(KIND, physics="older", track="its grass was another"))
     listed = records.laps(TRACK)
     assert [(x.time, x.stale) for x in listed] == [
         (40.0, ""), (21.0, "the physics changed since"), (20.0, "the track was edited since"),
+        (22.0, "the physics changed since"),
     ]  # fmt: skip
     records.close()
 
@@ -120,6 +123,30 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_older(tmp_path: Path) -> 
         connection.execute("DELETE FROM laps")
         connection.commit()
         connection.close()
+
+
+@pytest.mark.parametrize("which", range(len(SURFACES)), ids=[s.name for s in SURFACES])
+def test_the_fingerprint_of_physics_is_another_when_a_surface_is(
+    which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = list(SURFACES)
+    changed[which] = replace(SURFACES[which], ploughing=SURFACES[which].ploughing + 1e-4)
+    monkeypatch.setattr("retroracer.track.track.SURFACES", tuple(changed))
+    assert physics_print.__wrapped__() != physics_print()
+
+
+def test_a_lap_driven_before_grass_cost_anything_says_so_and_does_not_race_along(
+    tmp_path: Path,
+) -> None:
+    race = setup()
+    session = Session(race.track, race.policies, race.cars)
+    records = Records(tmp_path)
+    before = replace(KIND, physics="a211dd839c99", track="of that time")
+    add(records, 61.5, kind=before)
+    ghosts = Ghosts(records, session, race)
+    assert ghosts.best is None and not ghosts.views()
+    assert ghosts.refused == "your 1:01.500 does not race along: the physics changed since"
+    assert physics_print() != before.physics
 
 
 @pytest.mark.slow
