@@ -163,7 +163,7 @@ def load_sac(
     path = find_model(name_or_path)
     facts = read_facts(path)
     demand_layout(facts, path, layout)
-    if facts.algorithm != "SAC" or facts.activation not in ACTIVATIONS:
+    if facts.algorithm != "SAC" or facts.output != "tanh" or facts.activation not in ACTIVATIONS:
         raise UserError(
             f"{shown_path(path)} holds {facts.algorithm} with '{facts.activation}' layers; "
             f"this reads SAC with {', '.join(ACTIVATIONS)}"

@@ -17,8 +17,9 @@ from retroracer import __version__
 from retroracer.errors import UserError
 from retroracer.reading import shown
 
-FORMAT = 1
-"""Version of the record; raised when an older reader could misread it."""
+FORMAT = 2
+"""Newest version of the record; raised when an older reader could misread it. Version 2 has
+drivers whose last layer is clipped; every other is still written as version 1."""
 
 MAX_LAYERS = 16
 MAX_WIDTH = 4096
@@ -28,7 +29,7 @@ MAX_TEXT = 120
 
 MAX_DEPTH = 16
 
-_TEXTS = ("observation_layout", "algorithm", "activation", "package_version")
+_TEXTS = ("observation_layout", "algorithm", "activation", "output", "package_version")
 _COUNTS = ("steps", "updates", "format")
 _RECORDS = ("car", "settings", "evaluation", "notes", "reward", "pipeline", "network")
 
@@ -41,8 +42,10 @@ class Facts:
         observation_layout: id of the observations it was trained on.
         steps: control steps experienced.
         seed: seed of the run.
-        algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN".
+        algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN"; of an adopted driver also "TQC", "TD3",
+            "DDPG", "A2C" or "TRPO".
         activation: of the hidden layers, a key of ``policy.ACTIVATIONS``.
+        output: what turns the last layer into actions, a key of ``policy.OUTPUTS``.
         layers: widths of the actor's hidden layers.
         car: name and every parameter (SI) of the car driven.
         tracks: names of the tracks, or of the generator, trained on.
@@ -75,7 +78,8 @@ class Facts:
     pipeline: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
     package_version: str = __version__
-    format: int = FORMAT
+    format: int = 1
+    output: str = "tanh"
 
     def __post_init__(self) -> None:
         """Make sure of the types.
@@ -96,6 +100,8 @@ class Facts:
         _demand(all(isinstance(t, str) for t in self.tracks), "tracks must be names")
         widths = all(type(w) is int and 0 < w <= MAX_WIDTH for w in self.layers)
         _demand(widths and len(self.layers) < MAX_LAYERS, "layers must be a few widths")
+        if self.output != "tanh":
+            object.__setattr__(self, "format", max(self.format, 2))
         object.__setattr__(self, "tracks", tuple(self.tracks))
         object.__setattr__(self, "layers", tuple(self.layers))
 

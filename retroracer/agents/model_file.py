@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from retroracer.agents.archive import Archive, NotAZipError
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts, from_json
+from retroracer.agents.stock_actor import Tensors, actor_of
 from retroracer.agents.tensor_file import read_tensors
 from retroracer.errors import UserError
 from retroracer.physics.car import Car, car_from, load_car
@@ -110,7 +111,7 @@ def read_actor(name_or_path: str | Path) -> Layers:
         UserError: if the file is missing, damaged or not one of ours.
     """
     path = find_model(name_or_path)
-    layers = read_layers(path, _mlp_names)
+    layers = read_layers(path, lambda tensors: actor_of(tensors).names)
     inputs = len(layers[0][0]) if layers[0][0].ndim else 0
     for weight, bias in layers:
         if bias.ndim != 1 or weight.shape != (inputs, len(bias)):
@@ -121,7 +122,7 @@ def read_actor(name_or_path: str | Path) -> Layers:
     return layers
 
 
-def read_layers(path: Path, names: Callable[[Collection[str]], list[str]]) -> Layers:
+def read_layers(path: Path, names: Callable[[Tensors], list[str]]) -> Layers:
     """Read an actor, of either kind of driver, from ``actor.npz``.
 
     Where the file also has the weights that training goes on from, the two must agree: one file,
@@ -129,7 +130,8 @@ def read_layers(path: Path, names: Callable[[Collection[str]], list[str]]) -> La
 
     Args:
         path: of the model.
-        names: SB3's names of the actor's layers in order, given the names of all its tensors.
+        names: SB3's names of the actor's layers in order, given all of its tensors; may raise
+            ``ValueError``.
 
     Returns:
         Each layer's (weight, bias), float32 and finite; weights of linear layers are
@@ -168,12 +170,7 @@ def _has(path: Path, name: str) -> bool:
         raise damaged(path, str(error)) from None
 
 
-def _mlp_names(tensors: Collection[str]) -> list[str]:
-    hidden = [f"actor.latent_pi.{2 * i}" for i in range(MAX_LAYERS)]
-    return [*(name for name in hidden if f"{name}.weight" in tensors), "actor.mu"]
-
-
-def layers_named(tensors: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Layers:
+def layers_named(tensors: Tensors, names: Sequence[str]) -> Layers:
     """Layers out of torch's tensors, as ``actor.npz`` holds them.
 
     Raises:
@@ -235,8 +232,8 @@ def read_entry(path: Path, name: str, limit: int) -> bytes:
     if stock and name == FACTS_ENTRY:
         raise UserError(
             f"{shown_path(path)} was not saved by RetroRacer but by Stable-Baselines3 alone: it "
-            f"has no {name} that says what it was trained on; save the model with "
-            "retroracer.agents.checkpoint.save(model, path, facts)"
+            f"has no {name} that says what it was trained on; take it in with: python -m "
+            f"retroracer models adopt {shown_path(path)}"
         )
     raise UserError(
         f"{shown_path(path)} was not saved by RetroRacer: it has no {name}; train one with "

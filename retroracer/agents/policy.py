@@ -42,6 +42,15 @@ def _elu(x: FloatArray) -> None:
 ACTIVATIONS: dict[str, Callable[[FloatArray], None]] = {"relu": _relu, "tanh": _tanh, "elu": _elu}
 """Activations of hidden layers by the name recorded with the model; each works in place."""
 
+
+def _clip(x: FloatArray) -> None:
+    np.clip(x, -1.0, 1.0, out=x)
+
+
+OUTPUTS: dict[str, Callable[[FloatArray], None]] = {"tanh": _tanh, "clip": _clip}
+"""What turns the last layer into actions, by the name recorded with the model: tanh squashes
+(SAC, TQC, TD3), PPO's Gaussian mean is clipped. Each works in place."""
+
 N_ACTIONS = 2
 """Steer and throttle."""
 
@@ -57,7 +66,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 class Policy:
-    """A deterministic driver: the squashed mean of a trained Gaussian actor.
+    """A deterministic driver: the mean of a trained actor, squashed or clipped to [-1, 1].
 
     Attributes:
         facts: what is known of the model.
@@ -73,6 +82,7 @@ class Policy:
         self.n_actions = len(layers[-1][1])
         self._layers = [(np.ascontiguousarray(w), b) for w, b in layers]
         self._activate = ACTIVATIONS[facts.activation]
+        self._output = OUTPUTS[facts.output]
 
     def act(self, obs: FloatArray) -> FloatArray:
         """Choose actions.
@@ -125,7 +135,7 @@ class Policy:
         weight, bias = self._layers[-1]
         means: FloatArray = np.matmul(rows, weight)
         means += bias
-        np.tanh(means, out=means)
+        self._output(means)
         return means[:, 0]
 
 
@@ -143,11 +153,15 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
     path = find_model(name_or_path)
     facts = read_facts(path)
     demand_layout(facts, path, layout)
-    if facts.activation not in ACTIVATIONS:
-        raise UserError(
-            f"{shown_path(path)} uses activation '{facts.activation}'; this RetroRacer knows "
-            f"{', '.join(ACTIVATIONS)}; upgrade it"
-        )
+    for what, name, known in (
+        ("activation", facts.activation, ACTIVATIONS),
+        ("output", facts.output, OUTPUTS),
+    ):
+        if name not in known:
+            raise UserError(
+                f"{shown_path(path)} uses {what} '{name}'; this RetroRacer knows "
+                f"{', '.join(known)}; upgrade it"
+            )
     policy = Policy(read_actor(path), facts, shown(path.stem, 80))
     demand_sound(policy, path, layout)
     return policy

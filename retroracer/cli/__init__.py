@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "limit": ("retroracer.cli.limit", "compute the fastest lap physics allows"),
     "tracks": ("retroracer.cli.tracks", "list, check, draw, import, export or generate tracks"),
+    "models": ("retroracer.cli.models", "adopt drivers trained elsewhere, list and show models"),
     "experiments": (
         "retroracer.cli.experiments",
         "start a reference system by name, see how much memory runs take",

@@ -183,8 +183,9 @@ def add_settings(parser: argparse.ArgumentParser, options: Sequence[Option]) -> 
 
 
 def main_learner(names: Sequence[str]) -> str:
-    """The learner that options are for: the last one that trains the driver."""
-    return [name for name in names if name != "critics"][-1]
+    """The learner that options are for: the last one that trains the driver, if any does."""
+    trainers = [name for name in names if name != "critics"]
+    return (trainers or list(names))[-1]
 
 
 def as_settings(

@@ -210,7 +210,7 @@ class Racing(Task):
             notes={"control_dt": CONTROL_DT, **notes},
         )
         with self.averaged() as model:
-            checkpoint.save(model, path, facts, moments=False)
+            checkpoint.save(model, path, facts)
 
     def weights(self) -> dict[str, Any]:
         """Weights, optimiser moments and averages, copies."""
