@@ -17,7 +17,7 @@ ORDER = [
     "reading",
     "checks",
     "atomic",
-    "npz",
+    "archive",
     "resources",
     "compiled",
     "processes",

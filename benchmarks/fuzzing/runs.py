@@ -118,7 +118,7 @@ def _of_run(home: Path) -> Callable[[], None]:
             raise NonsenseError(f"evaluations after {steps} steps")
         if not all(0 <= row["seconds"] < 1e6 for row in rows):
             raise NonsenseError(f"seconds: {[row['seconds'] for row in rows]}")
-        from retroracer.agents.archive import Archive
+        from retroracer.archive import Archive
 
         path = home / "it.zip"
         if not path.is_file():

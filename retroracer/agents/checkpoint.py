@@ -22,7 +22,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
 from retroracer.agents.adam import check_moments
-from retroracer.agents.archive import Archive
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import (
@@ -39,6 +38,7 @@ from retroracer.agents.model_file import (
 from retroracer.agents.policy import demand_layout, demand_sound, policy_of
 from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
 from retroracer.agents.tensor_file import read_plain
+from retroracer.archive import Archive
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.agents.archive import Archive, NotAZipError
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts, from_json
 from retroracer.agents.stock_actor import Tensors, actor_of
 from retroracer.agents.tensor_file import read_tensors
+from retroracer.archive import Archive, NotAZipError
 from retroracer.errors import UserError
 from retroracer.physics.car import Car, car_from, load_car
 from retroracer.reading import shown, shown_path

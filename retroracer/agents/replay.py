@@ -63,8 +63,6 @@ class Memory:
         self.reward = room()
         self.terminated = room(kind=torch.bool)
         self.ended = room(kind=torch.bool)
-        self._marked: tuple[int, int] | None = None  # filled and head then
-        self._lost: list[tuple[int, dict[str, Tensor]]] = []  # rows written over since
 
     def __len__(self) -> int:
         """How many transitions are kept."""
@@ -94,8 +92,6 @@ class Memory:
             truncated: (N,) bool.
         """
         t = self.head
-        if self._marked is not None and self.filled == self.rows:
-            self._lost.append((t, {name: getattr(self, name)[t].clone() for name in self._FIELDS}))
         self.obs[t] = torch.from_numpy(obs)
         self.next_obs[t] = torch.from_numpy(next_obs)
         self.action[t] = torch.from_numpy(action)
@@ -134,20 +130,6 @@ class Memory:
         action = self.action.view(-1, self.action.shape[2]).index_select(0, flat)
         parts = (obs, action, total[:, None], next_obs, discount[:, None])
         return [Batch(*(part[k : k + size] for part in parts)) for k in range(0, count, size)]
-
-    def mark(self) -> None:
-        """Remember where this is now: ``go_back`` returns here."""
-        self._marked = self.filled, self.head
-        self._lost.clear()
-
-    def go_back(self) -> None:
-        """Forget what was added since ``mark``; what it was written over is back."""
-        assert self._marked is not None
-        for t, rows in reversed(self._lost):
-            for name, values in rows.items():
-                getattr(self, name)[t] = values
-        self._lost.clear()
-        self.filled, self.head = self._marked
 
     def state(self) -> dict[str, Any]:
         """Everything kept, as NumPy arrays and counters; arrays are views where they can be."""

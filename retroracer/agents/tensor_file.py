@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.agents.archive import Archive
+from retroracer.archive import Archive
 from retroracer.reading import shown
 
 MAX_INDEX_BYTES = 1_000_000

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from retroracer.archive import read_npz
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.laptime.envelope import envelope
@@ -34,7 +35,6 @@ from retroracer.laptime.minimum_time import (
     straightest_line,
 )
 from retroracer.laptime.ribbon import Ribbon, chords, path_curvature, ribbon
-from retroracer.npz import read_npz
 from retroracer.physics.car import FASTEST, Car, car_facts
 from retroracer.reading import read_bytes
 from retroracer.resources import cache_dir

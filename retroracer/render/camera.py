@@ -75,11 +75,6 @@ class Camera:
         w, h = self.size
         return self.to_world(np.array([[0, 0], [w, 0], [w, h], [0, h]], float))
 
-    def visible_circle(self) -> tuple[Array, float]:
-        """Centre (2,) and radius [m] of the smallest circle round the visible rectangle."""
-        middle = self.to_world(np.array(self.size, float) / 2.0)
-        return middle, float(np.hypot(*self.size)) / 2.0 / self.pixels_per_metre
-
     @classmethod
     def fit(
         cls, points: Array, size: tuple[int, int], box: tuple[float, float, float, float]

@@ -7,7 +7,6 @@ Owns: the layout of those pages. Does not own the road's look (``road_map``) or 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,8 @@ from retroracer.errors import UserError
 from retroracer.render.camera import Camera
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.naming import Placed, Places
-from retroracer.render.palette import Palette, mix, palette_for, shade
-from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark, road_radius
+from retroracer.render.palette import palette_for
+from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark
 from retroracer.render.text import font, write
 from retroracer.render.track_pieces import TrackPainter
 from retroracer.track.geometry import Array
@@ -228,57 +227,3 @@ def round_length(metres: float) -> float:
     """The largest of 1, 2, 5 times a power of ten that is not above ``metres``."""
     power = 10.0 ** np.floor(np.log10(max(metres, 1e-6)))
     return float(max(f * power for f in (1.0, 2.0, 5.0) if f * power <= metres * 1.0001))
-
-
-def save_contact_sheet(
-    tracks: Sequence[Track],
-    path: str | Path,
-    columns: int = 5,
-    cell: tuple[int, int] = (330, 280),
-) -> None:
-    """Write one picture with a small map of each track, in its colours.
-
-    Args:
-        tracks: what to draw, in reading order; at least one.
-        path: of the PNG file.
-        columns: cells in a row.
-        cell: (width, height) of a cell [px], the gap round its card included.
-
-    Raises:
-        UserError: if there is no track or the file cannot be written.
-    """
-    if not tracks:
-        raise UserError("a contact sheet needs at least one track")
-    w, h = cell
-    gap = round(w / 66)
-    card = (w - 2 * gap, h - 2 * gap)
-    sheet = pygame.Surface((columns * w, -(-len(tracks) // columns) * h), 0, 32)
-    sheet.fill(shade(Palette().panel, 0.7))
-    for k, track in enumerate(tracks):
-        big = pygame.Surface((card[0] * _FINE, card[1] * _FINE), 0, 32)
-        _draw_card(big, track)
-        at = (k % columns * w + gap, k // columns * h + gap)
-        sheet.blit(pygame.transform.smoothscale(big, card), at)
-    save_surface(sheet, path)
-
-
-def _draw_card(surface: pygame.Surface, track: Track) -> None:
-    p = palette_for(track.theme)
-    w, h = surface.get_size()
-    u = w / 640.0
-    surface.fill(p.grass)
-    band = round(70 * u)
-    camera = Camera.fit(track.xy, (w, h), (56 * u, 46 * u, w - 112 * u, h - band - 92 * u))
-    radius = road_radius(track, camera, 5.5 * u)
-    draw_road_map(surface, track, camera, p, min(radius, 9.0 * u))
-    draw_arrow(surface, track, camera, p, min(radius, 7.0 * u))
-    pygame.draw.rect(surface, p.panel, (0, h - band, w, band))
-    stripe = 16 * u
-    for k in range(int(w // stripe) + 1):
-        colour = p.kerb if k % 2 else mix(p.kerb_alt, p.panel, 0.05)
-        pygame.draw.rect(surface, colour, (k * stripe, h - band - 6 * u, stripe + 1, 6 * u))
-    length = f"{track.length / 1000:.2f} km"
-    title = track.title or track.name
-    size = fitting_size(title, round(46 * u), w - 190 * u)
-    write(surface, title, (20 * u, h - band / 2), size, p.text, (0.0, 0.5))
-    write(surface, length, (w - 20 * u, h - band / 2), round(34 * u), p.accent, (1.0, 0.5))

@@ -54,8 +54,3 @@ def lap_text(seconds: float | None) -> str:
     if seconds is None or seconds != seconds:
         return "-:--.---"
     return tables.lap_text(seconds)
-
-
-def gap_text(seconds: float | None) -> str:
-    """A gap with its sign, to a hundredth; empty for none."""
-    return "" if seconds is None else f"{seconds:+.2f}"

@@ -71,10 +71,3 @@ def test_angle_on_screen_agrees_with_where_points_go():
     )
     angle = camera.angle_on_screen(heading)
     assert [np.cos(angle), np.sin(angle)] == pytest.approx(tip)
-
-
-def test_visible_circle_holds_the_screens_corners():
-    camera = Camera((3.0, 4.0), 2.0, (400, 300), 1.0, anchor=(0.5, 0.7))
-    middle, radius = camera.visible_circle()
-    away = np.hypot(*(camera.corners() - middle).T)
-    assert away == pytest.approx(radius)

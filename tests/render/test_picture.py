@@ -9,8 +9,8 @@ import pytest
 
 import retroracer.envs
 from retroracer.errors import UserError
-from retroracer.render.picture import save_contact_sheet, save_track_picture
-from retroracer.render.text import gap_text, lap_text
+from retroracer.render.picture import save_track_picture
+from retroracer.render.text import lap_text
 from retroracer.track.files import load_track
 
 
@@ -22,13 +22,6 @@ def test_a_picture_has_the_size_asked_for_and_shows_a_road(tmp_path: Path) -> No
     assert len(np.unique(pygame.surfarray.array3d(picture).reshape(-1, 3), axis=0)) > 20
 
 
-def test_a_contact_sheet_has_a_cell_for_every_track(tmp_path: Path) -> None:
-    path = tmp_path / "all.png"
-    tracks = [load_track(n) for n in ("copper_bowl", "locksmith", "switchback")]
-    save_contact_sheet(tracks, path, columns=2, cell=(160, 130))
-    assert pygame.image.load(str(path)).get_size() == (320, 260)
-
-
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         save_track_picture(load_track("copper_bowl"), tmp_path / "no" / "m.png", (320, 240))
@@ -38,7 +31,6 @@ def test_times_are_written_as_racers_write_them() -> None:
     assert lap_text(83.4567) == "1:23.457"
     assert lap_text(59.9996) == "1:00.000"
     assert lap_text(None) == lap_text(float("nan")) == "-:--.---"
-    assert (gap_text(0.5), gap_text(-1.0), gap_text(None)) == ("+0.50", "-1.00", "")
 
 
 def test_rgb_array_shows_the_car_and_changes_nothing_of_the_race() -> None:

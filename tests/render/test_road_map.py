@@ -4,7 +4,6 @@ import pytest
 from retroracer.errors import UserError
 from retroracer.render.picture import (
     round_length,
-    save_contact_sheet,
     save_track_picture,
     track_picture,
 )
@@ -34,11 +33,6 @@ def test_impossible_sizes_are_a_users_mistake(tmp_path, size):
     with pytest.raises(UserError, match="try 1280x960"):
         save_track_picture(oval(), tmp_path / "x.png", size=size)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_contact_sheet_of_nothing_is_a_users_mistake(tmp_path):
-    with pytest.raises(UserError, match="at least one"):
-        save_contact_sheet([], tmp_path / "sheet.png")
 
 
 @pytest.mark.parametrize(("metres", "round_one"), [(732.0, 500.0), (200.0, 200.0), (19.0, 10.0)])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.archive import read_npz
 from retroracer.errors import UserError
 from retroracer.game.replay.tape_checks import (
     FASTEST,
@@ -25,7 +26,6 @@ from retroracer.game.replay.tape_checks import (
     check_start,
     plain_name,
 )
-from retroracer.npz import read_npz
 from retroracer.physics import state
 from retroracer.physics.car import Car, car_facts, car_from
 from retroracer.physics.race import PHYSICS_DT, Race

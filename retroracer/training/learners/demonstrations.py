@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -54,34 +54,19 @@ class Demonstrations:
     noise: Annotated[float, Range(low=0, high=1)] = 0.05
 
 
-class _Lines(Protocol):
-    """Which lines are wanted."""
-
-    @property
-    def tracks(self) -> int:
-        """Random tracks."""
-
-    @property
-    def grip(self) -> float:
-        """Share of the car's grip."""
-
-    @property
-    def margin(self) -> float:
-        """Left free beside the edges of the road [m]."""
-
-
 def drivers_of(
-    tracks: list[Track] | None, car: Car, wanted: _Lines
+    tracks: list[Track] | int, car: Car, grip: float, margin: float
 ) -> tuple[list[Track], list[Any]]:
     """Tracks and the lines a line driver follows on them; those without a line are left out.
 
     Args:
-        tracks: None = ``wanted.tracks`` random ones.
+        tracks: a number = so many random ones.
         car: what is driven.
-        wanted: grip and margin of the lines.
+        grip: share of the car's grip the lines are solved for.
+        margin: left free beside the edges of the road [m].
     """
-    places = tracks or random_tracks(DEMONSTRATION_SEED, wanted.tracks)
-    lines = lines_to_follow(places, car, wanted.grip, wanted.margin)
+    places = random_tracks(DEMONSTRATION_SEED, tracks) if isinstance(tracks, int) else tracks
+    lines = lines_to_follow(places, car, grip, margin)
     pairs = [(t, line) for t, line in zip(places, lines, strict=True) if line is not None]
     return [t for t, _ in pairs], [line for _, line in pairs]
 
@@ -101,7 +86,7 @@ def gather(racing: Racing, wanted: Demonstrations, tracks: list[Track] | None) -
     if wanted.share == 0.0:
         return None
     settings, own = racing.settings, racing.batch
-    places, lines = drivers_of(tracks, own.car, wanted)
+    places, lines = drivers_of(tracks or wanted.tracks, own.car, wanted.grip, wanted.margin)
     if not places:
         return None
     driver = LineDriver(lines)

@@ -101,7 +101,8 @@ class Imitation(Learner):
         self.half, self.device = racing.model.half, racing.model.device
         self.n_actions = racing.model.updater.n_actions
         seed = racing.settings.seed
-        places, lines = drivers_of(None, racing.batch.car, settings)
+        car, s = racing.batch.car, settings
+        places, lines = drivers_of(s.tracks, car, s.grip, s.margin)
         self.finished = not places  # no line could be solved: nothing to imitate
         self.round_number, self.driven, self.updates_done, self.used = 0, 0, 0, 0
         if self.finished:
@@ -111,7 +112,7 @@ class Imitation(Learner):
         self.batch = RacingBatch(
             CARS,
             tracks=places,
-            car=racing.batch.car,
+            car=car,
             variety=Variety(start="random", standing=0.15),
             ending=task.Ending(time=20.0),
             seed=seed,

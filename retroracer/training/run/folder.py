@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from retroracer import config
-from retroracer.agents.archive import Archive
 from retroracer.agents.facts import plain_json
 from retroracer.agents.model_file import read_facts
+from retroracer.archive import Archive
 from retroracer.atomic import replacing, write_text
 from retroracer.checks import records
 from retroracer.errors import UserError

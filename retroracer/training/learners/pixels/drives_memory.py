@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.agents.archive import Archive
+from retroracer.archive import Archive
 from retroracer.atomic import replacing
 from retroracer.checks import Form, demand_array
 from retroracer.errors import UserError

@@ -1,4 +1,4 @@
-"""Zips that somebody else may have written, read within bounds: models, weights, states of runs.
+"""Zips that somebody else may have written, read within bounds: models, runs, tapes, cached limits.
 
 Owns what a zip may claim and how much of it is read. The list of entries is bounded before it
 is parsed, an entry's size before it is unpacked, an array's shape before there is room for it.
@@ -51,6 +51,13 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 _HEADER_BYTES = 512
+
+
+MAX_ARRAYS = 64
+"""In one ``.npz`` file."""
+
+DEFLATE_RATIO = 1100
+"""More than any entry can unpack to: no limit where the bytes of all entries have one."""
 
 
 class NotAZipError(ValueError):
@@ -253,6 +260,27 @@ class Archive:
                     entry.read(1)  # at the end its checksum is held against what was read
         except _DAMAGE as error:
             raise ValueError(_brief(error)) from None
+
+
+def read_npz(raw: bytes, most: int) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an ``.npz`` file, read only.
+
+    Args:
+        raw: the file's bytes.
+        most: bytes all arrays together may take, headers included.
+
+    Raises:
+        ValueError: if it is none, is damaged, or holds more.
+    """
+    with Archive(raw, MAX_ARRAYS, ratio=DEFLATE_RATIO) as archive:
+        if sum(map(archive.size, archive.names)) > most:
+            raise ValueError("too large")
+        found = {name.removesuffix(".npy"): archive.array(name) for name in archive.names}
+        if len(found) < len(archive.names):
+            raise ValueError("one array twice")
+    for array in found.values():
+        array.flags.writeable = False
+    return found
 
 
 def _brief(error: BaseException) -> str:

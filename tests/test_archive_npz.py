@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from retroracer.npz import ENTRIES, read_npz
+from retroracer.archive import MAX_ARRAYS, read_npz
 
 
 def packed(**arrays: np.ndarray) -> bytes:
@@ -51,7 +51,7 @@ def test_arrays_come_back_as_numpy_wrote_them() -> None:
         zipped(a=claiming("{'descr': '<f8', 'shape': (2,)}")),
         zipped(a=claiming("(" * 100)),
         zipped(a=b"\x93NUMPY"),
-        zipped(**{f"a{k}": b"" for k in range(ENTRIES + 1)}),
+        zipped(**{f"a{k}": b"" for k in range(MAX_ARRAYS + 1)}),
         zipped(a=bytes(50_000_000)),
     ],
 )

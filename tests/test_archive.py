@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retroracer.agents.archive import BOMB_BYTES, Archive, NotAZipError
+from retroracer.archive import BOMB_BYTES, Archive, NotAZipError
 from retroracer.errors import UserError
 
 
