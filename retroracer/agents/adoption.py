@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from retroracer import config
-from retroracer.agents.archive import Archive, NotAZipError
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import (
     ACTOR_ENTRY,
@@ -33,6 +32,7 @@ from retroracer.agents.policy import ACTIVATIONS, MAX_OBSERVATION, MAX_SUM, N_AC
 from retroracer.agents.sac_settings import SacSettings
 from retroracer.agents.stock_actor import StockActor, actor_of
 from retroracer.agents.tensor_file import read_plain
+from retroracer.archive import Archive, NotAZipError
 from retroracer.atomic import replacing
 from retroracer.envs.task import LAYOUT, N_OBS
 from retroracer.errors import UserError

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from retroracer.agents.archive import Archive
 from retroracer.agents.model_file import MAX_ENTRIES, damaged, find_model
 from retroracer.agents.tensor_file import read_plain
+from retroracer.archive import Archive
 
 MAX_STATE_BYTES = 256_000_000
 
