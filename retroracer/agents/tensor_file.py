@@ -4,7 +4,7 @@ Owns the reading of one ``.pth``: a zip of a pickle that only names tensors, and
 The pickle is not given to Python's: its few instructions for plain containers and tensors are
 followed here one by one, so that nothing can be called, no key but text and whole numbers is
 ever hashed, and no more room is taken than the file has bytes. Does not own what the weights
-mean (``game.pixel_driver``, ``training.checkpoint``).
+mean (``model_file``, ``checkpoint``).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ FRAME = (car_racing.STATE_H, car_racing.STATE_W, 3)
 
 
 class FastCarRacing(car_racing.CarRacing):
-    """Gymnasium's CarRacing, the same for the same seed and actions but for hairs of the frame.
+    """Gymnasium's CarRacing, with the same episode for the same seed and actions.
 
     State, reward, endings and info are the stock env's to the last bit; frames differ by a few
     hundredths of a level of 255 on average.

@@ -1,9 +1,9 @@
 """A driver of CarRacing that knows the car's true state and the true road; a teacher for pixels.
 
 Owns: the line it follows, how fast it dares to be on it, and the steering, gas and brake that
-keep it there. It looks no further ahead than the picture shows, so that whoever sees only the
-picture can do what it does. The figures in ``Style`` were found by search (CMA-ES over the
-physics alone, with disturbed actions, on tracks that no driver is judged on).
+keep it there. It looks no further ahead than the picture shows, so that a driver that sees only
+the picture can imitate it. The figures in ``Style`` were found by search (CMA-ES over the physics
+alone, with disturbed actions, on tracks that no driver is judged on).
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Expert:
         return -min(force / BRAKE_FORCE, 1.0)
 
     def seen(self, car: Any) -> Floats:
-        """The state a picture should give away, numbers of about 1; to teach eyes with.
+        """State that the picture shows, scaled to about 1: targets for a network that sees.
 
         Returns:
             Forward and sideways speed, yaw rate, wheel angle, then points of the line 2, 6, 12,

@@ -25,7 +25,7 @@ class Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._every, self._frame = every, 0
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and keep the picture if it is its turn."""
+        """Step, and keep every n-th picture."""
         result = self.env.step(action)
         if self._frame % self._every == 0:
             self.pictures.append(np.asarray(self.env.render()))

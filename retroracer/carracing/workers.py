@@ -160,7 +160,7 @@ def work(
     shared: Shared,
     mode: AutoresetMode,
 ) -> None:
-    """A worker's whole life: do what the pipe says until it says stop or breaks."""
+    """A worker process: carry out the pipe's commands until told to stop."""
     # Signals are for the process that asked; it saves what is to be saved and stops the workers.
     heed_no_stops()
     mine: Rows | None = None

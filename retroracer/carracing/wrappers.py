@@ -63,7 +63,7 @@ class SteerAccel(gymnasium.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
 
 
 class CalmActions(gymnasium.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
-    """Takes the twitching out of a policy's hands; for evaluation.
+    """Smooths and limits a policy's actions; for evaluation.
 
     The steps in order: smoothing of all actions with the ones before, then the dead zone of
     the steering, then its clip.
@@ -92,12 +92,12 @@ class CalmActions(gymnasium.ActionWrapper[Any, Any, Any], RecordConstructorArgs)
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode, from no action at all."""
+        """Begin an episode; smoothing starts from a zero action."""
         self._before = None
         return self.env.reset(seed=seed, options=options)
 
     def action(self, action: Floats) -> Floats:
-        """What is let through of an action."""
+        """The action after smoothing, dead zone and clip."""
         calm = np.asarray(action, np.float64)
         if self._before is not None:
             calm = self._alpha * self._before + (1.0 - self._alpha) * calm
@@ -160,10 +160,10 @@ class RewardScale(gymnasium.RewardWrapper[Any, Any], RecordConstructorArgs):
 
 
 class EarlyStop(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Truncates an episode that has stopped paying; for training only.
+    """Truncates an episode after too many steps without a reward; for training only.
 
-    The end is a truncation, not a termination: the road goes on behind it, and a learner
-    bootstraps there. ``info["early_stop"]`` tells of it.
+    The end is a truncation, not a termination: the episode could have gone on, so a learner
+    bootstraps. ``info["early_stop"]`` tells of it.
 
     Args:
         env: to wrap.
@@ -181,12 +181,12 @@ class EarlyStop(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode with all patience."""
+        """Begin an episode; no step was without a reward yet."""
         self._barren = 0
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> Step:
-        """Step, and end the episode when patience is out."""
+        """Step; truncate after ``patience`` steps in a row without a positive reward."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         self._barren = 0 if float(reward) > 0.0 else self._barren + 1
         if self._barren >= self._patience and not (terminated or truncated):

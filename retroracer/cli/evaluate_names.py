@@ -23,10 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("by the names other programs give them")
     group.add_argument("--checkpoint", metavar="MODEL", help="the model, as MODEL is")
     group.add_argument(
-        "--algo", choices=ALGORITHMS, help="refuse a model trained by another one (models tell)"
+        "--algo", choices=ALGORITHMS, help="refuse a model that another algorithm trained"
     )
     group.add_argument(
-        "--no-render", action="store_true", help="open no window: as it is without it"
+        "--no-render", action="store_true", help="changes nothing: evaluations never open a window"
     )
     group.add_argument(
         "--save-video",
@@ -34,7 +34,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"an MP4 of each episode (the first {MAX_VIDEOS}), or of the lap, in --video-dir",
     )
     group.add_argument(
-        "--video-dir", type=Path, metavar="DIR", help="of --save-video (default videos)"
+        "--video-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the films of --save-video (default videos)",
     )
     group.add_argument(
         "--output",

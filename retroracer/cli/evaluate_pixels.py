@@ -48,11 +48,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fps", type=whole(1, 50), metavar="N", help="of films, at most (default 25)"
     )
-    group.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="of --plot")
+    group.add_argument(
+        "--run", dest="run_folder", type=Path, metavar="DIR", help="the run --plot draws"
+    )
     for name, what, low, high in (
-        ("--smooth-alpha", "share of the last action", 0.0, 0.99),
-        ("--steer-deadzone", "less steering is none", 0.0, 1.0),
-        ("--steer-clip", "most steering", 0.001, 1.0),
+        ("--smooth-alpha", "share of the previous action that is kept", 0.0, 0.99),
+        ("--steer-deadzone", "steering smaller than this counts as 0", 0.0, 1.0),
+        ("--steer-clip", "the largest steering", 0.001, 1.0),
     ):
         group.add_argument(name, type=number(low, high), metavar="X", help=what)
 

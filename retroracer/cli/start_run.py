@@ -72,7 +72,10 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
         help="what learns: the stages of its page in configs/ (default: see above)",
     )
     parser.add_argument(
-        "--minutes", type=minutes, metavar="M", help="how long, everything included"
+        "--minutes",
+        type=minutes,
+        metavar="M",
+        help="time for the whole run, evaluations and saving included",
     )
     parser.add_argument(
         "--steps",
@@ -82,7 +85,9 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
         metavar="N",
         help="how many steps of all environments together instead",
     )
-    parser.add_argument("--seed", type=seed, metavar="S", help="of everything random (default 0)")
+    parser.add_argument(
+        "--seed", type=seed, metavar="S", help="seed of all random numbers of the run (default 0)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
     parser.add_argument("--parent", metavar="MODEL", help="name or path of a driver to go on from")
     parser.add_argument(

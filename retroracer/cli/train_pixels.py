@@ -34,7 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_options(parser, "models/pixels-ALGO-mine.zip", "pixels")
     parser.add_argument(
-        "--skip-asha", action="store_true", help="one run, no search: as it is without it"
+        "--skip-asha",
+        action="store_true",
+        help="changes nothing: this command always trains one run",
     )
     add_settings(parser, PIXEL_OPTIONS)
     parser.set_defaults(run=run)

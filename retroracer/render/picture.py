@@ -1,6 +1,6 @@
-"""Pictures of tracks in files: one map a page, and a sheet of many.
+"""Pictures of tracks in files: a map with its names and its length.
 
-Owns: the layout of those pages. Does not own the road's look (``road_map``) or colours
+Owns: their layout. Does not own the road's look (``road_map``) or colours
 (``palette``). Everything is drawn larger and scaled down, which smooths its edges.
 """
 
@@ -213,7 +213,7 @@ def fitting_size(text: str, size: int, width: float) -> int:
 
 
 def facts_of(track: Track) -> str:
-    """What is said beside a track's name: its length, its named places' number, its country."""
+    """The line below a track's name: its length, country and direction."""
     parts = [f"{track.length / 1000:.3f} km"]
     country = track.meta.get("country")
     if country:

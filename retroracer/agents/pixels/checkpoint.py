@@ -44,7 +44,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
 """Algorithm -> its SB3 class and policy."""
 
 LOG_STD_LEAST, LOG_STD_MOST = -20.0, 5.0
-"""Of the spread of PPO's actions: beyond these nothing sensible could be drawn."""
+"""Bounds of ``log_std``, the logarithm of the standard deviation of PPO's actions."""
 
 
 def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
@@ -118,7 +118,7 @@ def read_weights(path: Path) -> dict[str, Any]:
             log_std is not None
             and not ((log_std >= LOG_STD_LEAST) & (log_std <= LOG_STD_MOST)).all()
         ):
-            raise ValueError("its log_std is beyond reason")
+            raise ValueError(f"its log_std is not from {LOG_STD_LEAST:g} to {LOG_STD_MOST:g}")
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
     return states

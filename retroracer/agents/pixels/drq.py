@@ -1,4 +1,4 @@
-"""SAC from pixels with DrQ: one eye, taught by the critic alone, and pictures pushed about.
+"""SAC from pixels with DrQ: convolutions that only the critic trains, and random shifts.
 
 Owns the policy whose actor sees through the critic's convolutions, the random shift, and the
 update. Does not own the replay (``replay``).
@@ -49,8 +49,8 @@ def shifted(pictures: Tensor, pad: int = PAD, generator: torch.Generator | None 
 class DrQPolicy(SACPolicy):
     """SB3's SAC policy, its actor looking through the critic's convolutions.
 
-    The actor has a linear layer and layer norm of its own behind them and lets no gradient
-    through: the critic alone teaches the eye.
+    The actor has a linear layer and layer norm of its own behind them; no gradient of its own
+    reaches them: only the critic's loss trains the convolutions.
     """
 
     def _build(self, lr_schedule: Any) -> None:

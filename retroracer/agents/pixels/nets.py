@@ -56,7 +56,7 @@ class PixelEncoder(BaseFeaturesExtractor):
 def arrange(policy: nn.Module) -> None:
     """Lay convolutions out in memory as processors and GPUs compute them fastest.
 
-    Channels last: torch follows the weights' order. What is computed and saved means the same;
+    Channels last: torch follows the weights' order. Results and saved weights are the same;
     on one core the convolutions take about three quarters of the time.
     """
     for module in policy.modules():

@@ -1,7 +1,7 @@
 """Replay memory for pixels: every frame is kept once, stacks are put together when drawn.
 
 Owns storing and drawing transitions of N envs side by side. Does not own their file format
-(``pixel_replay_file``), nor augmentation.
+(``replay_file``), nor augmentation.
 
 Each env has a ring of its own. A row of a ring is one frame, the action taken there and what it
 brought; its ``age`` is the number of steps since its episode began. An ended episode's last
