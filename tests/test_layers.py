@@ -196,6 +196,12 @@ def test_imports_are_absolute(modules: list[Module]) -> None:
     assert relative_imports(modules) == []
 
 
+def test_every_package_says_what_it_owns() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        told = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split(".")[0]
+        assert len(told.split()) > 3, f"{path.parent.name}: '{told}' says nothing"
+
+
 def test_no_file_has_more_than_400_lines() -> None:
     lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in PACKAGE.rglob("*.py")}
     assert [f"{p.relative_to(PACKAGE)}: {n} lines" for p, n in lines.items() if n > 400] == []

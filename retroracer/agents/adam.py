@@ -84,7 +84,7 @@ def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any
 
 
 def check_moments(mean: torch.Tensor, square: torch.Tensor) -> None:
-    """Tell moments that gradients can have had from others, one step with which ends a run.
+    """Refuse moments of Adam that no gradients can lead to: one step with them ends a run.
 
     A mean of gradients is bounded by their mean square (Cauchy and Schwarz): 7.3 times its root
     with Adam's usual decays, and less than ``MOST_OF_ROOT`` times with any that are used.

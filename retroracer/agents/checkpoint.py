@@ -56,7 +56,7 @@ MAX_RUN_BYTES = 4_000_000_000
 """Of the tensors in the state of a run."""
 
 MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
-"""What plain data of another form than expected makes the code that takes it over raise."""
+"""Exceptions that plain data of an unexpected form leads to."""
 
 # Entries of a run, not of a model: left out so that a zip holds no rollout, path or class of
 # its author's machine, and stays loadable where those do not exist.
@@ -233,7 +233,7 @@ def actor_layers(model: SAC) -> tuple[Layers, str]:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in a line for a person."""
+    """The first line of an error's message."""
     return shown((str(error).splitlines() or ["it does not fit"])[0], 160)
 
 

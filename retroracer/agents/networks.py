@@ -13,7 +13,7 @@ from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
 MAX_WEIGHT = 1e6
-"""A network with a larger weight has long diverged: no run goes on from it."""
+"""Bound of a weight: beyond it a network has diverged, and no run goes on from it."""
 
 
 class FlatParameters:

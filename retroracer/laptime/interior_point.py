@@ -73,7 +73,7 @@ class Ring(Protocol):
 
 @dataclass(frozen=True)
 class Solution:
-    """Where the method arrived.
+    """A local minimum.
 
     Attributes:
         x: the variables.

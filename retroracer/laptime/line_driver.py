@@ -28,14 +28,14 @@ STIFFNESS = 3.5
 """Natural frequency [rad/s] with which the car returns to the line."""
 
 DAMPING = 0.9
-"""Of that return, as a share of the critical one."""
+"""Damping ratio of that return; 1 is critical damping."""
 
 STEEPEST = 0.2
 """Largest angle [rad] at which the car returns to the line."""
 
 YAW_DAMPING = 2.9
-"""Share of a yaw rate's error that the steering against it takes away in one control step, were
-the front tyres far from their limit; they rarely are, so it takes more than one."""
+"""Share of an error of the yaw rate that steering removes in one control step while the front
+tyres are far from their limit; near it, more steps are needed."""
 
 PEAK = 2.4
 """Normalised slip at which the front tyres are held at most; at 3 they only slide."""

@@ -1,4 +1,4 @@
-"""Limits, and lines to follow, of many tracks over processes. Owns only the sharing out."""
+"""Limits, and lines to follow, of many tracks: the work shared between processes."""
 
 from __future__ import annotations
 

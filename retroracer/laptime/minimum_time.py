@@ -21,7 +21,7 @@ ENERGY = 100.0
 """Unit of the energy unknowns [m^2/s^2], so that they are of the offsets' size."""
 
 TIME_ACCURACY = 1e-3
-"""Of a lap's time as a solution of the discrete problem [s per km, about]."""
+"""Accuracy of a lap time as a solution of the discrete problem [s per km, about]."""
 
 _OFFSETS, _ENERGIES = [0, 2, 4], [1, 3]
 

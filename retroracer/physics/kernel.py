@@ -96,7 +96,7 @@ CHUNK = 256
 
 @compiled(inline=True)
 def move(w: Array, j: int, dt: float) -> None:
-    """Let the car in lane ``j`` move for ``dt`` and look where its foot came in its cell."""
+    """Move the car in lane ``j`` for ``dt`` and project it onto the centreline within its cell."""
     x0, y0 = w[X * LANES + j], w[Y * LANES + j]
     motion = integrate(
         Motion(

@@ -1,1 +1,1 @@
-"""training."""
+"""Training of drivers: runs, learners, evaluation, pictures of runs."""

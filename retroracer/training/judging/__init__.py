@@ -1,1 +1,1 @@
-"""TODO."""
+"""Evaluation of drivers: laps, CarRacing episodes, comparison, choice of the best."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Pictures of runs: training curves, laps against the limit, films."""
