@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,7 +74,13 @@ _LEFT_OUT = (
 )
 
 
-def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Facts:
+def save(
+    model: SAC,
+    path: str | Path,
+    facts: Facts,
+    moments: bool = True,
+    plain: Mapping[str, int] | None = None,
+) -> Facts:
     """Write a checkpoint, whole or not at all.
 
     Args:
@@ -83,6 +90,8 @@ def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Fa
             filled in from the model.
         moments: False leaves out what Adam remembers, half of the file; who goes on from it
             begins with a fresh Adam.
+        plain: settings that plain ``SAC.load`` goes on with, where those of a run with many
+            cars make no sense for one env, by SB3's names; whole numbers.
 
     Returns:
         The facts as written.
@@ -102,12 +111,16 @@ def save(model: SAC, path: str | Path, facts: Facts, moments: bool = True) -> Fa
         settings=settings_of(model),
     )
     entries = {FACTS_ENTRY: facts.to_json().encode(), ACTOR_ENTRY: actor_bytes(layers)}
-    write_zip(model, path, entries, moments)
+    write_zip(model, path, entries, moments, plain)
     return facts
 
 
 def write_zip(
-    model: BaseAlgorithm, path: str | Path, entries: Mapping[str, bytes], moments: bool
+    model: BaseAlgorithm,
+    path: str | Path,
+    entries: Mapping[str, bytes],
+    moments: bool,
+    plain: Mapping[str, int] | None = None,
 ) -> None:
     """Write a model as SB3 does, and entries of our own, whole or not at all.
 
@@ -116,6 +129,7 @@ def write_zip(
         path: of the zip.
         entries: contents by name.
         moments: False leaves out what the optimisers remember.
+        plain: settings that replace the model's own in what SB3 reads.
     """
     whole = io.BytesIO()
     model.save(whole, exclude=_LEFT_OUT)
@@ -127,6 +141,8 @@ def write_zip(
                 data = stock.read(name)
                 if name.endswith("optimizer.pth") and not moments:
                     data = _without_moments(data)
+                if name == "data" and plain:
+                    data = json.dumps(json.loads(data) | dict(plain), indent=4).encode()
                 archive.writestr(name, data)
         for name, data in entries.items():
             archive.writestr(name, data)

@@ -52,6 +52,7 @@ class Critics(SAC):
     Settings = CriticsSettings
     algorithm = "SAC critics only"
     train_actor = False
+    moves_driver = False
 
     def _demonstrate(self) -> None:
         return None

@@ -58,12 +58,14 @@ class Learner(ABC):
         algorithm: what moves the weights, as the zip and the screen name it.
         patience: seconds a round may go on after a stop. A learner with long rounds sets less,
             and puts task and itself back to before the round where it is left by ``Stopped``.
+        moves_driver: False if it trains what stands beside the driver, never the driver.
         finished: True once it has nothing more to do, whatever is left of the budget.
     """
 
     Settings: ClassVar[type]
     algorithm: ClassVar[str]
     patience: ClassVar[float] = ROUND
+    moves_driver: ClassVar[bool] = True
     finished: bool = False
 
     @abstractmethod

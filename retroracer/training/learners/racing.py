@@ -39,6 +39,18 @@ from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.budget import LIMITS, Budget
 from retroracer.training.run.settings import EVALUATION_SEED
 
+PLAIN = {
+    "buffer_size": 200_000,
+    "learning_starts": 0,
+    "train_freq": 500,
+    "gradient_steps": -1,
+    "n_envs": 1,
+}
+"""What plain ``SAC.load`` of a run's zip goes on with, in one env: a replay buffer of its own (a
+run keeps its transitions elsewhere), one update a step (a run makes its updates for hundreds of
+cars at once), the driver at the wheel from the first step, not random actions, and 25 s of its
+driving before the first update: critics fitted to a handful of transitions spoil a driver."""
+
 
 class StepResult(NamedTuple):
     """What came of a vector step of N cars.
@@ -210,7 +222,7 @@ class Racing(Task):
             notes={"control_dt": CONTROL_DT, **notes},
         )
         with self.averaged() as model:
-            checkpoint.save(model, path, facts)
+            checkpoint.save(model, path, facts, plain=PLAIN)
 
     def weights(self) -> dict[str, Any]:
         """Weights, optimiser moments and averages, copies."""

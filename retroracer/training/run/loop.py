@@ -262,7 +262,7 @@ class Run:
         """Evaluate the driver, keep it if it is the best, write it all down."""
         self.screen.evaluating()
         found = self.task.evaluate(parent)
-        best = found.acceptable and found.score > self.best_score
+        best = found.acceptable and (found.score > self.best_score or self._same(found))
         with held():
             row = self._figures() | {"score": found.score, "best": best} | found.figures
             self.rows.append(row)
@@ -282,6 +282,13 @@ class Run:
         self.screen.judged(self.budget.seconds, found.text, best, parent)
         if tracking is not None:
             self.evaluated()
+
+    def _same(self, found: Evaluation) -> bool:
+        """Whether this is the best driver still, with critics that know it better by now."""
+        stages = self.settings.stages
+        stage = stages[min(self.stage, len(stages) - 1)]
+        fixed = not learners.find(self.table, stage.learner).moves_driver
+        return fixed and found.score == self.best_score
 
     def _judge_stranger(self) -> None:
         """See how good another run's model at ``--out`` is: only a better one replaces it.
