@@ -1,16 +1,20 @@
 """Random tracks: how many a second, how many drawn for one, and shapely's verdict on them.
 
-Run: python benchmarks/bench_tracks.py [--count 10000] [--real]   prints JSON.
+Run: python benchmarks/bench_tracks.py [--count 10000] [--picture FILE.png]   prints JSON; the
+picture shows one road before and after a survey.
 """
 
 import argparse
 import json
 import statistics
 import time
+from dataclasses import replace
+from pathlib import Path
 
 from retroracer.track.character import quantiles
 from retroracer.track.files import load_track
-from retroracer.track.generate import draw_layout, random_tracks, track_from_seed
+from retroracer.track.generate import DEFAULT_RANGES, draw_layout, random_tracks, track_from_seed
+from retroracer.track.surveyed_circuits import surveyed_circuits
 
 REAL = [
     "monza",
@@ -24,10 +28,38 @@ REAL = [
 ]
 
 
+def picture(path: Path) -> None:
+    """Draw a lap's curvature and its tightest corner, as the road is and as surveys tell it."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    seed = 5
+    road = track_from_seed(seed, replace(DEFAULT_RANGES, surveyed=0.0))
+    told = track_from_seed(seed, replace(DEFAULT_RANGES, surveyed=1.0, smoothing=(7.0, 7.0)))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.0), layout="constrained")
+    place = road.xy[int(np.abs(road.curvature).argmax())]
+    for track, colour, name in ((road, "#9aa0a6", "the road"), (told, "#b3261e", "as surveyed")):
+        near = int(np.hypot(*(track.xy - place).T).argmin())
+        window = (near + np.arange(-60, 61)) % track.n
+        along = np.arange(-60, 61) * track.spacing
+        left.plot(along, np.abs(track.curvature[window]), color=colour, label=name)
+        for line, style in ((track.xy, "--"), (track.left_edge, "-"), (track.right_edge, "-")):
+            right.plot(*line[window].T, style, color=colour, lw=1.2)
+    left.set(xlabel="metres along the lap", ylabel="curvature [1/m]", title="curvature")
+    left.legend()
+    right.set(aspect="equal", title="edges, and the centreline (dashed)", xlabel="m", ylabel="m")
+    right.set(xlim=(place[0] - 45, place[0] + 45), ylim=(place[1] - 45, place[1] + 45))
+    figure.savefig(path, dpi=90)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="tracks judged by shapely")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw this and stop")
     args = parser.parse_args()
+    if args.picture:
+        picture(args.picture)
+        return
     track_from_seed(0)  # compile
     rates = []
     for repeat in range(5):
@@ -58,6 +90,10 @@ def main() -> None:
                 "real": {
                     k: [round(v, 2) for v in q]
                     for k, q in quantiles(load_track(n) for n in REAL).items()
+                },
+                "surveyed": {
+                    k: [round(v, 2) for v in q]
+                    for k, q in quantiles(surveyed_circuits(0, 40)).items()
                 },
             },
             indent=1,

@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   retroracer evaluate base --tracks monza spa
   retroracer evaluate models/base.zip models/monza.zip --tracks monza --json monza.json
   retroracer evaluate base --random 200 --seed 1
+  retroracer evaluate base --surveyed 50 --seed 1
   retroracer evaluate base monza --tracks monza --plot monza.png --gif monza.gif
   retroracer evaluate base --random 200 --grip 0.8 --latency 1
   retroracer evaluate carracing --episodes 5 --save-video --video-dir videos
@@ -48,7 +49,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--random", type=whole(1, MOST_TRACKS), metavar="N", help="N random tracks instead"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S", help="of the random tracks (default 0)"
+        "--surveyed",
+        type=whole(1, MOST_TRACKS),
+        metavar="N",
+        help="N circuits imported from surveys made up for it, as others' circuits are from CSV",
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="S", help="of --random, --surveyed (default 0)"
     )
     parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
     parser.add_argument(
@@ -172,12 +179,18 @@ def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track
 
 def _tracks(args: argparse.Namespace) -> list[Track]:
     from retroracer.track.files import load_track, shipped_tracks
-    from retroracer.track.generate import random_tracks
 
+    given = [n for n in ("tracks", "random", "surveyed") if getattr(args, n) is not None]
+    if len(given) > 1:
+        raise UserError(f"give --{given[0]} or --{given[1]}, not both")
     if args.random is not None:
-        if args.tracks:
-            raise UserError("give --tracks or --random, not both")
+        from retroracer.track.generate import random_tracks
+
         return random_tracks(args.seed, args.random)
+    if args.surveyed is not None:
+        from retroracer.track.surveyed_circuits import surveyed_circuits
+
+        return surveyed_circuits(args.seed, args.surveyed)
     return [load_track(name) for name in args.tracks or shipped_tracks()]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CALM = ("smooth_alpha", "steer_deadzone", "steer_clip")
 _OF_CIRCUITS = {
-    "tracks": None, "random": None, "car": None, "no_limit": False,
+    "tracks": None, "random": None, "surveyed": None, "car": None, "no_limit": False,
     "grip": 1.0, "power": 1.0, "mass": 1.0, "latency": 0,
 }  # fmt: skip
 _OF_PIXELS = dict.fromkeys((

@@ -112,6 +112,11 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
         "--count", type=whole(0, MOST_TRACKS), default=1, metavar="N", help="default 1"
     )
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument(
+        "--surveyed",
+        action="store_true",
+        help="circuits as somebody's survey tells them, each a CSV file for tracks import",
+    )
     _json(one)
     one = _command(
         commands, "new", _new, "write a commented track page to start from", "tracks new my_track"
@@ -215,7 +220,7 @@ def _draw(args: argparse.Namespace) -> int:
 
 def _import(args: argparse.Namespace) -> int:
     from retroracer.track.importing import survey
-    from retroracer.track.page_writing import write_points_page
+    from retroracer.track.page_writing import write_survey
 
     file = shown_path(args.file.name)
     found = survey(args.file, args.out.stem, args.width, scale=args.scale, line=args.line)
@@ -223,16 +228,7 @@ def _import(args: argparse.Namespace) -> int:
     points = args.out.with_name(f"{args.out.stem}_points.csv")
     if points.exists() and args.file.exists() and points.samefile(args.file):
         raise UserError(f"{points} would be overwritten by its own import; choose another --out")
-    write_points_page(
-        args.out,
-        title,
-        found.xy,
-        found.right,
-        found.left,
-        source=f"imported from {file}",
-        bridge=found.track.crossing,
-        decimals=9,
-    )
+    write_survey(args.out, found, title, f"imported from {file}")
     opened = open_track(args.out)
     understood = {"understood": list(found.told), "notes": list(found.notes)}
     _write_json(args, _facts(args.out.stem, opened) | understood)
@@ -268,6 +264,8 @@ def _generate(args: argparse.Namespace) -> int:
     from retroracer.track.page_writing import write_track
 
     make_folder(args.out)
+    if args.surveyed:
+        return _generate_surveys(args)
     rows = []
     for i, track in enumerate(random_tracks(args.seed, args.count)):
         path = args.out / f"seed{args.seed}_{i:03d}.yaml"
@@ -275,6 +273,21 @@ def _generate(args: argparse.Namespace) -> int:
         rows.append({"track": path.stem, "path": str(path), "length_m": round(track.length, 2)})
         print(f"{path}: {track.length:.0f} m")
     _write_json(args, {"seed": args.seed, "tracks": rows})
+    return 0
+
+
+def _generate_surveys(args: argparse.Namespace) -> int:
+    from retroracer.track.generate import mixed_seed
+    from retroracer.track.surveyed_circuits import surveyed_text
+
+    rows = []
+    for i in range(args.count):
+        path = args.out / f"surveyed{args.seed}_{i:03d}.csv"
+        text = surveyed_text(mixed_seed(args.seed, i))
+        write_text(path, text)
+        rows.append({"track": path.stem, "path": str(path), "points": text.count("\n") - 1})
+        print(f"{path}: {rows[-1]['points']} points")
+    _write_json(args, {"seed": args.seed, "surveys": rows})
     return 0
 
 

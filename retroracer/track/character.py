@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
+from retroracer.track.geometry import Ints
 from retroracer.track.track import Track
 
 STRAIGHT_RADIUS = 500.0
@@ -14,6 +16,10 @@ STRAIGHT_RADIUS = 500.0
 
 CORNER_RADIUS = 250.0
 """A stretch bent more than this radius [m] counts as a corner."""
+
+
+SLOW_RADIUS = 60.0
+"""A corner whose peak is tighter than this [m] is a slow one."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class Character:
         longest: longest straight [m].
         turning: degrees turned a kilometre, left and right added up.
         corners: corners a kilometre.
+        corner: median length of a corner [m].
+        peak: curvature at a corner's peak over its mean; median of the corners.
+        narrowing: by how much a half-width changes within 20 m [m]; exceeded by a tenth.
+        inside: share of the road's width to the inside of the centreline at the peaks of slow
+            corners; median.
     """
 
     length: float
@@ -41,6 +52,10 @@ class Character:
     longest: float
     turning: float
     corners: float
+    corner: float
+    peak: float
+    narrowing: float
+    inside: float
 
 
 def character_of(track: Track) -> Character:
@@ -51,11 +66,17 @@ def character_of(track: Track) -> Character:
     cornering = bend[bend > 1.0 / CORNER_RADIUS]
     side = np.where(bend > 1.0 / CORNER_RADIUS, np.sign(k), 0.0)
     begun = (side != 0.0) & (side != np.roll(side, 1))
+    found = [run for run in _runs(begun, side != 0.0) if len(run) >= 3]
+    peaks = np.array([run[int(bend[run].argmax())] for run in found], dtype=np.int64)
+    slow = peaks[bend[peaks] > 1.0 / SLOW_RADIUS]
+    half = np.stack([track.half_width_left, track.half_width_right])
+    width = half.sum(axis=0)
+    reach = max(round(20.0 / track.spacing), 1)
     km = track.length / 1000.0
     radii = 1.0 / cornering if cornering.size else np.array([np.inf])
     return Character(
         length=track.length,
-        width=float((track.half_width_left + track.half_width_right).mean()),
+        width=float(width.mean()),
         tightest=float(1.0 / max(float(bend.max()), 1e-9)),
         slow=float(np.quantile(radii, 0.1)),
         median=float(np.median(radii)),
@@ -63,7 +84,27 @@ def character_of(track: Track) -> Character:
         longest=float(_longest_run(straight) * track.spacing),
         turning=float(np.degrees(bend.sum() * track.spacing) / km),
         corners=float(begun.sum() / km),
+        corner=_median([len(run) * track.spacing for run in found]),
+        peak=_median([float(bend[run].max() / bend[run].mean()) for run in found]),
+        narrowing=float(np.quantile(np.abs(half - np.roll(half, reach, axis=1)), 0.9)),
+        inside=_median(half[np.where(k[slow] > 0.0, 0, 1), slow] / width[slow]),
     )
+
+
+def _median(values: npt.ArrayLike) -> float:
+    """Median; nan of none."""
+    return float(np.median(values)) if np.size(values) else float("nan")
+
+
+def _runs(begun: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> list[Ints]:
+    """Samples of each corner of a closed lap, from where it began to where it is over."""
+    starts, n = np.flatnonzero(begun), len(begun)
+    runs = []
+    for start, after in zip(starts, np.append(starts[1:], starts[:1] + n), strict=True):
+        run = np.arange(start, after) % n
+        over = np.flatnonzero(~inside[run])
+        runs.append(run[: over[0]] if len(over) else run)
+    return runs
 
 
 def _longest_run(flags: np.ndarray) -> int:
@@ -81,6 +122,6 @@ def quantiles(
     """Quantiles over tracks of every figure of their ``Character``, by its name."""
     all_of = [character_of(t) for t in tracks]
     return {
-        f.name: [float(q) for q in np.quantile([getattr(c, f.name) for c in all_of], at)]
+        f.name: [float(q) for q in np.nanquantile([getattr(c, f.name) for c in all_of], at)]
         for f in fields(Character)
     }

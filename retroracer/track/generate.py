@@ -18,13 +18,15 @@ from retroracer.errors import UserError
 from retroracer.track.geometry import Corner, Straight, profile_of
 from retroracer.track.lap_search import find_order, is_clear
 from retroracer.track.recipe import TrackRanges, draw_recipe
+from retroracer.track.resurvey import Line, draw_errors, resurveyed
 from retroracer.track.roadside import draw_half_widths, draw_roadside
 from retroracer.track.track import SPACING, Track, even_track
 
 DEFAULT_RANGES = TrackRanges()
 _ORDERS = 300  # orders tried of one recipe before its corners are drawn anew
 _RECIPES = 1000  # never reached with sensible ranges; turns impossible ones into an error
-_SEED_RANGE = 2**53
+SEED_RANGE = 2**53
+"""Seeds of tracks are drawn below this."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def random_track(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES)
 
     The track's name tells its seed, so ``track_from_seed`` makes it again.
     """
-    return track_from_seed(int(rng.random() * _SEED_RANGE), ranges)
+    return track_from_seed(int(rng.random() * SEED_RANGE), ranges)
 
 
 def random_tracks(seed: int, count: int, ranges: TrackRanges = DEFAULT_RANGES) -> list[Track]:
@@ -67,8 +69,8 @@ def random_tracks(seed: int, count: int, ranges: TrackRanges = DEFAULT_RANGES) -
     """
     if count < 0:
         raise UserError(f"cannot generate {count} tracks: give a count of 0 or more")
-    _check_seed(seed)
-    return [track_from_seed(_mix(seed, i), ranges) for i in range(count)]
+    check_seed(seed)
+    return [track_from_seed(mixed_seed(seed, i), ranges) for i in range(count)]
 
 
 def track_from_seed(seed: int, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
@@ -85,7 +87,7 @@ def track_from_seed(seed: int, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
     Raises:
         UserError: if the seed is negative, or no track can be made of the ranges.
     """
-    _check_seed(seed)
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     for _ in range(_RECIPES):
         track = _built(rng, draw_layout(rng, ranges), ranges, seed)
@@ -115,7 +117,7 @@ def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) 
             widest=widest,
             clearance=ranges.clearance,
             tries=_ORDERS,
-            seed=int(rng.random() * _SEED_RANGE),
+            seed=int(rng.random() * SEED_RANGE),
         )
         orders += found.tried
         crossed += found.crossed
@@ -132,7 +134,8 @@ def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) 
     raise _impossible(ranges)
 
 
-def _check_seed(seed: int) -> None:
+def check_seed(seed: int) -> None:
+    """Refuse a negative seed."""
     if seed < 0:
         raise UserError(f"seed {seed} is negative: give an integer of 0 or more")
 
@@ -144,9 +147,9 @@ def _impossible(ranges: TrackRanges) -> UserError:
     )
 
 
-def _mix(seed: int, index: int) -> int:
+def mixed_seed(seed: int, index: int) -> int:
     """A seed in [0, 2^53) that depends on both numbers and nothing else."""
-    return int(np.random.default_rng([seed, index]).random() * _SEED_RANGE)
+    return int(np.random.default_rng([seed, index]).random() * SEED_RANGE)
 
 
 def _mirrored(piece: Straight | Corner) -> Straight | Corner:
@@ -174,19 +177,26 @@ def _built(rng: np.random.Generator, layout: Layout, ranges: TrackRanges, seed: 
     """Sample a layout evenly, turn it to face anywhere, and furnish it."""
     profile = profile_of(layout.pieces)
     n = round(profile.length / SPACING)
-    s = np.arange(n, dtype=np.float64) * (profile.length / n)
+    spacing = profile.length / n
+    s = np.arange(n, dtype=np.float64) * spacing
     facing = 2.0 * math.pi * rng.random()
     c, d = math.cos(facing), math.sin(facing)
-    curvature = profile.curvature_at(s)
-    left, right = draw_half_widths(rng, n, layout.widest, ranges)
+    xy = profile.xy_at(s, math.inf) @ np.array([[c, d], [-d, c]])
+    heading, curvature = profile.heading_at(s) + facing, profile.curvature_at(s)
+    left, right = draw_half_widths(rng, n, spacing, layout.widest, ranges)
+    line = Line(xy, heading, profile.length, left, right, s / spacing)
+    if rng.random() < ranges.surveyed:
+        errors = draw_errors(rng, ranges, float(1.0 / np.abs(curvature).max()))
+        line = resurveyed(rng, line, errors, SPACING).held_back(0.75 * ranges.half_width[0])
+        curvature = curvature[line.source.astype(np.int64)]
     return even_track(
         f"random-{seed}",
-        profile.xy_at(s) @ np.array([[c, d], [-d, c]]),
-        left,
-        right,
-        heading=profile.heading_at(s) + facing,
-        length=profile.length,
+        line.xy,
+        line.left,
+        line.right,
+        heading=line.heading,
+        length=line.length,
         title=f"Random {seed}",
         meta={"source": "random", "seed": seed},
-        **draw_roadside(rng, curvature, profile.length / n),
+        **draw_roadside(rng, curvature, line.length / len(curvature)),
     )

@@ -99,13 +99,17 @@ class CurvatureProfile:
         slope = np.where(h[i] > 0, (self.k1[i] - self.k0[i]) / np.where(h[i] > 0, h[i], 1.0), 0.0)
         return np.asarray(start[i] + d * self.k0[i] + 0.5 * d * d * slope)
 
-    def xy_at(self, s: Array) -> Array:
+    def xy_at(self, s: Array, cell: float = 2.0) -> Array:
         """Positions (N, 2) [m] at increasing stations ``s`` (N,), from the origin along +x.
 
-        Accuracy: about 1e-9 m per cell; cells are refined at piece boundaries and to 2 m.
+        Args:
+            s: stations [m].
+            cell: longest that is integrated at once [m]; inf where stations are near enough.
+
+        Accuracy: about 1e-9 m per cell of 2 m; cells are refined at piece boundaries too.
         """
         top = float(s[-1])
-        fill = np.arange(0.0, top, 2.0)
+        fill = np.arange(0.0, top, cell)
         grid = np.unique(np.concatenate([[0.0], s, self.s[self.s < top], fill]))
         h = np.diff(grid)
         nodes = grid[:-1, None] + h[:, None] * _GL_X

@@ -13,6 +13,7 @@ from pathlib import Path
 from retroracer.atomic import write_together
 from retroracer.track.csv_io import points_text
 from retroracer.track.geometry import Array
+from retroracer.track.mending import Survey
 from retroracer.track.track import Track
 
 EDITOR_LINE = "# yaml-language-server: $schema=../schemas/track.schema.json"
@@ -62,6 +63,27 @@ def write_points_page(
     page = "\n".join(lines) + "\n" + extra
     write_together({path: page, points: points_text(xy, right, left, decimals)})
     return points
+
+
+def write_survey(path: Path, found: Survey, title: str, source: str) -> Path:
+    """Write what was imported: points as they were, without rounding that matters.
+
+    Returns:
+        The path of the CSV file.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    return write_points_page(
+        path,
+        title,
+        found.xy,
+        found.right,
+        found.left,
+        source=source,
+        bridge=found.track.crossing,
+        decimals=9,
+    )
 
 
 def write_track(path: Path, track: Track, source: str) -> Path:

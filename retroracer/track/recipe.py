@@ -5,8 +5,7 @@ Owns: the vocabulary of corners (``KINDS``), the ranges they are drawn from
 straights of the wanted lengths, in no order yet. Does not own: the order in which they
 close (``lap_search``), widths, kerbs and the built Track (``generate``).
 
-Only ``Generator.random`` is used, the plainest of NumPy's streams, so that a seed means
-the same track in later versions of NumPy too. Lengths in m, angles in rad unless ``_deg``.
+All numbers come from ``draws``. Lengths in m, angles in rad unless ``_deg``.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retroracer.track.draws import between, log_between, normal
 from retroracer.track.geometry import Corner, Straight
 
 Range = tuple[float, float]
@@ -34,6 +34,7 @@ class Kind:
         alternate: whether they turn left and right in turn (chicane) or all the same way.
         link: range of the straights between them [m].
         uneven: share whose radius changes from one end to the other.
+        peaked: share that is mostly easing, with no more than a short arc at its peak.
     """
 
     name: str
@@ -44,11 +45,12 @@ class Kind:
     alternate: bool = False
     link: Range = (0.0, 0.0)
     uneven: float = 0.0
+    peaked: float = 0.35
 
 
 KINDS = (
-    Kind("hairpin", 1.1, (10, 25), (130, 200)),
-    Kind("slow corner", 2.4, (12, 35), (60, 120)),
+    Kind("hairpin", 1.1, (10, 25), (130, 200), uneven=0.2),
+    Kind("slow corner", 2.4, (12, 35), (60, 120), uneven=0.3),
     Kind("medium corner", 2.6, (30, 90), (35, 115), uneven=0.3),
     Kind("sweeper", 1.7, (80, 300), (20, 110), uneven=0.3),
     Kind("bowl", 0.5, (35, 130), (130, 200), uneven=0.5),
@@ -68,6 +70,14 @@ class TrackRanges:
         length: lap length [m]; more weight on short ones than a uniform draw gives.
         half_width: half the width of the road [m], one draw a track.
         width_waves: largest change of a half-width along the lap, as a share of it.
+        width_steps: share of the tracks whose sides change their width on their own, every
+            ``width_apart`` metres.
+        width_apart: one draw a side of a track [m].
+        surveyed: share of the tracks that are roads as a survey tells them (``resurvey``).
+        roughness: curvature that such a survey's errors leave on straights, root mean square,
+            one draw a track [1/m].
+        smoothing: of such a survey [m].
+        width_noise: of such a survey [m].
         min_radius: no centreline radius below this [m] ...
         radius_margin: ... nor below the largest half-width plus this [m].
         clearance: least distance between the edges of two stretches of road [m].
@@ -81,6 +91,12 @@ class TrackRanges:
     length: Range = (600.0, 4000.0)
     half_width: Range = (4.0, 7.25)
     width_waves: float = 0.22
+    width_steps: float = 0.35
+    width_apart: Range = (40.0, 250.0)
+    surveyed: float = 0.6
+    roughness: Range = (0.0001, 0.002)
+    smoothing: Range = (3.0, 10.0)
+    width_noise: Range = (0.0, 0.3)
     min_radius: float = 9.0
     radius_margin: float = 2.5
     clearance: float = 3.0
@@ -130,37 +146,30 @@ class _Sketch:
         )
 
 
-def _between(rng: np.random.Generator, low: float, high: float) -> float:
-    return low + (high - low) * rng.random()
-
-
-def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
-    return low * (high / low) ** rng.random() if high > low else low
-
-
 def _sketch(rng: np.random.Generator, kind: Kind, radius_floor: float, room: float) -> _Sketch:
     """Draw one feature; ``room`` [m] bounds each corner's length, so small tracks stay small."""
     low, high = kind.corners
     count = low + int((high - low + 1) * rng.random())
-    base = _between(rng, *kind.angle_deg)
+    base = between(rng, *kind.angle_deg)
     angles, radii, eases = [], [], []
     for i in range(count):
         # Corners of one feature resemble each other: the first is drawn, the rest vary about it.
-        degrees = base if i == 0 else min(max(base * _between(rng, 0.7, 1.3), 15.0), 110.0)
+        degrees = base if i == 0 else min(max(base * between(rng, 0.7, 1.3), 15.0), 110.0)
         if kind.name == "chicane" and count == 3 and i == 1:
             degrees = min(degrees * 1.4, 110.0)  # right, left, right: the middle one turns most
         angle = math.radians(degrees)
         top = max(min(kind.radius[1], room / angle), radius_floor)
-        radius = _log_between(rng, min(max(kind.radius[0], radius_floor), top), top)
+        radius = log_between(rng, min(max(kind.radius[0], radius_floor), top), top)
         to_radius = None
         if rng.random() < kind.uneven:
-            to_radius = radius * _between(rng, 1.3, 2.2)
+            to_radius = radius * between(rng, 1.3, 2.2)
             if rng.random() < 0.5:
                 radius, to_radius = to_radius, radius
         angles.append(angle)
         radii.append((radius, to_radius))
-        eases.append(_between(rng, 0.15, 0.45))
-    links = [_between(rng, *kind.link) for _ in range(count - 1)]
+        # An easing of the whole corner's arc leaves no arc between the two.
+        eases.append(between(rng, *((0.5, 1.0) if rng.random() < kind.peaked else (0.15, 0.45))))
+    links = [between(rng, *kind.link) for _ in range(count - 1)]
     return _Sketch(kind, angles, radii, eases, links)
 
 
@@ -205,18 +214,12 @@ def _straights(
     rng: np.random.Generator, count: int, total: float, ranges: TrackRanges
 ) -> list[float]:
     """Share ``total`` metres among ``count`` straights: many short ones, one or two long."""
-    weight = np.exp(0.9 * _normal(rng, count))
+    weight = np.exp(0.9 * normal(rng, count))
     if rng.random() < 0.6:
-        weight[0] += _between(rng, 1.0, 4.0) * weight.mean()
+        weight[0] += between(rng, 1.0, 4.0) * weight.mean()
     low, high = ranges.straight
     spare = total - 1.5 * low * count
     return [float(x) for x in np.clip(1.5 * low + spare * weight / weight.sum(), low, high)]
-
-
-def _normal(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Standard normal numbers by Box and Muller, from uniform ones."""
-    u, v = rng.random(count), rng.random(count)
-    return np.sqrt(-2.0 * np.log1p(-u)) * np.cos(2.0 * np.pi * v)
 
 
 def draw_recipe(rng: np.random.Generator, ranges: TrackRanges, widest: float) -> Recipe | None:
@@ -234,9 +237,9 @@ def draw_recipe(rng: np.random.Generator, ranges: TrackRanges, widest: float) ->
     low, high = ranges.length
     length = low * (high / low) ** (rng.random() ** 0.75)
     floor = max(ranges.min_radius, widest + ranges.radius_margin)
-    corners_wanted = max(length / _log_between(rng, *ranges.corner_spacing), 3.0)
+    corners_wanted = max(length / log_between(rng, *ranges.corner_spacing), 3.0)
     weight = np.array([k.weight for k in ranges.kinds])
-    weight = weight * np.exp(ranges.moods * _normal(rng, len(weight)))
+    weight = weight * np.exp(ranges.moods * normal(rng, len(weight)))
     cumulative = np.cumsum(weight / weight.sum())
     sketches: list[_Sketch] = []
     used, turning, corners = 0.0, 0.0, 0

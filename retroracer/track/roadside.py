@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.track.draws import between
 from retroracer.track.geometry import Array
 from retroracer.track.recipe import TrackRanges
 
@@ -21,19 +22,32 @@ _RUNOFF_BELOW_RADIUS = 200.0
 
 
 def draw_half_widths(
-    rng: np.random.Generator, n: int, widest: float, ranges: TrackRanges
+    rng: np.random.Generator, n: int, spacing: float, widest: float, ranges: TrackRanges
 ) -> tuple[Array, Array]:
-    """Draw half-widths, constant on some tracks and gently waving on others.
+    """Draw half-widths: constant, gently waving, or stepping on either side on its own.
 
     Args:
         rng: source of randomness.
         n: number of samples of the lap.
+        spacing: of the samples [m].
         widest: no half-width is larger [m].
-        ranges: their smallest half-width is kept, and ``width_waves`` bounds the change.
+        ranges: their smallest half-width is kept; ``width_waves``, ``width_steps`` and
+            ``width_apart`` say how it changes.
 
     Returns:
         Half-widths to the left and to the right (n,) [m].
     """
+    if rng.random() < ranges.width_steps:
+        left, right = (_stepping(rng, n, spacing, widest, ranges) for _ in range(2))
+    else:
+        left, right = _waving(rng, n, widest, ranges)
+    lowest = ranges.half_width[0]
+    return np.maximum(left, lowest), np.maximum(right, lowest)
+
+
+def _waving(
+    rng: np.random.Generator, n: int, widest: float, ranges: TrackRanges
+) -> tuple[Array, Array]:
     left, right = np.full(n, widest), np.full(n, widest)
     phase = 2.0 * np.pi * np.arange(n) / n
     depth = widest * ranges.width_waves * rng.random()
@@ -47,8 +61,20 @@ def draw_half_widths(
         elif rng.random() < 0.7:
             left -= narrowing
             right -= narrowing
-    lowest = ranges.half_width[0]
-    return np.maximum(left, lowest), np.maximum(right, lowest)
+    return left, right
+
+
+def _stepping(
+    rng: np.random.Generator, n: int, spacing: float, widest: float, ranges: TrackRanges
+) -> Array:
+    """A half-width that eases from one drawn value to the next."""
+    count = max(int(n * spacing / between(rng, *ranges.width_apart)), 3)
+    drawn = widest * (1.0 - 2.0 * ranges.width_waves * rng.random() * rng.random(count))
+    at = np.arange(n) * (count / n)
+    i = at.astype(np.int64)
+    f = at - i
+    f = f * f * (3.0 - 2.0 * f)
+    return np.asarray(drawn[i] + f * (drawn[(i + 1) % count] - drawn[i]))
 
 
 def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) -> dict[str, Any]:
@@ -79,7 +105,7 @@ def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) ->
 
 def _followed(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
     """Samples of a closed lap that come up to ``count`` after the end of a run of ``where``."""
-    ends = np.flatnonzero(where & ~np.roll(where, -1))
+    ends = np.flatnonzero(where & ~np.append(where[1:], where[0]))
     out = np.zeros(len(where), np.bool_)
     out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
     return out
