@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.track.geometry import Ints
+from retroracer.track.geometry import Array, Ints
 from retroracer.track.track import Track
 
 STRAIGHT_RADIUS = 500.0
@@ -91,9 +91,9 @@ def character_of(track: Track) -> Character:
     )
 
 
-def _median(values: npt.ArrayLike) -> float:
+def _median(values: Sequence[float] | Array) -> float:
     """Median; nan of none."""
-    return float(np.median(values)) if np.size(values) else float("nan")
+    return float(np.median(np.asarray(values))) if len(values) else float("nan")
 
 
 def _runs(begun: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> list[Ints]:
