@@ -134,7 +134,9 @@ def test_pictures_with_their_channels_last_go_in_too(trip, tmp_path) -> None:
     )
 
 
-def test_every_wrong_file_is_refused_in_one_line(trip, tmp_path, capsys) -> None:
+def test_every_wrong_file_is_refused_in_one_line(trip, tmp_path, capsys, monkeypatch) -> None:
+    # Said where the simulator was never compiled, whatever the file.
+    monkeypatch.setattr("retroracer.cli._announce_compiling", lambda: None)
     algorithm, _, path, _ = trip
     other = {"pipeline": {"stack": 3}}
     actions = {"pipeline": {"actions": "steer-accel" if algorithm == "DQN" else "discrete"}}
