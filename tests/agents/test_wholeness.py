@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from stable_baselines3 import SAC
 
+from benchmarks.fuzzing import zips as fuzz
 from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.wholeness import wholeness
@@ -60,3 +61,16 @@ def test_a_damaged_state_is_one_line(entry: str, trained: SAC, tmp_path: Path) -
             new.writestr(name, b"PK" * 50 if name == entry else old.read(name))
     with pytest.raises(UserError, match=r"bad\.zip is damaged"):
         wholeness(tmp_path / "bad.zip")
+
+
+@pytest.mark.slow
+def test_no_mutated_zip_ends_in_anything_but_an_answer_or_one_line(tmp_path: Path) -> None:
+    answered = refused = 0
+    for _, path in fuzz.mutants(5, 80, tmp_path):
+        try:
+            assert wholeness(path).critics in range(100)
+            answered += 1
+        except UserError as error:
+            assert "\n" not in str(error) and len(str(error)) < 900
+            refused += 1
+    assert answered and refused

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3 import SAC
+from torch import nn
 
+from retroracer.agents.checkpoint import save
+from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_facts
 from retroracer.agents.policy import load_policy
-from retroracer.envs.task import PENALTIES
+from retroracer.envs.task import LAYOUT, PENALTIES
 from retroracer.errors import UserError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
@@ -83,3 +88,12 @@ def test_batches_and_replay_are_told_before_a_run_begins() -> None:
     )
     told = describe(load(RacingSettings, RACING, shipped_page("base-ppo"), None, [], ()))
     assert told.startswith("batches of 1,024 (imitation), 8,192 (ppo), 512 (critics)")
+
+
+def test_a_parent_whose_layers_no_run_trains_is_refused_in_one_line(tmp_path: Path) -> None:
+    env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
+    kwargs = {"net_arch": [8], "activation_fn": nn.Tanh}
+    model = SAC("MlpPolicy", env, buffer_size=10, policy_kwargs=kwargs, device="cpu")
+    save(model, tmp_path / "m.zip", Facts(LAYOUT, 0))
+    with pytest.raises(UserError, match="has tanh layers and runs train relu ones"):
+        make_racing(racing(f"parent={tmp_path}/m.zip"), Budget(None, None))
