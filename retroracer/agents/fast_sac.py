@@ -5,6 +5,8 @@ Owns the class. The update is ``sac_update``, the replay memory of many cars ``r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,12 +26,23 @@ class FastSAC(SAC):
     Attributes:
         half: hidden layers are multiplied in bfloat16 (set before learning begins).
         policy_delay: the actor is updated every so many critic updates.
+        mean_of_critics: an action's value is the mean of the critics, not the least of them.
+        reward_scale: what the rewards learned from are multiplied by; critics and entropy
+            coefficient are of that scale (see ``set_reward_scale``).
     """
 
     half: bool = False
     policy_delay: int = 1
+    mean_of_critics: bool = False
+    reward_scale: float = 1.0
     _updater: SACUpdate | None = None
-    _own: ClassVar[tuple[str, ...]] = ("_updater", "half", "policy_delay")
+    _own: ClassVar[tuple[str, ...]] = (
+        "_updater",
+        "half",
+        "policy_delay",
+        "mean_of_critics",
+        "reward_scale",
+    )
 
     @property
     def updater(self) -> SACUpdate:
@@ -83,7 +96,7 @@ class FastSAC(SAC):
         for batch in batches:
             noise = torch.randn((2, *batch.actions.shape), device=self.device)
             actor_is_due = train_actor and self._n_updates % self.policy_delay == 0
-            updater.update(batch, noise, actor_is_due)
+            updater.update(batch, noise, actor_is_due, self.mean_of_critics)
             actor_updates += actor_is_due
             self._n_updates += 1
         critic, actor, alpha_loss, alpha = updater.losses.tolist()
@@ -93,6 +106,29 @@ class FastSAC(SAC):
             "ent_coef_loss": alpha_loss / max(actor_updates, 1),
             "ent_coef": alpha / len(batches) if self.log_ent_coef is not None else self._alpha(),
         }
+
+    def set_reward_scale(self, scale: float) -> None:
+        """Bring critics, targets, entropy coefficient and moments to rewards of another scale.
+
+        The driver stays the same, and so does what it is worth, in the new unit.
+        """
+        if scale != self.reward_scale:
+            self.updater.scale_values(scale / self.reward_scale)
+            self.reward_scale = scale
+
+    @contextmanager
+    def in_plain_rewards(self) -> Iterator[None]:
+        """The model as it is with rewards as the env pays them: what goes into a zip."""
+        scale, kept = self.reward_scale, None
+        if scale != 1.0:
+            kept = self.updater.state()
+            self.set_reward_scale(1.0)
+        try:
+            yield
+        finally:
+            if kept is not None:  # to the last bit, which scaling back would not be
+                self.updater.restore(kept)
+                self.reward_scale = scale
 
     def _alpha(self) -> float:
         return float(self.ent_coef_tensor)

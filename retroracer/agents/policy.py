@@ -7,6 +7,7 @@ training. The game, evaluation and ghosts all drive through ``Policy.act``.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from retroracer.agents.model_file import (
     read_facts,
 )
 from retroracer.errors import UserError
+from retroracer.physics.race import CONTROL_DT
 from retroracer.reading import shown, shown_path
 
 
@@ -57,6 +59,8 @@ N_ACTIONS = 2
 MAX_OBSERVATION, MAX_SUM = 100.0, 1e30
 """No observation up to the first may lead to a sum beyond the second: float32 ends at 3e38."""
 
+MAX_REPEAT = 10
+
 _CHUNK = 128  # rows whose activations stay in cache together; more are shared out
 
 
@@ -73,6 +77,7 @@ class Policy:
         name: what to call it: the file's stem.
         n_observations: length of an observation.
         n_actions: length of an action.
+        action_repeat: control steps of 50 ms that an action is held, as in training.
     """
 
     def __init__(self, layers: Layers, facts: Facts, name: str) -> None:
@@ -80,6 +85,7 @@ class Policy:
         self.name = name
         self.n_observations = len(layers[0][0])
         self.n_actions = len(layers[-1][1])
+        self.action_repeat = action_repeat_of(facts)
         self._layers = [(np.ascontiguousarray(w), b) for w, b in layers]
         self._activate = ACTIVATIONS[facts.activation]
         self._output = OUTPUTS[facts.output]
@@ -162,9 +168,26 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
                 f"{shown_path(path)} uses {what} '{name}'; this RetroRacer knows "
                 f"{', '.join(known)}; upgrade it"
             )
+    try:
+        action_repeat_of(facts)
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
     policy = Policy(read_actor(path), facts, shown(path.stem, 80))
     demand_sound(policy, path, layout)
     return policy
+
+
+def action_repeat_of(facts: Facts) -> int:
+    """Control steps of 50 ms that a driver holds an action: 1 where its model does not say.
+
+    Raises:
+        ValueError: if it is no whole number of them from 1 to MAX_REPEAT.
+    """
+    told = facts.notes.get("control_dt", CONTROL_DT)
+    steps = told / CONTROL_DT if isinstance(told, (int, float)) else math.nan
+    if not 0.5 < steps < MAX_REPEAT + 0.5 or abs(steps - round(steps)) > 1e-6:
+        raise ValueError(f"control_dt must be a multiple of {CONTROL_DT}, not {told!r}")
+    return round(steps)
 
 
 def policy_of(layers: Layers, activation: str, name: str = "training") -> Policy:

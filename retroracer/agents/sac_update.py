@@ -60,8 +60,8 @@ class SACUpdate:
     """A model's networks and optimisers, laid out for fast updates.
 
     Args:
-        model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers
-            are read now and written by ``publish``.
+        model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers are
+            read now and written by ``publish``.
         half: hidden layers in bfloat16.
 
     Raises:
@@ -82,18 +82,21 @@ class SACUpdate:
         self.losses = torch.zeros(4, device=self.actor.flat.device)
         self._count = 0
 
-    def update(self, batch: Batch, noise: Tensor, train_actor: bool = True) -> None:
+    def update(
+        self, batch: Batch, noise: Tensor, train_actor: bool = True, mean: bool = False
+    ) -> None:
         """Learn from one batch.
 
         Args:
             batch: B transitions.
             noise: (2, B, A) standard normal: for the actions at ``obs``, then at ``next_obs``.
             train_actor: False trains the critics only (delayed policy updates).
+            mean: an action's value is the mean of the critics, not the least of them.
         """
         with torch.no_grad():
-            self._update(batch, noise, train_actor)
+            self._update(batch, noise, train_actor, mean)
 
-    def _update(self, batch: Batch, noise: Tensor, train_actor: bool) -> None:
+    def _update(self, batch: Batch, noise: Tensor, train_actor: bool, mean: bool) -> None:
         model, count, n = self.model, len(batch.obs), self.critic.count
         # The actor looks at both observations at once: it does not change in between.
         if train_actor:
@@ -106,7 +109,8 @@ class SACUpdate:
         alpha = self._update_ent_coef(here.log_prob if train_actor else None)
         # Critics: towards the reward and the target's value of what the actor would do.
         next_inputs = torch.cat((batch.next_obs, there.action), 1)
-        value = self.target.forward(next_inputs.expand(n, -1, -1)).amin(0)
+        values = self.target.forward(next_inputs.expand(n, -1, -1))
+        value = values.mean(0) if mean else values.amin(0)
         value = value - alpha * there.log_prob
         goal = torch.addcmul(batch.rewards, batch.discounts, value)
         did = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
@@ -118,14 +122,19 @@ class SACUpdate:
         if train_actor:
             would = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
             values = self.critic.forward(would)
-            worst, which = values.min(0, keepdim=True)
-            # Only the more pessimistic critic of a row has a say.
-            say = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
+            if mean:
+                value = values.mean(0)
+                say = torch.full_like(values, -1.0 / (n * count))
+            else:
+                least, which = values.min(0, keepdim=True)
+                value = least[0]
+                # Only the more pessimistic critic of a row has a say.
+                say = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
             by_action = self.critic.input_grad(would, say, slice(self.n_obs, None)).sum(0)
             self.actor.backward(both, here.backward(by_action, alpha / count)[None], rows=count)
             self.actor_adam.step()
             self.actor.refresh()
-            self.losses[1] += (alpha * here.log_prob - worst[0]).mean()
+            self.losses[1] += (alpha * here.log_prob - value).mean()
         if self._count % model.target_update_interval == 0:
             self.target.flat.lerp_(self.critic.flat, model.tau)
             self.target.refresh()
@@ -152,6 +161,30 @@ class SACUpdate:
         self._refresh()
         self.losses.zero_()
         self._count = 0
+
+    def scale_values(self, factor: float) -> None:
+        """Multiply what critics say by ``factor``, and all that stands in the unit of rewards.
+
+        Moments become those that gradients of the scaled losses would have left: the last layer
+        of the critics is multiplied itself, so its gradients grow once less than the others'.
+        """
+        with torch.no_grad():
+            for stack in (self.critic, self.target):
+                for values in (stack.weights[-1], stack.biases[-1]):
+                    values.mul_(factor)
+            if self.model.log_ent_coef is not None:
+                self.model.log_ent_coef.add_(math.log(factor))
+            for adam, power in ((self.critic_adam, 2), (self.actor_adam, 1)):
+                state = adam.state.get(adam.param_groups[0]["params"][0])
+                if state:
+                    state["exp_avg"].mul_(factor**power)
+                    state["exp_avg_sq"].mul_(factor ** (2 * power))
+            state = self.critic_adam.state.get(self.critic_adam.param_groups[0]["params"][0])
+            if state:
+                last = self.critic.weights[-1].numel() + self.critic.biases[-1].numel()
+                state["exp_avg"][-last:].div_(factor)
+                state["exp_avg_sq"][-last:].div_(factor**2)
+        self._refresh()
 
     def _refresh(self) -> None:
         for stack in (self.actor, self.critic, self.target):

@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     from retroracer.training.judging.laps import Entry, LapTrace, evaluate, watching
 
     policies = [load_policy(name) for name in args.models]
-    entries = [Entry(p.name, p.act, _car(args, p)) for p in policies]
+    entries = [Entry(p.name, p.act, _car(args, p), p.action_repeat) for p in policies]
     tracks = _tracks(args)
     traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
     with busy(f"evaluating on {len(tracks)} tracks ..."):

@@ -69,6 +69,7 @@ class RacingBatch:
         reward: weights of the reward's terms.
         ending: when episodes end.
         seed: of all randomness, tracks included.
+        action_repeat: control steps of 50 ms that an action is held.
 
     Attributes:
         race: the cars; read anything from it, change nothing.
@@ -93,10 +94,12 @@ class RacingBatch:
         reward: task.Reward | None = None,
         ending: task.Ending | None = None,
         seed: int | None = None,
+        action_repeat: int = 1,
     ) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one car, not {n}")
         self.n = n
+        self.action_repeat = action_repeat
         self.car = load_car(car) if isinstance(car, str) else car
         self.variety = variety or Variety()
         self.reward = reward or task.Reward()
@@ -213,7 +216,7 @@ class RacingBatch:
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
     ) -> tuple[Floats, Array, Bools, Bools]:
-        """Let every car act for one control step of 50 ms.
+        """Let every car act for one control step of 50 ms, or for ``action_repeat``.
 
         Args:
             actions: (N, 2) steer and throttle in [-1, 1], clipped; left positive.
@@ -242,17 +245,19 @@ class RacingBatch:
             np.empty((self.n, task.N_OBS), np.float32),
         )
         race, loop = self.race, self._loop
-        loop.step += 1
+        first = loop.step + 1
+        loop.step += self.action_repeat
         everything = (
             race.cars,
             race.bank,
             loop.controls,
-            loop.step,
+            first,
             actions,
             self._marks,
             self._rows,
             self.ending,
             self.reward,
+            self.action_repeat,
             out,
         )
         if threads_pay(self.n):
@@ -269,7 +274,7 @@ class RacingBatch:
             self.ended["terms"] = self.terms[done]
             self.ended["sector_times"] = race.last_sectors[done]
             self._begin(done)
-        self.pool.age(self.n, self.rng)
+        self.pool.age(self.n * self.action_repeat, self.rng)
         return out.obs, out.reward, out.terminated, out.truncated
 
     def privileged_obs(self, rows: Ints | None = None) -> Floats:

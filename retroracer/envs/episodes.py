@@ -30,7 +30,7 @@ from retroracer.physics import car as c
 from retroracer.physics.kernel import advance_rows
 from retroracer.physics.placing import Start, place_car
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
-from retroracer.physics.state import TRACK, Cars
+from retroracer.physics.state import STEP_LAP, TRACK, Cars
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Bools, Ints
@@ -77,6 +77,7 @@ def score_rows(
     marks: Array,
     ending: Ending,
     weights: Reward,
+    again: bool,
     out: Outcome,
     begin: int,
     end: int,
@@ -90,21 +91,25 @@ def score_rows(
         marks: (N, 2) of ``task.judge``, updated.
         ending: when episodes end.
         weights: of the reward.
+        again: True for a control step in which an action is held: what it pays is added, and
+            an episode that is over stays so.
         out: overwritten, but for the observations.
         begin: first row.
         end: row after the last.
     """
     dt = N_SUBSTEPS * PHYSICS_DT
     for i in range(begin, end):
+        if again and (out.terminated[i] or out.truncated[i]):
+            continue
         lost, done = judge(cars.floats[i], cars.ints[i], marks[i], ending)
         out.terminated[i] = lost
         out.truncated[i] = done
         terms = reward_terms(cars.floats[i], now[i], before[i], lost, dt, weights)
         total = 0.0
         for k, term in enumerate(terms):
-            out.terms[i, k] = term
+            out.terms[i, k] = out.terms[i, k] + term if again else term
             total += term
-        out.reward[i] = total
+        out.reward[i] = out.reward[i] + total if again else total
 
 
 @compiled()
@@ -118,34 +123,41 @@ def step_rows(
     rows: Ints,
     ending: Ending,
     weights: Reward,
+    repeat: int,
     out: Outcome,
     begin: int,
     end: int,
 ) -> None:
-    """Do a control step of some cars, as ``control.ControlLoop`` does, and judge them.
+    """Do some control steps of some cars, as ``control.ControlLoop`` does, and judge them.
 
     Args:
         cars: all N.
         bank: the packed tracks.
         controls: of their drivers.
-        step: number of this step.
-        actions: (N, 2) chosen for it, finite.
+        step: number of the first.
+        actions: (N, 2) chosen for all of them, finite.
         marks: (N, 2) of ``task.judge``.
         rows: (N,) 0..N-1.
         ending: when episodes end.
         weights: of the reward.
+        repeat: how many.
         out: overwritten.
         begin: first row.
         end: row after the last.
     """
     depth = len(controls.chosen)
-    last = controls.chosen[step % depth]
-    before = controls.chosen[(step - 1) % depth]
+    none = cars.ints[:0, STEP_LAP].copy()
     while begin < end:
         stop = min(begin + CHUNK, end)
-        choose_rows(controls, step, actions, begin, stop)
-        advance_rows(cars, bank, controls.applied, N_SUBSTEPS, PHYSICS_DT, begin, stop)
-        score_rows(cars, last, before, marks, ending, weights, out, begin, stop)
+        for k in range(repeat):
+            last = controls.chosen[(step + k) % depth]
+            before = controls.chosen[(step + k - 1) % depth]
+            choose_rows(controls, step + k, actions, begin, stop)
+            lapped = cars.ints[begin:stop, STEP_LAP].copy() if k > 0 else none
+            advance_rows(cars, bank, controls.applied, N_SUBSTEPS, PHYSICS_DT, begin, stop)
+            for i in range(len(lapped)):  # a step of several tells a lap that any of them completed
+                cars.ints[begin + i, STEP_LAP] |= lapped[i]
+            score_rows(cars, last, before, marks, ending, weights, k > 0, out, begin, stop)
         observe_rows(cars, last, bank, rows[begin:stop], out.obs)
         begin = stop
 
@@ -161,15 +173,18 @@ def step_parallel(
     rows: Ints,
     ending: Ending,
     weights: Reward,
+    repeat: int,
     out: Outcome,
 ) -> None:
     """``step_rows`` of all cars over threads."""
     n = len(rows)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
+        first = k * CHUNK
         step_rows(
-            cars, bank, controls, step, actions, marks, rows, ending, weights, out, k * CHUNK, end
-        )
+            cars, bank, controls, step, actions, marks, rows, ending, weights, repeat, out, first,
+            end,
+        )  # fmt: skip
 
 
 @compiled(inline=True)

@@ -10,6 +10,7 @@ from stable_baselines3 import SAC
 from torch import nn
 
 from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.sac_update import Batch
 
 KWARGS = {"net_arch": [48, 32]}
 
@@ -109,6 +110,83 @@ def test_it_goes_on_from_its_state_to_the_last_bit():
     update_both(fast, other, 2)  # type: ignore[arg-type]
     for name, value in parameters(fast).items():
         assert (parameters(other)[name] == value).all()
+
+
+def test_the_mean_of_the_critics_is_what_autograd_makes_of_it():
+    """One update whose values are means, beside the losses written out and differentiated."""
+    stock, fast = pair(ent_coef=0.1, learning_rate=1e-3)
+    np.random.seed(5)  # noqa: NPY002 - what SB3 draws from
+    torch.manual_seed(6)
+    data = stock.replay_buffer.sample(64)
+    noise = torch.randn(2, 64, 2)
+    batch = Batch(
+        data.observations, data.actions, data.rewards, data.next_observations,
+        (1.0 - data.dones) * stock.gamma,
+    )  # fmt: skip
+    fast.updater.begin(1e-3)
+    fast.updater.update(batch, noise, mean=True)
+
+    def acted(obs, drawn):
+        mean, log_std, _ = stock.actor.get_action_dist_params(obs)
+        action = torch.tanh(mean + log_std.exp() * drawn)
+        density = torch.distributions.Normal(mean, log_std.exp()).log_prob(
+            mean + log_std.exp() * drawn
+        )
+        return action, (density - (1 - action**2 + 1e-6).log()).sum(1, keepdim=True)
+
+    with torch.no_grad():
+        action, log_prob = acted(batch.next_obs, noise[1])
+        value = torch.stack(stock.critic_target(batch.next_obs, action)).mean(0)
+        goal = batch.rewards + batch.discounts * (value - 0.1 * log_prob)
+    loss = 0.5 * sum(((q - goal) ** 2).mean() for q in stock.critic(batch.obs, batch.actions))
+    stock.critic.optimizer.zero_grad()
+    loss.backward()
+    stock.critic.optimizer.step()
+    action, log_prob = acted(batch.obs, noise[0])
+    loss = (0.1 * log_prob - torch.stack(stock.critic(batch.obs, action)).mean(0)).mean()
+    stock.actor.optimizer.zero_grad()
+    loss.backward()
+    stock.actor.optimizer.step()
+    for name, value in parameters(stock).items():
+        if "target" not in name:
+            torch.testing.assert_close(parameters(fast)[name], value, atol=1e-5, rtol=0.0)
+
+
+def test_another_scale_of_rewards_changes_the_unit_and_nothing_else():
+    """Values, entropy coefficient and what the next updates do to the driver follow the scale."""
+    rewards = torch.rand(64, 1)
+
+    def batches(scale):
+        draw = torch.Generator().manual_seed(3)
+        normal = lambda *shape: torch.randn(*shape, generator=draw)  # noqa: E731
+        return [
+            Batch(normal(64, 7), normal(64, 2).tanh(), scale * rewards, normal(64, 7),
+                  torch.full((64, 1), 0.9))
+            for _ in range(5)
+        ]  # fmt: skip
+
+    ends = []
+    for scale in (1.0, 0.125):
+        _, model = pair(ent_coef="auto_0.1")
+        torch.manual_seed(1)
+        model.update(batches(1.0), 1e-4)
+        before = parameters(model)["critic.qf0.4.weight"].clone()
+        model.set_reward_scale(scale)
+        torch.testing.assert_close(
+            parameters(model)["critic.qf0.4.weight"], scale * before, atol=0.0, rtol=1e-6
+        )
+        with model.in_plain_rewards():
+            torch.testing.assert_close(
+                parameters(model)["critic.qf0.4.weight"], before, atol=0.0, rtol=1e-6
+            )
+            assert float(model.log_ent_coef.detach().exp()) == pytest.approx(0.1, rel=1e-2)
+        torch.manual_seed(2)
+        model.update(batches(scale), 1e-4)
+        with model.in_plain_rewards():
+            ends.append({k: v.clone() for k, v in parameters(model).items()})
+    for name, value in ends[0].items():
+        if name.startswith("actor"):
+            torch.testing.assert_close(ends[1][name], value, atol=2e-4, rtol=0.0)
 
 
 def test_bfloat16_gives_the_same_update_but_for_rounding():

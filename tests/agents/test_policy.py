@@ -50,6 +50,17 @@ def model_zip(path, layers=None, facts=None, **entries):
     return path
 
 
+def test_a_zip_tells_for_how_long_its_driver_holds_an_action(tmp_path):
+    for told, steps in ((None, 1), (0.05, 1), (0.1, 2), (0.15000000000000002, 3)):
+        notes = {} if told is None else {"control_dt": told}
+        path = model_zip(tmp_path / "m.zip", facts=Facts(LAYOUT, 5, notes=notes))
+        assert load_policy(path, LAYOUT).action_repeat == steps
+    for told in (0.0, -0.05, 0.07, 1e9, "soon", [0.1], True):
+        path = model_zip(tmp_path / "m.zip", facts=Facts(LAYOUT, 5, notes={"control_dt": told}))
+        with pytest.raises(UserError, match="control_dt"):
+            load_policy(path, LAYOUT)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_rows_action_is_bit_identical_for_any_batch_and_place(activation):
     policy = policy_of(activation)

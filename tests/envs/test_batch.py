@@ -46,6 +46,61 @@ def test_the_seed_decides_all_rows_tracks_and_resets():
     assert run(batch, actions, seed=9) == run(again, actions, seed=9)
 
 
+def test_an_action_that_is_held_is_the_same_action_given_several_times():
+    """Rewards of the steps are summed; what latency delays by one of them arrives in between."""
+    make = {"variety": TRAINING, "ending": Ending(time=50.0, off_track=50.0, stall=50.0)}
+    held = RacingBatch(24, action_repeat=3, seed=5, **make)
+    single = RacingBatch(24, seed=5, **make)
+    assert (held.reset(5) == single.reset(5)).all()
+    assert held._loop.controls.latency.max() > 0
+    for action in wander(24, 20):
+        obs, reward, *_ = held.step(action)
+        paid = np.zeros(24)
+        terms = np.zeros_like(single.terms)
+        for _ in range(3):
+            last, one, terminated, truncated = single.step(action)
+            assert not (terminated | truncated).any()
+            paid += one
+            terms += single.terms
+        assert obs.tobytes() == last.tobytes()
+        np.testing.assert_allclose(reward, paid, atol=1e-12)
+        np.testing.assert_allclose(held.terms, terms, atol=1e-12)
+        assert held.race.floats.tobytes() == single.race.floats.tobytes() or np.array_equal(
+            held.race.floats, single.race.floats, equal_nan=True
+        )
+
+
+def test_an_episode_that_ends_while_an_action_is_held_is_paid_no_further():
+    ending = Ending(time=0.5)
+    held = RacingBatch(8, action_repeat=4, ending=ending, seed=1)
+    single = RacingBatch(8, ending=ending, seed=1)
+    held.reset(1)
+    single.reset(1)
+    rewards = []
+    for _ in range(3):
+        _, reward, terminated, truncated = held.step(np.tile([0.0, 1.0], (8, 1)))
+        rewards.append(reward)
+    assert truncated.all() and not terminated.any()
+    alone = []
+    for _ in range(10):  # half a second: the third action is cut short
+        _, reward, _, truncated = single.step(np.tile([0.0, 1.0], (8, 1)), autoreset=False)
+        alone.append(reward)
+    assert truncated.all()
+    np.testing.assert_allclose(sum(rewards), sum(alone), atol=1e-9)
+
+
+def test_a_lap_that_ends_while_an_action_is_held_is_told():
+    batch = RacingBatch(1, tracks=[oval()], action_repeat=2, seed=0)
+    batch.reset(0)
+    track = batch.pool.tracks[0]
+    told = 0
+    for tenth in range(4):  # the line is crossed in the first or in the second step of two
+        batch.race.place(s=track.length - 0.5 - 0.7 * tenth, speed=20.0)
+        batch.step(np.zeros((1, 2)))
+        told += int(batch.race.ints[0, state.STEP_LAP])
+    assert told == 3
+
+
 def test_threads_change_no_bit_of_a_step(monkeypatch):
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("this machine has one thread")

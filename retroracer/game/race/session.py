@@ -184,9 +184,10 @@ class Session:
             return
         self.seen_from = self.pose()
         self.observation = self.loop.observe()
-        chosen = self.actions.copy()
+        chosen = self.loop.last.copy()  # who holds its action has chosen the same again
         for row, policy in enumerate(self.policies, start=self.human):
-            chosen[row] = policy.act(self.observation[row : row + 1])[0]
+            if self.loop.step % policy.action_repeat == 0:
+                chosen[row] = policy.act(self.observation[row : row + 1])[0]
         self.loop.choose(chosen)
 
     def _lapped(self, i: int) -> None:

@@ -40,7 +40,15 @@ class LapJudge:
             is slower or less clean than its parent on one of them.
     """
 
-    def __init__(self, tracks: list[Track], car: Car, own: bool, moment: float = math.inf) -> None:
+    def __init__(
+        self,
+        tracks: list[Track],
+        car: Car,
+        own: bool,
+        moment: float = math.inf,
+        action_repeat: int = 1,
+    ) -> None:
+        self.action_repeat = action_repeat
         self.tracks, self.car, self.own = tracks, car, own
         self.limits: list[float | None] = []
         with until(moment):
@@ -67,7 +75,8 @@ class LapJudge:
         )
 
     def _report(self, act: Act) -> Report:
-        report = evaluate([Entry("training", act, self.car)], self.tracks)[0]
+        entry = Entry("training", act, self.car, self.action_repeat)
+        report = evaluate([entry], self.tracks)[0]
         return report.with_limits(self.limits)
 
     def score_of(self, act: Act) -> float:

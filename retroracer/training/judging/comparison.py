@@ -31,7 +31,7 @@ def compare(
         The picture.
     """
     policies = [load_policy(path) for path in (before, after)]
-    entries = [Entry(p.name, p.act, car) for p in policies]
+    entries = [Entry(p.name, p.act, car, p.action_repeat) for p in policies]
     traces = [LapTrace(k * len(tracks)) for k in range(2)]
     limits = [_limit(track, car) for track in tracks]
     times = [None if limit is None else limit.lap_time for limit in limits]

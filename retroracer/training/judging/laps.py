@@ -44,11 +44,13 @@ class Entry:
         name: of the model, for the report.
         act: the driver, row by row independent.
         car: its car.
+        action_repeat: control steps of 50 ms that it holds an action.
     """
 
     name: str
     act: Act
     car: Car
+    action_repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -191,12 +193,13 @@ def evaluate(
     results: dict[int, Result] = {}
     if watch:
         watch(race)
+    actions = np.zeros((race.n, 2))
     while running.any():
         obs = loop.observe()
-        actions = np.zeros((race.n, 2))  # who is done coasts
+        actions[~running] = 0.0  # who is done coasts
         for k, entry in enumerate(entries):
             rows = k * m + np.flatnonzero(running[k * m : (k + 1) * m])
-            if len(rows):
+            if len(rows) and loop.step % entry.action_repeat == 0:
                 actions[rows] = entry.act(obs[rows])
         loop.choose(actions)
         loop.advance()

@@ -36,6 +36,9 @@ class CriticsSettings:
     learning_starts: Annotated[int, Range(low=0, high=10**9)] = 50_000
 
     train_freq: ClassVar[int] = 1
+    policy_delay: ClassVar[int] = 1
+    critics: ClassVar[str] = "least"
+    reward_scale: ClassVar[float] = 1.0
     critics_first: ClassVar[int] = 0
     final_rate: ClassVar[float] = 0.05
     final_entropy: ClassVar[None] = None

@@ -116,6 +116,7 @@ class Imitation(Learner):
             variety=Variety(start="random", standing=0.15),
             ending=task.Ending(time=20.0),
             seed=seed,
+            action_repeat=racing.batch.action_repeat,
         )
         self.batch.reset(seed)
         self.rng = np.random.default_rng([seed, 3])

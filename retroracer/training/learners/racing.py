@@ -106,6 +106,7 @@ class Racing(Task):
                 time=settings.episode, off_track=settings.patience, stall=settings.patience
             ),
             seed=settings.seed,
+            action_repeat=settings.action_repeat,
         )
         self.obs = self.batch.reset(settings.seed)
         self.batch.stagger()
@@ -221,9 +222,9 @@ class Racing(Task):
             parent=Path(settings.parent).stem if settings.parent else None,
             evaluation=figures,
             reward=self.batch.reward._asdict(),
-            notes={"control_dt": CONTROL_DT, **notes},
+            notes={"control_dt": CONTROL_DT * settings.action_repeat, **notes},
         )
-        with self.averaged() as model:
+        with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
 
     def weights(self) -> dict[str, Any]:
@@ -331,5 +332,5 @@ def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
     """
     tracks, car = look_for(settings)
     judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
-    judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS))
+    judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS), settings.action_repeat)
     return Racing(settings, car, tracks, judge)

@@ -14,23 +14,22 @@ from retroracer.envs import task
 from retroracer.envs.variety import TRAINING, Variety
 from retroracer.training.run.settings import RunSettings
 
-PROFILES: dict[str, tuple[str, ...]] = {
+PROFILES: dict[str, tuple[str, ...]] = {"cpu": ()} | {
     name: (
         f"cars={cars}",
         f"ppo.batch_size={ppo_batch}",
         f"sac.batch_size={batch}",
-        f"sac.gradient_steps={updates}",
         f"sac.buffer_size={replay}",
     )
-    for name, cars, ppo_batch, batch, updates, replay in (
-        ("cpu", 512, 8192, 512, 16, 1_000_000),
-        ("4gb", 1024, 16384, 1024, 32, 2_000_000),
-        ("6gb", 1024, 16384, 1024, 32, 4_000_000),
-        ("8gb", 2048, 32768, 2048, 32, 6_000_000),
-        ("12gb", 2048, 32768, 2048, 32, 10_000_000),
+    for name, cars, ppo_batch, batch, replay in (
+        ("4gb", 1024, 16384, 1024, 2_000_000),
+        ("6gb", 1024, 16384, 1024, 4_000_000),
+        ("8gb", 2048, 32768, 2048, 6_000_000),
+        ("12gb", 2048, 32768, 2048, 10_000_000),
     )
 }
-"""Settings laid over a shipped page on a processor, or a GPU with at least so much memory."""
+"""Settings laid over a shipped page on a GPU with at least so much memory; the pages themselves
+are made for a processor."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class RacingSettings(RunSettings):
             processor or GPU multiplies it faster.
         averaging: updates over which the weights of the driver that is evaluated and kept are
             averaged; 0 = the last ones. Single weights swing from update to update.
+        action_repeat: control steps of 50 ms for which an action is held: 2 decides at 10 Hz.
         episode: seconds after which an episode is truncated.
         patience: seconds off the road, or without getting on, after which it is terminated:
             longer than the env's own, so that the way back to the road is worth finding.
@@ -63,6 +63,7 @@ class RacingSettings(RunSettings):
     hidden: tuple[int, ...] = (128, 128)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     averaging: Annotated[int, Range(low=0, high=10**9)] = 1000
+    action_repeat: Annotated[int, Range(low=1, high=10)] = 1
     episode: Annotated[float, Range(low=1, high=3600)] = 30.0
     patience: Annotated[float, Range(low=0.5, high=3600)] = 5.0
     reward: dict[str, Annotated[float, Range(low=-1e6, high=1e6)]] = field(

@@ -12,7 +12,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -46,6 +46,10 @@ class SACSettings(SacArguments):
         critics_first: updates of the critics alone at the beginning, so that a driver that can
             drive is not trained on critics that know nothing.
         policy_delay: the actor is updated every so many critic updates.
+        critics: the value of an action: the least of the two critics, as in Stable-Baselines3,
+            or their mean. The least is cautious: it makes slow drivers.
+        reward_scale: what rewards are multiplied by before they are learned from, so that
+            values are numbers a network learns soon; a zip has the rewards' own scale again.
         final_rate: share of the learning rate that is left at the end, along half a cosine.
         final_entropy: target entropy at the end, approached evenly; None = as at the start.
         demonstrations: transitions of the line driver in the batches.
@@ -61,6 +65,8 @@ class SACSettings(SacArguments):
     learning_starts: Annotated[int, Range(low=0, high=10**9)] = 10_000
     critics_first: Annotated[int, Range(low=0, high=1_000_000)] = 0
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
+    critics: Literal["least", "mean"] = "least"
+    reward_scale: Annotated[float, Range(above=0, high=1e3)] = 1.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
     final_entropy: Annotated[float, Range(low=-1000, high=1000)] | None = -8.0
     demonstrations: Demonstrations = field(default_factory=Demonstrations)
@@ -86,7 +92,9 @@ class SAC(Learner):
     def __init__(self, racing: Racing, settings: Any, first: bool) -> None:
         self.racing, self.settings, self.model = racing, settings, racing.model
         run, updater = racing.settings, self.model.updater
-        self.model.policy_delay = getattr(settings, "policy_delay", 1)
+        self.model.policy_delay = settings.policy_delay
+        self.model.mean_of_critics = settings.critics == "mean"
+        self.model.set_reward_scale(settings.reward_scale)
         self.memory = Memory(
             settings.buffer_size, run.cars, updater.n_obs, updater.n_actions, self.model.device
         )
@@ -104,7 +112,10 @@ class SAC(Learner):
     def _demonstrate(self) -> Memory | None:
         settings = self.racing.settings
         pool = self.racing.batch.pool.tracks if settings.track else None
-        return gather(self.racing, self.settings.demonstrations, pool)
+        demonstrations = gather(self.racing, self.settings.demonstrations, pool)
+        if demonstrations is not None:
+            demonstrations.reward.mul_(self.settings.reward_scale)
+        return demonstrations
 
     def describe(self) -> str:
         """What a round is."""
@@ -152,7 +163,7 @@ class SAC(Learner):
     def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
         obs = self.racing.obs
         result = self.racing.step(actions)
-        reward = result.reward.astype(np.float32)
+        reward = (self.settings.reward_scale * result.reward).astype(np.float32)
         self.memory.add(obs, actions, reward, result.next_obs, result.terminated, result.truncated)
 
     def _learn(self, clock: Clock) -> dict[str, float]:

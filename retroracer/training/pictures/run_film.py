@@ -44,7 +44,7 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
         return None
     keep = np.unique(np.linspace(0, len(paths) - 1, STRIP).round().astype(int))
     policies = [load_policy(paths[k]) for k in keep]
-    entries = [Entry(p.name, p.act, car) for p in policies]
+    entries = [Entry(p.name, p.act, car, p.action_repeat) for p in policies]
     traces = [LapTrace(k) for k in range(len(entries))]
     reports = evaluate(entries, [track], watching(traces))
     shape = np.ptp(track.xy, axis=0)

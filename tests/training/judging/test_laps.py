@@ -42,6 +42,24 @@ def test_a_careful_driver_laps_every_track_cleanly_and_a_braver_one_faster(repor
         assert fast.lap_time_s < slow.lap_time_s
 
 
+def test_a_driver_that_holds_its_actions_is_asked_less_often(tracks):
+    asked = {1: 0, 2: 0}
+
+    def counting(repeat):
+        driver = path_follower(0.3)
+
+        def act(obs):
+            asked[repeat] += 1
+            return driver(obs)
+
+        return Entry("driver", act, load_car("gt"), repeat)
+
+    one, two = evaluate([counting(1), counting(2)], tracks[:1])
+    assert one.results[0].completed and two.results[0].completed
+    assert two.results[0].lap_time_s == pytest.approx(one.results[0].lap_time_s, rel=0.02)
+    assert asked[2] == pytest.approx(asked[1] / 2, rel=0.05)
+
+
 def test_a_driver_that_does_not_move_is_stopped_and_not_completed(reports):
     for result in reports[2].results:
         assert (result.ended, result.laps, result.lap_time_s) == ("stalled", 0, None)
