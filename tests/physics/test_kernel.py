@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from retroracer.physics import kernel, state
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT, Race
+from retroracer.track import bank
 from retroracer.track.bank import pack
 from retroracer.track.generate import random_tracks
 from retroracer.track.surface import GRASS, GRAVEL, KERB
@@ -179,10 +180,12 @@ def test_the_reference_meets_walls_and_edges_too(tracks):
 
 def test_progress_in_a_step_never_exceeds_what_the_car_moves(tracks):
     race = scattered(tracks, 300)
-    # How much closer stations lie on the inside edge of the tightest bend of each track.
+    # How much closer stations lie on the inside edge of the tightest bend of each track; a bend
+    # is that between two samples, sharper at a peak than the curvature at either.
     most = []
-    for t in tracks:
-        inside = np.maximum(t.curvature * t.half_width_left, -t.curvature * t.half_width_right)
+    for t, start in zip(tracks, race.bank.start, strict=True):
+        bend = race.bank.main[start : start + t.n, bank.CURVATURE]
+        inside = np.maximum(bend * t.half_width_left, -bend * t.half_width_right)
         most.append(1.06 / max(1.0 - inside.max(), 0.2))
     most = np.array(most)[race.ints[:, state.TRACK]]
     for actions in wild_actions(300, 150):
