@@ -57,7 +57,8 @@ def _sets(*settings: str) -> list[str]:
 
 KINDS: dict[str, list[str]] = {
     "base-sac": ["train-base", "--algo", "sac", "--steps", "1500"]
-    + _sets(*_TINY, "sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32"),
+    + _sets(*_TINY, "sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32",
+        "sac.demonstrations.tracks=2"),
     "base-ppo": ["train-base", "--minutes", "0.12"]
     + _sets(
         *_TINY, *_PPO, "imitation.rounds=2", "imitation.tracks=4", "imitation.updates=60",

@@ -26,8 +26,8 @@ SMALL_PPO += ["critics.buffer_size=1000", "critics.batch_size=32"]
 PROGRAMS: dict[str, tuple[list[str], list[str], str, str]] = {
     "base": (
         ["train_base.py", "--algo", "sac"],
-        [*CARS, "hidden=[16,16]", "sac.buffer_size=1000", "sac.learning_starts=64",
-         "sac.batch_size=32"],
+        [*CARS, "hidden=[16,16]", "sac.demonstrations.share=0", "sac.buffer_size=1000",
+         "sac.learning_starts=64", "sac.batch_size=32"],
         "sac: ", "SAC on endless random tracks",
     ),
     "fine": (

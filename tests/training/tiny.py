@@ -28,13 +28,14 @@ STAGES = {
     ],
     "ppo": ["stages=[{learner: ppo}]", "ppo.n_steps=8", "ppo.batch_size=24"],
     "sac": [
-        "stages=[{learner: sac}]", "sac.batch_size=32", "sac.gradient_steps=2",
-        "sac.buffer_size=1000", "sac.learning_starts=200",
+        "stages=[{learner: sac}]", "sac.demonstrations.share=0", "sac.batch_size=32",
+        "sac.gradient_steps=2", "sac.buffer_size=1000", "sac.learning_starts=200",
     ],
     "all": [
         "stages=[{learner: ppo, until: 0.4}, {learner: sac, until: 0.8}, {learner: critics}]",
         "steps=1000",
-        "ppo.n_steps=8", "ppo.batch_size=24", "sac.batch_size=32", "sac.gradient_steps=2",
+        "ppo.n_steps=8", "ppo.batch_size=24", "sac.demonstrations.share=0", "sac.batch_size=32",
+        "sac.gradient_steps=2",
         "sac.buffer_size=1000", "sac.learning_starts=200", "sac.critics_first=10",
         "critics.batch_size=32", "critics.gradient_steps=2", "critics.buffer_size=1000",
         "critics.learning_starts=100",
@@ -72,6 +73,8 @@ PIXEL_ALGORITHMS = {
 def racing(*overrides: str, page: str = "base-sac") -> Any:
     """Settings of a tiny run in the racing task."""
     sets = [*RACING_SETS, *overrides]
+    if page == "base-sac" and not any("demonstrations" in x or "stages" in x for x in overrides):
+        sets.append("sac.demonstrations.share=0")  # lines take long to solve
     return load(RacingSettings, RACING, shipped_page(page), None, sets)
 
 

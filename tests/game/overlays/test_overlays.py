@@ -73,7 +73,7 @@ def test_far_stretches_bend_the_way_the_road_does(turn: float) -> None:
 class Reckless:
     """Flat out, swinging the wheel: on the road at first, then off it and into things."""
 
-    name = "reckless"
+    name, action_repeat = "reckless", 1
 
     def __init__(self, reward: dict[str, float] | None = None) -> None:
         self.facts = Facts(observation_layout=LAYOUT, steps=0, reward=reward or {})

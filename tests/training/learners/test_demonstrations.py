@@ -45,6 +45,7 @@ def test_a_share_of_nothing_gathers_nothing_and_a_batch_holds_the_share_asked_fo
     settings = racing(
         "sac.demonstrations.share=0.25", "sac.demonstrations.transitions=1280",
         "sac.demonstrations.tracks=1", "sac.batch_size=32", "sac.demonstrations.latest=0.5",
+        "sac.demonstrations.ready=0.9",
     )  # fmt: skip
     sac = SAC(make_racing(settings, Budget(None, None)), settings.of("sac"), first=True)
     assert sac._shown(0.4) == 0, "not before the driver is ready, or it is late"

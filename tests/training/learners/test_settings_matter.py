@@ -116,4 +116,5 @@ def test_without_a_share_demonstrations_are_neither_gathered_nor_solved(
         raise AssertionError("no line is needed")
 
     monkeypatch.setattr("retroracer.training.learners.demonstrations.lines_to_follow", refuse)
-    np.testing.assert_array_equal(critic(run(*few)), critic(run()))
+    none = run(*few, "sac.demonstrations.share=0")
+    np.testing.assert_array_equal(critic(none), critic(run()))
