@@ -115,6 +115,7 @@ def _go(kind: str, args: argparse.Namespace, notes: Path, out: Path) -> Iterator
                 file.flush()
                 yield row
             for path in case.files:
+                assert path.is_relative_to(scratch)  # nothing else is ever deleted
                 clear(path if path.parent == Path(scratch) else path.parent)
 
 
@@ -132,7 +133,7 @@ def cases(kind: str, seed: int, count: int, folder: Path) -> Iterator[Case]:
     module, function = KINDS[kind]
     made = getattr(importlib.import_module(f"benchmarks.fuzzing.{module}"), function)
     for case in made(seed, count, folder):
-        yield case if isinstance(case, Case) else of_command(kind, *case)
+        yield case if isinstance(case, Case) else of_command(kind, folder, *case)
 
 
 def warm(kind: str, home: Path) -> None:
@@ -152,9 +153,10 @@ def warm(kind: str, home: Path) -> None:
         print(f"{kind}: threads that no fork will have: {', '.join(others)}", file=sys.stderr)
 
 
-def of_command(kind: str, name: str, argv: list[str]) -> Case:
-    """The case of a damaged file that is known by the command which opens it."""
-    files = tuple(path for x in argv if (path := Path(x.split("=")[-1])).exists() and "/tmp" in x)
+def of_command(kind: str, folder: Path, name: str, argv: list[str]) -> Case:
+    """The case of a damaged file in ``folder`` that is known by the command which opens it."""
+    paths = [Path(x.split("=")[-1]) for x in argv]
+    files = tuple(path for path in paths if path.is_relative_to(folder) and path.exists())
     return Case(name, files, command(argv), codes=(0,) if kind == "records" else (0, 2))
 
 
