@@ -1,8 +1,8 @@
 """The command line's options: their types, and how a mistake in them is told.
 
 Owns: the parser that tells a mistake in one line, and the types of numbers and of files to
-write. A number is ASCII digits within what makes sense; a file to write is tried before any
-work begins. Does not own: which options a command has.
+write, how a command of several is added, and ``--json``. A number is ASCII digits within what
+makes sense; a file to write is tried before any work begins. Does not own: a command's options.
 """
 
 from __future__ import annotations
@@ -119,3 +119,34 @@ def _no(text: str, wanted: str, what: str) -> argparse.ArgumentTypeError:
 
 def _quoted(text: str) -> str:
     return f"'{shown(text)}'"
+
+
+def add_subcommand(
+    commands: Any, name: str, run: Any, text: str, example: str, more: str = ""
+) -> Any:
+    """A parser of one command of several, with an example in its help.
+
+    Args:
+        commands: what ``add_subparsers`` returned.
+        name: of the command.
+        run: what is called with the arguments.
+        text: what it does, in a line.
+        example: how it is called, without the program's name.
+        more: said after the example.
+    """
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[:1].upper()}{text[1:]}.",
+        epilog=f"example: retroracer {example}" + (f"\n{more}" if more else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_json(parser: Any) -> None:
+    """``--json FILE`` of a command that reports figures."""
+    parser.add_argument(
+        "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retroracer.atomic import demand_writable, make_folder, write_text
-from retroracer.cli.arguments import file_to_write
+from retroracer.cli.arguments import add_json, add_subcommand, file_to_write
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
 
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    one = _command(
+    one = add_subcommand(
         commands,
         "adopt",
         _adopt,
@@ -65,10 +65,12 @@ def add_parser(subparsers: Any) -> None:
     )
     one.add_argument("--layout", metavar="ID", help="of its observations (default: today's)")
     one.add_argument("--car", default="gt", metavar="CAR", help="it drove (default: gt)")
-    _json(one)
-    one = _command(commands, "list", _list, "name every model that comes with it", "models list")
-    _json(one)
-    one = _command(
+    add_json(one)
+    one = add_subcommand(
+        commands, "list", _list, "name every model that comes with it", "models list"
+    )
+    add_json(one)
+    one = add_subcommand(
         commands,
         "show",
         _show,
@@ -76,25 +78,7 @@ def add_parser(subparsers: Any) -> None:
         "models show base",
     )
     one.add_argument("model", metavar="MODEL")
-    _json(one)
-
-
-def _command(commands: Any, name: str, run: Any, text: str, example: str, more: str = "") -> Any:
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[:1].upper()}{text[1:]}.",
-        epilog=f"example: retroracer {example}" + (f"\n{more}" if more else ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _json(parser: Any) -> None:
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
-    )
+    add_json(one)
 
 
 def _adopt(args: argparse.Namespace) -> int:

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from retroracer.atomic import demand_writable, make_folder, write_text
-from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, size_in_pixels, whole
+from retroracer.cli.arguments import (
+    MOST_TRACKS,
+    add_json,
+    add_subcommand,
+    file_to_write,
+    number,
+    seed,
+    size_in_pixels,
+    whole,
+)
 from retroracer.errors import UserError
 from retroracer.reading import shown_path
 from retroracer.tables import print_table
@@ -30,9 +39,9 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    one = _command(commands, "list", _list, "name every shipped track", "tracks list")
-    _json(one)
-    one = _command(
+    one = add_subcommand(commands, "list", _list, "name every shipped track", "tracks list")
+    add_json(one)
+    one = add_subcommand(
         commands,
         "validate",
         _validate,
@@ -40,8 +49,8 @@ def add_parser(subparsers: Any) -> None:
         "tracks validate my_track.yaml monza",
     )
     one.add_argument("tracks", nargs="*", metavar="TRACK", help="default: all shipped tracks")
-    _json(one)
-    one = _command(
+    add_json(one)
+    one = add_subcommand(
         commands, "draw", _draw, "make a picture of a track", "tracks draw monza --out monza.png"
     )
     one.add_argument("track", metavar="TRACK")
@@ -51,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument(
         "--size", type=size_in_pixels, default=(1280, 960), metavar="WxH", help="pixels (1280x960)"
     )
-    one = _command(
+    one = add_subcommand(
         commands,
         "import",
         _import,
@@ -89,8 +98,8 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
     one.add_argument(
         "--line", metavar="NAME", help="which line of a GeoJSON or GPX file, by name or number"
     )
-    _json(one)
-    one = _command(
+    add_json(one)
+    one = add_subcommand(
         commands,
         "export",
         _export,
@@ -99,8 +108,8 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
     )
     one.add_argument("track", metavar="TRACK")
     one.add_argument("--csv", type=file_to_write(".csv"), required=True, metavar="FILE.csv")
-    _json(one)
-    one = _command(
+    add_json(one)
+    one = add_subcommand(
         commands,
         "generate",
         _generate,
@@ -117,29 +126,11 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
         action="store_true",
         help="circuits as somebody's survey tells them, each a CSV file for tracks import",
     )
-    _json(one)
-    one = _command(
+    add_json(one)
+    one = add_subcommand(
         commands, "new", _new, "write a commented track page to start from", "tracks new my_track"
     )
     one.add_argument("name", metavar="NAME", help="my_track writes my_track.yaml here")
-
-
-def _command(commands: Any, name: str, run: Any, text: str, example: str, *, more: str = "") -> Any:
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[:1].upper()}{text[1:]}.",
-        epilog=f"example: retroracer {example}" + (f"\n{more}" if more else ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _json(parser: Any) -> None:
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
-    )
 
 
 def _facts(name: str, opened: TrackFile) -> dict[str, Any]:
