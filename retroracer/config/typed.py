@@ -19,6 +19,9 @@ from retroracer.config.place import Place
 from retroracer.config.tree import told
 from retroracer.reading import shown
 
+MOST_KEYS = 260
+"""Letters of the keys that an error lists."""
+
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _KINDS = {
     bool: "true or false",
@@ -203,7 +206,16 @@ def _hint(kind: Any, name: str, known: list[str]) -> str:
     if why is not None:
         return str(why)
     near = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    told: list[str] = []
+    room = MOST_KEYS
+    for key in known:
+        room -= len(key) + 2
+        if room < 0:
+            return f"there are: {', '.join(told)} and {len(known) - len(told)} more"
+        told.append(key)
+    return f"there are: {', '.join(told)}"
 
 
 def _is_number(text: str) -> bool:

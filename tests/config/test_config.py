@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import string
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,15 @@ def test_set_beats_the_file_and_the_file_beats_the_defaults(tmp_path):
     path = written(tmp_path, "rate: 1e-4\nsteps: 20\n")
     run = config.load(Run, path, ["steps=30", "network.layers=[8]"])
     assert run == Run(rate=1e-4, steps=30, network=Network(layers=(8,)))
+
+
+def test_of_many_keys_an_error_lists_some_and_counts_the_rest(tmp_path):
+    kind = dataclasses.make_dataclass("Many", [(f"key_number_{k}", int, 0) for k in range(90)])
+    with pytest.raises(UserError) as raised:
+        config.load(kind, written(tmp_path, "zzz: 3\n"))
+    told = str(raised.value)
+    assert "there are: key_number_0, key_number_1," in told and len(told) < 400
+    assert told.count("key_number_") + int(told.split(" and ")[1].split()[0]) == 90
 
 
 def test_the_type_of_a_setting_decides_how_its_text_is_read(tmp_path):

@@ -167,9 +167,8 @@ class _Header:
         if right or by_role["half"] or by_role["width"]:
             for role in wanted:
                 if len(by_role[role]) > 1:
-                    self.refuse(
-                        f"{self.quoted(by_role[role])} all give the {_ROLE[role]}; keep one"
-                    )
+                    same = self.quoted(by_role[role])
+                    raise UserError(f"{self.at}: {same} all give the {_ROLE[role]}; keep one")
             return {role: by_role[role][0] for role in wanted}
         return {}
 
