@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     script = read_script(args.script) if args.script else None
     settings = SettingsFile()
     if args.north_up:
-        settings.change(heading_up=False)
+        settings.for_now(heading_up=False)
     setup: Setup | None = None
     note = NOTE
     elsewhere = [args.menu, args.watch_run is not None, args.edit is not None, bool(args.env)]

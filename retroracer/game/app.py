@@ -113,6 +113,8 @@ class App:
         self.closing = threading.Event()
         self.lights = options.lights and not (script is not None and script.drives)
         self._setup = setup
+        self.menu_row = ""
+        self._asked = False
         self._waiting: list[Screen] = []
         self._toasts = Toasts()
         self.tell(note)
@@ -139,6 +141,8 @@ class App:
 
     def _go(self, screen: Screen) -> None:
         self.sound.quiet()
+        self._toasts.leave(self.clock)
+        self._asked = False
         self.screen: Screen = screen
 
     def quit(self) -> None:
@@ -237,7 +241,7 @@ class App:
                 self._strike(name)
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
-                self.quit()
+                self._close_window()
                 continue
             action = self.controls.take(event)
             if action == "mute":
@@ -248,6 +252,16 @@ class App:
                 self._picture()
             else:
                 self.screen.event(event, action)
+
+    def _close_window(self) -> None:
+        """The window is closed; in a race only once that was asked for twice."""
+        screen = self.screen
+        if isinstance(screen, RaceScreen) and screen.underway and not self._asked:
+            self._asked = True
+            screen.pause(True)
+            self.tell("close the window once more to leave this race")
+        else:
+            self.quit()
 
     def _strike(self, name: str) -> None:
         try:

@@ -85,6 +85,7 @@ class SettingsFile:
         self._news: list[str] = []
         self._changed: dict[str, object] = {}  # by this game: another one may change the rest
         self._written = True
+        self._lasting: dict[str, object] = {}  # what holds in the file, of what holds for now
         self.now = self._read(Settings())
 
     def _read(self, otherwise: Settings) -> Settings:
@@ -119,6 +120,11 @@ class SettingsFile:
         told, self._news = self._news, []
         return told
 
+    def for_now(self, **fields: object) -> None:
+        """Take over some fields until the game ends; they are not written down."""
+        self._lasting = {name: getattr(self.now, name) for name in fields} | self._lasting
+        self.now = replace(self.now, **fields)  # type: ignore[arg-type]
+
     def change(self, **fields: object) -> None:
         """Take over some fields and write them down."""
         changed = replace(self.now, **fields)  # type: ignore[arg-type]
@@ -131,7 +137,8 @@ class SettingsFile:
     def _write(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            config.save(replace(self._read(self.now), **self._changed), self.path)  # type: ignore[arg-type]
+            lasting = replace(self.now, **self._lasting)  # type: ignore[arg-type]
+            config.save(replace(self._read(lasting), **self._changed), self.path)  # type: ignore[arg-type]
             self._written = True
         except (UserError, OSError) as error:
             self._written = False

@@ -26,12 +26,17 @@ class Toasts:
     """The messages of a game; may be told from any thread."""
 
     def __init__(self) -> None:
-        self._told: deque[tuple[str, float, bool]] = deque(maxlen=MOST)
+        self._told: deque[tuple[str, float, bool, float]] = deque(maxlen=MOST)
 
     def tell(self, text: str, now: float, bad: bool = False) -> None:
         """Show a message from time ``now`` [s] on; one that is shown is not shown twice."""
-        if text and text not in [shown for shown, until, _ in self._told if until > now]:
-            self._told.append((text, now + (BAD_FOR if bad else TOLD_FOR), bad))
+        if text and text not in [shown for shown, until, *_ in self._told if until > now]:
+            self._told.append((text, now + (BAD_FOR if bad else TOLD_FOR), bad, now))
+
+    def leave(self, now: float) -> None:
+        """Another screen at time ``now`` [s]: what was told on the last one before is done with."""
+        for told in [t for t in self._told if t[3] < now]:
+            self._told.remove(told)
 
     def draw(self, surface: pygame.Surface, now: float, foot: float) -> None:
         """Draw those of time ``now`` [s], ``foot`` UI pixels above the bottom."""
@@ -39,7 +44,7 @@ class Toasts:
         if canvas.w < 320:
             return
         bottom = canvas.h - 6 - foot
-        for text, until, bad in reversed(list(self._told)):
+        for text, until, bad, _ in reversed(list(self._told)):
             if until < now:
                 continue
             room = canvas.w - 252

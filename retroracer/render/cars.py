@@ -6,7 +6,8 @@ triangle, agent = orange with a diamond, so that shape and lightness tell them a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -16,7 +17,7 @@ import pygame
 from retroracer.physics.car import Car
 from retroracer.render.camera import Camera
 from retroracer.render.palette import Colour, Palette, mix, shade
-from retroracer.render.pixel_font import write_pixels
+from retroracer.render.pixel_font import label, write_pixels
 from retroracer.track.geometry import Array
 
 Role = Literal["human", "agent", "ghost"]
@@ -110,15 +111,37 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
         small.set_alpha(round(255 * max(0.0, car.opacity)))
     surface.blit(small, (left, top))
     if car.marker:
-        sign = marker(car.role, palette, max(9, round(h / 60)))
+        ink = palette if car.colour is None else replace(palette, agent=car.colour)
+        sign = marker(car.role, ink, max(9, round(h / 60)))
         surface.blit(
             sign, (round(x - sign.get_width() / 2), round(y - half * 0.8 - sign.get_height()))
         )
-    if car.tag:
-        k = max(1, round(h / 300))
+
+
+def draw_tags(
+    surface: pygame.Surface, camera: Camera, cars: Sequence[CarView], palette: Palette
+) -> list[pygame.Rect]:
+    """Write the names of cars to their right, each below those it would cover.
+
+    Returns:
+        Where they stand on the screen.
+    """
+    w, h = camera.size
+    k = max(1, round(h / 300))
+    places: list[pygame.Rect] = []
+    for car in sorted(cars, key=lambda c: float(camera.to_screen(np.array([c.x, c.y]))[1])):
+        x, y = camera.to_screen(np.array([car.x, car.y])).tolist()
+        half = 0.75 * car.length * max(camera.pixels_per_metre, 10.0 / car.length) + 3
+        if not car.tag or not (-half < x < w + half and -half < y < h + half):
+            continue
         tone = mix(car.colour or role_colour(car.role, palette), palette.text, 0.4)
-        at = (x + 0.55 * half, y)
-        write_pixels(surface, car.tag, at, k, tone, (0.0, 0.5), palette.panel)
+        size = label(car.tag, k, tone, palette.panel).get_size()
+        box = pygame.Rect(round(x + 0.55 * half), round(y - size[1] / 2), *size)
+        while (taken := box.collidelist(places)) >= 0:
+            box.top = places[taken].bottom
+        write_pixels(surface, car.tag, box.topleft, k, tone, (0.0, 0.0), palette.panel)
+        places.append(box)
+    return places
 
 
 _BODY = (

@@ -55,6 +55,10 @@ class Palette:
 
 DEFAULT = Palette()
 
+RIVALS: tuple[Colour, ...] = (DEFAULT.agent, (120, 240, 200), (190, 60, 150))
+"""Cars of the first, second and third rival: told apart from each other and from yours by people
+who lack any one kind of cone (a test measures it)."""
+
 PRESETS: dict[str, Palette] = {
     "classic": DEFAULT,
     "forest": replace(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import pygame
 
 from retroracer.render.camera import Camera
-from retroracer.render.cars import CarView, draw_car
+from retroracer.render.cars import CarView, draw_car, draw_tags
 from retroracer.render.furniture import gantry, stands
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.palette import Palette, palette_for
@@ -89,3 +89,4 @@ class TrackScene:
             if up:
                 draw_car(surface, camera, car, self.palette)
         self.gantry.paint(surface, camera)
+        draw_tags(surface, camera, cars, self.palette)

@@ -72,7 +72,7 @@ def test_space_skips_the_lights() -> None:
     assert racing(app).session.ticks > 0
 
 
-def test_p_pauses_the_race_and_goes_on_and_escape_leads_to_the_menu_and_out() -> None:
+def test_p_pauses_the_race_and_goes_on_and_its_menu_leads_to_the_menu_and_out() -> None:
     app = game()
     frames(app, 30)
     session = racing(app).session
@@ -84,10 +84,12 @@ def test_p_pauses_the_race_and_goes_on_and_escape_leads_to_the_menu_and_out() ->
     strike(pygame.K_p)
     frames(app, 5)
     assert session.time > held
-    strike(pygame.K_ESCAPE)
+    screen = racing(app)
+    screen.press("pause")
+    strike(pygame.K_UP, pygame.K_RETURN)  # the last row
     frames(app, 2)
     assert isinstance(app.screen, Menu)
-    strike(pygame.K_ESCAPE)
+    strike(pygame.K_ESCAPE, pygame.K_RETURN)
     frames(app, 1)
     assert not app.running
 
@@ -312,7 +314,10 @@ def test_every_screen_is_left_for_the_one_it_was_opened_over(tmp_path: Path) -> 
     assert tape is not None
     app.show(ReplayScreen(app, session.track, [tape]), over=True)
     for left_for in (race, editor):
-        strike(pygame.K_ESCAPE)
+        if app.screen is race:
+            racing(app).press("menu")
+        else:
+            strike(pygame.K_ESCAPE)
         frames(app, 1)
         assert app.screen is left_for
     strike(pygame.K_ESCAPE, pygame.K_ESCAPE)  # the page is new and not saved

@@ -266,3 +266,41 @@ def test_a_comma_is_bound_in_the_game_like_any_key(monkeypatch, tmp_path: Path) 
     controls = Controls(SettingsFile().now.keys)
     controls.take(event(pygame.KEYDOWN, key=pygame.K_COMMA))
     assert controls.keys.left and controls.names["step_back"] == ""
+
+
+def test_a_key_that_is_taken_from_something_is_told_and_means_one_thing() -> None:
+    app = game(menu=True)
+    page = KeysScreen(app)
+    app.show(page)
+    page.at = list(ACTIONS).index("down")
+    strike(pygame.K_RETURN, pygame.K_SPACE)
+    app.step(1 / 60)
+    told = " ".join(t[0] for t in app._toasts._told)
+    assert "go on; skip the lights" in told and "has no key now" in told
+    assert app.controls.take(event(pygame.KEYDOWN, key=pygame.K_SPACE)) == "down"
+    page.at = list(ACTIONS).index("accept")
+    strike(pygame.K_BACKSPACE)  # its default is taken: it stays without
+    app.step(1 / 60)
+    assert not app.controls.trouble
+    assert app.controls.take(event(pygame.KEYDOWN, key=pygame.K_SPACE)) == "down"
+
+
+def test_a_fixed_key_says_what_it_is_fixed_to() -> None:
+    app = game(menu=True)
+    page = KeysScreen(app)
+    app.show(page)
+    strike(pygame.K_RETURN, pygame.K_RETURN)
+    app.step(1 / 60)
+    assert "return is fixed" in " ".join(t[0] for t in app._toasts._told)
+
+
+def test_what_holds_for_now_is_not_written_down(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path)
+    file.for_now(heading_up=False)
+    assert not file.now.heading_up
+    file.change(laps=5)
+    again = SettingsFile(tmp_path).now
+    assert again.heading_up and again.laps == 5
+    file.change(heading_up=True)  # by the player's own key
+    file.change(heading_up=False)
+    assert not SettingsFile(tmp_path).now.heading_up

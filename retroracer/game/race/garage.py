@@ -15,7 +15,7 @@ from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
 from retroracer.game.settings import Assists
 from retroracer.physics.car import Car, load_car
-from retroracer.render.palette import Colour
+from retroracer.render.palette import RIVALS, Colour
 from retroracer.resources import models_dir
 from retroracer.track.files import find_track, load_track
 from retroracer.track.track import Track
@@ -41,6 +41,7 @@ class Setup:
         assists: the help you take.
         names: of the rivals, as shown.
         colours: of the rivals' cars; empty = the agents' colour.
+        one_start: True if they all start from one place, to be compared.
     """
 
     track: Track
@@ -52,6 +53,7 @@ class Setup:
     assists: Assists = field(default_factory=Assists)
     names: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
+    one_start: bool = False
 
 
 def drivers() -> dict[str, Facts]:
@@ -157,5 +159,6 @@ def put_together(
     twins = [f"{n} {shown[:i].count(n) + 1}" if shown.count(n) > 1 else n for i, n in
              enumerate(shown)]  # fmt: skip
     return Setup(
-        built, path, policies, tuple(cars), not watch, laps, assists or Assists(), tuple(twins)
-    )
+        built, path, policies, tuple(cars), not watch, laps, assists or Assists(), tuple(twins),
+        RIVALS[: len(policies)],
+    )  # fmt: skip

@@ -63,6 +63,7 @@ class Session:
         human: True if row 0 is driven by a person or a script.
         laps: of the race; 0 = without end.
         names: of the agents; default their policies'.
+        one_start: True stands all agents in one place, to be compared.
 
     Attributes:
         done: laps finished by anybody since ``take_done`` was last called.
@@ -78,6 +79,7 @@ class Session:
         human: bool = True,
         laps: int = 0,
         names: Sequence[str] | None = None,
+        one_start: bool = False,
     ) -> None:
         if len(cars) != len(policies) + human or not cars:
             raise ValueError("one car for each driver")
@@ -86,6 +88,7 @@ class Session:
         self.cars = list(cars)
         self.human = human
         self.laps = laps
+        self.one_start = one_start
         agents = list(names) if names is not None else [p.name for p in policies]
         self.names = ["you", *agents] if human else agents
         self.race = Race([track], self.cars)
@@ -120,23 +123,18 @@ class Session:
         self.before = self.seen_from = self.pose()
 
     def _spread_out(self) -> None:
-        """Every agent stands where it stands in evaluation, unless its twin does already.
+        """Give every car a place of its own.
 
-        Your place is beside them; a second car with the same driver would hide behind the
-        first for the whole race, so it starts from the next row.
+        The first agent stands where it does in evaluation, in the middle of the first row, you
+        beside it, the others in the rows behind, to the left and right in turn.
         """
-        race, seen = self.race, 0
         side = float(self.track.start_side or 1)
-        drivers: list[int] = []
-        for i in range(race.n):
-            driver = -1 if self.human and i == 0 else id(self.policies[i - self.human])
-            again = drivers.count(driver)
-            drivers.append(driver)
-            if driver == -1 and self.policies:
-                self._stand(0, 0, side)
-            elif again:
-                seen += 1
-                self._stand(i, (seen + 1) // 2, side if seen % 2 == 0 else -side)
+        if self.human and self.policies:
+            self._stand(0, 0, side)
+        if self.one_start:
+            return
+        for k in range(1, len(self.policies)):
+            self._stand(k + self.human, (k + 1) // 2, side if k % 2 == 0 else -side)
 
     def _stand(self, row: int, back: int, side: float) -> None:
         """Put a car ``back`` rows behind the first, to one side."""

@@ -20,6 +20,10 @@ class Trace:
         self._progress: list[float] = [0.0]
         self._time: list[float] = [0.0]
 
+    def begin(self, progress: float, time: float) -> None:
+        """Start from there: what was before is not known."""
+        self._progress, self._time = [progress], [time]
+
     def add(self, progress: float, time: float) -> None:
         """Note where the car is now, if it got on."""
         if progress > self._progress[-1]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render import film as films
 from retroracer.render.cars import TRANSLUCENT, CarView, Role
 from retroracer.render.follow import Follower
+from retroracer.render.palette import RIVALS, Colour
 from retroracer.render.picture import save_surface
 from retroracer.render.scene import TrackScene
 from retroracer.render.text import lap_text
@@ -36,23 +38,30 @@ PATIENCE = 60.0
 """Seconds a driver may take to get a hundred metres on before it is given up."""
 
 
+def colour_in(tape: Tape, row: int) -> Colour | None:
+    """The colour of a car on a tape; None = its driver's."""
+    if tape.roles[row] != "agent":
+        return None
+    place = tape.roles[:row].count("agent")
+    return RIVALS[place] if place < len(RIVALS) else None
+
+
 def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
     """Cars of a tape at a time in physics steps, between two of them; ``row`` painted last."""
     i, pose = trajectory.between(tick)
     views = []
     for k in [j for j in range(len(tape.cars)) if j != row] + [row]:
         role: Role = "human" if tape.roles[k] == "human" else "agent"
-        views.append(
-            CarView.of(
-                tape.cars[k],
-                pose[k],
-                float(trajectory.steer_angle[i, k]),
-                float(trajectory.s[i, k]),
-                role,
-                1.0 if k == row else TRANSLUCENT,
-                bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05),
-            )
+        view = CarView.of(
+            tape.cars[k],
+            pose[k],
+            float(trajectory.steer_angle[i, k]),
+            float(trajectory.s[i, k]),
+            role,
+            1.0 if k == row else TRANSLUCENT,
+            bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05),
         )
+        views.append(replace(view, colour=colour_in(tape, k)))
     return views
 
 

@@ -47,8 +47,12 @@ class Reading:
 
 
 def sector_text(seconds: float) -> str:
-    """A sector time, to a hundredth; dashes for none."""
-    return f"{seconds:.2f}" if seconds == seconds else "--.--"
+    """A sector time, to a hundredth, with its minutes as lap times have them; dashes for none."""
+    if seconds != seconds:
+        return "--.--"
+    minutes, hundredths = divmod(round(seconds * 100), 6000)
+    rest = f"{hundredths / 100:.2f}"
+    return f"{minutes}:{rest:0>5}" if minutes else rest
 
 
 def signed(seconds: float) -> str:
@@ -67,16 +71,19 @@ class Hud:
     """
 
     def __init__(self, session: Session, palette: Palette, colours: Sequence[Colour] = ()) -> None:
-        self.colours = tuple(colours)
         self.session = session
         self.palette = palette
-        # Markers have the colour of their car.
-        self._inks = [palette] * session.human + [
-            replace(palette, agent=self.colours[k]) if self.colours else palette
-            for k in range(session.race.n - session.human)
-        ]
+        self._colours = tuple(colours)
+        self.title = session.track.title
+        self.inks = inks_of(session, palette, colours)
         self.now = Reading()
         self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
+
+    def restyle(self, title: str, palette: Palette) -> None:
+        """Take over another name and other colours of the track."""
+        self.title, self.palette = title, palette
+        self.inks = inks_of(self.session, palette, self._colours)
+        self._map = None
 
     def draw(self, canvas: Canvas, now: Reading) -> None:
         """Draw everything for the size of the surface."""
@@ -100,7 +107,7 @@ class Hud:
         lap = int(race.lap[i]) + 1
         text = f"LAP {min(lap, s.laps or lap)}" + (f"/{s.laps}" if s.laps else "")
         c.text(text, 12, 12, p.text_dim)
-        c.text(s.track.title.upper(), 128, 12, p.text_dim, anchor=1.0, width=74)
+        c.text(self.title.upper(), 128, 12, p.text_dim, anchor=1.0, width=74)
         finished = s.finish[i]
         now = float(race.lap_time[i])
         if finished is not None:
@@ -185,11 +192,9 @@ class Hud:
             if i == self.now.row:
                 c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
             c.text(str(k + 1), left + 6, y, p.text_dim)
-            sign = marker(role, self._inks[i], 9 * c.k)
+            sign = marker(role, self.inks[i], 9 * c.k)
             c.blit(sign, left + 15, y - 1)
-            tone = driver_colour(role, p)
-            if self.colours and role == "agent":
-                tone = mix(self.colours[i - s.human], p.text, 0.25)
+            tone = driver_colour(role, self.inks[i])
             c.text(s.names[i].upper(), left + 28, y, tone, width=52)
             finished = s.finish[i]
             if finished is not None:
@@ -197,7 +202,7 @@ class Hud:
             elif i == self.now.row:
                 text = ""
             else:
-                gap = s.gap(i, self.now.row)
+                gap = s.gap(self.now.row, i)  # as at the top: how far the car looked at is behind
                 text = "" if gap is None or abs(gap) > 999 else signed(gap)
             c.text(text, left + 117, y, p.text, anchor=1.0)
 
@@ -215,7 +220,7 @@ class Hud:
         order = [i for i in range(s.race.n) if i != self.now.row] + [self.now.row]
         for i in order:
             role: Role = "human" if s.roles[i] == "human" else "agent"
-            sign = marker(role, self._inks[i], (9 if i == self.now.row else 7) * c.k)
+            sign = marker(role, self.inks[i], (9 if i == self.now.row else 7) * c.k)
             half = sign.get_width() / 2
             # A car outside the map is shown at its edge.
             at = np.clip(spots[i], half, np.array([wide, high]) * c.k - half) - half
@@ -251,6 +256,14 @@ class Hud:
         middle = np.array([x + 21.0, y + 16.0])
         corners = [middle + 11 * f * forward + 9 * r * aside for f, r in ARROW]
         pygame.draw.polygon(c.surface, p.accent, [(q * c.k).tolist() for q in corners])
+
+
+def inks_of(session: Session, palette: Palette, colours: Sequence[Colour]) -> list[Palette]:
+    """For each car the palette with its own colour as the agents'; none = the agents' colour."""
+    return [palette] * session.human + [
+        replace(palette, agent=colours[k]) if colours else palette
+        for k in range(session.race.n - session.human)
+    ]
 
 
 def driver_colour(role: Role, palette: Palette) -> Colour:

@@ -38,7 +38,11 @@ class KeysScreen:
         names = list(ACTIONS)
         if event.type == pygame.KEYDOWN and self.waiting:
             self.waiting = False
-            if key_name(event.key) not in FIXED:
+            name = key_name(event.key)
+            if name in FIXED:
+                if name != "escape":  # which only ends the waiting
+                    self.app.tell(f"{name} is fixed: it means '{ACTIONS[FIXED[name]][0]}'")
+            else:
                 self._bind(names[self.at], event.key)
             return
         if event.type == pygame.KEYDOWN:
@@ -62,15 +66,28 @@ class KeysScreen:
             self.app.tell("this key has no name; take another", bad=True)
             return
         keys = dict(self.app.settings.now.keys)
+        taken = []
         for other, held in self.app.controls.names.items():
             parts = [k for k in held.split(",") if k.strip()]
             if other != action and name in parts:
-                keys[other] = ",".join(k for k in parts if k != name)
+                left = [k for k in parts if k != name]
+                keys[other] = ",".join(left)
+                said = f"keeps {' and '.join(left)}" if left else "has no key now"
+                taken.append(f"'{ACTIONS[other][0]}' {said}")
         keys[action] = name
         self._keep(keys)
+        if taken:
+            self.app.tell(f"{name}: {ACTIONS[action][0]}; {', '.join(taken)}")
 
     def _forget(self, action: str) -> None:
+        """The default back, but for what another action has been given since."""
         keys = {k: v for k, v in self.app.settings.now.keys.items() if k != action}
+        elsewhere = {k for held in keys.values() for k in held.split(",")}
+        default = ACTIONS[action][1].split(",")
+        free = [k for k in default if k not in elsewhere]
+        if free != default:
+            keys[action] = ",".join(free)
+            self.app.tell(f"{' and '.join(k for k in default if k in elsewhere)}: taken elsewhere")
         self._keep(keys)
 
     def _keep(self, keys: dict[str, str]) -> None:
@@ -108,6 +125,9 @@ class KeysScreen:
             c.rect(x + 3, y - 3, wide - 6, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
         room = c.text(ACTIONS[action][0], x + 10, y, p.text if chosen else p.text_dim)
         names = self.app.controls.shown(action) or "no key"
+        fixed = [key for key, means in FIXED.items() if means == action]
+        if fixed:
+            names += f" ({fixed[0]} fixed)"
         if chosen and self.waiting:
             names = "press a key ..."
         own = action in self.app.settings.now.keys

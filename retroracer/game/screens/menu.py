@@ -6,6 +6,7 @@ Owns the choices on screen; they are kept in the settings. Loads one track at a 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pygame
@@ -16,6 +17,7 @@ from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, describe, drivers,
 from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.choices import STEP, Choice, Choices, Question
 from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
@@ -24,7 +26,6 @@ from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import draw_card
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.render.palette import DEFAULT as COLOURS
-from retroracer.render.palette import mix
 from retroracer.render.text import lap_text
 from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.track import Track
@@ -33,7 +34,6 @@ ROWS = ("RACE", "WATCH", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "STABILITY",
         "RACING LINE", "RECORDS", "CARRACING", "KEYS", "QUIT")  # fmt: skip
 PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "KEYS", "QUIT"}
 LAPS = (1, 2, 3, 5, 10, 20, 0)
-STEP = 13.0
 
 
 class Menu:
@@ -47,13 +47,14 @@ class Menu:
 
     def __init__(self, app: AppServices) -> None:
         self.app = app
-        self.at = 0
         self.tracks = shipped_tracks()
         self.drivers = drivers()
         self.cars = ["", *shipped_cars()]
         self.loaded: dict[str, Track | str] = {}
         self.times = TrackTimes(app.records, solve=not app.headless)
-        self._rows_at: list[tuple[float, float, float, float]] = []
+        last = app.menu_row
+        self.rows = Choices([self._row(n) for n in ROWS], ROWS.index(last) if last in ROWS else 0)
+        self.question: Question | None = None
         now = app.settings.now
         if now.track not in self.tracks and Path(now.track).is_file():
             self.tracks.append(now.track)
@@ -61,6 +62,14 @@ class Menu:
     def close(self) -> None:
         """Stop what runs beside the menu."""
         self.times.close()
+
+    def _row(self, name: str) -> Choice:
+        def accept() -> None:
+            self.accept(name)
+
+        if name in PLAIN:
+            return Choice(name, accept)
+        return Choice(name, accept, partial(self.change, name), partial(self.value, name))
 
     # Choices.
     def track(self) -> Track | str:
@@ -126,7 +135,7 @@ class Menu:
     def accept(self, row: str) -> None:
         """Do what a row is for; a row with a value starts the race. What is wrong is told."""
         if row == "QUIT":
-            self.app.quit()
+            self.ask()
             return
         try:
             screen = self.page(row)
@@ -163,31 +172,26 @@ class Menu:
             ),
         )
 
+    def ask(self) -> None:
+        """Ask once whether the game is to be left."""
+
+        def stay() -> None:
+            self.question = None
+
+        answers = [Choice("LEAVE", self.app.quit), Choice("STAY", stay)]
+        self.question = Question("LEAVE THE GAME?", answers, stay)
+
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Arrows choose, Enter races."""
-        row = ROWS[self.at]
+        if self.question is not None:
+            self.question.event(event, action)
+            return
         if action == "back":
-            self.app.quit()
-        elif action == "accept":
-            self.accept(row)
-        elif action in ("up", "down"):
-            self.at = (self.at + (1 if action == "down" else -1)) % len(ROWS)
-        elif action in ("left", "right"):
-            self.change(row, 1 if action == "right" else -1)
-        elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
-            self._mouse(event)
-
-    def _mouse(self, event: pygame.event.Event) -> None:
-        for i, (x, y, w, h) in enumerate(self._rows_at):
-            if x <= event.pos[0] < x + w and y <= event.pos[1] < y + h:
-                self.at = i
-                if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-                    row = ROWS[i]
-                    if row in PLAIN:
-                        self.accept(row)
-                    else:
-                        self.change(row, -1 if event.pos[0] < x + 0.55 * w else 1)
+            self.ask()
+        else:
+            self.rows.event(event, action)
+        self.app.menu_row = self.rows.chosen.name
 
     def advance(self, elapsed: float) -> None:
         """The menu waits, and counts for how long."""
@@ -203,7 +207,8 @@ class Menu:
         left = max(14.0, c.w / 2 - 300)
         _logo(c, left, 14)
         top = 58.0 + max(0.0, (c.h - 270) * 0.12)
-        self._list(c, left, top)
+        c.panel(left - 4, top - 7, 208, STEP * len(ROWS) + 12, alpha=236)
+        self.rows.draw(c, left, top, 200.0)
         card_x = left + 214
         box = (card_x, 18.0, min(c.w - card_x - 14, 330.0), min(c.h - 44, 300.0))
         track = self.track()
@@ -218,6 +223,8 @@ class Menu:
             [("↑↓", "choose"), ("← →", "change"), ("ENTER", "race"), ("ESC", "quit")],
             left, c.h - 16,
         )  # fmt: skip
+        if self.question is not None:
+            self.question.draw(c)
 
     def _facts(self, track: Track) -> list[tuple[str, str]]:
         now = self.app.settings.now
@@ -239,26 +246,6 @@ class Menu:
         if self.rival() and now.rivals:
             facts += [("", ""), (self.rival().upper(), describe(self.drivers[self.rival()]))][1:]
         return facts
-
-    def _list(self, c: Canvas, x: float, y: float) -> None:
-        p = COLOURS
-        wide = 200.0
-        self._rows_at = []
-        c.panel(x - 4, y - 7, wide + 8, STEP * len(ROWS) + 12, alpha=236)
-        for i, row in enumerate(ROWS):
-            top = y + STEP * i
-            self._rows_at.append(((x * c.k), (top - 3) * c.k, wide * c.k, STEP * c.k))
-            chosen = i == self.at
-            if chosen:
-                c.rect(x, top - 3, wide, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
-            tone = p.accent if row in PLAIN else p.text_dim
-            c.text(row, x + 6, top, p.text if chosen else tone)
-            value = self.value(row)
-            if value:
-                if chosen:
-                    c.text("◀", x + 76, top, p.accent)
-                    c.text("▶", x + wide - 4, top, p.accent, anchor=1.0)
-                c.text(value, x + 138, top, p.text, anchor=0.5, width=104)
 
 
 def _logo(c: Canvas, x: float, y: float) -> None:

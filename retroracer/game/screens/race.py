@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pygame
 
-from retroracer.game.editor.reload import TrackWatch
+from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.assists import assisted
+from retroracer.game.race.carry_over import carry_over, same_look
 from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.loop import FixedStep
@@ -22,8 +23,10 @@ from retroracer.game.race.session import LapDone, Session
 from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.choices import Question
 from retroracer.game.screens.hud import Hud, Reading
-from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_pause, draw_start
+from retroracer.game.screens.pause import pause_menu
+from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
@@ -39,6 +42,9 @@ LAMP_EVERY = 0.5
 COUNTDOWN = LAMP_EVERY * (LAMPS + 1)
 RESULTS_AFTER = 1.2
 """Time from the finish to the results [s]."""
+
+DEAF = 1.0
+"""Time that the results are shown before a key can leave them: one still brakes [s]."""
 
 
 class RaceScreen:
@@ -65,8 +71,9 @@ class RaceScreen:
         self.setup = setup
         self.scene = scene
         self.session = Session(
-            setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None
-        )
+            setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None,
+            setup.one_start,
+        )  # fmt: skip
         self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
         self.hud = Hud(self.session, scene.palette, setup.colours)
         self.overlays = Overlays(self.session, setup.assists.line)
@@ -74,6 +81,7 @@ class RaceScreen:
         self.loop.forget()
         self.human = Human(setup.cars[0])
         self.paused = False
+        self.menu: Question = pause_menu(self, self.setup.human)
         self.lights = COUNTDOWN if lights else 0.0
         self.had_lights = lights
         self.since_go = 0.0
@@ -84,29 +92,35 @@ class RaceScreen:
         self.references = ReferenceLaps(
             setup, self.session, app.records, self.ghosts.best, find=not app.headless
         )
-        self.results = Results(self.session, setup.assists.named())
+        self.results = Results(self.session, setup.assists.named(), setup.colours)
         self.page = TrackWatch(setup.path, setup.track.digest) if setup.path else None
         self.errors: tuple[str, ...] = ()
+        self.built: Built | None = None
 
     def _reload(self, elapsed: float) -> None:
-        """Drive on the new track if its page was saved."""
+        """Look whether the track's page was saved; what was built waits for a whole step."""
         built = self.page.look(elapsed) if self.page is not None else None
-        if built is None:
+        if built is not None:
+            self.errors, self.built = built.errors, built
+        if self.built is not None and self.session.ticks % N_SUBSTEPS == 0:
+            built, self.built = self.built, None
+            self._rebuild(built)
+
+    def _rebuild(self, built: Built) -> None:
+        """Drive on the saved track: at the same place of the lap, with the same clock."""
+        track, scene, before = built.track, built.scene, self.session
+        if track is None or scene is None:
             return
-        self.errors = built.errors
-        if built.track is None or built.scene is None:
+        if track.digest == before.track.digest:  # at most its colours and names were changed
+            if not same_look(track, before.track):
+                self.scene = self.view.scene = scene
+                self.hud.restyle(track.title, scene.palette)
             return
-        before = self.session
-        where = float(before.race.s[0]) / before.track.length
-        speed = float(before.race.vx[0])
-        self.take(replace(self.setup, track=built.track), built.scene)
-        if self.setup.human and before.ticks:
-            # You go on at the same share of the lap; this lap is not timed.
-            self.session.race.place(rows=[0], s=where * built.track.length, speed=max(speed, 0.0))
-            self.session.recorder.begin()
-            self.session.before = self.session.pose()
+        self.take(replace(self.setup, track=track), scene)
+        if before.ticks:
+            carry_over(before, self.session)
         self.view.jump()
-        self.app.tell(f"{built.track.title}: the track was reloaded")
+        self.app.tell(f"{track.title}: the track was reloaded; this lap does not count")
 
     @property
     def showing_results(self) -> bool:
@@ -125,6 +139,8 @@ class RaceScreen:
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to keys, pads and the window."""
+        if self.paused and self.menu.event(event, action):
+            return
         if action == "accept":
             self._accept()
         elif action == "ghost":
@@ -133,16 +149,17 @@ class RaceScreen:
         elif action == "replay":
             if self.showing_results or self.paused:
                 self.watch_again()
+        elif action == "back":
+            self.press("menu" if self.showing_results else "pause")
         elif action:
-            self.press("menu" if action == "back" else action)
+            self.press(action)
         if event.type == pygame.WINDOWFOCUSLOST and not self.paused and self.setup.human:
             self.press("pause")
 
     def _accept(self) -> None:
-        if self.paused:
-            self.press("pause")
-        elif self.showing_results:
-            self.press("menu")
+        if self.showing_results:
+            if self.since_over >= RESULTS_AFTER + DEAF:
+                self.press("menu")
         else:
             self.lights = min(self.lights, 0.0)  # skip the lights
 
@@ -173,8 +190,15 @@ class RaceScreen:
         elif self.overlays.press(what, self.view.row):
             self.app.tell(self.overlays.told)
 
+    @property
+    def underway(self) -> bool:
+        """True while there is a race of yours to be lost."""
+        return self.setup.human and self.session.ticks > 0 and not self.session.over
+
     def pause(self, on: bool) -> None:
         """Hold the race, or go on."""
+        if on and not self.paused:
+            self.menu = pause_menu(self, self.setup.human)
         self.paused = on
         self.loop.forget()
         if on:
@@ -192,7 +216,7 @@ class RaceScreen:
         self.lights = 0.0
         self.had_lights = False
         self.since_go = self.since_over = 0.0
-        self.results = Results(self.session, self.setup.assists.named())
+        self.results = Results(self.session, self.setup.assists.named(), self.setup.colours)
         self.overlays.restart()
 
     def race_ghost(self) -> None:
@@ -243,6 +267,8 @@ class RaceScreen:
             self.step()
             if self.paused or self.app.script is not script:
                 return
+            if self.built is not None and self.session.ticks % N_SUBSTEPS == 0:
+                return  # the saved track is driven on from here
         if self.session.over:
             self.since_over += elapsed
         self._sound()
@@ -356,7 +382,7 @@ class RaceScreen:
         if self.errors:
             draw_errors(canvas, self.errors)
         if self.paused:
-            draw_pause(canvas)
+            self.menu.draw(canvas)
 
     @property
     def lamps_on(self) -> int:

@@ -1,4 +1,4 @@
-"""Signs over the race: the lamps at the start, the pause, what is wrong with a saved page."""
+"""Signs over the race: the lamps at the start, what is wrong with a saved page."""
 
 from __future__ import annotations
 
@@ -57,19 +57,3 @@ def draw_errors(c: Canvas, errors: tuple[str, ...]) -> None:
     c.text("the saved page is broken; the last good track stays", x + 8, y + 6, c.palette.bad)
     for k, line in enumerate(lines):
         c.text(line, x + 8, y + 19 + 11 * k, c.palette.text, width=wide - 16)
-
-
-def draw_pause(c: Canvas) -> None:
-    """That the race waits, and what the keys do."""
-    p = c.palette
-    c.shade_all(130)
-    wide, high = 250.0, 96.0
-    x, y = (c.w - wide) / 2, (c.h - high) / 2
-    c.panel(x, y, wide, high, alpha=244)
-    c.stripes(x + 2, y + 28, wide - 4, 3)
-    c.text("PAUSED", c.w / 2, y + 8, p.accent, 2, anchor=0.5)
-    rows = [[("P", "go on"), ("R", "again"), ("V", "replay")],
-            [("ESC", "menu"), ("M", "sound"), ("C", "camera")],
-            [("BKSP", "to the track"), ("L", "line"), ("F1-F4", "agent")]]  # fmt: skip
-    for k, hints in enumerate(rows):
-        c.hints(hints, x + 16, y + 43 + 18 * k, shadow=False)

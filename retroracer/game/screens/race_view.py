@@ -22,7 +22,7 @@ from retroracer.render.scene import TrackScene
 from retroracer.track.geometry import Array
 
 APART = 3.0
-"""Cars nearer to one another than this wear one name [m]."""
+"""Cars of one start nearer to one another than this wear one name [m]."""
 
 Layer = Callable[[pygame.Surface, Camera], None]
 
@@ -67,7 +67,7 @@ class RaceView:
         session: read only.
         scene: of its track.
         heading_up: False keeps north at the top.
-        colours: of the agents' cars, which then wear their names; empty = the agents' colour.
+        colours: of the agents' cars; empty = the agents' colour.
     """
 
     def __init__(
@@ -104,6 +104,8 @@ class RaceView:
     def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
         """Agents that wear their names: where there are several; of those in one place, one."""
         session = self.session
+        if not session.one_start and session.race.n - session.human > 1:
+            return {i for i in order if session.roles[i] == "agent"}
         named: list[int] = []
         if session.race.n - session.human > 1:
             for i in reversed(order):  # the car looked at comes first
@@ -147,8 +149,9 @@ class RaceView:
                 bool(session.actions[i, 1] < -0.05),
             )
             if self.colours and role == "agent":
-                own = self.colours[i - session.human]
-                car = replace(car, colour=own, marker=False, opacity=0.9)
+                car = replace(car, colour=self.colours[i - session.human])
+                if session.one_start:
+                    car = replace(car, marker=False, opacity=0.9)
             if i in named:
                 car = replace(car, tag=session.names[i])
             cars.append(car)

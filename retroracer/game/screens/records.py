@@ -48,6 +48,10 @@ class RecordsScreen:
         elif action in ("accept", "replay") and self.laps:
             self._watch(self.laps[self.at])
 
+    @staticmethod
+    def _watchable(lap: Lap) -> bool:
+        return lap.taped and not lap.stale
+
     def _watch(self, lap: Lap) -> None:
         if lap.stale:
             self.app.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
@@ -90,14 +94,17 @@ class RecordsScreen:
                 c.rect(x + 3, top - 3, wide - 6, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
             live = lap.valid and not lap.stale
             tone = p.text if live else p.text_dim
-            c.text("▶" if lap.taped and not lap.stale else "", x + 10, top, p.accent)
+            c.text("▶" if self._watchable(lap) else "", x + 10, top, p.accent)
             c.text(lap_text(lap.time), x + 24, top, tone if lap.valid else p.bad)
             c.text(lap.driver, x + 92, top, p.human if lap.driver == "you" else p.agent, width=64)
             c.text(lap.car_name, x + 160, top, tone, width=68)
             c.text(lap.assists, x + 232, top, tone, width=94)
             said = lap.stale or ("" if lap.valid else "left the road")
             c.text(said or _date(lap.made), x + 330, top, p.text_dim, width=wide - 338)
-        c.hints([("ENTER", "watch"), ("ESC", "back")], x + 4, c.h - 15)
+        hints = [("ESC", "back")]
+        if self.laps and self._watchable(self.laps[self.at]):
+            hints.insert(0, ("ENTER", "watch"))
+        c.hints(hints, x + 4, c.h - 15)
 
 
 def _date(made: float) -> str:

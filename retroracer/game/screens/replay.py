@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
-from retroracer.game.replay.film import cars_at, write_lap
+from retroracer.game.replay.film import cars_at, colour_in, write_lap
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
@@ -187,7 +188,8 @@ class ReplayScreen:
             role: Role = "human" if tape.roles[k] == "human" else "agent"
             if k == self.row:
                 c.rect(c.w - 127, y - 3, 120, 12, p.panel_edge)
-            c.blit(marker(role, p, 9 * c.k), c.w - 120, y - 1)
+            ink = replace(p, agent=colour_in(tape, k) or p.agent)
+            c.blit(marker(role, ink, 9 * c.k), c.w - 120, y - 1)
             c.text(tape.names[k].upper(), c.w - 106, y, p.text, width=50)
             ahead = float(trajectory.progress[i, k] - trajectory.progress[i, self.row])
             if k != self.row:

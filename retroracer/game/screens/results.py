@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pygame
 
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.hud import driver_colour, sector_text, signed
+from retroracer.game.screens.hud import driver_colour, inks_of, sector_text, signed
 from retroracer.render.cars import Role, marker
-from retroracer.render.palette import mix, shade
+from retroracer.render.palette import Colour, mix, shade
 from retroracer.render.text import lap_text
 
 MEDALS = (("gold", 1.05), ("silver", 1.12), ("bronze", 1.25))
@@ -53,13 +55,15 @@ class Results:
     Args:
         session: read only; it may go on while the panel is shown.
         assists: what helped, in words.
+        colours: of the agents; empty = the agents' colour.
 
     Attributes:
         laps: of each car, the fastest and the fastest that counts.
     """
 
-    def __init__(self, session: Session, assists: str) -> None:
+    def __init__(self, session: Session, assists: str, colours: Sequence[Colour] = ()) -> None:
         self.session = session
+        self.colours = colours
         self.assists = assists
         self.line_shown = False
         self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
@@ -122,14 +126,16 @@ class Results:
         for text, at in (("DRIVER", 26.0), ("TOTAL", 170.0), ("BEST LAP", 244.0), ("MEDAL", 348.0)):
             c.text(text, x + at, y, p.text_dim, anchor=0.0 if at < 100 else 1.0)
         first = s.finish[s.order()[0]]
+        inks = inks_of(s, p, self.colours)
         for k, i in enumerate(s.order()):
             top = y + 14 + 13 * k
             if i == 0 and s.human:
                 c.rect(x - 4, top - 3, 356, 13, mix(p.panel, p.panel_edge, 0.6))
             role: Role = "human" if s.roles[i] == "human" else "agent"
             c.text(str(k + 1), x, top, p.text_dim)
-            c.blit(marker(role, p, 9 * c.k), x + 10, top - 1)
-            c.text(s.names[i].upper(), x + 26, top, driver_colour(role, p), width=80)
+            ink = inks[i]
+            c.blit(marker(role, ink, 9 * c.k), x + 10, top - 1)
+            c.text(s.names[i].upper(), x + 26, top, driver_colour(role, ink), width=80)
             total = s.finish[i]
             text = lap_text(total) if total is not None else f"lap {int(s.race.lap[i]) + 1}"
             if k and total is not None and first is not None:
@@ -184,7 +190,9 @@ class Results:
         c.text("SPEED", x + 4, y + high - 10, p.text_dim)
         rival = self._rival()
         traces = []
-        for i, colour in ((rival, p.agent), (0, p.human if s.human else p.agent)):
+        inks = inks_of(s, p, self.colours)
+        theirs = inks[rival].agent if rival is not None else p.agent
+        for i, colour in ((rival, theirs), (0, p.human if s.human else inks[0].agent)):
             curve = s.curves[i] if i is not None else None
             if curve is not None:
                 traces.append((*speed_trace(curve, s.track.length), colour))

@@ -45,6 +45,7 @@ class AppServices(Protocol):
     clock: float
     headless: bool
     lights: bool  # races begin with lights
+    menu_row: str  # the menu's row that was chosen last
     closing: threading.Event  # set once the game ends: work beside it stops
 
     def show(self, screen: Screen, over: bool = False) -> None:

@@ -104,6 +104,7 @@ def run_setup(run: Path, track: Track, page: Path) -> Setup:
         laps=1,
         names=tuple(names[i] for i in order),
         colours=tuple(colour_at(i / last) for i in order),
+        one_start=True,
     )
 
 

@@ -1,0 +1,51 @@
+"""The menu over a race that waits: where Escape, P and the pad's Start lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from retroracer.game.screens.choices import Choice, Question
+
+
+class Pausable(Protocol):
+    """What the menu may do to a race."""
+
+    def pause(self, on: bool) -> None:
+        """Hold the race, or go on."""
+
+    def restart(self) -> None:
+        """Everybody back to the grid."""
+
+    def watch_again(self) -> None:
+        """Go to the replay."""
+
+    def press(self, what: str) -> None:
+        """As if that was pressed."""
+
+
+def pause_menu(race: Pausable, human: bool) -> Question:
+    """The menu; Escape goes on with the race, so that a reflex never ends it.
+
+    Args:
+        race: which waits.
+        human: True if there is a car of yours.
+    """
+
+    def pressing(what: str) -> Callable[[], None]:
+        def press() -> None:
+            race.pause(False)
+            race.press(what)
+
+        return press
+
+    def resume() -> None:
+        race.pause(False)
+
+    rows = [Choice("RESUME", resume), Choice("RESTART", race.restart)]
+    rows += [Choice("BACK ON THE ROAD", pressing("reset"))] if human else []
+    rows += [
+        Choice("WATCH THE LAST LAPS", race.watch_again),
+        Choice("QUIT TO MENU", pressing("menu")),
+    ]
+    return Question("PAUSED", rows, resume)

@@ -1,0 +1,79 @@
+"""Figures on the screen: one sign for one gap, minutes as minutes, nothing offered in vain."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygame
+import pytest
+
+from retroracer.game.race.session import Session
+from retroracer.game.replay.records import kind_of
+from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.hud import sector_text, signed
+from retroracer.game.screens.race import RaceScreen
+from retroracer.game.screens.records import RecordsScreen
+from tests.game.races import GT, frames, game, setup
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
+    yield
+    pygame.display.quit()
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every line written on a canvas."""
+    lines: list[str] = []
+    write = Canvas.text
+
+    def text(self: Canvas, text: str, *more: object, **named: object) -> float:
+        lines.append(text)
+        return write(self, text, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Canvas, "text", text)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(7.0, "7.00"), (59.994, "59.99"), (59.996, "1:00.00"), (120.25, "2:00.25"),
+     (130.7, "2:10.70"), (float("nan"), "--.--")],
+)  # fmt: skip
+def test_sector_times_have_minutes_as_lap_times_do(seconds: float, told: str) -> None:
+    assert sector_text(seconds) == told
+
+
+def test_one_gap_has_one_sign_wherever_it_is_shown(written: list[str]) -> None:
+    app = game()
+    frames(app, 400)  # you stand, the rival drives off ...
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    for _ in range(900):
+        screen.session.tick(0.0, 0.3)
+    written.clear()
+    frames(app, 1)
+    gap = screen.session.gap(0, 1)
+    assert gap is not None and gap > 0.0
+    assert "▼" + signed(gap) in written, "at the top: behind"
+    assert signed(gap) in written, "in the list: the same"
+    assert signed(-gap) not in written
+
+
+@pytest.mark.parametrize("taped", [True, False])
+def test_records_offer_to_watch_only_what_can_be_watched(taped: bool, written: list[str]) -> None:
+    app = game(menu=True)
+    race = setup()
+    session = Session(race.track, race.policies, race.cars, True, 1)
+    for _ in range(300):
+        session.tick(0.0, 0.4)
+    tape = session.recorder.finish(session.cars, session.names, session.roles, 5.0, True)
+    kind = kind_of(race.track, GT, "no assists")
+    app.records.add(
+        kind, race.track.name, GT.title, 5.0, True, (1.0, 2.0, 2.0), tape if taped else None
+    )
+    app.records.flush()
+    app.show(RecordsScreen(app, race.track))
+    frames(app, 1)
+    assert ("watch" in written) == taped
