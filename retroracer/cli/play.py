@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from retroracer.cli.arguments import file_to_write, number, seed, size_in_pixels, whole
@@ -96,6 +98,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
+def _filming() -> Callable[[float], None]:
+    """Tells on the terminal how much of a film is made, every tenth of it."""
+    told = 0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if (tenths := int(10 * share)) > told:
+            told = tenths
+            print(f"filming: {10 * tenths} %", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def run(args: argparse.Namespace) -> int:
     """Play."""
     if args.headless and args.frames is None:
@@ -140,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
     if args.export is not None:
         if setup is None or (args.watch and not setup.policies):
             raise UserError("--export writes one lap: leave the other pages out")
-        print(film(setup, args.export, args.seconds))
+        print(film(setup, args.export, args.seconds, _filming()))
         return 0
     options = Options(
         headless=args.headless,

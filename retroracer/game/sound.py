@@ -7,6 +7,7 @@ neighbouring engine loops are cross-faded by volume, never swapped.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -25,7 +26,15 @@ LOWEST, HIGHEST = 45.0, 240.0
 GEARS = (18.0, 29.0, 41.0, 54.0, 68.0, 100.0)
 """Speeds [m/s] at which a gear is done: for the ear only, the car has none."""
 
-_ENGINE_A, _ENGINE_B, _TYRES, _GROUND, _EVENTS = range(5)
+LOUDEST = 0.7
+"""Peak of everything together, of the full scale: 3 dB of headroom."""
+
+SOFT = 0.45
+"""Where the limiter begins to press [of the full scale]."""
+
+_ENGINE_A, _ENGINE_B, _TYRES, _GROUND, _WIND, _EVENTS = range(6)
+PEAKS = {_ENGINE_A: 0.5, _ENGINE_B: 0.5, _TYRES: 0.5, _GROUND: 0.8, _WIND: 0.6, _EVENTS: 0.4}
+"""Largest sample of each channel's loops [of the full scale]."""
 
 
 def engine_loop(frequency: float) -> Array:
@@ -75,6 +84,45 @@ def revs(speed: float) -> float:
     return 1.0
 
 
+def limited(volumes: Mapping[int, float]) -> dict[int, float]:
+    """Volumes whose mix stays below ``LOUDEST`` even if all peaks meet; quiet ones are kept.
+
+    The channels' volumes are pressed together, not the samples: nothing is clipped or bent.
+    """
+    total = sum(PEAKS[channel] * volume for channel, volume in volumes.items())
+    if total <= SOFT:
+        return dict(volumes)
+    room = LOUDEST - SOFT
+    pressed = SOFT + room * float(np.tanh((total - SOFT) / room))
+    return {channel: volume * pressed / total for channel, volume in volumes.items()}
+
+
+def car_volumes(speed: float, throttle: float, slip: float, off: bool) -> dict[int, float]:
+    """Volume of each channel for a car, before the limiter and the player's own volume.
+
+    Args:
+        speed: [m/s].
+        throttle: in [-1, 1].
+        slip: of its tyres, 0 none to 1 sliding.
+        off: True beyond the road.
+    """
+    where = revs(abs(speed)) * (LOOPS - 1)
+    share = where - min(int(where), LOOPS - 2)
+    loud = 0.28 + 0.42 * max(throttle, 0.0)
+    even, odd = float(np.sqrt(1.0 - share)), float(np.sqrt(share))
+    if min(int(where), LOOPS - 2) % 2:
+        even, odd = odd, even
+    rolling = min(abs(speed) / 40.0, 1.0)
+    fast = min(abs(speed) / 80.0, 1.0)
+    return {
+        _ENGINE_A: loud * even,
+        _ENGINE_B: loud * odd,
+        _TYRES: 0.6 * min(max(slip, 0.0), 1.0),
+        _GROUND: rolling * (0.9 if off else 0.12),
+        _WIND: 0.55 * fast * fast,
+    }
+
+
 class Sound:
     """The mixer and what is played on it.
 
@@ -105,6 +153,7 @@ class Sound:
         self._engine = [_sound(0.5 * engine_loop(f)) for f in self._frequencies]
         self._tyres = _sound(0.5 * noise_loop(900.0, 2600.0))
         self._ground = _sound(0.8 * noise_loop(40.0, 260.0))
+        self._wind = _sound(0.6 * noise_loop(300.0, 1500.0, 1.7))
         self._beeps = {"red": _sound(0.4 * beep(440, 0.14)), "green": _sound(0.4 * beep(880, 0.4)),
                        "lap": _sound(0.3 * beep(660, 0.12))}  # fmt: skip
         self._ready = True
@@ -121,21 +170,20 @@ class Sound:
         if not self._ready:
             return
         level = 0.0 if self.mute else self.volume
-        where = revs(abs(speed)) * (LOOPS - 1)
-        low = min(int(where), LOOPS - 2)
-        share = where - low
-        loud = level * (0.28 + 0.42 * max(throttle, 0.0))
+        # A beep may sound at any moment: its room is kept free.
+        wanted = car_volumes(speed, throttle, slip, off) | {_EVENTS: 1.0}
+        volumes = limited({n: level * v for n, v in wanted.items()})
+        low = min(int(revs(abs(speed)) * (LOOPS - 1)), LOOPS - 2)
         # Each channel keeps its parity of loops, so a change is always one that fades in.
-        for index, weight in ((low, 1.0 - share), (low + 1, share)):
+        for index in (low, low + 1):
             slot = index % 2
             channel = pygame.mixer.Channel((_ENGINE_A, _ENGINE_B)[slot])
             if self._playing[slot] != index:
                 channel.play(self._engine[index], loops=-1, fade_ms=12)
                 self._playing[slot] = index
-            channel.set_volume(loud * float(np.sqrt(weight)))
-        self._loop(_TYRES, self._tyres, level * 0.5 * min(max(slip, 0.0), 1.0))
-        rolling = min(abs(speed) / 40.0, 1.0)
-        self._loop(_GROUND, self._ground, level * rolling * (0.9 if off else 0.12))
+            channel.set_volume(volumes[(_ENGINE_A, _ENGINE_B)[slot]])
+        for number, sound in ((_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)):
+            self._loop(number, sound, volumes[number])
 
     def _loop(self, number: int, sound: pygame.mixer.Sound, volume: float) -> None:
         channel = pygame.mixer.Channel(number)
@@ -148,7 +196,7 @@ class Sound:
         if self._ready and not self.mute:
             channel = pygame.mixer.Channel(_EVENTS)
             channel.play(self._beeps[name])
-            channel.set_volume(self.volume)
+            channel.set_volume(limited({_EVENTS: self.volume})[_EVENTS])
 
     def quiet(self) -> None:
         """Stop all that is playing: paused, or in a menu."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ GIF_COLOURS = 64
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) red, green and blue."""
+
+
+def writes_mp4() -> bool:
+    """True if MP4 can be written here."""
+    return find_spec("av") is not None
 
 
 def demand_writer(path: Path) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STEP = 1.0 / 50.0
 """A step of the task [s]."""
 
+PLATES = 130.0
+"""Room for our plates at the left of the picture [UI pixels]."""
+
 LONGEST = 1000
 """Steps of an episode."""
 
@@ -170,20 +173,28 @@ class PixelScreen:
         self.best[self.who] = max(self.score, self.best.get(self.who, self.score))
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
-        """Draw the task's picture as large as fits, its score beside it."""
+        """Draw the task's picture as large as fits beside our plates: nothing covers it."""
         if self._picture is None:
             pixels: Any = self.env.render()
             self._picture = _surface(np.asarray(pixels))
-        w, h = surface.get_size()
+        c = Canvas(surface, COLOURS)
+        left, top, wide, high = self.picture_box(c)
         pw, ph = self._picture.get_size()
-        scale = min(w / pw, h / ph)
+        scale = min(wide / pw, high / ph)
         fitted = (max(1, round(pw * scale)), max(1, round(ph * scale)))
         surface.fill(shade(COLOURS.panel, 0.6))
-        at = ((w - fitted[0]) // 2, (h - fitted[1]) // 2)
+        at = (left + (wide - fitted[0]) // 2, top + (high - fitted[1]) // 2)
         surface.blit(pygame.transform.scale(self._picture, fitted), at)
-        c = Canvas(surface, COLOURS)
         if c.w >= 320 and c.h >= 180:
             self._write(c)
+
+    def picture_box(self, c: Canvas) -> tuple[int, int, int, int]:
+        """Left, top, width and height of where the task's picture goes [px]."""
+        w, h = c.surface.get_size()
+        if c.w < 320 or c.h < 180:
+            return 0, 0, w, h
+        left = round(PLATES * c.k)
+        return left, 0, w - left, h - round(self.foot * c.k)
 
     def _write(self, c: Canvas) -> None:
         p = c.palette
@@ -234,10 +245,11 @@ class PixelScreen:
             pipeline = self.driving.driver.pipeline
             pixels = self.driving.newest()
             told = f"{pipeline.size}x{pipeline.size} {pipeline.colour}, last of {pipeline.stack}"
-        c.panel(c.w - 120, 6, 114, 114)
+        top = 96.0 + 11 * len(self.best)
+        c.panel(6, top, 118, 114)
         seen = pygame.transform.scale(_surface(pixels), (96 * c.k, 96 * c.k))
-        c.blit(seen, c.w - 111, 9)
-        c.text(told, c.w - 63, 109, c.palette.text_dim, anchor=0.5, width=108)
+        c.blit(seen, 17, top + 3)
+        c.text(told, 65, top + 103, c.palette.text_dim, anchor=0.5, width=112)
 
 
 def carracing_screen(

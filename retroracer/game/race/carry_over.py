@@ -21,7 +21,9 @@ _KEPT = (state.TIME, state.LAP_START, state.LAST_LAP, state.LAST_LAP_OFF, state.
 
 def same_look(one: Track, other: Track) -> bool:
     """True if two tracks with one digest also look alike: names, labels, colours."""
-    seen = [f.name for f in fields(Track) if isinstance(getattr(one, f.name), str | tuple | Mapping)]
+    seen = [
+        f.name for f in fields(Track) if isinstance(getattr(one, f.name), str | tuple | Mapping)
+    ]
     return all(getattr(one, name) == getattr(other, name) for name in seen)
 
 

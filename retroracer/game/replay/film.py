@@ -7,8 +7,9 @@ written by ``render.film``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ from retroracer.track.track import Track
 
 SIZE = (480, 270)
 FPS = 20
+
+SHORT = 15.0
+"""A GIF or WebP longer than this has half the pictures, and smaller ones, to be shared [s]."""
+
+SMALL = (320, 180)
 
 PATIENCE = 60.0
 """Seconds a driver may take to get a hundred metres on before it is given up."""
@@ -105,6 +111,7 @@ def write_lap(
     scene: TrackScene | None = None,
     last: float = float("inf"),
     stop: threading.Event | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> int:
     """Write a lap to a file, whole or not at all.
 
@@ -116,6 +123,7 @@ def write_lap(
         scene: of the track, if there is one already.
         last: time of the last picture [s].
         stop: gives the film up once it is set.
+        progress: told what share of the film is made, 0 to 1.
 
     Returns:
         How many pictures were written.
@@ -129,11 +137,20 @@ def write_lap(
         save_surface(next(pictures), path)
         return 1
 
-    def go_on(_: int) -> None:
+    length = min(last, tape.duration)
+    long = path.suffix.lower() != ".mp4" and length > SHORT
+    every = 2 if long else 1
+    pictures = islice(pictures, 0, None, every)
+    count = int(length * FPS / every) + 1
+
+    def go_on(made: int) -> None:
         if stop is not None and stop.is_set():
             raise UserError("stopped before it was done")
+        if progress is not None:
+            progress(min(made / count, 1.0))
 
-    return films.write_film(path, map(_pixels, pictures), FPS, progress=go_on)
+    size = SMALL if long else None
+    return films.write_film(path, map(_pixels, pictures), FPS / every, size, go_on)
 
 
 def _pixels(surface: pygame.Surface) -> films.Picture:
@@ -200,13 +217,24 @@ def _best_lap(setup: Setup, records: Records) -> Tape:
     return tape
 
 
-def film(setup: Setup, path: Path, seconds: float | None = None) -> str:
+def megabytes(path: Path) -> str:
+    """The size of a file, as it is told."""
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def film(
+    setup: Setup,
+    path: Path,
+    seconds: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> str:
     """Write a lap to ``path``; returns what was written, in words.
 
     Args:
         setup: whose lap: yours, or the first driver's if you only watch.
         path: .gif, .webp, .png or .mp4.
         seconds: only so much of it, from its beginning; None = the whole lap.
+        progress: told what share of the film is made, 0 to 1.
 
     Raises:
         UserError: if there is no such lap, or it cannot be written.
@@ -216,5 +244,7 @@ def film(setup: Setup, path: Path, seconds: float | None = None) -> str:
     if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: folder {path.parent} does not exist")
     tape = your_lap(setup) if setup.human else drivers_lap(setup)
-    count = write_lap(setup.track, tape, path, last=float("inf") if seconds is None else seconds)
-    return f"{path}: {count} pictures of {tape.names[0]}'s lap of {tape.lap_time:.3f} s"
+    last = float("inf") if seconds is None else seconds
+    count = write_lap(setup.track, tape, path, last=last, progress=progress)
+    told = f"{path}: {count} pictures of {tape.names[0]}'s lap of {tape.lap_time:.3f} s"
+    return f"{told}, {megabytes(path)}"

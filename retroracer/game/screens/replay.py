@@ -14,7 +14,7 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.home import data_dir
-from retroracer.game.replay.film import cars_at, colour_in, write_lap
+from retroracer.game.replay.film import cars_at, colour_in, megabytes, write_lap
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
@@ -22,6 +22,7 @@ from retroracer.game.screens.screen import AppServices
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import Role, marker
+from retroracer.render.film import writes_mp4
 from retroracer.render.follow import Follower
 from retroracer.render.scene import TrackScene
 from retroracer.render.text import lap_text
@@ -59,6 +60,7 @@ class ReplayScreen:
         self.row = 0
         self._bar = (0.0, 0.0, 1.0, 1.0)
         self._filming: threading.Thread | None = None
+        self.filmed: float | None = None  # share of the film that is being made
         self._open()
 
     @property
@@ -132,22 +134,30 @@ class ReplayScreen:
             self.app.tell("one film at a time: the last one is not done yet")
             return
         folder = data_dir() / "films"
-        path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}.gif"
+        kind = ".mp4" if writes_mp4() else ".gif"  # a tenth of the size, where it can be written
+        path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}{kind}"
         tape, row = self.tape, self.row
 
         def write() -> None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with claimed(path) as name:
-                    write_lap(self.track, tape, name, row, self.scene, stop=self.app.closing)
-                self.app.tell(f"saved {name}")
+                    stop = self.app.closing
+                    write_lap(
+                        self.track, tape, name, row, self.scene, stop=stop, progress=self._made
+                    )
+                self.app.tell(f"saved {name} ({megabytes(name)})")
             except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
                 self.app.tell(f"no film saved: {error}", bad=True)
+            self.filmed = None
 
         # A lap's pictures take seconds: they are drawn beside the game.
         self._filming = threading.Thread(target=write, daemon=True)
+        self.filmed = 0.0
         self._filming.start()
-        self.app.tell(f"filming to {path.name} ...")
+
+    def _made(self, share: float) -> None:
+        self.filmed = share
 
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""
@@ -194,6 +204,10 @@ class ReplayScreen:
             ahead = float(trajectory.progress[i, k] - trajectory.progress[i, self.row])
             if k != self.row:
                 c.text(f"{ahead:+.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
+        if self.filmed is not None:
+            c.panel(c.w / 2 - 66, 6, 132, 24)
+            c.text(f"FILMING  {100 * self.filmed:.0f} %", c.w / 2, 11, p.accent, anchor=0.5)
+            c.bar(c.w / 2 - 60, 22, 120, 4, self.filmed, p.accent, p.panel_edge)
         self._pedals(c, i, speed)
         narrow = c.w < 600
         x, base, wide = 14.0, c.h - (42 if narrow else 30), c.w - 28

@@ -12,8 +12,10 @@ from retroracer.agents.pixels.inference import PixelDriver
 from retroracer.agents.pixels.network import Network
 from retroracer.agents.pixels.records import Records
 from retroracer.carracing.pipeline import Pipeline
-from retroracer.game.pixels.screen import PixelScreen
+from retroracer.game.pixels.screen import PixelScreen, carracing_screen
+from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.menu import ROWS, Menu
+from retroracer.render.palette import DEFAULT
 from tests.game.races import frames, game, hold, strike
 
 pytest.importorskip("Box2D")
@@ -129,3 +131,22 @@ def test_the_menu_leads_to_it_and_escape_back() -> None:
     strike(pygame.K_ESCAPE)
     frames(app, 2)
     assert isinstance(app.screen, Menu)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (960, 540), (1920, 1080), (640, 480)])
+def test_nothing_is_written_over_the_tasks_own_score_and_indicators(size: tuple[int, int]) -> None:
+    app = game(menu=True, size=size)
+    screen = carracing_screen(app)
+    app.show(screen)
+    screen.eyes = True
+    frames(app, 1)
+    surface = pygame.display.get_surface()
+    assert surface is not None and screen._picture is not None
+    left, top, wide, high = screen.picture_box(Canvas(surface, DEFAULT))
+    pw, ph = screen._picture.get_size()
+    scale = min(wide / pw, high / ph)
+    fitted = (round(pw * scale), round(ph * scale))
+    at = (left + (wide - fitted[0]) // 2, top + (high - fitted[1]) // 2)
+    seen = pygame.surfarray.array3d(surface.subsurface((*at, *fitted)))
+    plain = pygame.surfarray.array3d(pygame.transform.scale(screen._picture, fitted))
+    np.testing.assert_array_equal(seen, plain)

@@ -105,3 +105,25 @@ def test_the_command_exports_the_drivers_lap(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert path.stat().st_size > 1000 and "pictures of" in done.stdout
+
+
+def test_a_long_film_is_thinned_to_be_shared_and_tells_how_far_it_is(
+    lap: tuple[Session, Tape], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, tape = lap
+    monkeypatch.setattr("retroracer.game.replay.film.SHORT", 1.5)
+    told: list[float] = []
+    path = tmp_path / "lap.gif"
+    count = write_lap(session.track, tape, path, last=2.0, progress=told.append)
+    with Image.open(path) as film:
+        assert film.size == (320, 180) and film.info["duration"] == 100
+    assert count == 21 and told == sorted(told) and told[-1] == 1.0 and len(told) >= count - 1
+
+
+def test_an_mp4_keeps_every_picture_and_is_small(lap: tuple[Session, Tape], tmp_path: Path) -> None:
+    session, tape = lap
+    path = tmp_path / "lap.mp4"
+    count = write_lap(session.track, tape, path, last=20.0)
+    assert count == int(min(tape.duration, 20.0) * 20) + 1
+    per_second = path.stat().st_size / min(tape.duration, 20.0)
+    assert per_second * 57.0 < 8e6, "a lap of 57 s can be sent"
