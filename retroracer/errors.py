@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
     """A user's mistake, told in one clear message: what, where, what to do.
 
     Commands print the message to stderr without a traceback and exit with code 2.
+
+    Attributes:
+        setting: of a run that it is about, "" where that is not known.
     """
+
+    setting = ""
+
+
+@contextmanager
+def about(setting: str) -> Iterator[None]:
+    """Errors raised within are about a setting: who has read it from a page can say where."""
+    try:
+        yield
+    except UserError as error:
+        error.setting = setting
+        raise
 
 
 class NotFiniteError(ValueError):

@@ -208,7 +208,10 @@ def _train(
     from retroracer.training.run.stopping import until
 
     settings = _settings(args, program, folder, overrides)
-    what = program.look(settings)
+    try:
+        what = program.look(settings)
+    except UserError as error:
+        raise _placed(error, args.config, overrides) from None
     hardware.use_cores(settings.device)
     before = None
     if not args.fresh and folder.unfinished_here():
@@ -238,6 +241,17 @@ def _train(
     )
     outcome = run.go(resume)
     return _last_word(program, settings, outcome, out, folder, say, until)
+
+
+def _placed(error: UserError, page: Path | None, overrides: Sequence[str]) -> UserError:
+    """An error about a setting, with its place if the user's page gives it."""
+    from retroracer.config.tree import read_file
+
+    name = error.setting
+    if page is None or not name or any(text.startswith(f"{name}=") for text in overrides):
+        return error
+    place = read_file(page).find((name,))
+    return UserError(f"{place}: {name}: {error}") if place.line else error
 
 
 def _settings(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from retroracer.cli.run_options import PIXEL_OPTIONS, add_settings
 from retroracer.cli.start_run import Program, add_options, overrides_of, start
-from retroracer.errors import UserError
+from retroracer.errors import UserError, about
 
 if TYPE_CHECKING:
     from retroracer.training.run.folder import RunFolder
@@ -62,7 +62,8 @@ def _program(page: str) -> Program:
     from retroracer.training.run.settings import shipped_page
 
     def look(settings: Any) -> str:
-        check_parent(settings)
+        with about("parent"):
+            check_parent(settings)
         keep_memory()
         return "CarRacing-v3"
 

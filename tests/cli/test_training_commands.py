@@ -118,3 +118,20 @@ def test_a_run_is_stopped_killed_gone_on_with_to_its_end_and_begun_anew(
     code, told, _ = program.ended_by("SIGTERM", "--fresh")
     assert code == 0 and "a new run: the unfinished one" in told, told
     assert (program.run.parent / "m.1").is_dir() or (program.run.parent / "m.2").is_dir()
+
+
+@pytest.mark.parametrize("key", ["track", "parent", "car"])
+def test_what_a_page_asks_for_and_is_not_there_is_told_with_its_line(
+    key: str, tmp_path: Path
+) -> None:
+    (tmp_path / "page.yaml").write_text(
+        f"cars: 8\n{key}: {'[nosuch]' if key == 'track' else 'nosuch'}\n"
+    )
+    command = [sys.executable, "train_base.py", "--config", str(tmp_path / "page.yaml")]
+    command += ["--runs", str(tmp_path), "--out", str(tmp_path / "mine.zip")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert f"page.yaml:2: {key}: no " in ended.stderr
+    given = [*command, f"--set={key}={'[gone]' if key == 'track' else 'gone'}"]
+    ended = subprocess.run(given, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2 and "page.yaml" not in ended.stderr and "gone" in ended.stderr

@@ -24,7 +24,7 @@ from retroracer.agents.policy import load_policy
 from retroracer.checks import Form, count, demand_array, number
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
-from retroracer.errors import UserError
+from retroracer.errors import UserError, about
 from retroracer.physics.car import Car, car_facts, load_car
 from retroracer.physics.race import CONTROL_DT
 from retroracer.reading import shown_path
@@ -308,16 +308,19 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
     Raises:
         UserError: for what is missing or unfit.
     """
-    tracks = [load_track(name) for name in settings.track] or None
-    parent = None if settings.parent is None else find_model(settings.parent)
-    facts = None if parent is None else read_facts(parent)
+    with about("track"):
+        tracks = [load_track(name) for name in settings.track] or None
+    with about("parent"):
+        parent = None if settings.parent is None else find_model(settings.parent)
+        facts = None if parent is None else read_facts(parent)
     if facts is not None and facts.activation != "relu":
         raise UserError(
             f"{shown_path(settings.parent or '')} has {facts.activation} layers and runs train "
             "relu ones: it can be judged and raced; go on training it with plain SAC.load"
         )
     if settings.car is not None:
-        return tracks, load_car(settings.car)
+        with about("car"):
+            return tracks, load_car(settings.car)
     if facts is not None and parent is not None:
         return tracks, car_of(facts, parent)
     return tracks, load_car()
