@@ -66,6 +66,7 @@ bench: .venv/train,pixels,bench.stamp
 	$(BIN)/python -m retroracer bench
 	$(BIN)/python -m retroracer bench --pixels
 	$(BIN)/python -m retroracer bench --learning
+	$(BIN)/python -m retroracer bench --race
 
 clean:
 	rm -rf .venv runs build dist .mypy_cache .pytest_cache .ruff_cache

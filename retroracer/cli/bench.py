@@ -13,7 +13,8 @@ EXAMPLES = """examples:
   python -m retroracer bench
   python -m retroracer bench --quick --json bench.json
   python -m retroracer bench --pixels
-  python -m retroracer bench --learning"""
+  python -m retroracer bench --learning
+  python -m retroracer bench --race"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,6 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--learning", action="store_true", help="measure updates beside Stable-Baselines3's SAC"
     )
+    parser.add_argument(
+        "--race", action="store_true", help="measure races of several solid cars instead"
+    )
     parser.set_defaults(run=run)
 
 
@@ -57,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
         measure_learning(args.repeats, args.quick, args.json)
         return 0
+    if args.race:
+        from benchmarks.bench_race import main as measure_races
+
+        return measure_races(args.repeats, args.quick, args.json)
     if args.pixels:
         from benchmarks.bench_carracing import main
     else:

@@ -208,12 +208,13 @@ def _from_several_starts(road: Ribbon, grips: Grips) -> tuple[float, Array, Arra
     raise last
 
 
+_NO_MATTER = ("name", "title", "length", "tow", "dirty_air")
+
+
 def car_digest(car: Car) -> str:
-    """Hash of the parameters a lap depends on; names and looks are left out."""
+    """Hash of the parameters a lap alone depends on; names, looks and wakes are left out."""
     facts: Mapping[str, Any] = car_facts(car)
-    text = ",".join(
-        f"{k}={v:.9g}" for k, v in sorted(facts.items()) if k not in ("name", "title", "length")
-    )
+    text = ",".join(f"{k}={v:.9g}" for k, v in sorted(facts.items()) if k not in _NO_MATTER)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

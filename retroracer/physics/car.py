@@ -87,6 +87,9 @@ class Car:
         steer_lock_fast: largest angle that remains at very high speed [rad].
         steer_speed: speed where half of that difference is gone [m/s].
         steer_rate: fastest change of the road wheels' angle [rad/s].
+        tow: share of the drag that is gone right behind another car (slipstream); felt, like
+            ``dirty_air``, only in a race of several cars.
+        dirty_air: share of the downforce that is gone there.
     """
 
     name: str
@@ -117,6 +120,8 @@ class Car:
     steer_lock_fast: _Angle
     steer_speed: Annotated[float, Range(0.5, 200.0)]
     steer_rate: Annotated[float, Range(0.05, 20.0)]
+    tow: Annotated[float, Range(0.0, 0.9)] = 0.3
+    dirty_air: Annotated[float, Range(0.0, 0.9)] = 0.25
 
     def __post_init__(self) -> None:
         for name, bound in _bounds().items():

@@ -93,6 +93,12 @@ from retroracer.track.projection import foot, offset_at, walk
 CHUNK = 256
 """Cars a thread takes at a time."""
 
+LOAD, MOVE, SETTLE, SAVE = 1, 2, 4, 8
+"""Phases of a block's advance: fetch the cars, let them move, find where on the track they are
+(walls, surfaces, clocks, lines), write them back."""
+
+EVERYTHING = LOAD + MOVE + SETTLE + SAVE
+
 
 @compiled(inline=True)
 def move(w: Array, j: int, dt: float) -> None:
@@ -255,8 +261,12 @@ def advance_block(
     lanes: int,
     n_substeps: int,
     dt: float,
+    phases: int = EVERYTHING,
 ) -> None:
     """Advance ``lanes`` cars from row ``begin`` by ``n_substeps`` physics steps of ``dt``.
+
+    Cars that are alone go through all phases in one call. Cars in company meet between ``MOVE``
+    and ``SETTLE`` of every physics step (``company``), so that theirs are called one by one.
 
     Args:
         w: ``scratch`` memory.
@@ -267,15 +277,18 @@ def advance_block(
         lanes: number of cars in it, at most LANES.
         n_substeps: how many physics steps.
         dt: physics step [s].
+        phases: a sum of LOAD, MOVE, SETTLE and SAVE.
     """
     floats, ints, params, splits, last_sectors = cars
-    for j in range(lanes):
+    moving = lanes if phases & MOVE else 0
+    settling = lanes if phases & SETTLE else 0
+    for j in range(lanes if phases & LOAD else 0):
         i = begin + j
         load_car(w, j, floats[i], ints[i], params[i], actions[i], bank)
     for _ in range(n_substeps):
-        for j in range(lanes):
+        for j in range(moving):
             move(w, j, dt)
-        for j in range(lanes):
+        for j in range(settling):
             f = w[FOOT * LANES + j]
             if not 0.0 <= f <= 1.0:
                 track = ints[begin + j, TRACK]
@@ -283,23 +296,23 @@ def advance_block(
                 x, y = w[X * LANES + j], w[Y * LANES + j]
                 f = walk(bank.main, bank.start[track], bank.size[track], row, f, x, y)
                 w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
-        for j in range(lanes):
+        for j in range(settling):
             gain_station(w, j)
-        for j in range(lanes):
+        for j in range(settling):
             if w[FOOT * LANES + j] != w[ROW * LANES + j]:
                 track = ints[begin + j, TRACK]
                 row = int(w[FOOT * LANES + j])
                 load_cell(w, j, bank, bank.start[track], row)
-        for j in range(lanes):
+        for j in range(settling):
             look_aside(w, j)
-        for j in range(lanes):
+        for j in range(settling):
             if abs(w[OFFSET * LANES + j]) > w[PLAIN * LANES + j]:
                 here = bank.start[ints[begin + j, TRACK]] + int(w[ROW * LANES + j])
                 left, right = bank.side[here, b.WALL_L], bank.side[here, b.WALL_R]
                 hit_wall(w, j, float(left), float(right), dt)
-        for j in range(lanes):
+        for j in range(settling):
             take_account(w, j, dt)
-        for j in range(lanes):
+        for j in range(settling):
             offset = w[OFFSET * LANES + j]
             if abs(offset) > w[PLAIN * LANES + j]:
                 here = bank.start[ints[begin + j, TRACK]] + int(w[ROW * LANES + j])
@@ -323,7 +336,7 @@ def advance_block(
                 )
                 for k in range(STEP_PROGRESS):
                     w[k * LANES + j] = floats[i, k]
-    for j in range(lanes):
+    for j in range(lanes if phases & SAVE else 0):
         i = begin + j
         save_car(w, j, floats[i])
         here = bank.start[ints[i, TRACK]] + int(w[ROW * LANES + j])

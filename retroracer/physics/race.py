@@ -1,4 +1,4 @@
-"""Race: N cars, each on its own track of one packed bank, advanced together.
+"""Race: N cars on tracks of one packed bank, advanced together; each alone, or in company.
 
 Owns the state arrays and their names; all motion happens in ``kernel``. Knows nothing of
 observations, rewards or pictures. The game drives this directly; ``envs.batch`` adds the task.
@@ -13,8 +13,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.physics import kernel, placing, state
+from retroracer.physics import kernel, placing, races, state
 from retroracer.physics.car import Car
+from retroracer.physics.company import make_company
 from retroracer.track.bank import GRID_GAP, LENGTH, MAX_SECTORS, N_SECTORS, TrackBank, pack
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
@@ -44,14 +45,22 @@ class Race:
         tracks: the tracks, or a bank of them.
         cars: one Car for all, or one per row.
         n: number of cars; default one per Car given.
+        company: which of them race each other as solid cars: a number k for groups of k
+            consecutive rows, or the groups' sizes; 1 to 20 each, all cars of a group on one
+            track. Default 1: every car is alone, nobody touches anybody.
 
     Attributes:
         cars: their arrays, as the kernel takes them; each is an attribute of the race too.
         bank: the packed tracks.
+        company: what passed between cars; None where every car is alone.
     """
 
     def __init__(
-        self, tracks: Sequence[Track] | TrackBank, cars: Car | Sequence[Car], n: int | None = None
+        self,
+        tracks: Sequence[Track] | TrackBank,
+        cars: Car | Sequence[Car],
+        n: int | None = None,
+        company: int | Sequence[int] = 1,
     ) -> None:
         self.bank = tracks if isinstance(tracks, TrackBank) else pack(tracks)
         listed = [cars] * (n or 1) if isinstance(cars, Car) else list(cars)
@@ -67,6 +76,7 @@ class Race:
             np.full((self.n, MAX_SECTORS), np.nan),
         )
         self.floats, self.ints, self.params, self.splits, self.last_sectors = self.cars
+        self.company = None if company == 1 else make_company(company, listed)
         self.start_on_grid()
 
     def start_on_grid(self, track: npt.ArrayLike = 0, rows: npt.ArrayLike | None = None) -> None:
@@ -128,6 +138,8 @@ class Race:
             each(grid, np.bool_),
         )
         placing.place_cars(self.cars, self.bank, index, start)
+        if self.company is not None:
+            races.forget(self.company, index)
 
     def _rows(self, rows: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
         return np.arange(self.n) if rows is None else np.atleast_1d(np.asarray(rows, np.int64))
@@ -144,7 +156,13 @@ class Race:
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        if threads_pay(self.n):
+        if self.company is not None:
+            all_races = (self.cars, self.company, self.bank, actions, n_substeps, PHYSICS_DT)
+            if threads_pay(self.n):
+                races.advance_races_parallel(*all_races)
+            else:
+                races.advance_races(*all_races, 0, len(self.company.begins) - 1)
+        elif threads_pay(self.n):
             kernel.advance_parallel(self.cars, self.bank, actions, n_substeps, PHYSICS_DT)
         else:
             kernel.advance_rows(self.cars, self.bank, actions, n_substeps, PHYSICS_DT, 0, self.n)

@@ -1,0 +1,388 @@
+"""Races of several cars: the kernel's step, with wakes before and contacts in the middle of it.
+
+Rows are taken in waves of whole races, as many as fill a block. What a race's cars do does not
+depend on other races, on the wave or on threads; a car that meets nobody moves to the last bit as
+if it were alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from retroracer.compiled import compiled
+from retroracer.physics import car as c
+from retroracer.physics.block import (
+    CELL_DX,
+    CELL_DY,
+    CELL_TX,
+    CELL_TY,
+    CELL_UX,
+    CELL_UY,
+    CELL_X,
+    CELL_Y,
+    FOOT,
+    FRAC,
+    GAIN,
+    LANES,
+    MOVED2,
+    N_COLUMNS,
+    PARAMS,
+    SPACING,
+)
+from retroracer.physics.boxes import (
+    BODY_COS,
+    BODY_LONG,
+    BODY_SIN,
+    BODY_WIDE,
+    BODY_X,
+    BODY_Y,
+)
+from retroracer.physics.company import (
+    AIR_LOSS,
+    AIR_TOW,
+    AT_FAULT,
+    CONTACTS,
+    LOSS,
+    MOST_CARS,
+    STEP_BUMP,
+    STEP_CONTACT,
+    TOW,
+    Company,
+)
+from retroracer.physics.contact import (
+    BODY_REACH,
+    BODY_SPIN,
+    BODY_VX,
+    BODY_VY,
+    CLOCK,
+    CLOSING,
+    FIRST,
+    MEETS,
+    MOST_CONTACTS,
+    N_BODY,
+    N_CONTACT,
+    PER_INERTIA,
+    PER_MASS,
+    SECOND,
+    SHIFT_X,
+    SHIFT_Y,
+    STATION,
+    TRACK_X,
+    TRACK_Y,
+    along_apart,
+    fault,
+    find_contacts,
+    reach_of,
+    solve,
+)
+from retroracer.physics.dynamics import cos_sin
+from retroracer.physics.kernel import LOAD, MOVE, SAVE, SETTLE, advance_block
+from retroracer.physics.state import (
+    AR,
+    AX,
+    AY,
+    HEADING,
+    TIME,
+    TRACK,
+    VX,
+    VY,
+    YAW_RATE,
+    Cars,
+    S,
+    X,
+    Y,
+)
+from retroracer.physics.wake import REACH, shade
+from retroracer.track import bank as b
+from retroracer.track.bank import TrackBank
+from retroracer.track.geometry import Array, Ints
+from retroracer.track.projection import foot
+
+BLOCKS = (MOST_CARS + LANES - 1) // LANES
+
+CHUNK = 32
+"""Races a thread takes at a time."""
+
+APART = 1.0
+"""Two cars that touch again within this time [s] are still in the same contact."""
+
+
+@compiled(inline=True)
+def shift_lane(w: Array, j: int, dx: float, dy: float) -> None:
+    """Move the car in lane ``j`` aside after its step, and find its foot in the cell anew."""
+    x, y = w[X * LANES + j] + dx, w[Y * LANES + j] + dy
+    w[X * LANES + j] = x
+    w[Y * LANES + j] = y
+    moved = np.sqrt(w[MOVED2 * LANES + j]) + np.sqrt(dx * dx + dy * dy)
+    w[MOVED2 * LANES + j] = moved * moved
+    f = foot(
+        x - w[CELL_X * LANES + j],
+        y - w[CELL_Y * LANES + j],
+        w[CELL_DX * LANES + j],
+        w[CELL_DY * LANES + j],
+        w[CELL_TX * LANES + j],
+        w[CELL_TY * LANES + j],
+        w[CELL_UX * LANES + j],
+        w[CELL_UY * LANES + j],
+    )
+    w[FOOT * LANES + j] = f
+    w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
+
+
+@compiled(inline=True)
+def gather(blocks: Array, first: int, begin: int, n: int, company: Company, bodies: Array) -> None:
+    """Fill ``bodies`` with the ``n`` cars of a race.
+
+    Args:
+        blocks: (BLOCKS, columns) the wave's blocks.
+        first: first row of the wave.
+        begin: first row of the race.
+        n: cars in it.
+        company: who is solid.
+        bodies: overwritten.
+    """
+    for m in range(n):
+        at = begin + m - first
+        q, j = at // LANES, at % LANES
+        cos, sin = cos_sin(blocks[q, HEADING * LANES + j])
+        vx, vy = blocks[q, VX * LANES + j], blocks[q, VY * LANES + j]
+        half_length = blocks[q, (PARAMS + c.HALF_LENGTH) * LANES + j]
+        half_width = blocks[q, (PARAMS + c.HALF_WIDTH) * LANES + j]
+        solid = 1.0 if company.solid[begin + m] else 0.0
+        bodies[m, BODY_X] = blocks[q, X * LANES + j]
+        bodies[m, BODY_Y] = blocks[q, Y * LANES + j]
+        bodies[m, BODY_COS] = cos
+        bodies[m, BODY_SIN] = sin
+        bodies[m, BODY_LONG] = half_length
+        bodies[m, BODY_WIDE] = half_width
+        bodies[m, BODY_VX] = vx * cos - vy * sin
+        bodies[m, BODY_VY] = vx * sin + vy * cos
+        bodies[m, BODY_SPIN] = blocks[q, YAW_RATE * LANES + j]
+        bodies[m, PER_MASS] = solid * blocks[q, (PARAMS + c.PER_MASS) * LANES + j]
+        bodies[m, PER_INERTIA] = blocks[q, (PARAMS + c.PER_INERTIA) * LANES + j]
+        bodies[m, BODY_REACH] = reach_of(half_length, half_width)
+        bodies[m, TRACK_X] = blocks[q, CELL_TX * LANES + j]
+        bodies[m, TRACK_Y] = blocks[q, CELL_TY * LANES + j]
+        bodies[m, STATION] = blocks[q, S * LANES + j]
+        bodies[m, CLOCK] = blocks[q, TIME * LANES + j]
+
+
+@compiled(inline=True)
+def account(
+    contacts: Array,
+    found: int,
+    bodies: Array,
+    begin: int,
+    company: Company,
+) -> None:
+    """Note who touched whom, how hard and whose fault it was; before the contacts are solved."""
+    marks = company.marks
+    for m in range(found):
+        k = contacts[m]
+        p, q = int(k[FIRST]), int(k[SECOND])
+        i, j = begin + p, begin + q
+        closing = max(k[CLOSING], 0.0)
+        share = fault(bodies[p], bodies[q], k)
+        now = bodies[p, CLOCK]
+        company.blame[i, q] += share * closing * closing
+        company.blame[j, p] += (1.0 - share) * closing * closing
+        company.bump[i, q] = company.bump[j, p] = max(company.bump[i, q], closing)
+        marks[i, STEP_BUMP] = max(marks[i, STEP_BUMP], closing)
+        marks[j, STEP_BUMP] = max(marks[j, STEP_BUMP], closing)
+        if now - company.touched[i, q] > APART:
+            marks[i, CONTACTS] += 1.0
+            marks[j, CONTACTS] += 1.0
+            marks[i, AT_FAULT] += 1.0 if share >= 0.5 else 0.0
+            marks[j, AT_FAULT] += 1.0 if share <= 0.5 else 0.0
+        company.touched[i, q] = company.touched[j, p] = now
+
+
+@compiled(inline=True)
+def meet(
+    blocks: Array,
+    first: int,
+    begin: int,
+    n: int,
+    length: float,
+    company: Company,
+    bodies: Array,
+    contacts: Array,
+    corners: Array,
+    dt: float,
+) -> None:
+    """Let the cars of a race touch, after they moved; arguments as ``gather``."""
+    gather(blocks, first, begin, n, company, bodies)
+    found = find_contacts(bodies, n, length, contacts, corners, dt)
+    if found == 0:
+        return
+    account(contacts, found, bodies, begin, company)
+    solve(bodies, n, contacts, found)
+    for m in range(n):
+        body = bodies[m]
+        if body[MEETS] == 0.0:
+            continue
+        at = begin + m - first
+        w, j = blocks[at // LANES], at % LANES
+        cos, sin = body[BODY_COS], body[BODY_SIN]
+        vx = body[BODY_VX] * cos + body[BODY_VY] * sin
+        vy = body[BODY_VY] * cos - body[BODY_VX] * sin
+        spin = body[BODY_SPIN]
+        w[VX * LANES + j] = vx
+        w[VY * LANES + j] = vy
+        w[YAW_RATE * LANES + j] = spin
+        # What the integrator expects of the next step: straight on, in turning coordinates.
+        w[AX * LANES + j] = vy * spin
+        w[AY * LANES + j] = -vx * spin
+        w[AR * LANES + j] = 0.0
+        company.marks[begin + m, STEP_CONTACT] += dt
+        shift_lane(w, j, body[SHIFT_X], body[SHIFT_Y])
+
+
+@compiled(inline=True)
+def breathe(
+    blocks: Array, first: int, begin: int, n: int, length: float, cars: Cars, company: Company
+) -> None:
+    """Give the cars of a race the drag and downforce that the wakes leave them."""
+    params, marks = cars.params, company.marks
+    for i in range(begin, begin + n):
+        q, j = (i - first) // LANES, (i - first) % LANES
+        x, y = blocks[q, X * LANES + j], blocks[q, Y * LANES + j]
+        most = 0.0
+        for k in range(begin, begin + n):
+            if k == i or not (company.solid[i] and company.solid[k]):
+                continue
+            o, m = (k - first) // LANES, (k - first) % LANES
+            dx, dy = blocks[o, X * LANES + m] - x, blocks[o, Y * LANES + m] - y
+            lengths = params[i, c.HALF_LENGTH] + params[k, c.HALF_LENGTH]
+            if dx * dx + dy * dy > (REACH + lengths) ** 2:
+                continue
+            if (
+                along_apart(blocks[q, S * LANES + j], blocks[o, S * LANES + m], length)
+                > 2.0 * REACH
+            ):
+                continue
+            cos, sin = cos_sin(blocks[o, HEADING * LANES + m])
+            share = shade(
+                dx * cos + dy * sin,
+                abs(dy * cos - dx * sin),
+                lengths,
+                params[i, c.HALF_WIDTH] + params[k, c.HALF_WIDTH],
+                blocks[o, VX * LANES + m],
+                blocks[q, VX * LANES + j],
+                params[k, c.DRAG] / params[i, c.DRAG],
+            )
+            most = max(most, share)
+        tow, loss = most * company.air[i, AIR_TOW], most * company.air[i, AIR_LOSS]
+        marks[i, TOW] = tow
+        marks[i, LOSS] = loss
+        blocks[q, (PARAMS + c.DRAG) * LANES + j] = params[i, c.DRAG] * (1.0 - tow)
+        blocks[q, (PARAMS + c.LIFT_FRONT) * LANES + j] = params[i, c.LIFT_FRONT] * (1.0 - loss)
+        blocks[q, (PARAMS + c.LIFT_REAR) * LANES + j] = params[i, c.LIFT_REAR] * (1.0 - loss)
+
+
+@compiled()
+def advance_races(
+    cars: Cars,
+    company: Company,
+    bank: TrackBank,
+    actions: Array,
+    n_substeps: int,
+    dt: float,
+    begin_race: int,
+    end_race: int,
+) -> None:
+    """Advance the cars of some races.
+
+    Args:
+        cars: all N.
+        company: their races.
+        bank: the packed tracks.
+        actions: (N, 2) steer, left positive, and throttle, negative brakes.
+        n_substeps: how many physics steps.
+        dt: physics step [s].
+        begin_race: first race.
+        end_race: race after the last.
+    """
+    blocks = np.zeros((BLOCKS, N_COLUMNS * LANES))
+    bodies = np.zeros((MOST_CARS, N_BODY))
+    contacts = np.zeros((MOST_CONTACTS, N_CONTACT))
+    corners = np.zeros((2, 16, 2))
+    begins = company.begins
+    race = begin_race
+    while race < end_race:
+        first = begins[race]
+        stop = race + 1
+        while stop < end_race and begins[stop + 1] - first <= LANES:
+            stop += 1
+        end = begins[stop]
+        count = (end - first + LANES - 1) // LANES
+        clear_step(company, first, end)
+        for k in range(count):
+            row = first + k * LANES
+            lanes = min(LANES, end - row)
+            advance_block(blocks[k], cars, bank, actions, row, lanes, 0, dt, LOAD)
+        for _ in range(n_substeps):
+            for r in range(race, stop):
+                n = begins[r + 1] - begins[r]
+                if n > 1:
+                    length = bank.facts[cars.ints[begins[r], TRACK], b.LENGTH]
+                    breathe(blocks, first, begins[r], n, length, cars, company)
+            for k in range(count):
+                row = first + k * LANES
+                lanes = min(LANES, end - row)
+                advance_block(blocks[k], cars, bank, actions, row, lanes, 1, dt, MOVE)
+            for r in range(race, stop):
+                n = begins[r + 1] - begins[r]
+                if n > 1:
+                    length = bank.facts[cars.ints[begins[r], TRACK], b.LENGTH]
+                    meet(
+                        blocks, first, begins[r], n, length, company, bodies, contacts, corners,
+                        dt,
+                    )  # fmt: skip
+            for k in range(count):
+                row = first + k * LANES
+                lanes = min(LANES, end - row)
+                advance_block(blocks[k], cars, bank, actions, row, lanes, 1, dt, SETTLE)
+        for k in range(count):
+            row = first + k * LANES
+            lanes = min(LANES, end - row)
+            advance_block(blocks[k], cars, bank, actions, row, lanes, 0, dt, SAVE)
+        race = stop
+
+
+@compiled(inline=True)
+def clear_step(company: Company, begin: int, end: int) -> None:
+    """Forget what passed between the cars of rows ``begin`` to ``end`` in the last advance."""
+    for i in range(begin, end):
+        if company.marks[i, STEP_CONTACT] > 0.0:
+            company.blame[i] = 0.0
+            company.bump[i] = 0.0
+        company.marks[i, STEP_CONTACT] = 0.0
+        company.marks[i, STEP_BUMP] = 0.0
+
+
+@compiled(parallel=True)
+def advance_races_parallel(
+    cars: Cars, company: Company, bank: TrackBank, actions: Array, n_substeps: int, dt: float
+) -> None:
+    """Advance all races over threads."""
+    n = len(company.begins) - 1
+    for k in prange((n + CHUNK - 1) // CHUNK):
+        end = min(n, (k + 1) * CHUNK)
+        advance_races(cars, company, bank, actions, n_substeps, dt, k * CHUNK, end)
+
+
+@compiled()
+def forget(company: Company, rows: Ints) -> None:
+    """Let cars begin anew: no contacts, solid."""
+    for i in rows:
+        company.solid[i] = True
+        company.marks[i] = 0.0
+        company.blame[i] = 0.0
+        company.bump[i] = 0.0
+        race = np.searchsorted(company.begins, i, side="right") - 1
+        begin, end = company.begins[race], company.begins[race + 1]
+        company.touched[i] = -np.inf
+        for k in range(begin, end):
+            company.touched[k, i - begin] = -np.inf
