@@ -40,8 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, one line of help), in the order a newcomer meets them."""
 
-SIMULATING = {"train-base", "fine-tune", "train-pixels", "play", "evaluate", "bench"}
-"""Commands that run the simulator, which is compiled on its first use."""
+SIMULATING = {"train-base", "fine-tune", "train-pixels", "evaluate", "bench"}
+"""Commands that run the simulator, which is compiled on its first use; play says so itself."""
+
+COMPILING = "compiling the simulator, once: about half a minute ..."
 
 MISTAKE = streams.MISTAKE
 INTERRUPTED = 130
@@ -153,7 +155,7 @@ def _announce_compiling() -> None:
     from retroracer.compiled import first_use
 
     if first_use():
-        print("compiling the simulator, once: about half a minute ...", file=sys.stderr, flush=True)
+        print(COMPILING, file=sys.stderr, flush=True)
 
 
 def _unknown_command(name: str) -> str:

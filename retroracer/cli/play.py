@@ -6,10 +6,19 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from retroracer.cli import COMPILING
 from retroracer.cli.arguments import file_to_write, number, seed, size_in_pixels, whole
 from retroracer.errors import UserError
+
+if TYPE_CHECKING:
+    from retroracer.game.race.drivers import Script
+    from retroracer.game.race.garage import Setup
+    from retroracer.game.settings import SettingsFile
 
 EXAMPLES = """examples:
   python play.py                       race the shipped driver at Monza, at once
@@ -111,35 +120,46 @@ def _filming() -> Callable[[float], None]:
     return tell
 
 
-def run(args: argparse.Namespace) -> int:
-    """Play."""
-    if args.headless and args.frames is None:
-        raise UserError("--headless needs --frames N, or it would never end")
-    size = args.size or (1280, 720)
-    if not (160 <= size[0] <= 7680 and 90 <= size[1] <= 4320):
-        raise UserError(f"--size {size[0]}x{size[1]} is not between 160x90 and 7680x4320")
-    # Small products that many threads share are slower, and on a busy machine late by frames.
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    from retroracer.game.app import App, Options
-    from retroracer.game.editor.editor import Editor
-    from retroracer.game.pixels.screen import carracing_screen
+@dataclass(frozen=True)
+class Loaded:
+    """What a game begins with.
+
+    Attributes:
+        settings: the player's.
+        script: recorded inputs that drive, or None.
+        setup: the race, None for another page.
+        note: told at the start, or "".
+    """
+
+    settings: SettingsFile
+    script: Script | None
+    setup: Setup | None
+    note: str
+
+
+def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
+    """Load the simulator and what the options name; ``tell`` is told what it is about.
+
+    Raises:
+        UserError: naming what is missing or broken.
+    """
+    tell("loading the simulator")
+    from retroracer.compiled import first_use
+    from retroracer.game.app import App  # noqa: F401  # with all it takes: then it opens at once
     from retroracer.game.race.drivers import read_script
-    from retroracer.game.race.garage import Setup, put_together, why_no_driver
-    from retroracer.game.replay.film import film
-    from retroracer.game.screens.watch_run import RunScreen
+    from retroracer.game.race.garage import put_together, why_no_driver
+    from retroracer.game.race.session import Session
     from retroracer.game.settings import SettingsFile
 
+    if first_use():
+        tell(COMPILING)
+        print(COMPILING, file=sys.stderr, flush=True)
     script = read_script(args.script) if args.script else None
     settings = SettingsFile()
     if args.north_up:
         settings.for_now(heading_up=False)
-    setup: Setup | None = None
-    note = NOTE
-    elsewhere = [args.menu, args.watch_run is not None, args.edit is not None, bool(args.env)]
-    if sum(elsewhere) > 1:
-        raise UserError("--menu, --watch-run, --edit and --env are different pages; name one")
-    if not any(elsewhere):
+    setup, note = None, ""
+    if not any(_elsewhere(args)):
         setup = put_together(
             args.track or "monza",
             args.model or "",
@@ -149,22 +169,79 @@ def run(args: argparse.Namespace) -> int:
             watch=args.watch,
             assists=settings.now.assists,
         )
+        note = "" if args.watch else NOTE
         if not setup.policies and args.opponents != 0:
             note = f"you drive alone: {why_no_driver()}"
             print(f"retroracer: {note}")
+    # A first step, so that no picture waits for what is compiled or read from the cache.
+    first = setup or put_together("monza", rivals=0)
+    Session(first.track, first.policies, first.cars, first.human).tick()
+    return Loaded(settings, script, setup, note)
+
+
+def _elsewhere(args: argparse.Namespace) -> list[bool]:
+    """Which pages other than a race are asked for."""
+    return [args.menu, args.watch_run is not None, args.edit is not None, bool(args.env)]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play."""
+    if args.headless and args.frames is None:
+        raise UserError("--headless needs --frames N, or it would never end")
+    size = args.size or (1280, 720)
+    if not (160 <= size[0] <= 7680 and 90 <= size[1] <= 4320):
+        raise UserError(f"--size {size[0]}x{size[1]} is not between 160x90 and 7680x4320")
+    if sum(_elsewhere(args)) > 1:
+        raise UserError("--menu, --watch-run, --edit and --env are different pages; name one")
+    # Small products that many threads share are slower, and on a busy machine late by frames.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     if args.export is not None:
-        if setup is None or (args.watch and not setup.policies):
-            raise UserError("--export writes one lap: leave the other pages out")
-        print(film(setup, args.export, args.seconds, _filming()))
-        return 0
+        return _export(args, _load(args, lambda _: None))
+    from retroracer.game.window import close_window, open_window
+
+    open_window(size, args.fullscreen, args.headless)
+    try:
+        return _play(args, size)
+    finally:
+        close_window()
+
+
+def _export(args: argparse.Namespace, loaded: Loaded) -> int:
+    from retroracer.game.replay.film import film
+
+    setup = loaded.setup
+    if setup is None or (args.watch and not setup.policies):
+        raise UserError("--export writes one lap: leave the other pages out")
+    print(film(setup, args.export, args.seconds, _filming()))
+    return 0
+
+
+def _play(args: argparse.Namespace, size: tuple[int, int]) -> int:
+    """In the open window: the first picture, then the game."""
+    if args.headless:
+        loaded = _load(args, lambda _: None)
+    else:
+        from retroracer.game.opening import wait_for
+
+        waited = wait_for(partial(_load, args))
+        if waited is None:
+            return 0  # the window was closed before there was anything in it
+        loaded = waited
+    from retroracer.game.app import App, Options
+    from retroracer.game.editor.editor import Editor
+    from retroracer.game.pixels.screen import carracing_screen
+    from retroracer.game.screens.watch_run import RunScreen
+
     options = Options(
         headless=args.headless,
         frames=args.frames,
         screenshot=args.screenshot,
         size=size,
         fullscreen=args.fullscreen,
+        opened=True,
     )
-    app = App(options, setup, settings, script, "" if setup is None or args.watch else note)
+    app = App(options, loaded.setup, loaded.settings, loaded.script, loaded.note)
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
     if args.env:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 import time
 from contextlib import suppress
@@ -25,14 +24,13 @@ from retroracer.game.screens.screen import Screen
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.game.toasts import Toasts
+from retroracer.game.window import open_window
 from retroracer.reading import shown
 from retroracer.render.picture import save_surface
 
 FPS = 60
 SIZE = (1280, 720)
 SMALLEST = (160, 90)
-UNSEEN = ("dummy", "offscreen")
-"""Video drivers without a screen."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class Options:
         fullscreen: True takes the whole screen.
         fps: pictures a second at most; headless, of race time.
         lights: False starts races without lights.
+        opened: True if the window is there already.
     """
 
     headless: bool = False
@@ -56,19 +55,7 @@ class Options:
     fullscreen: bool = False
     fps: int = FPS
     lights: bool = True
-
-
-def demand_pygame_ce() -> None:
-    """Refuse pygame in the place of pygame-ce: both install the same folder.
-
-    Raises:
-        UserError: with the two commands that put it right.
-    """
-    if not getattr(pygame, "IS_CE", False):
-        raise UserError(
-            "this is pygame, not pygame-ce, which it replaces; run: pip uninstall -y pygame "
-            "&& pip install --force-reinstall pygame-ce"
-        )
+    opened: bool = False
 
 
 def settle() -> None:
@@ -101,7 +88,6 @@ class App:
         script: Script | None = None,
         note: str = "",
     ) -> None:
-        demand_pygame_ce()
         self.options = options
         self.headless = options.headless
         self.settings = settings or SettingsFile()
@@ -112,6 +98,7 @@ class App:
         self.slowest = 0.0
         self.closing = threading.Event()
         self.lights = options.lights and not (script is not None and script.drives)
+        self.newcomer = self.settings.now.newcomer and not options.headless and script is None
         self._setup = setup
         self.menu_row = ""
         self._asked = False
@@ -156,22 +143,8 @@ class App:
     # Running.
     def _open(self) -> None:
         options = self.options
-        if options.headless:
-            os.environ["SDL_VIDEODRIVER"] = "dummy"
-            os.environ["SDL_AUDIODRIVER"] = "dummy"
-        flags = pygame.FULLSCREEN if options.fullscreen else pygame.RESIZABLE
-        try:
-            pygame.display.init()
-            pygame.display.set_mode((0, 0) if options.fullscreen else options.size, flags)
-        except pygame.error as error:
-            raise UserError(
-                f"cannot open a window: {error}; without a screen use --headless"
-            ) from None
-        chosen = os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER")
-        if not options.headless and not chosen and pygame.display.get_driver() in UNSEEN:
-            pygame.display.quit()  # SDL falls back to a driver without a screen
-            raise UserError("there is no screen to open a window on; without one use --headless")
-        pygame.display.set_caption("RetroRacer")
+        if not options.opened:
+            open_window(options.size, options.fullscreen, options.headless)
         with suppress(ImportError, NotImplementedError, pygame.error):
             pygame.font.init()  # only for letters that the game's own font lacks
         now = self.settings.now

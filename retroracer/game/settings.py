@@ -57,6 +57,7 @@ class Settings:
         rival: last raced against, "" = the default.
         rivals: how many.
         laps: of the last race.
+        newcomer: True until a first race was driven: it is helped along.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Settings:
     rival: str = ""
     rivals: Annotated[int, Range(0, 3)] = 1
     laps: Annotated[int, Range(0, 99)] = 3
+    newcomer: bool = True
 
 
 class SettingsFile:

@@ -44,6 +44,9 @@ from retroracer.track.track import Track
 VERSION = 2
 """Raised whenever the same track and car would get another limit."""
 
+LINES = Path(__file__).parent / "lines"
+"""Limits with their lines that ship: of shipped tracks in the default car, shown at once."""
+
 SHIPPED = Path(__file__).parent / "limits.json"
 """Lap times by key that ship: of shipped tracks, and of those a training run is judged on."""
 
@@ -121,7 +124,7 @@ def limit_of(track: Track, car: Car) -> Limit:
         UserError: if no limit could be found.
     """
     path = _cached_at(track, car)
-    known = _read(path)
+    known = known_limit(track, car)
     if known is None:
         known = solve(track, car)
         _write(path, known)
@@ -129,8 +132,8 @@ def limit_of(track: Track, car: Car) -> Limit:
 
 
 def known_limit(track: Track, car: Car) -> Limit | None:
-    """The limit if it is in the cache, without any work."""
-    return _read(_cached_at(track, car))
+    """The limit if it is in the cache or ships with the package, without any work."""
+    return _read(_cached_at(track, car)) or _read(LINES / f"{key_of(track, car)}.npz")
 
 
 def known_time(track: Track, car: Car) -> float | None:

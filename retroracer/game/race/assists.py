@@ -9,8 +9,12 @@ from __future__ import annotations
 import math
 
 from retroracer.game.settings import Assists
+from retroracer.physics import state
 from retroracer.physics.car import Car
 from retroracer.physics.dynamics import cornering_grip, steer_lock
+
+SENSED = (state.VX, state.VY, state.YAW_RATE, state.GRIP)
+"""What assists read of a car, in the order ``assisted`` takes it."""
 
 SLIDE = 0.045
 """Slip of the body beyond what the corner needs that calls for help [rad] (2.6 degrees)."""

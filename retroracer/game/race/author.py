@@ -14,10 +14,11 @@ from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
 from retroracer.game.race.background_process import BackgroundProcess
+from retroracer.game.race.expected import author_time
 from retroracer.game.race.garage import drivers
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.replay.records import Kind, Records, kind_of
-from retroracer.laptime.limit import car_digest
+from retroracer.laptime.limit import car_digest, known_time
 from retroracer.physics.car import Car
 from retroracer.physics.race import N_SUBSTEPS
 from retroracer.track.track import Track
@@ -95,14 +96,19 @@ class AuthorFinder:
         self._kind = kind_of(track, car, "no assists")
         self._process: BackgroundProcess | None = None
         self._sent = False
-        self._known = records.author(self._kind, self._names)
+        self._shipped = author_time(self._names, track, known_time(track, car))
+        self._known = self._look()
 
     def get(self) -> float | None:
         """The time [s], None while there is none; cheap enough for every frame."""
         if self._process is not None and not self._process.running:
             self._process = None
-            self._known = self._records.author(self._kind, self._names)
+            self._known = self._look()
         return self._known
+
+    def _look(self) -> float | None:
+        driven = self._records.author(self._kind, self._names)
+        return min((t for t in (driven, self._shipped) if t is not None), default=None)
 
     def note(self, name: str, lap_time: float) -> None:
         """Take in a driver's valid lap [s] in this car, just driven in the race."""

@@ -71,14 +71,6 @@ def drivers() -> dict[str, Facts]:
     return {name: found[name] for name in order}
 
 
-def describe(facts: Facts) -> str:
-    """A driver in a few words: what it trained on, and for how long."""
-    steps = facts.steps
-    count = f"{steps / 1e6:.1f}M" if steps >= 1e6 else f"{steps / 1e3:.0f}k"
-    where = facts.tracks[0] if len(facts.tracks) == 1 else f"{len(facts.tracks)} tracks"
-    return f"{count} steps" + (f", {where}" if facts.tracks else "")
-
-
 def rivals_for(name: str, count: int) -> list[str]:
     """The names of ``count`` rivals, ``name`` first, then other drivers, then it again."""
     if count < 1:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from retroracer.game.race.author import AuthorFinder
+from retroracer.game.race.coach import Target, curve_of_limit, next_target
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.limit_line import LimitFinder
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import Records
+from retroracer.laptime.limit import known_time
 
 if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
@@ -44,6 +46,7 @@ class ReferenceLaps:
         self._limit = LimitFinder(setup.track, setup.cars[0], solve=find)
         self._author = AuthorFinder(records, setup.track, setup.cars[0], drive=setup.human and find)
         self._limit_curve: LapCurve | None = None
+        self._limit_time = known_time(setup.track, setup.cars[0])
         self.best = best
         self.best_sectors: list[float] | None = None
 
@@ -56,11 +59,31 @@ class ReferenceLaps:
         """The limit, None while it is being solved; cheap enough for every frame."""
         limit = self._limit.get()
         if limit is not None and self._limit_curve is None:
-            self._limit_curve = LapCurve(
-                [*limit.s, limit.length], [*limit.time, limit.lap_time], limit.lap_time
-            )
+            self._limit_curve = curve_of_limit(limit)
             self._author.send()  # one after the other: there may be two processors only
         return limit
+
+    def limit_time(self) -> float | None:
+        """The limit's lap time [s]: of shipped tracks and cars there before its line is."""
+        limit = self.limit()
+        return self._limit_time or (limit.lap_time if limit is not None else None)
+
+    def target(self, mine: LapCurve | None, theirs: LapCurve | None, name: str) -> Target | None:
+        """Where the most time is to be won: against a faster rival, else against the limit.
+
+        Args:
+            mine: your lap, valid or not; None before there is one.
+            theirs: the fastest rival's, if it finished one.
+            name: of that rival.
+        """
+        if mine is None:
+            return None
+        track = self._session.track
+        if theirs is not None and theirs.lap_time < mine.lap_time:
+            return next_target(track, mine, theirs, name)
+        if self._limit_curve is None:
+            return None
+        return next_target(track, mine, self._limit_curve, "the limit")
 
     def author(self) -> float | None:
         """The author's time [s], None while there is none."""

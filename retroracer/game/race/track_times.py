@@ -6,8 +6,10 @@ Owns the looking up, once for each choice, and having a limit solved where one r
 from __future__ import annotations
 
 from retroracer.game.race.author import authors
+from retroracer.game.race.expected import author_time
 from retroracer.game.race.limit_line import LimitFinder
 from retroracer.game.replay.records import Records, kind_of
+from retroracer.laptime.limit import known_time
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 
@@ -53,8 +55,7 @@ class TrackTimes:
             self.close()
             self._chosen, self._rested = chosen, 0.0
         if chosen not in self._limits:
-            found = LimitFinder(track, car, solve=False).get()
-            self._limits[chosen] = found.lap_time if found else None
+            self._limits[chosen] = known_time(track, car)
         elif self._finder is not None:
             found = self._finder.get()
             if not self._finder.working:
@@ -91,6 +92,9 @@ class TrackTimes:
         self._ask_anew()
         chosen = (track.digest, car)
         if chosen not in self._authors:
-            kind = kind_of(track, car, "no assists")
-            self._authors[chosen] = self._records.author(kind, authors(car))
+            kind, drivers = kind_of(track, car, "no assists"), authors(car)
+            driven = self._records.author(kind, drivers)
+            known = author_time(drivers, track, known_time(track, car))
+            times = [t for t in (driven, known) if t is not None]
+            self._authors[chosen] = min(times, default=None)
         return self._authors[chosen]

@@ -11,19 +11,23 @@ from pathlib import Path
 
 import pygame
 
+from retroracer.agents.model_file import car_of
 from retroracer.errors import UserError
 from retroracer.game.pixels.screen import carracing_screen
-from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, describe, drivers, put_together
+from retroracer.game.race.expected import Expected, expected
+from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, drivers, put_together
 from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.choices import STEP, Choice, Choices, Question
 from retroracer.game.screens.keys import KeysScreen
+from retroracer.game.screens.logo import draw_logo
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
 from retroracer.game.screens.results import MEDALS, medal_for
 from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import draw_card
+from retroracer.laptime.limit import known_time
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.text import lap_text
@@ -87,6 +91,17 @@ class Menu:
         wanted = self.app.settings.now.rival or DEFAULT
         return wanted if wanted in self.drivers else next(iter(self.drivers), "")
 
+    def expects(self, driver: str) -> Expected:
+        """What a driver is expected to do on the chosen track."""
+        track = self.track()
+        if not isinstance(track, Track):
+            return Expected(None, None, False)
+        return expected(driver, track, known_time(track, car_of(self.drivers[driver], driver)))
+
+    def ladder(self) -> list[str]:
+        """The rivals, slowest first on the chosen track; those who do not get round come last."""
+        return sorted(self.drivers, key=lambda d: -(self.expects(d).over or -1.0))
+
     def value(self, row: str) -> str:
         """What a row shows."""
         now = self.app.settings.now
@@ -119,7 +134,7 @@ class Menu:
         elif row == "CAR":
             settings.change(car=turned(self.cars, now.car))
         elif row == "RIVAL":
-            settings.change(rival=turned(list(self.drivers), self.rival()))
+            settings.change(rival=turned(self.ladder(), self.rival()))
         elif row == "RIVALS":
             settings.change(rivals=max(0, min(MOST_RIVALS, now.rivals + step)))
         elif row == "LAPS":
@@ -205,7 +220,7 @@ class Menu:
         if c.w < 320 or c.h < 180:
             return
         left = max(14.0, c.w / 2 - 300)
-        _logo(c, left, 14)
+        draw_logo(c, left, 14)
         top = 58.0 + max(0.0, (c.h - 270) * 0.12)
         c.panel(left - 4, top - 7, 208, STEP * len(ROWS) + 12, alpha=236)
         self.rows.draw(c, left, top, 200.0)
@@ -226,33 +241,21 @@ class Menu:
         if self.question is not None:
             self.question.draw(c)
 
-    def _facts(self, track: Track) -> list[tuple[str, str]]:
+    def _facts(self, track: Track) -> list[tuple[str, str, str]]:
         now = self.app.settings.now
         car = load_car(now.car or "gt")
         limit, author = self.times.limit(track, car), self.times.author(track, car)
-        turn = track.closing_turn
-        way = "anticlockwise" if turn > 1 else "clockwise" if turn < -1 else "figure of eight"
-        facts = [
-            ("LIMIT", lap_text(limit)),
-            ("GOLD", lap_text(MEDALS[0][1] * limit if limit else None)),
-            ("RUNS", way),
-            ("AUTHOR", lap_text(author)),
-        ]
+        gold = MEDALS[0][1] * limit if limit else None
         best = self.times.best(track, car, now.assists.named())
-        facts += [
-            ("YOUR BEST", lap_text(best)),
-            ("MEDAL", medal_for(best, limit, author) or "none yet"),
+        medal = medal_for(best, limit, author)
+        facts = [
+            ("LIMIT", lap_text(limit), "the fastest lap possible, solved"),
+            ("GOLD", lap_text(gold), f"within {100 * (MEDALS[0][1] - 1):.0f} % of the limit"),
+            ("AUTHOR", lap_text(author), "the best clean lap of a shipped driver"),
+            ("YOU", lap_text(best), f"your medal: {medal or 'none yet'}"),
         ]
-        if self.rival() and now.rivals:
-            facts += [("", ""), (self.rival().upper(), describe(self.drivers[self.rival()]))][1:]
+        rival = self.rival()
+        if rival and now.rivals:
+            facts.append((rival.upper(), "", self.expects(rival).words()))
+            facts.append(("", "", "no rubber band: rivals never wait"))
         return facts
-
-
-def _logo(c: Canvas, x: float, y: float) -> None:
-    """The name, two colours, on a kerb."""
-    p = COLOURS
-    c.text("RETRO", x + 1, y + 1, (60, 20, 70), 3)
-    wide = c.text("RETRO", x, y, p.accent, 3)
-    c.text("RACER", x + wide + 8, y + 1, (60, 20, 70), 3)
-    wide += 7 + c.text("RACER", x + wide + 7, y, (255, 124, 96), 3)
-    c.stripes(x, y + 25, wide, 3)

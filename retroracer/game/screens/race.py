@@ -13,7 +13,7 @@ import pygame
 from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.panels import Panels
-from retroracer.game.race.assists import assisted
+from retroracer.game.race.assists import SENSED, assisted
 from retroracer.game.race.carry_over import carry_over, same_look
 from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
@@ -25,13 +25,13 @@ from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.choices import Question
 from retroracer.game.screens.hud import Hud, Reading
+from retroracer.game.screens.newcomer import LINE, Newcomer
 from retroracer.game.screens.pause import pause_menu
 from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import AppServices
-from retroracer.physics import state
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.camera import Camera
 from retroracer.render.scene import TrackScene
@@ -76,7 +76,10 @@ class RaceScreen:
         )  # fmt: skip
         self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
         self.hud = Hud(self.session, scene.palette, setup.colours)
-        self.overlays = Overlays(self.session, setup.assists.line)
+        first = app.newcomer and setup.human
+        self.newcomer = Newcomer(self.session, app.controls, first)
+        self.overlays = Overlays(self.session, setup.assists.line or first)
+        app.tell(LINE if first else "")
         self.panels = Panels(self.overlays, scene.palette)
         self.loop.forget()
         self.human = Human(setup.cars[0])
@@ -129,8 +132,8 @@ class RaceScreen:
 
     @property
     def foot(self) -> float:
-        """The results have key hints at the bottom, the race has none."""
-        return 26.0 if self.showing_results else 3.0
+        """Results have key hints at the bottom, a newcomer the controls."""
+        return 26.0 if self.showing_results or self.newcomer.showing_controls else 3.0
 
     def close(self) -> None:
         """Stop what runs beside the race."""
@@ -263,6 +266,7 @@ class RaceScreen:
             self._count_down(elapsed)
             return
         self.since_go += elapsed
+        self.newcomer.note(elapsed, self.references.limit())
         for _ in range(self.loop.steps(elapsed)):
             self.step()
             if self.paused or self.app.script is not script:
@@ -308,20 +312,13 @@ class RaceScreen:
 
     def _inputs(self) -> tuple[float, float]:
         race, controls = self.session.race, self.app.controls
-        vx = float(race.vx[0])
         steer, throttle = self.human.act(
-            controls.keys, vx, PHYSICS_DT, controls.steer, controls.throttle
+            controls.keys, float(race.vx[0]), PHYSICS_DT, controls.steer, controls.throttle
         )
         return assisted(
-            steer,
-            throttle,
-            self.setup.assists,
-            self.session.cars[0],
-            vx,
-            float(race.vy[0]),
-            float(race.yaw_rate[0]),
-            float(race.floats[0, state.GRIP]),
-        )
+            steer, throttle, self.setup.assists, self.session.cars[0],
+            *(float(race.floats[0, k]) for k in SENSED),
+        )  # fmt: skip
 
     def _lapped(self, done: LapDone) -> None:
         self.results.add(done)
@@ -329,6 +326,10 @@ class RaceScreen:
         self.references.take(done)
         if done.row == 0:
             self.app.sound.signal("lap")
+            if self.newcomer.first and self.setup.human:  # helped along for one lap
+                self.newcomer.first = self.app.newcomer = False
+                self.overlays.racing_line = self.setup.assists.line
+                self.app.settings.change(newcomer=False)
 
     def _sound(self) -> None:
         race, row = self.session.race, self.view.row
@@ -355,7 +356,8 @@ class RaceScreen:
             return
         if self.showing_results:
             self.results.line_shown = self.overlays.helped
-            self.results.draw(canvas, limit.lap_time if limit else None, laps.author())
+            self.results.target = laps.target(*self.results.to_compare())
+            self.results.draw(canvas, laps.limit_time(), laps.author())
             return
         looking = bool(self.overlays.on and session.policies)
         agent = self.overlays.agent(view.row) if looking else 0
@@ -367,7 +369,7 @@ class RaceScreen:
         now = Reading(
             row=view.row,
             deltas=laps.deltas(view.row),
-            limit=limit.lap_time if limit else None,
+            limit=laps.limit_time(),
             best=laps.best.lap_time if laps.best is not None else None,
             best_sectors=laps.best_sectors,
             way=camera.angle_on_screen(way),
@@ -378,6 +380,7 @@ class RaceScreen:
         if looking:
             self.panels.draw(canvas, agent, top)
         just_off = self.since_go < 0.9 and self.had_lights
+        self.newcomer.draw(canvas)
         draw_start(canvas, self.lights, self.lamps_on, just_off)
         if self.errors:
             draw_errors(canvas, self.errors)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pygame
 
+from retroracer.game.race.coach import Target
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.screens.canvas import Canvas
@@ -67,7 +68,7 @@ class Results:
         self.assists = assists
         self.line_shown = False
         self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
-        self.note = ""
+        self.target: Target | None = None
 
     def add(self, done: LapDone) -> None:
         """Take in a finished lap."""
@@ -92,7 +93,7 @@ class Results:
         s, p = self.session, c.palette
         c.shade_all(120)
         wide, high = 372.0, 216.0
-        x, y = (c.w - wide) / 2, (c.h - high) / 2 - 4
+        x, y = (c.w - wide) / 2, (c.h - high) / 2 + 2
         c.panel(x, y, wide, high, alpha=244)
         c.stripes(x + 2, y + 30, wide - 4, 3)
         c.text(self.headline(), x + 12, y + 9, p.accent, 2)
@@ -106,13 +107,24 @@ class Results:
         self._sectors(c, x + 12, y + 62 + 13 * rows)
         top = y + 62 + 13 * rows + 44
         self._trace(c, x + 12, top, wide - 24, y + high - 12 - top)
-        if self.note:
-            c.text(self.note, c.w / 2, y - 11, p.accent, anchor=0.5, shadow=True)
+        if self.target is not None:
+            c.panel(x, y - 22, wide, 18, alpha=244, edge=p.accent)
+            c.text("NEXT", x + 12, y - 17, p.accent)
+            c.text(str(self.target), x + 42, y - 17, width=wide - 54)
         hints = [("R", "again"), ("V", "replay"), ("ENTER", "menu")]
         if s.human and self.best_lap() is not None:
             hints.insert(1, ("G", "race the new ghost"))
         total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
         c.hints(hints, (c.w - total) / 2, y + high + 8)
+
+    def to_compare(self) -> tuple[LapCurve | None, LapCurve | None, str]:
+        """Your fastest lap, valid or not; the fastest rival's valid one; that rival's name."""
+        mine = min(self.laps[0], key=lambda d: d.time, default=None)
+        if mine is None or not self.session.human:
+            return None, None, ""
+        rival = self._rival()
+        theirs = self.session.curves[rival] if rival is not None else None
+        return mine.curve, theirs, self.session.names[rival] if rival is not None else ""
 
     def best_lap(self) -> LapDone | None:
         """Your best valid lap of this race, None if there is none."""

@@ -46,6 +46,7 @@ class AppServices(Protocol):
     headless: bool
     lights: bool  # races begin with lights
     menu_row: str  # the menu's row that was chosen last
+    newcomer: bool  # the next race is the first of a fresh data folder
     closing: threading.Event  # set once the game ends: work beside it stops
 
     def show(self, screen: Screen, over: bool = False) -> None:

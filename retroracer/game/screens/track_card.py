@@ -33,7 +33,10 @@ def track_map(track: Track, size: tuple[int, int]) -> pygame.Surface:
 
 
 def draw_card(
-    c: Canvas, track: Track, box: tuple[float, float, float, float], facts: list[tuple[str, str]]
+    c: Canvas,
+    track: Track,
+    box: tuple[float, float, float, float],
+    facts: list[tuple[str, str, str]],
 ) -> None:
     """Draw the card.
 
@@ -41,12 +44,11 @@ def draw_card(
         c: drawn on.
         track: shown.
         box: left, top, width, height [UI pixels].
-        facts: names and values, in rows of two below the picture; a last odd one has a row.
+        facts: names, values and what they mean, a row each below the picture.
     """
     x, y, w, h = box
     p = c.palette
-    rows = (len(facts) + 1) // 2
-    foot = 24 + 11 * rows
+    foot = 24 + 11 * len(facts)
     c.panel(x, y, w, h, alpha=244)
     size = (round((w - 6) * c.k), round((h - foot - 6) * c.k))
     c.blit(track_map(track, size), x + 3, y + 3)
@@ -54,12 +56,10 @@ def draw_card(
     c.stripes(x + 3, line - 3, w - 6, 3)
     c.text(track.title.upper(), x + 8, line + 5, p.text, 1, width=w * 0.62)
     c.text(f"{track.length / 1000:.3f} km", x + w - 8, line + 5, p.accent, anchor=1.0)
-    half = (w - 16) / 2
-    for i, (name, value) in enumerate(facts):
-        alone = i == len(facts) - 1 and i % 2 == 0
-        left = x + 8 + (i % 2) * (half + 4)
-        top = line + 19 + 11 * (i // 2)
-        c.text(name, left, top, p.text_dim)
-        right = x + w - 8 if alone or i % 2 else left + half - 4
-        room = right - left - c.width(name) - 6
-        c.text(value, right, top, p.text, anchor=1.0, width=room)
+    for i, (name, value, why) in enumerate(facts):
+        top = line + 19 + 11 * i
+        c.text(name, x + 8, top, p.text_dim, width=62)
+        if value:
+            c.text(value, x + 118, top, p.text, anchor=1.0)
+        tone = p.text if name and not value else p.text_dim
+        c.text(why, x + 126, top, tone, width=w - 132)
