@@ -57,6 +57,7 @@ class Settings:
         rival: last raced against, "" = the default.
         rivals: how many.
         laps: of the last race.
+        shake: how much the picture shakes, 0 to 1.
         newcomer: True until a first race was driven: it is helped along.
     """
 
@@ -70,6 +71,7 @@ class Settings:
     rival: str = ""
     rivals: Annotated[int, Range(0, 3)] = 1
     laps: Annotated[int, Range(0, 99)] = 3
+    shake: Annotated[float, Range(0.0, 1.0)] = 0.5
     newcomer: bool = True
 
 

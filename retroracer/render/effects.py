@@ -20,6 +20,10 @@ from retroracer.render.ring import Ring
 
 MOST_MARKS = 600
 MOST_DUST = 140
+MOST_SPARKS = 60
+SPARK_LIFE = 0.35
+"""Seconds a spark flies."""
+
 DUST_LIFE = 0.9
 """Seconds a puff of dust lives."""
 
@@ -68,6 +72,7 @@ class Effects:
         """A clean track."""
         self._marks = Ring(MOST_MARKS, 5)  # from (x, y), to (x, y), 1 = off the road
         self._dust: deque[tuple[float, float, float, float]] = deque(maxlen=MOST_DUST)
+        self._sparks: deque[tuple[float, float, float, float, float]] = deque(maxlen=MOST_SPARKS)
         self._last: dict[tuple[int, int], tuple[float, float]] = {}
         self._count = 0
 
@@ -96,6 +101,28 @@ class Effects:
                 n = np.array([self._count])
                 jitter = 1.6 * (float(hash01(n, n * 0 + 3)[0]) - 0.5)
                 self._dust.append((place[0] + jitter, place[1] - jitter, time, float(wheels.off)))
+
+    def strike(self, x: float, y: float, hard: float, time: float) -> None:
+        """Sparks of a car at (x, y) [m] that hit something at a speed ``hard`` [m/s]."""
+        count = min(4 + int(hard), 20)
+        n = np.arange(self._count, self._count + count)
+        self._count += count
+        angle = 2.0 * np.pi * hash01(n, np.full_like(n, 53))
+        speed = (3.0 + 0.6 * hard) * (0.4 + hash01(n, np.full_like(n, 59)))
+        for a, v in zip(angle.tolist(), speed.tolist(), strict=True):
+            self._sparks.append((x, y, v * float(np.cos(a)), v * float(np.sin(a)), time))
+
+    def draw_sparks(self, surface: pygame.Surface, camera: Camera, time: float) -> int:
+        """Paint the sparks that fly, over the cars; returns how many."""
+        alive = [s for s in self._sparks if 0.0 <= time - s[4] < SPARK_LIFE]
+        for x, y, vx, vy, born in alive:
+            age = time - born
+            ends = np.array([[x + vx * age, y + vy * age]]).repeat(2, 0)
+            ends[1] -= 0.05 * np.array([vx, vy])
+            a, b = camera.to_screen(ends).tolist()
+            tone = mix((255, 244, 190), (255, 120, 40), age / SPARK_LIFE)
+            pygame.draw.line(surface, tone, a, b, max(1, round(camera.size[1] / 360)))
+        return len(alive)
 
     def draw_marks(self, surface: pygame.Surface, camera: Camera, palette: Palette) -> None:
         """Paint the marks on the road."""

@@ -9,8 +9,15 @@ from retroracer.render.camera import NORTH_UP, Camera
 SEEN_AHEAD = 2.3
 """Seconds of road in view ahead of the car."""
 
-CLOSE, FAR = 9.0, 2.7
+CLOSE, FAR = 9.0, 3.1
 """Zoom at rest and the widest, in pixels a metre on a screen 720 px high."""
+
+HIGH, LOW = 0.76, 0.88
+"""Where the car stands at rest and at speed, as a share of the height: lower, so that the same
+road ahead is seen from nearer."""
+
+FAST = 55.0
+"""Speed at which it stands lowest [m/s]."""
 
 
 class Follower:
@@ -24,6 +31,7 @@ class Follower:
         self.heading_up = heading_up
         self._zoom = CLOSE
         self._up = NORTH_UP
+        self._place = HIGH
         self._fresh = True
 
     def jump(self) -> None:
@@ -44,18 +52,19 @@ class Follower:
             dt: time since the last view [s].
         """
         height = size[1]
-        # The car stands at 3/4 of the height: 0.7 heights of road lie ahead of it.
-        wanted = min(CLOSE, max(FAR, 0.7 * 720.0 / (SEEN_AHEAD * max(speed, 1.0))))
+        place = HIGH + (LOW - HIGH) * min(max(speed, 0.0) / FAST, 1.0)
+        wanted = min(CLOSE, max(FAR, place * 720.0 / (SEEN_AHEAD * max(speed, 1.0))))
         up = heading if self.heading_up else NORTH_UP
         if self._fresh:
-            self._zoom, self._up, self._fresh = wanted, up, False
+            self._zoom, self._up, self._place, self._fresh = wanted, up, place, False
         share = 1.0 - math.exp(-dt / 0.6)
         self._zoom += share * (wanted - self._zoom)
+        self._place += share * (place - self._place)
         turn = math.remainder(up - self._up, 2.0 * math.pi)
         self._up += (1.0 - math.exp(-dt / 0.18)) * turn
         scale = self._zoom * height / 720.0
         if self.heading_up:
-            return Camera((x, y), scale, size, self._up, (0.5, 0.76))
+            return Camera((x, y), scale, size, self._up, (0.5, self._place))
         ahead = min(speed * 1.1, 0.32 * height / scale)
         centre = (x + ahead * math.cos(heading), y + ahead * math.sin(heading))
         return Camera(centre, scale, size, NORTH_UP)

@@ -6,6 +6,8 @@ so it keeps well clear of the road and its run-off.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from retroracer.render.ground import distance_to, hash01
@@ -55,14 +57,34 @@ def gantry(track: Track, palette: Palette) -> Pieces:
 def stands(track: Track, palette: Palette) -> Pieces:
     """Grandstands along the start, tyre walls outside the slowest corners."""
     out = PieceList()
-    for first in (-110.0, -45.0, 30.0, 95.0):
+    own = np.array([sum(map(ord, track.name)) % 9973], np.int64)  # of this circuit alone
+    for k, first in enumerate((-110.0, -45.0, 30.0, 95.0)):
         for side in (1.0, -1.0):
             half = track.half_width_left[0] if side > 0 else track.half_width_right[0]
             near = side * (float(half) + CLEAR + 4.0)
-            if _is_clear(track, first, first + 52.0, near, near + side * 14.0):
-                _stand(out, track, palette, first, near, side)
+            chance = float(hash01(own, np.array([2 * k + (side > 0)], np.int64))[0])
+            roofs = (palette.wall_alt, palette.kerb, palette.kerb_alt, palette.wall)
+            look = Look(28.0 + 6.0 * int(4 * chance), 3 + int(3 * chance), roofs[int(4 * chance)])
+            ends = first + look.length, near + side * 14.0
+            if (k == 1 or chance > 0.3) and _is_clear(track, first, ends[0], near, ends[1]):
+                _stand(out, track, palette, first, near, side, look)
     _tyre_walls(out, track, palette)
     return out.pack()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one grandstand differs from another.
+
+    Attributes:
+        length: along the road [m].
+        rows: of seats.
+        roof: its colour.
+    """
+
+    length: float = 52.0
+    rows: int = 5
+    roof: Colour = (60, 96, 160)
 
 
 def _is_clear(track: Track, s0: float, s1: float, e0: float, e1: float) -> bool:
@@ -76,9 +98,9 @@ def _is_clear(track: Track, s0: float, s1: float, e0: float, e1: float) -> bool:
 
 
 def _stand(
-    out: PieceList, track: Track, palette: Palette, s0: float, near: float, side: float
+    out: PieceList, track: Track, palette: Palette, s0: float, near: float, side: float, look: Look
 ) -> None:
-    s1, depth = s0 + 52.0, 13.0
+    s1, depth = s0 + look.length, 4.5 + 1.7 * look.rows
     far = near + side * depth
     # Boxes (from, to, inner, outer) with their colours, laid on the ground all at once.
     boxes: list[tuple[float, float, float, float]] = []
@@ -92,21 +114,20 @@ def _stand(
 
     add(s0, s1, near, far, palette.shadow)
     add(s0, s1, near, far, shade(palette.wall, 0.62), SMOOTH)
-    rows = 5
-    for row in range(rows):
+    for row in range(look.rows):
         e = near + side * (0.8 + row * 1.7)
         tone = mix(palette.wall, palette.panel, 0.25 + 0.08 * (row % 2))
         add(s0 + 0.8, s1 - 0.8, e, e + side * 1.3, tone)
-        seats = np.arange(17, dtype=np.int64)
+        seats = np.arange(int((look.length - 2.0) / 2.95), dtype=np.int64)
         chance = hash01(seats, np.full_like(seats, row), np.full_like(seats, int(s0) + 999))
         for k in np.flatnonzero(chance < 0.72).tolist():
             colour = CROWD[int(chance[k] * 997) % len(CROWD)]
             s = s0 + 1.4 + k * 2.95
             add(s, s + 1.6, e + side * 0.15, e + side * 1.05, colour)
     roof = near + side * (depth - 3.6)
-    add(s0 - 0.6, s1 + 0.6, roof, far + side * 0.8, shade(palette.wall_alt, 0.8), SMOOTH)
-    for k in range(0, 52, 13):
-        add(s0 + k, s0 + k + 6.5, roof + side * 0.5, far + side * 0.3, palette.wall_alt)
+    add(s0 - 0.6, s1 + 0.6, roof, far + side * 0.8, shade(look.roof, 0.8), SMOOTH)
+    for k in range(0, int(look.length) - 6, 13):
+        add(s0 + k, s0 + k + 6.5, roof + side * 0.5, far + side * 0.3, look.roof)
     sides = np.array(boxes)
     corners = track.pose_at(sides[:, [0, 1, 1, 0]].ravel(), sides[:, [2, 2, 3, 3]].ravel())[0]
     corners = corners.reshape(-1, 4, 2)

@@ -13,12 +13,16 @@ import numpy.typing as npt
 import pygame
 
 from retroracer.render.camera import Camera
-from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.render.palette import Colour, Palette
+from retroracer.render.plants import plant
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 MOWN = 34.0
 """Side of a square of mown grass [m]."""
+
+CLEAR_OF_ROAD = 30.0
+"""Trees keep this far from the middle of any road [m]: near enough to be passed."""
 
 _TUFT_TILE = 60.0
 _TUFTS_PER_TILE = 48
@@ -107,11 +111,14 @@ class Trees:
     Args:
         track: the track to keep clear of.
         palette: colours of the leaves and of their shadow.
+        kind: of plant (``plants.plant``).
         reach: how far beyond the track's bounding box they grow [m].
     """
 
-    def __init__(self, track: Track, palette: Palette, reach: float = 260.0) -> None:
-        self._palette = palette
+    def __init__(
+        self, track: Track, palette: Palette, kind: str = "round", reach: float = 260.0
+    ) -> None:
+        self._palette, self._kind = palette, kind
         cell = 19.0
         low, high = track.xy.min(axis=0) - reach, track.xy.max(axis=0) + reach
         columns, rows = np.meshgrid(
@@ -130,7 +137,7 @@ class Trees:
             ],
             axis=1,
         )
-        clear = distance_to(track.xy[::4], xy) > 40.0
+        clear = distance_to(track.xy[::4], xy) > CLEAR_OF_ROAD
         self._xy = xy[clear]
         self._radius = 3.2 + 3.4 * hash01(i, j, np.full_like(i, 29))[clear]
 
@@ -149,7 +156,7 @@ class Trees:
         inside &= (px[:, 1] > -reach) & (px[:, 1] < h + reach)
         sprites = []
         for (x, y), radius in zip(px[inside].tolist(), r[inside].tolist(), strict=True):
-            sprite = _tree_sprite(self._palette.tree, self._palette.shadow, max(1, round(radius)))
+            sprite = plant(self._kind, self._palette.tree, self._palette.shadow, round(radius))
             half = sprite.get_width() // 2
             sprites.append((sprite, (round(x) - half, round(y) - half)))
         surface.fblits(sprites)
@@ -160,21 +167,3 @@ def distance_to(line: Array, points: Array) -> Array:
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(line).query(points)[0])
-
-
-@lru_cache(maxsize=256)
-def _tree_sprite(leaf: Colour, shadow: Colour, radius: int) -> pygame.Surface:
-    """A round tree from above, lit from the north-west, with its shadow."""
-    fine = 4
-    half = radius * 2 + 2
-    big = pygame.Surface((2 * half * fine, 2 * half * fine), pygame.SRCALPHA, 32)
-    big.fill((*shadow, 0))
-    c, r = half * fine, radius * fine
-    pygame.draw.circle(big, (*shadow, 130), (c + r * 0.45, c + r * 0.5), r)
-    pygame.draw.circle(big, (*shade(leaf, 0.78), 255), (c, c), r)
-    pygame.draw.circle(big, (*leaf, 255), (c - r * 0.12, c - r * 0.14), r * 0.84)
-    pygame.draw.circle(big, (*shade(leaf, 1.22), 255), (c - r * 0.28, c - r * 0.32), r * 0.5)
-    pygame.draw.circle(
-        big, (*mix(leaf, (255, 255, 220), 0.28), 255), (c - r * 0.38, c - r * 0.44), r * 0.2
-    )
-    return pygame.transform.smoothscale(big, (2 * half, 2 * half))

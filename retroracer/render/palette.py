@@ -19,24 +19,24 @@ Colour = tuple[int, int, int]
 class Palette:
     """Colours (r, g, b), 0-255, by what they are for."""
 
-    # The world.
-    grass: Colour = (72, 132, 66)
-    grass_alt: Colour = (64, 121, 61)
-    tuft: Colour = (93, 154, 78)
-    tree: Colour = (38, 88, 58)
-    road: Colour = (78, 77, 92)
-    road_alt: Colour = (82, 81, 97)
-    rubber: Colour = (66, 65, 80)
-    line: Colour = (240, 234, 216)
+    # The world. Road, its edge and the ground keep the contrast of ``contrast`` below.
+    grass: Colour = (112, 158, 80)
+    grass_alt: Colour = (104, 149, 75)
+    tuft: Colour = (136, 180, 92)
+    tree: Colour = (44, 98, 62)
+    road: Colour = (48, 47, 58)
+    road_alt: Colour = (52, 51, 63)
+    rubber: Colour = (39, 38, 48)
+    line: Colour = (246, 241, 226)
     kerb: Colour = (212, 62, 58)
     kerb_alt: Colour = (244, 238, 220)
     gravel: Colour = (207, 178, 122)
     gravel_alt: Colour = (194, 163, 108)
-    asphalt_runoff: Colour = (101, 100, 116)
+    asphalt_runoff: Colour = (86, 85, 100)
     sand: Colour = (222, 199, 146)
     wall: Colour = (201, 203, 214)
     wall_alt: Colour = (60, 96, 160)
-    shadow: Colour = (33, 58, 44)
+    shadow: Colour = (52, 82, 50)
     # The drivers.
     human: Colour = (58, 132, 238)
     agent: Colour = (255, 176, 66)
@@ -61,77 +61,86 @@ who lack any one kind of cone (a test measures it)."""
 
 PRESETS: dict[str, Palette] = {
     "classic": DEFAULT,
+    "park": replace(
+        DEFAULT,
+        grass=(152, 166, 82),
+        grass_alt=(142, 155, 77),
+        tuft=(176, 193, 95),
+        tree=(72, 112, 52),
+        shadow=(79, 86, 43),
+    ),
     "forest": replace(
         DEFAULT,
-        grass=(52, 106, 62),
-        grass_alt=(46, 97, 58),
-        tuft=(72, 130, 70),
-        tree=(24, 66, 50),
-        shadow=(22, 44, 38),
+        grass=(92, 152, 104),
+        grass_alt=(86, 142, 97),
+        tuft=(107, 176, 121),
+        tree=(22, 74, 58),
+        shadow=(48, 79, 54),
     ),
     "harbour": replace(
         DEFAULT,
-        grass=(120, 132, 118),
-        grass_alt=(114, 125, 113),
-        tuft=(136, 150, 126),
-        tree=(58, 104, 84),
-        road=(84, 82, 90),
-        road_alt=(89, 87, 95),
-        rubber=(70, 68, 78),
-        shadow=(62, 68, 70),
-        asphalt_runoff=(112, 110, 116),
+        grass=(176, 168, 150),
+        grass_alt=(165, 157, 140),
+        tuft=(160, 152, 132),
+        tree=(70, 120, 92),
+        shadow=(92, 87, 78),
+        asphalt_runoff=(104, 100, 98),
+        wall_alt=(36, 92, 128),
     ),
     "dunes": replace(
         DEFAULT,
-        grass=(168, 158, 96),
-        grass_alt=(160, 149, 89),
-        tuft=(132, 142, 76),
-        tree=(96, 116, 66),
-        shadow=(96, 92, 60),
+        grass=(206, 190, 128),
+        grass_alt=(193, 178, 120),
+        tuft=(150, 158, 88),
+        tree=(112, 132, 76),
+        shadow=(107, 99, 67),
     ),
     "desert": replace(
         DEFAULT,
-        grass=(214, 176, 118),
-        grass_alt=(207, 168, 111),
-        tuft=(190, 150, 96),
-        tree=(122, 128, 72),
-        gravel=(228, 204, 160),
-        gravel_alt=(218, 192, 146),
-        shadow=(140, 106, 76),
+        grass=(222, 176, 120),
+        grass_alt=(208, 165, 112),
+        tuft=(190, 146, 92),
+        tree=(116, 132, 74),
+        shadow=(115, 92, 62),
+        gravel=(236, 210, 168),
+        gravel_alt=(226, 198, 152),
     ),
     "alpine": replace(
         DEFAULT,
-        grass=(96, 150, 76),
-        grass_alt=(88, 140, 71),
-        tuft=(122, 174, 90),
-        tree=(34, 84, 66),
-        shadow=(40, 72, 50),
+        grass=(138, 182, 84),
+        grass_alt=(129, 170, 79),
+        tuft=(160, 211, 97),
+        tree=(34, 92, 74),
+        shadow=(72, 95, 44),
+        road=(50, 52, 62),
+        road_alt=(54, 56, 67),
+        rubber=(41, 43, 52),
     ),
     "dusk": replace(
         DEFAULT,
-        grass=(74, 84, 96),
-        grass_alt=(69, 77, 90),
-        tuft=(98, 104, 118),
-        tree=(44, 52, 76),
-        road=(62, 56, 80),
-        road_alt=(66, 60, 85),
-        rubber=(52, 46, 70),
-        shadow=(40, 38, 60),
-        line=(255, 224, 190),
+        grass=(152, 126, 150),
+        grass_alt=(142, 118, 140),
+        tuft=(174, 146, 164),
+        tree=(70, 52, 96),
+        shadow=(79, 66, 78),
+        road=(44, 38, 58),
+        road_alt=(48, 42, 63),
+        rubber=(36, 31, 48),
+        line=(255, 232, 202),
     ),
     "night": replace(
         DEFAULT,
-        grass=(30, 48, 56),
-        grass_alt=(27, 43, 52),
-        tuft=(46, 68, 72),
-        tree=(20, 34, 44),
-        road=(54, 54, 72),
-        road_alt=(58, 58, 77),
-        rubber=(44, 44, 62),
-        gravel=(118, 108, 96),
-        gravel_alt=(108, 98, 88),
-        asphalt_runoff=(66, 66, 84),
-        shadow=(14, 22, 32),
+        grass=(88, 112, 142),
+        grass_alt=(92, 117, 147),
+        tuft=(112, 138, 168),
+        tree=(28, 52, 76),
+        shadow=(40, 54, 76),
+        road=(32, 33, 46),
+        road_alt=(34, 35, 48),
+        rubber=(25, 26, 37),
+        gravel=(134, 132, 140),
+        gravel_alt=(124, 122, 131),
+        asphalt_runoff=(66, 68, 84),
     ),
 }
 
@@ -177,6 +186,19 @@ def lightness(colour: Colour) -> float:
     """Perceived lightness, 0 black to 1 white (gamma-encoded Rec. 709 luma)."""
     r, g, b = colour
     return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255.0
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance, 0 black to 1 white (WCAG 2.2, from linear sRGB)."""
+    parts = (c / 255.0 for c in colour)
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(a: Colour, b: Colour) -> float:
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def palette_for(theme: Mapping[str, str]) -> Palette:

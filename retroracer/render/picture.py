@@ -18,6 +18,7 @@ from retroracer.render.camera import Camera
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.naming import Placed, Places
 from retroracer.render.palette import palette_for
+from retroracer.render.plants import kind_of_plant
 from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark
 from retroracer.render.text import font, write
 from retroracer.render.track_pieces import TrackPainter
@@ -90,7 +91,7 @@ class _Page:
         u, p, track = self.u, self.palette, self.track
         draw_grass(self.surface, self.camera, p)
         beyond = np.abs(self.camera.corners() - track.xy.mean(axis=0)).max()
-        Trees(track, p, float(beyond)).draw(self.surface, self.camera)
+        Trees(track, p, kind_of_plant(track.theme), float(beyond)).draw(self.surface, self.camera)
         TrackPainter(track, p).ground_far().paint(self.surface, self.camera)
         radius = draw_road_map(self.surface, track, self.camera, p, 6.0 * u)
         w, h = self.surface.get_size()

@@ -16,6 +16,8 @@ from retroracer.render.cars import CarView, draw_car, draw_tags
 from retroracer.render.furniture import gantry, stands
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.palette import Palette, palette_for
+from retroracer.render.plants import kind_of_plant
+from retroracer.render.roadside import Roadside
 from retroracer.render.track_pieces import BRIDGE_REACH, TrackPainter, crossings
 from retroracer.track.track import Track
 
@@ -41,7 +43,8 @@ class TrackScene:
         self.stands = stands(track, self.palette)
         self.gantry = gantry(track, self.palette)
         self.upper = [upper for _, upper in crossings(track)]
-        self.trees = Trees(track, self.palette)
+        self.trees = Trees(track, self.palette, kind_of_plant(track.theme))
+        self.roadside = Roadside(track, self.palette)
 
     def on_bridge(self, s: float) -> bool:
         """True if a car at station ``s`` [m] is on the upper road of a crossing."""
@@ -57,6 +60,7 @@ class TrackScene:
         self.stands.paint(surface, camera)
         self.trees.draw(surface, camera)
         (self.near if camera.pixels_per_metre >= FAR_BELOW else self.far).paint(surface, camera)
+        self.roadside.draw(surface, camera)
 
     def draw_bridges(self, surface: pygame.Surface, camera: Camera) -> None:
         """The roads that pass above another."""

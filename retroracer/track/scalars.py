@@ -131,7 +131,9 @@ Whole = Annotated[int, BeforeValidator(_as_whole)]
 Text = Annotated[str, BeforeValidator(_as_text)]
 FilePath = Annotated[str, BeforeValidator(_as_path)]
 Name = Annotated[str, Field(max_length=80), BeforeValidator(_as_text)]
-Preset = Literal["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
+Preset = Literal[
+    "classic", "park", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"
+]
 Switch = Annotated[bool, BeforeValidator(_as_switch)]
 Colour = Annotated[str, BeforeValidator(_as_colour)]
 Width = Annotated[Number, Field(ge=3.0, le=60.0)]

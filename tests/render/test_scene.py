@@ -90,7 +90,7 @@ def test_drawing_is_the_same_every_time(monza: Track) -> None:
 
 
 @pytest.mark.parametrize(
-    "preset", ["classic", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
+    "preset", ["classic", "park", "forest", "harbour", "dunes", "desert", "alpine", "dusk", "night"]
 )
 def test_drivers_differ_in_lightness_and_the_road_from_the_grass(preset: str) -> None:
     p = palette_for({"preset": preset})

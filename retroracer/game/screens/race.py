@@ -75,6 +75,7 @@ class RaceScreen:
             setup.one_start,
         )  # fmt: skip
         self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
+        self.view.shake = app.settings.now.shake
         self.hud = Hud(self.session, scene.palette, setup.colours)
         first = app.newcomer and setup.human
         self.newcomer = Newcomer(self.session, app.controls, first)

@@ -13,12 +13,14 @@ import numpy as np
 import pygame
 
 from retroracer.game.race.session import Session
+from retroracer.physics import state
 from retroracer.render.camera import Camera
 from retroracer.render.cars import TRANSLUCENT, CarView, Role
 from retroracer.render.effects import Effects, Wheels
 from retroracer.render.follow import Follower
 from retroracer.render.palette import Colour
 from retroracer.render.scene import TrackScene
+from retroracer.render.streaks import draw_streaks
 from retroracer.track.geometry import Array
 
 APART = 3.0
@@ -68,6 +70,9 @@ class RaceView:
         scene: of its track.
         heading_up: False keeps north at the top.
         colours: of the agents' cars; empty = the agents' colour.
+
+    Attributes:
+        shake: how much the picture shakes beside the road and on impact, 0 to 1.
     """
 
     def __init__(
@@ -81,6 +86,8 @@ class RaceView:
         self.session = session
         self.scene = scene
         self.effects = Effects()
+        self.shake = 0.0
+        self._struck = 0.0
         self.follower = Follower(heading_up)
         self.row = 0
 
@@ -100,6 +107,13 @@ class RaceView:
         for i in range(session.race.n):
             if session.race.speed[i] > 2.0:
                 self.effects.add(i, wheels_of(session, i), session.time)
+            hard = float(session.race.floats[i, state.STEP_IMPACT])
+            if hard > 2.0:
+                self.effects.strike(
+                    float(session.race.x[i]), float(session.race.y[i]), hard, session.time
+                )
+                if i == self.row:
+                    self._struck = min(hard / 10.0, 1.0)
 
     def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
         """Agents that wear their names: where there are several; of those in one place, one."""
@@ -158,13 +172,29 @@ class RaceView:
         x, y, heading = (float(v) for v in pose[self.row])
         speed = float(race.speed[self.row])
         camera = self.follower.view(x, y, heading, speed, surface.get_size(), elapsed)
+        camera = self._shaken(camera, speed, elapsed)
+        way = heading + math.atan2(float(race.vy[self.row]), max(float(race.vx[self.row]), 1.0))
         palette = self.scene.palette
 
         def marks() -> None:
+            draw_streaks(surface, camera, palette, speed, way)
             self.effects.draw_marks(surface, camera, palette)
             for layer in ground:
                 layer(surface, camera)
 
         self.scene.draw(surface, camera, cars, marks)
         self.effects.draw_dust(surface, camera, palette, session.time)
+        self.effects.draw_sparks(surface, camera, session.time)
         return camera
+
+    def _shaken(self, camera: Camera, speed: float, elapsed: float) -> Camera:
+        """The camera a little off its place: beside the road, and after an impact."""
+        self._struck *= math.exp(-elapsed / 0.16)
+        rough = 0.22 * min(speed / 40.0, 1.0) * bool(self.session.race.off_track[self.row])
+        size = self.shake * (rough + self._struck) * camera.size[1] / 60.0
+        if size < 0.05:
+            return camera
+        t = self.session.time
+        px = size * np.array([math.sin(53.0 * t), math.sin(71.0 * t + 1.3)])
+        moved = camera.anchor + px / np.array(camera.size)
+        return replace(camera, anchor=(float(moved[0]), float(moved[1])))

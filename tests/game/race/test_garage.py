@@ -6,7 +6,7 @@ import pytest
 
 from retroracer.errors import UserError
 from retroracer.game.race import garage
-from retroracer.game.race.garage import describe, drivers, put_together, rivals_for, why_no_driver
+from retroracer.game.race.garage import drivers, put_together, rivals_for, why_no_driver
 from tests.game.races import save_driver
 
 
@@ -28,7 +28,6 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_drivers_are_the_default_the_ladder_from_below_and_the_others(models: Path) -> None:
     assert list(drivers()) == ["base", "rookie", "pro", "monza"]
-    assert describe(drivers()["monza"]) == "1k steps, monza"
 
 
 def test_rivals_are_different_drivers_as_far_as_there_are_any(models: Path) -> None:
