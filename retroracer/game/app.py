@@ -18,6 +18,7 @@ from retroracer.game.race.drivers import Script
 from retroracer.game.race.garage import Setup
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
+from retroracer.game.screens.canvas import clickable, text_size
 from retroracer.game.screens.menu import Menu
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.screen import Screen
@@ -148,6 +149,7 @@ class App:
         with suppress(ImportError, NotImplementedError, pygame.error):
             pygame.font.init()  # only for letters that the game's own font lacks
         now = self.settings.now
+        text_size(now.large_text)
         self.controls = Controls(now.keys)
         for line in self.controls.trouble:
             self._warn(line)
@@ -202,6 +204,7 @@ class App:
             and surface.get_width() >= SMALLEST[0]
             and surface.get_height() >= SMALLEST[1]
         ):
+            clickable.clear()
             self.screen.draw(surface, elapsed)
             self._toasts.draw(surface, self.clock, self.screen.foot)
         pygame.display.flip()
@@ -216,6 +219,11 @@ class App:
             if event.type == pygame.QUIT:
                 self._close_window()
                 continue
+            if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+                struck = next((key for box, key in clickable if box.collidepoint(event.pos)), "")
+                if struck:
+                    self._strike(struck)
+                    continue
             action = self.controls.take(event)
             if action == "mute":
                 self.settings.change(mute=not self.settings.now.mute)

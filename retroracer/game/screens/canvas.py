@@ -21,10 +21,28 @@ ROOMY = (600, 337)
 """What screens with more pixels than enough give: there letters are large either way."""
 
 
+_large = [False]
+clickable: list[tuple[pygame.Rect, str]] = []
+"""Key caps drawn since the app last cleared it, and their keys: a click on one strikes the key."""
+
+
+def text_size(large: bool) -> None:
+    """Write from now on as large as the screens fit, or with room to spare."""
+    _large[0] = large
+
+
 def ui_scale(size: tuple[int, int]) -> int:
     """Screen pixels for a UI pixel."""
+    if _large[0]:
+        return max(1, min(size[0] // LEAST[0], size[1] // LEAST[1]))
     roomy = min(size[0] // ROOMY[0], size[1] // ROOMY[1])
     return max(1, roomy, min(size[0] // LEAST[0], size[1] // LEAST[1], 2))
+
+
+CAPS = {"ENTER": "return", "ESC": "escape", "BKSP": "backspace", "SPACE": "space", "TAB": "tab",
+        "BACKSPACE": "backspace", "↑↓": "", "← →": "", "↑ ↓": "", ", .": "",
+        "F1-F4": ""}  # fmt: skip
+"""Names on key caps that are not the keys' own; "" = of several keys, not to be clicked."""
 
 
 @lru_cache(maxsize=96)
@@ -157,6 +175,11 @@ class Canvas:
         """A key cap with its name; returns the width it takes [UI pixels]."""
         p = self.palette
         wide = self.width(name) + 6
+        code = CAPS.get(name, name.lower() if len(name) < 4 else "")
+        if code:
+            k = self.k
+            box = pygame.Rect(round(x * k), round((y - 4) * k), round(wide * k), round(14 * k))
+            clickable.append((box, code))
         self.rect(x, y - 2, wide, 12, shade(p.panel_edge, 0.6))
         self.rect(x, y - 3, wide, 11, p.panel_edge)
         self.rect(x + 1, y - 2, wide - 2, 9, mix(p.panel_edge, p.panel, 0.5))

@@ -29,6 +29,7 @@ class KeysScreen:
         self.app = app
         self.at = 0
         self.waiting = False
+        self._boxes: list[tuple[int, pygame.Rect]] = []
 
     def close(self) -> None:
         """Nothing runs beside it."""
@@ -54,10 +55,21 @@ class KeysScreen:
                 self._forget(names[self.at])
             elif event.key in (pygame.K_UP, pygame.K_DOWN):
                 self.at = (self.at + (1 if event.key == pygame.K_DOWN else -1)) % len(names)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self._click(event.pos)
+        elif action == "accept":
+            self.app.tell("press the new key on the keyboard")
+            self.waiting = True
         elif action == "back":
             self.app.back()
         elif action in ("up", "down"):
             self.at = (self.at + (1 if action == "down" else -1)) % len(names)
+
+    def _click(self, pos: tuple[int, int]) -> None:
+        """Choose the row under the pointer; a second click waits for its new key."""
+        for k, box in self._boxes:
+            if box.collidepoint(pos):
+                self.waiting, self.at = k == self.at, k
 
     def _bind(self, action: str, code: int) -> None:
         """Give a key to an action and take it from whatever had it."""
@@ -113,8 +125,11 @@ class KeysScreen:
         room = columns * rows
         first = max(0, min(self.at - room // 2, len(ACTIONS) - room))
         each = wide / columns
+        self._boxes = []
         for k, action in enumerate(list(ACTIONS)[first : first + room]):
             left, top = x + each * (k // rows), y + 33 + STEP * (k % rows)
+            box = (left * c.k, (top - 3) * c.k, each * c.k, STEP * c.k)
+            self._boxes.append((first + k, pygame.Rect(*map(round, box))))
             self._row(c, action, left, top, each, first + k == self.at)
         hints = [("ENTER", "new key"), ("BKSP", "default"), ("ESC", "back")]
         c.hints(hints, x + 4, c.h - 12 if y + high + 16 > c.h else y + high + 8)

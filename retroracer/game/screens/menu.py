@@ -5,7 +5,6 @@ Owns the choices on screen; they are kept in the settings. Loads one track at a 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.choices import STEP, Choice, Choices, Question
-from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.screens.logo import draw_logo
+from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
 from retroracer.game.screens.results import MEDALS, medal_for
@@ -34,9 +33,9 @@ from retroracer.render.text import lap_text
 from retroracer.track.files import load_track, shipped_tracks
 from retroracer.track.track import Track
 
-ROWS = ("RACE", "WATCH", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "STABILITY", "ABS",
-        "RACING LINE", "RECORDS", "CARRACING", "KEYS", "QUIT")  # fmt: skip
-PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "KEYS", "QUIT"}
+ROWS = ("RACE", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "WATCH", "RECORDS", "CARRACING",
+        "OPTIONS", "QUIT")  # fmt: skip
+PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "OPTIONS", "QUIT"}
 LAPS = (1, 2, 3, 5, 10, 20, 0)
 
 
@@ -116,9 +115,7 @@ class Menu:
             return str(now.laps) if now.laps else "no end"
         if row == "RIVALS":
             return str(now.rivals) if self.drivers else "0"
-        help_ = {"STABILITY": now.assists.stability, "ABS": now.assists.abs}
-        help_["RACING LINE"] = now.assists.line
-        return "on" if help_.get(row) else "off" if row in help_ else ""
+        return ""
 
     def change(self, row: str, step: int) -> None:
         """Choose the next or the previous value of a row."""
@@ -140,12 +137,6 @@ class Menu:
         elif row == "LAPS":
             place = LAPS.index(now.laps) if now.laps in LAPS else 2
             settings.change(laps=LAPS[(place + step) % len(LAPS)])
-        elif row == "STABILITY":
-            settings.change(assists=replace(now.assists, stability=not now.assists.stability))
-        elif row == "ABS":
-            settings.change(assists=replace(now.assists, abs=not now.assists.abs))
-        elif row == "RACING LINE":
-            settings.change(assists=replace(now.assists, line=not now.assists.line))
 
     def accept(self, row: str) -> None:
         """Do what a row is for; a row with a value starts the race. What is wrong is told."""
@@ -166,8 +157,8 @@ class Menu:
         Raises:
             UserError: saying why it cannot be shown.
         """
-        if row == "KEYS":
-            return KeysScreen(self.app)
+        if row == "OPTIONS":
+            return OptionsScreen(self.app)
         if row == "CARRACING":
             return carracing_screen(self.app)
         if row == "RECORDS":

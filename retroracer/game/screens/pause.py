@@ -20,6 +20,9 @@ class Pausable(Protocol):
     def watch_again(self) -> None:
         """Go to the replay."""
 
+    def options(self) -> None:
+        """Go to the options."""
+
     def press(self, what: str) -> None:
         """As if that was pressed."""
 
@@ -46,6 +49,7 @@ def pause_menu(race: Pausable, human: bool) -> Question:
     rows += [Choice("BACK ON THE ROAD", pressing("reset"))] if human else []
     rows += [
         Choice("WATCH THE LAST LAPS", race.watch_again),
+        Choice("OPTIONS", race.options),
         Choice("QUIT TO MENU", pressing("menu")),
     ]
     return Question("PAUSED", rows, resume)

@@ -6,34 +6,33 @@ Owns how a race goes on the screen. The race itself is ``session``'s, its pictur
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pygame
 
 from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.assists import SENSED, assisted
-from retroracer.game.race.carry_over import carry_over, same_look
 from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.loop import FixedStep
 from retroracer.game.race.reference_laps import ReferenceLaps
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.replay.ghosts import Ghosts
-from retroracer.game.replay.tape_checks import TapeError
+from retroracer.game.screens.after_race import race_ghost, watch_again
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.choices import Question
 from retroracer.game.screens.hud import Hud, Reading
 from retroracer.game.screens.newcomer import LINE, Newcomer
+from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.pause import pause_menu
+from retroracer.game.screens.race_rebuild import rebuild
 from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
-from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import AppServices
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.camera import Camera
+from retroracer.render.palette import STRONG
 from retroracer.render.scene import TrackScene
 
 LAMP_EVERY = 0.5
@@ -59,7 +58,8 @@ class RaceScreen:
     def __init__(self, app: AppServices, setup: Setup, lights: bool = True) -> None:
         self.app = app
         self.loop = FixedStep(PHYSICS_DT)
-        self._begin(setup, TrackScene(setup.track), lights and app.lights)
+        palette = STRONG if app.settings.now.high_contrast else None
+        self._begin(setup, TrackScene(setup.track, palette), lights and app.lights)
 
     def take(self, setup: Setup, scene: TrackScene) -> None:
         """Begin another race in the place of this one."""
@@ -75,7 +75,6 @@ class RaceScreen:
             setup.one_start,
         )  # fmt: skip
         self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
-        self.view.shake = app.settings.now.shake
         self.hud = Hud(self.session, scene.palette, setup.colours)
         first = app.newcomer and setup.human
         self.newcomer = Newcomer(self.session, app.controls, first)
@@ -108,23 +107,7 @@ class RaceScreen:
             self.errors, self.built = built.errors, built
         if self.built is not None and self.session.ticks % N_SUBSTEPS == 0:
             built, self.built = self.built, None
-            self._rebuild(built)
-
-    def _rebuild(self, built: Built) -> None:
-        """Drive on the saved track: at the same place of the lap, with the same clock."""
-        track, scene, before = built.track, built.scene, self.session
-        if track is None or scene is None:
-            return
-        if track.digest == before.track.digest:  # at most its colours and names were changed
-            if not same_look(track, before.track):
-                self.scene = self.view.scene = scene
-                self.hud.restyle(track.title, scene.palette)
-            return
-        self.take(replace(self.setup, track=track), scene)
-        if before.ticks:
-            carry_over(before, self.session)
-        self.view.jump()
-        self.app.tell(f"{track.title}: the track was reloaded; this lap does not count")
+            rebuild(self, built)
 
     @property
     def showing_results(self) -> bool:
@@ -147,12 +130,11 @@ class RaceScreen:
             return
         if action == "accept":
             self._accept()
-        elif action == "ghost":
+        elif action in ("ghost", "replay"):
             if self.showing_results:
-                self.race_ghost()
-        elif action == "replay":
-            if self.showing_results or self.paused:
-                self.watch_again()
+                self._go(action)
+        elif action in ("left", "right", "up", "down") and self.showing_results:
+            self.results.move(1 if action in ("right", "down") else -1)
         elif action == "back":
             self.press("menu" if self.showing_results else "pause")
         elif action:
@@ -163,9 +145,18 @@ class RaceScreen:
     def _accept(self) -> None:
         if self.showing_results:
             if self.since_over >= RESULTS_AFTER + DEAF:
-                self.press("menu")
+                self._go(self.results.ways()[self.results.at][2])
         else:
             self.lights = min(self.lights, 0.0)  # skip the lights
+
+    def _go(self, where: str) -> None:
+        """Go where the results lead."""
+        if where == "ghost":
+            self.race_ghost()
+        elif where == "replay":
+            self.watch_again()
+        else:
+            self.press(where)
 
     def press(self, what: str) -> None:
         """React to something pressed rather than held."""
@@ -181,7 +172,6 @@ class RaceScreen:
             self.pause(True)
         elif what == "camera":
             settings.change(heading_up=not settings.now.heading_up)
-            self.view.follower.heading_up = settings.now.heading_up
         elif what == "watch":
             self.view.look_at((self.view.row + 1) % self.session.race.n)
         elif what == "reset" and self.setup.human and not self.session.over:
@@ -198,6 +188,10 @@ class RaceScreen:
     def underway(self) -> bool:
         """True while there is a race of yours to be lost."""
         return self.setup.human and self.session.ticks > 0 and not self.session.over
+
+    def options(self) -> None:
+        """Go to the options; the race waits."""
+        self.app.show(OptionsScreen(self.app, racing=True), over=True)
 
     def pause(self, on: bool) -> None:
         """Hold the race, or go on."""
@@ -225,31 +219,11 @@ class RaceScreen:
 
     def race_ghost(self) -> None:
         """Again, against the best lap of the race just driven."""
-        lap = self.results.best_lap()
-        if lap is None or lap.tape is None:
-            self.app.tell("no valid lap to race")
-            return
-        try:
-            raced = self.ghosts.take(lap.tape)
-        except TapeError as error:
-            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
-            return
-        self.restart()
-        self.app.tell("racing your ghost" if raced else "this lap comes to another time now")
+        race_ghost(self)
 
     def watch_again(self) -> None:
-        """Go to the replay of the best lap, or the last one."""
-        tapes = list(self.session.tapes)
-        if not tapes:
-            self.app.tell("no lap to watch yet: finish one")
-            return
-        self.pause(True)
-        try:
-            replay = ReplayScreen(self.app, self.setup.track, tapes, self.scene)
-        except TapeError as error:
-            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
-            return
-        self.app.show(replay, over=True)
+        """Go to the replay of the laps just driven."""
+        watch_again(self)
 
     # Time.
     def advance(self, elapsed: float) -> None:
@@ -346,6 +320,8 @@ class RaceScreen:
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the present."""
         view, session, laps = self.view, self.session, self.references
+        now = self.app.settings.now
+        view.shake, view.follower.heading_up = now.shake, now.heading_up
         limit = laps.limit()
 
         def lines(target: pygame.Surface, camera: Camera) -> None:
@@ -367,7 +343,7 @@ class RaceScreen:
         low = looking and self.panels.bottom(agent, top) > canvas.h - 62
         race = session.race
         way = float(race.heading[view.row]) - float(race.heading_error[view.row])
-        now = Reading(
+        reading = Reading(
             row=view.row,
             deltas=laps.deltas(view.row),
             limit=laps.limit_time(),
@@ -377,7 +353,7 @@ class RaceScreen:
             speed_aside=126.0 if low else 0.0,
             map_shown=not (looking and self.panels.over_map(canvas.h)),
         )
-        self.hud.draw(canvas, now)
+        self.hud.draw(canvas, reading)
         if looking:
             self.panels.draw(canvas, agent, top)
         just_off = self.since_go < 0.9 and self.had_lights

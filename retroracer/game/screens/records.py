@@ -35,6 +35,7 @@ class RecordsScreen:
         self.track = track
         self.laps: list[Lap] = app.records.laps(track)
         self.at = 0
+        self._rows = (0.0, 0.0, 0, 0)  # top and height of a row [px], the first one, how many
 
     def close(self) -> None:
         """Nothing runs beside it."""
@@ -47,6 +48,17 @@ class RecordsScreen:
             self.at = (self.at + (1 if action == "down" else -1)) % len(self.laps)
         elif action in ("accept", "replay") and self.laps:
             self._watch(self.laps[self.at])
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self._click(event.pos[1])
+
+    def _click(self, y: float) -> None:
+        """Choose the lap under the pointer; a second click watches it."""
+        top, high, first, shown = self._rows
+        row = int((y - top) // high) if high and y >= top else -1
+        if 0 <= row < shown:
+            if first + row == self.at:
+                self._watch(self.laps[self.at])
+            self.at = first + row
 
     @staticmethod
     def _watchable(lap: Lap) -> bool:
@@ -88,6 +100,8 @@ class RecordsScreen:
                    p.text_dim, anchor=0.5)  # fmt: skip
         room = int((high - 52) // STEP)
         first = max(0, min(self.at - room // 2, len(self.laps) - room))
+        shown = len(self.laps[first : first + room])
+        self._rows = ((y + 43) * c.k, STEP * c.k, first, shown)
         for k, lap in enumerate(self.laps[first : first + room]):
             top = y + 46 + STEP * k
             if first + k == self.at:

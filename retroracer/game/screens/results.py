@@ -68,6 +68,7 @@ class Results:
         self.assists = assists
         self.line_shown = False
         self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
+        self.at = 99  # the last way: to the menu
         self.target: Target | None = None
 
     def add(self, done: LapDone) -> None:
@@ -111,11 +112,26 @@ class Results:
             c.panel(x, y - 22, wide, 18, alpha=244, edge=p.accent)
             c.text("NEXT", x + 12, y - 17, p.accent)
             c.text(str(self.target), x + 42, y - 17, width=wide - 54)
-        hints = [("R", "again"), ("V", "replay"), ("ENTER", "menu")]
-        if s.human and self.best_lap() is not None:
-            hints.insert(1, ("G", "race the new ghost"))
+        hints = [(cap, does) for cap, does, _ in self.ways()]
         total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
-        c.hints(hints, (c.w - total) / 2, y + high + 8)
+        left = (c.w - total) / 2
+        before = sum(c.width(a) + c.width(b) + 20 for a, b in hints[: self.at])
+        chosen = hints[self.at]
+        room = c.width(chosen[0]) + c.width(chosen[1]) + 18
+        c.rect(left + before - 4, y + high + 3, room, 15, mix(p.panel_edge, p.bad, 0.25))
+        c.hints(hints, left, y + high + 8)
+
+    def ways(self) -> list[tuple[str, str, str]]:
+        """Where one can go from here: key cap, words, action."""
+        ways = [("R", "again", "restart"), ("V", "replay", "replay"), ("ENTER", "menu", "menu")]
+        if self.session.human and self.best_lap() is not None:
+            ways.insert(1, ("G", "race the new ghost", "ghost"))
+        self.at = min(self.at, len(ways) - 1)
+        return ways
+
+    def move(self, step: int) -> None:
+        """Choose another way, by arrows or the pad."""
+        self.at = (self.at + step) % len(self.ways())
 
     def to_compare(self) -> tuple[LapCurve | None, LapCurve | None, str]:
         """Your fastest lap, valid or not; the fastest rival's valid one; that rival's name."""

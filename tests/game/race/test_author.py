@@ -24,6 +24,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     save_driver(folder / "kart.zip", car=car_facts(load_car("kart")))
     monkeypatch.setattr(garage, "models_dir", lambda: folder)
     monkeypatch.setattr("retroracer.agents.model_file.models_dir", lambda: folder)
+    monkeypatch.setattr("retroracer.game.race.expected.models_dir", lambda: folder)
     yield folder
     pygame.display.quit()
 

@@ -102,7 +102,7 @@ def test_closing_the_window_asks_while_a_race_is_underway() -> None:
 
 def test_the_menu_comes_back_to_the_row_that_was_left() -> None:
     app = game(menu=True)
-    for row in ("RECORDS", "KEYS"):
+    for row in ("RECORDS", "OPTIONS"):
         menu = app.screen
         assert isinstance(menu, Menu)
         menu.rows.at = ROWS.index(row)
