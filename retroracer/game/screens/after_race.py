@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from retroracer.game.race.session import LapDone
+from retroracer.game.replay.ghosts import Ghosts
+from retroracer.game.replay.tape import Tape
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.replay import ReplayScreen
+from retroracer.game.screens.screen import AppServices
+from retroracer.render.scene import TrackScene
+from retroracer.track.track import Track
 
-if TYPE_CHECKING:
-    from retroracer.game.screens.race import RaceScreen
 
+def race_ghost(app: AppServices, ghosts: Ghosts, lap: LapDone | None) -> bool | None:
+    """Let a lap race along from now on.
 
-def race_ghost(race: RaceScreen) -> None:
-    """Again, against the best lap of the race just driven."""
-    lap = race.results.best_lap()
+    Returns:
+        None if there is nothing to race against, which is told; False if it comes to another time.
+    """
     if lap is None or lap.tape is None:
-        race.app.tell("no valid lap to race")
-        return
+        app.tell("no valid lap to race")
+        return None
     try:
-        raced = race.ghosts.take(lap.tape)
+        return ghosts.take(lap.tape)
     except TapeError as error:
-        race.app.tell(f"this lap cannot be driven again: {error}", bad=True)
-        return
-    race.restart()
-    race.app.tell("racing your ghost" if raced else "this lap comes to another time now")
+        app.tell(f"this lap cannot be driven again: {error}", bad=True)
+        return None
 
 
-def watch_again(race: RaceScreen) -> None:
-    """Go to the replay of the laps driven; the race waits."""
-    tapes = list(race.session.tapes)
+def watch_again(app: AppServices, track: Track, tapes: list[Tape], scene: TrackScene) -> None:
+    """Go to the replay of the laps driven; the race waits below it."""
     if not tapes:
-        race.app.tell("no lap to watch yet: finish one")
+        app.tell("no lap to watch yet: finish one")
         return
-    race.pause(True)
     try:
-        replay = ReplayScreen(race.app, race.setup.track, tapes, race.scene)
+        replay = ReplayScreen(app, track, tapes, scene)
     except TapeError as error:
-        race.app.tell(f"this lap cannot be driven again: {error}", bad=True)
+        app.tell(f"this lap cannot be driven again: {error}", bad=True)
         return
-    race.app.show(replay, over=True)
+    app.show(replay, over=True)

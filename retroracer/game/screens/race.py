@@ -6,12 +6,15 @@ Owns how a race goes on the screen. The race itself is ``session``'s, its pictur
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pygame
 
 from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.assists import SENSED, assisted
+from retroracer.game.race.carry_over import carry_over, same_look
 from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.loop import FixedStep
@@ -25,7 +28,6 @@ from retroracer.game.screens.hud import Hud, Reading
 from retroracer.game.screens.newcomer import LINE, Newcomer
 from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.pause import pause_menu
-from retroracer.game.screens.race_rebuild import rebuild
 from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.results import Results
@@ -107,7 +109,23 @@ class RaceScreen:
             self.errors, self.built = built.errors, built
         if self.built is not None and self.session.ticks % N_SUBSTEPS == 0:
             built, self.built = self.built, None
-            rebuild(self, built)
+            self._rebuild(built)
+
+    def _rebuild(self, built: Built) -> None:
+        """Drive on the saved track: at the same place of the lap, with the same clock."""
+        track, scene, before = built.track, built.scene, self.session
+        if track is None or scene is None:
+            return
+        if track.digest == before.track.digest:  # at most its colours and names were changed
+            if not same_look(track, before.track):
+                self.scene = self.view.scene = scene
+                self.hud.restyle(track.title, scene.palette)
+            return
+        self.take(replace(self.setup, track=track), scene)
+        if before.ticks:
+            carry_over(before, self.session)
+        self.view.jump()
+        self.app.tell(f"{track.title}: the track was reloaded; this lap does not count")
 
     @property
     def showing_results(self) -> bool:
@@ -219,11 +237,15 @@ class RaceScreen:
 
     def race_ghost(self) -> None:
         """Again, against the best lap of the race just driven."""
-        race_ghost(self)
+        raced = race_ghost(self.app, self.ghosts, self.results.best_lap())
+        if raced is not None:
+            self.restart()
+            self.app.tell("racing your ghost" if raced else "this lap comes to another time now")
 
     def watch_again(self) -> None:
         """Go to the replay of the laps just driven."""
-        watch_again(self)
+        self.pause(not self.showing_results)
+        watch_again(self.app, self.setup.track, list(self.session.tapes), self.scene)
 
     # Time.
     def advance(self, elapsed: float) -> None:

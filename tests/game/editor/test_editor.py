@@ -155,14 +155,14 @@ def test_what_is_wrong_is_told_and_marked_while_it_is_dragged(page: Path) -> Non
     assert app.screen is editor, "a track that cannot be raced is not driven"
 
 
-def test_t_drives_the_track_as_it_is_and_escape_comes_back(page: Path) -> None:
+def test_t_drives_the_track_as_it_is_and_leaving_comes_back(page: Path) -> None:
     app, editor = opened(page)
     drag(app, editor, 1, (10.0, 10.0))
     strike(pygame.K_t)
     frames(app, 3)
     assert isinstance(app.screen, RaceScreen)
     frames(app, 30)
-    strike(pygame.K_ESCAPE)
+    app.screen.press("menu")
     frames(app, 1)
     assert app.screen is editor and editor.draft.unsaved
     strike(pygame.K_ESCAPE)
