@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from retroracer.errors import UserError
 if TYPE_CHECKING:
     from retroracer.game.race.drivers import Script
     from retroracer.game.race.garage import Setup
+    from retroracer.game.replay.ghost_file import GhostFile
     from retroracer.game.settings import SettingsFile
 
 EXAMPLES = """examples:
@@ -103,6 +104,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="S",
         help="export only the lap's first S seconds",
     )
+    parser.add_argument(
+        "--export-telemetry",
+        type=file_to_write(".csv", ".html"),
+        metavar="FILE",
+        help="write the same lap's speed, pedals, steering, line and time lost to the limit",
+    )
+    parser.add_argument(
+        "--export-ghost",
+        type=file_to_write(".ghost"),
+        metavar="FILE",
+        help="write the same lap as a ghost to be sent",
+    )
+    parser.add_argument(
+        "--ghost", type=Path, metavar="FILE", help="race against a ghost somebody sent"
+    )
     parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs drive you")
     parser.set_defaults(run=run)
 
@@ -129,12 +145,14 @@ class Loaded:
         script: recorded inputs that drive, or None.
         setup: the race, None for another page.
         note: told at the start, or "".
+        ghost: a lap to be raced against, or None.
     """
 
     settings: SettingsFile
     script: Script | None
     setup: Setup | None
     note: str
+    ghost: GhostFile | None
 
 
 def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
@@ -149,6 +167,7 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
     from retroracer.game.race.drivers import read_script
     from retroracer.game.race.garage import put_together, why_no_driver
     from retroracer.game.race.session import Session
+    from retroracer.game.replay.ghost_file import read_ghost
     from retroracer.game.settings import SettingsFile
 
     if first_use():
@@ -159,9 +178,12 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
     if args.north_up:
         settings.for_now(heading_up=False)
     setup, note = None, ""
+    ghost = read_ghost(args.ghost) if args.ghost else None
+    if ghost is not None and any(_elsewhere(args)):
+        raise UserError("--ghost is raced against: leave the other pages out")
     if not any(_elsewhere(args)):
         setup = put_together(
-            args.track or "monza",
+            args.track or (ghost.track if ghost is not None else "monza"),
             args.model or "",
             args.car or "",
             rivals=1 if args.opponents is None else args.opponents,
@@ -170,13 +192,17 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
             assists=settings.now.assists,
         )
         note = "" if args.watch else NOTE
+        if ghost is not None:
+            ghost.demand_fits(setup.track)
+            if not args.car and setup.human:  # the ghost's own car, to be compared with it
+                setup = replace(setup, cars=(ghost.tape.cars[0], *setup.cars[1:]))
         if not setup.policies and args.opponents != 0:
             note = f"you drive alone: {why_no_driver()}"
             print(f"retroracer: {note}")
     # A first step, so that no picture waits for what is compiled or read from the cache.
     first = setup or put_together("monza", rivals=0)
     Session(first.track, first.policies, first.cars, first.human).tick()
-    return Loaded(settings, script, setup, note)
+    return Loaded(settings, script, setup, note, ghost)
 
 
 def _elsewhere(args: argparse.Namespace) -> list[bool]:
@@ -196,7 +222,7 @@ def run(args: argparse.Namespace) -> int:
     # Small products that many threads share are slower, and on a busy machine late by frames.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    if args.export is not None:
+    if args.export or args.export_telemetry or args.export_ghost:
         return _export(args, _load(args, lambda _: None))
     from retroracer.game.window import close_window, open_window
 
@@ -209,11 +235,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace, loaded: Loaded) -> int:
     from retroracer.game.replay.film import film
+    from retroracer.game.replay.written_laps import export_ghost, export_telemetry
 
     setup = loaded.setup
     if setup is None or (args.watch and not setup.policies):
         raise UserError("--export writes one lap: leave the other pages out")
-    print(film(setup, args.export, args.seconds, _filming()))
+    if args.export is not None:
+        print(film(setup, args.export, args.seconds, _filming()))
+    if args.export_telemetry is not None:
+        print(export_telemetry(setup, args.export_telemetry))
+    if args.export_ghost is not None:
+        print(export_ghost(setup, args.export_ghost))
     return 0
 
 
@@ -231,6 +263,7 @@ def _play(args: argparse.Namespace, size: tuple[int, int]) -> int:
     from retroracer.game.app import App, Options
     from retroracer.game.editor.editor import Editor
     from retroracer.game.pixels.screen import carracing_screen
+    from retroracer.game.screens.race import RaceScreen
     from retroracer.game.screens.watch_run import RunScreen
 
     options = Options(
@@ -242,6 +275,8 @@ def _play(args: argparse.Namespace, size: tuple[int, int]) -> int:
         opened=True,
     )
     app = App(options, loaded.setup, loaded.settings, loaded.script, loaded.note)
+    if loaded.ghost is not None and isinstance(app.screen, RaceScreen):
+        app.tell(app.screen.ghosts.join(loaded.ghost))
     if args.watch_run is not None:
         app.show(RunScreen(app, args.watch_run, args.track or "monza"))
     if args.env:

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pygame
@@ -15,7 +15,8 @@ from retroracer.errors import UserError
 from retroracer.game.controls import Controls
 from retroracer.game.home import data_dir
 from retroracer.game.race.drivers import Script
-from retroracer.game.race.garage import Setup
+from retroracer.game.race.garage import Setup, put_together
+from retroracer.game.replay.ghost_file import read_ghost
 from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
 from retroracer.game.screens.canvas import clickable, text_size
@@ -219,6 +220,9 @@ class App:
             if event.type == pygame.QUIT:
                 self._close_window()
                 continue
+            if event.type == pygame.DROPFILE:
+                self._dropped(Path(event.file))
+                continue
             if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
                 struck = next((key for box, key in clickable if box.collidepoint(event.pos)), "")
                 if struck:
@@ -233,6 +237,19 @@ class App:
                 self._picture()
             else:
                 self.screen.event(event, action)
+
+    def _dropped(self, path: Path) -> None:
+        """A file was let go over the window: a ghost, which races along."""
+        try:
+            ghost = read_ghost(path)
+            if not isinstance(self.screen, RaceScreen):
+                car = ghost.tape.cars[0]
+                setup = put_together(ghost.track, rivals=0, laps=self.settings.now.laps)
+                self.show(RaceScreen(self, replace(setup, cars=(car, *setup.cars[1:]))))
+            assert isinstance(self.screen, RaceScreen)
+            self.tell(self.screen.ghosts.join(ghost))
+        except UserError as error:
+            self.tell(str(error).splitlines()[0], bad=True)
 
     def _close_window(self) -> None:
         """The window is closed; in a race only once that was asked for twice."""

@@ -38,6 +38,8 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "lap_on": ("replay: the next lap", "page down"),
     "begin": ("replay: the beginning", "home"),
     "end": ("replay: the end", "end"),
+    "telemetry": ("telemetry of the lap", "t"),
+    "export": ("RECORDS: save as a ghost", "x"),
     "next": ("CarRacing: next track", "n"),
 }
 """Action -> what it does, and its default keys by name, separated by commas."""

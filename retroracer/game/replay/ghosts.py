@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from retroracer.errors import UserError
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
+from retroracer.game.replay.ghost_file import GhostFile
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.replay.tape_checks import TapeError
+from retroracer.laptime.limit import car_digest
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView
@@ -98,6 +101,27 @@ class Ghosts:
         if self.best is None or curve.lap_time < self.best.lap_time:
             self.best = curve
         return True
+
+    def join(self, ghost: GhostFile) -> str:
+        """Race against somebody's lap from now on.
+
+        Returns:
+            Whose it is, in words.
+
+        Raises:
+            UserError: saying what does not fit: track, car or physics.
+        """
+        car = self._setup.cars[0]
+        ghost.demand_fits(self._setup.track)
+        ghost.demand_car(car_digest(car), car.title)
+        try:
+            raced = self.take(ghost.tape)
+        except TapeError as error:
+            raise UserError(f"this ghost cannot be driven again: {error}") from None
+        if not raced:
+            raise UserError("this ghost comes to another time here: it does not race along")
+        told = f"{ghost.driver}, {lap_text(ghost.tape.lap_time)}, {ghost.assists}"
+        return f"a ghost races along: {told}"
 
     def remember(self, done: LapDone, line_shown: bool) -> None:
         """Write a finished lap down."""

@@ -32,6 +32,7 @@ from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.camera import Camera
 from retroracer.render.palette import STRONG
@@ -148,7 +149,7 @@ class RaceScreen:
             return
         if action == "accept":
             self._accept()
-        elif action in ("ghost", "replay"):
+        elif action in ("ghost", "replay", "telemetry"):
             if self.showing_results:
                 self._go(action)
         elif action in ("left", "right", "up", "down") and self.showing_results:
@@ -173,6 +174,9 @@ class RaceScreen:
             self.race_ghost()
         elif where == "replay":
             self.watch_again()
+        elif where == "telemetry":
+            tapes = sorted(self.session.tapes, key=lambda tape: tape.lap_time)
+            open_telemetry(self.app, self.setup.track, tapes)
         else:
             self.press(where)
 

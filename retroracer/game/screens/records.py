@@ -6,6 +6,10 @@ import time
 
 import pygame
 
+from retroracer.errors import UserError
+from retroracer.game.home import data_dir
+from retroracer.game.replay.ghost_file import ENDING, write_ghost
+from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Lap
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.backdrop import backdrop
@@ -48,6 +52,8 @@ class RecordsScreen:
             self.at = (self.at + (1 if action == "down" else -1)) % len(self.laps)
         elif action in ("accept", "replay") and self.laps:
             self._watch(self.laps[self.at])
+        elif action == "export" and self.laps:
+            self._export(self.laps[self.at])
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos[1])
 
@@ -59,6 +65,21 @@ class RecordsScreen:
             if first + row == self.at:
                 self._watch(self.laps[self.at])
             self.at = first + row
+
+    def _export(self, lap: Lap) -> None:
+        """Save a lap as a ghost to be sent."""
+        folder = data_dir() / "ghosts"
+        name = f"{self.track.name}-{lap_text(lap.time).replace(':', '-')}{ENDING}"
+        try:
+            tape = None if lap.stale else self.app.records.tape(lap.id)
+            if tape is None:
+                raise UserError(lap.stale or "its inputs are not kept")
+            folder.mkdir(parents=True, exist_ok=True)
+            with claimed(folder / name) as path:
+                write_ghost(path, self.track, tape, lap.assists)
+            self.app.tell(f"saved {path}")
+        except (UserError, TapeError, OSError) as error:
+            self.app.tell(f"no ghost saved: {error}", bad=True)
 
     @staticmethod
     def _watchable(lap: Lap) -> bool:
@@ -117,7 +138,7 @@ class RecordsScreen:
             c.text(said or _date(lap.made), x + 330, top, p.text_dim, width=wide - 338)
         hints = [("ESC", "back")]
         if self.laps and self._watchable(self.laps[self.at]):
-            hints.insert(0, ("ENTER", "watch"))
+            hints = [("ENTER", "watch"), ("X", "save as a ghost"), *hints]
         c.hints(hints, x + 4, c.h - 15)
 
 

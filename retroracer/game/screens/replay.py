@@ -19,6 +19,7 @@ from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import Role, marker
@@ -110,6 +111,9 @@ class ReplayScreen:
             self.tick = float(self.last)
         elif action == "ghost":
             self._film()
+        elif action == "telemetry":
+            others = [t for t in self.tapes if t is not self.tape]
+            open_telemetry(self.app, self.track, [self.tape, *others[:1]])
         elif action in ("up", "down"):
             faster = 1 if action == "up" else -1
             self.speed = min(max(self.speed + faster, 0), len(SPEEDS) - 1)
@@ -223,7 +227,7 @@ class ReplayScreen:
         mode = f"{'▶' if self.playing else '■'} {SPEEDS[self.speed]:g}x"
         c.text(f"{lap_text(self.tick * PHYSICS_DT)}  {mode}", x, base + 11, p.text)
         keys = [[("SPACE", "play"), ("← →", "scrub"), (", .", "step"), ("↑ ↓", "speed")],
-                [("TAB", "car"), ("G", "film"), ("ESC", "back")]]  # fmt: skip
+                [("TAB", "car"), ("G", "film"), ("T", "telemetry"), ("ESC", "back")]]  # fmt: skip
         for k, hints in enumerate(keys if narrow else [keys[0] + keys[1]]):
             total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
             c.hints(hints, c.w - 14 - total, base + 11 + 13 * k, shadow=False)

@@ -123,7 +123,12 @@ class Results:
 
     def ways(self) -> list[tuple[str, str, str]]:
         """Where one can go from here: key cap, words, action."""
-        ways = [("R", "again", "restart"), ("V", "replay", "replay"), ("ENTER", "menu", "menu")]
+        ways = [
+            ("R", "again", "restart"),
+            ("V", "replay", "replay"),
+            ("T", "telemetry", "telemetry"),
+            ("ENTER", "menu", "menu"),
+        ]
         if self.session.human and self.best_lap() is not None:
             ways.insert(1, ("G", "race the new ghost", "ghost"))
         self.at = min(self.at, len(ways) - 1)
