@@ -208,7 +208,8 @@ def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
     """
     from retroracer.envs.task import LAYOUT, N_OBS
 
-    wanted = (N_OBS if layout in (None, LAYOUT) else policy.n_observations, N_ACTIONS)
+    own = (policy.n_observations, policy.n_actions)
+    wanted = (N_OBS, N_ACTIONS) if layout in (None, LAYOUT) else own
     if (policy.n_observations, policy.n_actions) != wanted:
         raise damaged(
             path,

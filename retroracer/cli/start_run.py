@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from retroracer.training.run.budget import Budget
     from retroracer.training.run.folder import RunFolder
     from retroracer.training.run.outcome import Outcome
+    from retroracer.training.run.progress import Screen
     from retroracer.training.run.settings import RunSettings
 
 PROFILES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
@@ -39,6 +40,7 @@ class Program:
         size: the machine, and what the run will take, in words.
         show: draws what came of the run; returns the pictures.
         advice: lines for after the run.
+        screen: what is shown while it goes on; None = the bar or the lines of every run.
     """
 
     table: dict[str, str]
@@ -50,6 +52,7 @@ class Program:
     size: Callable[[Any], str]
     show: Callable[[Any, RunFolder, Path], list[Path]]
     advice: Callable[[Any, Path, RunFolder], list[str]]
+    screen: Screen | None = None
 
 
 def algorithms(command: str) -> list[str]:
@@ -239,6 +242,7 @@ def _train(
         keeper,
         lambda: draw_curve(folder),
     )
+    run.screen = program.screen or run.screen
     outcome = run.go(resume)
     return _last_word(program, settings, outcome, out, folder, say, until)
 

@@ -19,6 +19,9 @@ RACING = {
 }
 """Learners of the racing task by name: the file in this folder, and the class in it."""
 
+STREAMED = {"sac": "streamed:StreamedSAC"}
+"""Learners whose rows come from actors in other processes, likewise."""
+
 PIXELS = {
     "imitation": "pixels.imitation:Imitation",
     "ppo": "pixels.ppo:PPO",
@@ -33,7 +36,7 @@ def find(table: dict[str, str], name: str) -> type[Learner]:
     """The learner of that name; its libraries are loaded now.
 
     Args:
-        table: ``RACING`` or ``PIXELS``.
+        table: ``RACING``, ``STREAMED`` or ``PIXELS``.
         name: one of its keys.
 
     Raises:

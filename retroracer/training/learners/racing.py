@@ -8,8 +8,7 @@ says ``judging.choice``; how the model is updated say the learners.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,10 +32,9 @@ from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
 from retroracer.training.judging.choice import LapJudge
 from retroracer.training.judging.evaluation import Evaluation
-from retroracer.training.learners.episode_stats import EpisodeStats
 from retroracer.training.learners.learner import State, part, under
 from retroracer.training.learners.racing_settings import RacingSettings
-from retroracer.training.learners.task import Task
+from retroracer.training.learners.sac_task import SACTask
 from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.budget import LIMITS, Budget
 from retroracer.training.run.settings import EVALUATION_SEED
@@ -74,7 +72,7 @@ class StepResult(NamedTuple):
     final_obs: np.ndarray[Any, Any]
 
 
-class Racing(Task):
+class Racing(SACTask):
     """Cars and the model that drives them.
 
     Args:
@@ -86,16 +84,12 @@ class Racing(Task):
     Attributes:
         batch: the cars.
         obs: (N, 22) float32, what they see now.
-        model: whose actor drives; SB3's SAC, so that the zip is one.
-        average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
     """
-
-    unit = "steps"
 
     def __init__(
         self, settings: RacingSettings, car: Car, tracks: list[Track] | None, judge: LapJudge
     ) -> None:
-        self.settings, self.judge = settings, judge
+        self.judge = judge
         self.batch = RacingBatch(
             settings.cars,
             tracks=tracks,
@@ -110,30 +104,8 @@ class Racing(Task):
         )
         self.obs = self.batch.reset(settings.seed)
         self.batch.stagger()
-        self.model = _model(settings, self.batch)
-        self.average = self.actor.flat.clone()
-        self._stats = EpisodeStats()
+        super().__init__(settings, _model(settings, self.batch))
         self._returns = np.zeros(settings.cars)
-
-    @property
-    def actor(self) -> Any:
-        """The parameters of the network that drives, one flat vector."""
-        return self.model.updater.actor
-
-    @property
-    def steps(self) -> int:
-        """Control steps of all cars together, a parent's included."""
-        return self.model.num_timesteps
-
-    @property
-    def updates(self) -> int:
-        """Gradient updates so far, a parent's included."""
-        return self.model._n_updates
-
-    @property
-    def survived(self) -> float:
-        """Share of the last episodes that were driven to their end."""
-        return self._stats.survived
 
     def begin(self, session: int) -> None:
         """Nothing to do: the cars stand where they stood."""
@@ -163,32 +135,6 @@ class Racing(Task):
     def set_reward(self, share: float) -> None:
         """Pay what the settings say where ``share`` of the budget is used up."""
         self.batch.reward = self.settings.weights(share)
-
-    def count_updates(self, updates: int, actor: bool = True) -> None:
-        """Count updates; let the averaged weights follow if the actor was among what moved."""
-        self.model._n_updates += updates
-        if actor and updates:
-            window = self.settings.averaging
-            share = 1.0 if window == 0 else min(1.0, updates / window)
-            self.average.lerp_(self.actor.flat, share)
-
-    def keep_actor(self) -> None:
-        """Let the averaged weights be the actor's as it is now."""
-        self.average.copy_(self.actor.flat)
-
-    @contextmanager
-    def averaged(self) -> Iterator[FastSAC]:
-        """The model with the averaged weights in its actor."""
-        own = self.actor.flat.clone()
-        self.actor.flat.copy_(self.average)
-        try:
-            yield self.model
-        finally:
-            self.actor.flat.copy_(own)
-
-    def episode_stats(self) -> dict[str, float]:
-        """Means over the last episodes: return, seconds, metres, survived."""
-        return self._stats.means()
 
     def evaluate(self, parent: bool = False) -> Evaluation:
         """Let the averaged driver drive the judge's tracks."""
@@ -226,17 +172,6 @@ class Racing(Task):
         )
         with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
-
-    def weights(self) -> dict[str, Any]:
-        """Weights, optimiser moments and averages, copies."""
-        return {"average": self.average.cpu().numpy().copy()} | {
-            f"model.{k}": v for k, v in self.model.updater.state().items()
-        }
-
-    def rewind(self, weights: Mapping[str, Any]) -> None:
-        """Take over what ``weights`` returned; the cars stay where they are."""
-        self.model.updater.restore(part(weights, "model"))
-        self.average.copy_(torch.from_numpy(weights["average"]))
 
     def state(self) -> State:
         """Model, cars, statistics and random state, as plain arrays."""
@@ -333,7 +268,14 @@ def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
         settings: of the run.
         budget: of which a part may be spent on solving limits.
     """
+    return Racing(settings, *racing_parts(settings, budget))
+
+
+def racing_parts(
+    settings: RacingSettings, budget: Budget
+) -> tuple[Car, list[Track] | None, LapJudge]:
+    """Car, tracks (None: random ones) and judge of a run; arguments as ``make_racing``."""
     tracks, car = look_for(settings)
     judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
     judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS), settings.action_repeat)
-    return Racing(settings, car, tracks, judge)
+    return car, tracks, judge

@@ -95,9 +95,7 @@ class SAC(Learner):
         self.model.policy_delay = settings.policy_delay
         self.model.mean_of_critics = settings.critics == "mean"
         self.model.set_reward_scale(settings.reward_scale)
-        self.memory = Memory(
-            settings.buffer_size, run.cars, updater.n_obs, updater.n_actions, self.model.device
-        )
+        self.memory = self._remember()
         self.demonstrations = self._demonstrate()
         self.trained = not first or run.parent is not None
         self.demonstrating = False
@@ -108,6 +106,11 @@ class SAC(Learner):
             self.first_entropy = self._entropy()
         self.rng = np.random.default_rng([run.seed, 1])
         self.held = np.zeros((run.cars, updater.n_actions), np.float32)
+
+    def _remember(self) -> Any:
+        updater, cars = self.model.updater, self.racing.settings.cars
+        size, device = self.settings.buffer_size, self.model.device
+        return Memory(size, cars, updater.n_obs, updater.n_actions, device)
 
     def _demonstrate(self) -> Memory | None:
         settings = self.racing.settings
@@ -138,7 +141,7 @@ class SAC(Learner):
             return {}
         for _ in range(self.settings.train_freq):
             self._take(self.model.explore(self.racing.obs))
-        return self._learn(clock)
+        return self._learn(clock, self._count())
 
     def _warm_up(self, clock: Clock) -> None:
         """Fill the memory before the first update.
@@ -166,8 +169,8 @@ class SAC(Learner):
         reward = (self.settings.reward_scale * result.reward).astype(np.float32)
         self.memory.add(obs, actions, reward, result.next_obs, result.terminated, result.truncated)
 
-    def _learn(self, clock: Clock) -> dict[str, float]:
-        settings, model, count = self.settings, self.model, self._count()
+    def _learn(self, clock: Clock, count: int) -> dict[str, float]:
+        settings, model = self.settings, self.model
         shown = self._shown(clock.share)
         batches = self.memory.sample(
             count, settings.batch_size - shown, settings.gamma, settings.n_steps

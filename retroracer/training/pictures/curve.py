@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 _TOLD = ("seconds", "steps", "updates", "score")
 _LAPS = ("completed", "clean", "tracks")
-_RETURNS = ("frames", "min", "mean", "max")
+_RETURNS: tuple[str, ...] = ("frames", "min", "mean", "max")
 
 
 def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
@@ -53,10 +53,14 @@ def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
     rows = read_evaluations(folder.path, _TOLD)
     if not rows:
         raise UserError(f"{shown_path(written)} holds no evaluations yet")
-    laps = "completed" in rows[0]
-    read_evaluations(folder.path, _LAPS if laps else _RETURNS)
+    draw, needed = _draw_returns, _RETURNS
+    if "completed" in rows[0]:
+        draw, needed = _draw_laps, _LAPS
+    elif "training_return" in rows[0]:  # a simulator that is not ours
+        draw, needed = _draw_training, ()
+    read_evaluations(folder.path, needed)
     figure = new_figure(9.0, 6.0)
-    _draw_laps(figure, rows) if laps else _draw_returns(figure, rows)
+    draw(figure, rows)
     axes = figure.axes[0]
     axes.set_title(
         f"{folder.path.name}: {rows[-1]['steps']:,} steps, {rows[-1]['updates']:,} updates; "
@@ -90,6 +94,17 @@ def _draw_laps(figure: Any, rows: list[Row]) -> None:
     upper.set(ylabel="of the tracks [%]", ylim=(0, 102))
     lower.set(ylabel="lap time / limit", xlabel="minutes of training")
     lower.set_ylim(1.0, min(lower.get_ylim()[1], 2.5))
+
+
+def _draw_training(figure: Any, rows: list[Row]) -> None:
+    """Mean return of the last training episodes, by minutes."""
+    axes = figure.add_subplot()
+    shown = [r for r in rows if type(r["training_return"]) in (int, float)]
+    minutes = [r["seconds"] / 60.0 for r in shown]
+    axes.plot(minutes, [r["training_return"] for r in shown], color=COLOURS[0], marker=".")
+    axes.axvline(rows[_best(rows)]["seconds"] / 60.0, color=ROAD, lw=4, zorder=0)
+    axes.set_facecolor(PAPER)
+    axes.set(xlabel="minutes of training", ylabel="return of the last training episodes")
 
 
 def _draw_returns(figure: Any, rows: list[Row]) -> None:

@@ -34,6 +34,8 @@ class Watch:
             losses: of a round: critic_loss, actor_loss, ent_coef_loss, ent_coef, or those of
                 practice, which has a value_loss and no coefficient.
         """
+        if not losses:  # nothing was learned in this round
+            return None
         for name, value in losses.items():
             if not math.isfinite(value):
                 return f"{name} is {value}"

@@ -6,11 +6,24 @@ Owns which of the two it is; the bars' columns are the programs' own.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import Progress, ProgressColumn
 from rich.text import Text
+
+
+class _Below(Progress):
+    """A bar with something above it."""
+
+    above: Callable[[], RenderableType | None] = staticmethod(lambda: None)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Both."""
+        if (table := self.above()) is not None:
+            yield table
+        yield from super().get_renderables()
 
 
 class Lines:
@@ -19,13 +32,21 @@ class Lines:
     Args:
         columns: of the bar.
         first: what the task is called at first.
+        above: makes what stands above the bar, on a terminal.
         fields: of the task.
     """
 
-    def __init__(self, *columns: ProgressColumn, first: str, **fields: Any) -> None:
+    def __init__(
+        self,
+        *columns: ProgressColumn,
+        first: str,
+        above: Callable[[], RenderableType | None] = lambda: None,
+        **fields: Any,
+    ) -> None:
         live = sys.stdout.isatty()
         console = Console(force_terminal=live)
-        self._bar = Progress(*columns, console=console, disable=not live)
+        self._bar = _Below(*columns, console=console, disable=not live)
+        self._bar.above = above
         self._task = self._bar.add_task(first, total=1.0, **fields)
 
     def __enter__(self) -> Lines:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from rich.console import RenderableType
 from rich.progress import BarColumn, TextColumn
 
 from retroracer.training.run.hardware import memory_in_use
@@ -19,9 +20,14 @@ class Screen(Lines):
 
     Args:
         unit: what steps are called.
+        above: makes what stands above the bar.
     """
 
-    def __init__(self, unit: str = "steps") -> None:
+    def __init__(
+        self,
+        unit: str = "steps",
+        above: Callable[[], RenderableType | None] = lambda: None,
+    ) -> None:
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,6 +37,7 @@ class Screen(Lines):
             first="preparing",
             rates="",
             left="?",
+            above=above,
         )
         self.unit = unit
         self._name = "preparing"

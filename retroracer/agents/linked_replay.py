@@ -1,0 +1,187 @@
+"""Replay memory of rows that arrive in pieces from many actors: a ring whose rows know the next.
+
+Owns storing and drawing. ``replay.Memory`` holds one batch of cars that never changes; here any
+number of actors of any width come and go, and a lost piece breaks no return: each row links to
+the one that followed it, and what never came is never linked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from retroracer.agents.rows import MAX_VALUE, STEPPED, Rows
+from retroracer.agents.sac_update import Batch
+from retroracer.checks import Form, demand_array
+
+NOTHING = -1
+"""The link of a row that nothing has followed yet."""
+
+
+class LinkedMemory:
+    """The last ``capacity`` transitions of all actors together.
+
+    Args:
+        capacity: transitions kept.
+        n_obs: numbers in an observation.
+        n_actions: numbers in an action.
+        device: where it lives.
+
+    Attributes:
+        added: transitions ever added.
+    """
+
+    _FIELDS = ("obs", "next_obs", "action", "reward", "terminated", "ended", "link", "actor")
+
+    def __init__(
+        self, capacity: int, n_obs: int, n_actions: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.capacity = capacity
+        self.device = torch.device(device)
+        self.added = 0
+
+        def room(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
+            # Pages of zeros cost nothing until they are written.
+            return torch.zeros((capacity, *shape), dtype=kind, device=self.device)
+
+        self.obs = room(n_obs)
+        self.next_obs = room(n_obs)
+        self.action = room(n_actions)
+        self.reward = room()
+        self.terminated = room(kind=torch.bool)
+        self.ended = room(kind=torch.bool)
+        self.link = room(kind=torch.int64)
+        self.actor = room(kind=torch.int32)
+        # Of each actor: its life, its last piece's number, and where that piece's last step lies.
+        self._newest: dict[int, tuple[str, int, npt.NDArray[np.int64]]] = {}
+
+    def __len__(self) -> int:
+        """How many transitions are kept."""
+        return min(self.added, self.capacity)
+
+    @property
+    def megabytes(self) -> float:
+        """What it takes when it is full."""
+        return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
+
+    def add(self, rows: Rows, reward_scale: float = 1.0) -> bool:
+        """Keep a piece; the oldest rows make room.
+
+        Args:
+            rows: fit for this memory (``rows.unfit``).
+            reward_scale: what rewards are multiplied by.
+
+        Returns:
+            Whether it follows on the actor's last piece.
+        """
+        steps, envs = rows.reward.shape
+        most = self.capacity // envs
+        if most == 0:
+            raise ValueError(f"a step of {envs} transitions, and {self.capacity} are kept")
+        if steps > most:  # only the last steps have room
+            cut = {name: getattr(rows, name)[-most:] for name in STEPPED}
+            rows, steps = rows._replace(**cut), most
+        count = steps * envs
+        where = self.added + np.arange(count, dtype=np.int64).reshape(steps, envs)
+        link = np.full(count, NOTHING, np.int64)
+        link[: count - envs] = where.reshape(-1)[envs:] % self.capacity
+        fields = {
+            "obs": rows.obs,
+            "next_obs": rows.next_obs,
+            "action": rows.action,
+            "reward": rows.reward * np.float32(reward_scale),
+            "terminated": rows.terminated,
+            "ended": rows.terminated | rows.truncated,
+            "link": link,
+            "actor": np.full(count, rows.actor, np.int32),
+        }
+        begin = self.added % self.capacity
+        first = min(count, self.capacity - begin)
+        for name, values in fields.items():
+            store: Tensor = getattr(self, name)
+            flat = values.reshape(count, *store.shape[1:])
+            _put(store[begin : begin + first], flat[:first])
+            if first < count:
+                _put(store[: count - first], flat[first:])
+        self.added += count
+        life, number, last = self._newest.get(rows.actor, ("", -2, where[0]))
+        follows = bool(life == rows.life and number + 1 == rows.number and len(last) == envs)
+        if follows and last[0] >= self.added - self.capacity:  # not yet written over
+            at = torch.from_numpy(last % self.capacity).to(self.device)
+            self.link[at] = torch.from_numpy(where[0] % self.capacity).to(self.device)
+        self._newest[rows.actor] = (rows.life, rows.number, where[-1])
+        return follows
+
+    def sample(self, batches: int, size: int, gamma: float, n_steps: int = 1) -> list[Batch]:
+        """Draw batches of ``size`` transitions, uniformly, with replacement.
+
+        A return adds up to ``n_steps`` discounted rewards; it stops early where the episode
+        ended and where nothing followed, and says by ``discounts`` what the value after it
+        counts: nothing only where the episode terminated.
+        """
+        count = batches * size
+        flat = torch.randint(len(self), (count,), device=self.device)
+        total = self.reward[flat]
+        last = flat.clone()
+        discount = torch.full_like(total, gamma)
+        going = torch.ones_like(flat, dtype=torch.bool)
+        for _ in range(n_steps - 1):
+            ahead = self.link[last]
+            going = going & ~self.ended[last] & (ahead != NOTHING)
+            ahead = torch.where(going, ahead, last)
+            total = torch.where(going, total + discount * self.reward[ahead], total)
+            discount = torch.where(going, discount * gamma, discount)
+            last = ahead
+        discount = discount * (~self.terminated[last])
+        parts = (
+            self.obs.index_select(0, flat),
+            self.action.index_select(0, flat),
+            total[:, None],
+            self.next_obs.index_select(0, last),
+            discount[:, None],
+        )
+        return [Batch(*(part[k : k + size] for part in parts)) for k in range(0, count, size)]
+
+    def state(self) -> dict[str, Any]:
+        """Everything kept, as NumPy arrays and a counter; arrays are views where they can be."""
+        arrays = {n: getattr(self, n)[: len(self)].cpu().numpy() for n in self._FIELDS}
+        return {"added": np.int64(self.added), **arrays}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``state`` of a memory of the same shape returned.
+
+        Raises:
+            ValueError: if it does not fit.
+        """
+        counted = Form((), np.int64, 0, 2**62)
+        told = np.asarray(state["added"])
+        added = int(demand_array("the replay memory's counter", told, counted))
+        kept = min(added, self.capacity)
+        wide = (kept, self.obs.shape[1])
+        forms = {
+            "obs": Form(wide, np.float32, -MAX_VALUE, MAX_VALUE),
+            "next_obs": Form(wide, np.float32, -MAX_VALUE, MAX_VALUE),
+            "action": Form((kept, self.action.shape[1]), np.float32, -1.0, 1.0),
+            "reward": Form((kept,), np.float32, -MAX_VALUE, MAX_VALUE),
+            "terminated": Form((kept,), np.bool_),
+            "ended": Form((kept,), np.bool_),
+            "link": Form((kept,), np.int64, NOTHING, max(kept - 1, 0)),
+            "actor": Form((kept,), np.int32, 0, 2**31 - 1),
+        }
+        for name, form in forms.items():
+            array = demand_array(f"the replay memory's {name}", state[name], form)
+            getattr(self, name)[:kept] = torch.from_numpy(np.array(array))
+        self.added = added
+        self._newest.clear()
+
+
+def _put(store: Tensor, values: npt.NDArray[Any]) -> None:
+    """Copy NumPy rows, which may be read-only views of shared memory."""
+    if store.device.type == "cpu":
+        np.copyto(store.numpy(), values)
+    else:
+        store.copy_(torch.from_numpy(np.array(values)))

@@ -1,0 +1,176 @@
+"""Rows of experience that travel: what an actor sends to a learner, and what both must agree on.
+
+Owns the records and their checks, in plain NumPy: actors load no torch. How they travel is
+``scale``, where they are kept ``agents.linked_replay``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.agents.model_file import Layers
+
+MAX_VALUE = 1e6
+"""No number of an observation or a reward is larger."""
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+class Rows(NamedTuple):
+    """T vector steps of N environments of one actor, in the order of time.
+
+    Attributes:
+        actor: number of the actor.
+        life: name of this start of it, unlike any other's.
+        number: how many of these it has sent before in this life.
+        version: of the weights it drove with; 0 = by its fallback.
+        obs: (T, N, O) seen before each step, scaled as the contract says.
+        action: (T, N, A) in [-1, 1].
+        reward: (T, N).
+        next_obs: (T, N, O) seen after it; where an episode ended, its last observation.
+        terminated: (T, N) the episode ended for good.
+        truncated: (T, N) it was only cut short: what comes after still has its value.
+        episodes: (M, 4) that ended in these steps: return, seconds, metres, and 1 where the
+            episode was truncated.
+    """
+
+    actor: int
+    life: str
+    number: int
+    version: int
+    obs: Floats
+    action: Floats
+    reward: Floats
+    next_obs: Floats
+    terminated: Bools
+    truncated: Bools
+    episodes: npt.NDArray[np.float64]
+
+    @property
+    def transitions(self) -> int:
+        """How many."""
+        return int(self.reward.size)
+
+
+STEPPED = ("obs", "action", "reward", "next_obs", "terminated", "truncated")
+"""The fields of ``Rows`` with one entry a vector step."""
+
+
+class Weights(NamedTuple):
+    """What a learner gives to its actors.
+
+    Attributes:
+        version: grows with every change, over all sessions of a run; 1 is the first.
+        layers: of the actor network: weights (I, H) and biases; the last one has means, then
+            log standard deviations of the actions.
+        random: whether an actor takes smooth random actions still: the driver knows nothing.
+        reward: weights of the reward's terms now, in their order; empty where they are the
+            simulator's own.
+    """
+
+    version: int
+    layers: Layers
+    random: bool
+    reward: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What learner and actors must agree on: compared when an actor joins.
+
+    Attributes:
+        layout: id of the observation; "" = not told yet.
+        observations: numbers in it.
+        actions: numbers in an action.
+        scaling: factor on each number of the raw observation; empty = as the layout says.
+        bounds: lowest and highest value of each action in the simulator's own units; empty =
+            not told yet.
+    """
+
+    layout: str
+    observations: int
+    actions: int
+    scaling: tuple[float, ...] = ()
+    bounds: tuple[tuple[float, float], ...] = ()
+
+    def mismatch(self, actor: Contract) -> str | None:
+        """What an actor has otherwise than this learner, in words; None if they agree."""
+        pairs: list[tuple[str, Any, Any]] = [
+            ("observations", self.observations, actor.observations),
+            ("actions", self.actions, actor.actions),
+        ]
+        if self.layout and actor.layout:
+            pairs.append(("observation layout", self.layout, actor.layout))
+        if self.bounds and actor.bounds:
+            pairs.append(("action bounds", self.bounds, actor.bounds))
+        for what, mine, theirs in pairs:
+            if mine != theirs:
+                return f"{what}: the learner has {mine}, the actor {theirs}"
+        for k, (mine, theirs) in enumerate(zip(self.scaling, actor.scaling, strict=False)):
+            if mine != theirs:
+                return (
+                    f"scaling of number {k} of the observation: the learner has {mine:g}, "
+                    f"the actor {theirs:g}"
+                )
+        if self.scaling and len(self.scaling) != len(actor.scaling):
+            there = f"{len(actor.scaling)} factors" if actor.scaling else "none"
+            return f"scaling: the learner has {len(self.scaling)} factors, the actor {there}"
+        return None
+
+    def with_told(self, actor: Contract) -> Contract:
+        """This contract, with what only the actor could tell."""
+        return dataclasses.replace(
+            self,
+            layout=self.layout or actor.layout,
+            scaling=self.scaling or actor.scaling,
+            bounds=self.bounds or actor.bounds,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, for a model's notes."""
+        return {
+            "layout": self.layout,
+            "observations": self.observations,
+            "actions": self.actions,
+            "scaling": list(self.scaling),
+            "bounds": [list(pair) for pair in self.bounds],
+        }
+
+
+def unfit(rows: Rows, contract: Contract) -> str | None:
+    """Why rows cannot be learned from, in words; None if they can."""
+    if rows.obs.ndim != 3 or 0 in rows.obs.shape[:2]:
+        return f"observations of shape {rows.obs.shape}"
+    steps, envs, width = rows.obs.shape
+    if width != contract.observations:
+        return f"{width} observations, not {contract.observations}"
+    shapes = {
+        "obs": (steps, envs, width),
+        "next_obs": (steps, envs, width),
+        "action": (steps, envs, contract.actions),
+        "reward": (steps, envs),
+        "terminated": (steps, envs),
+        "truncated": (steps, envs),
+    }
+    for name, shape in shapes.items():
+        array = getattr(rows, name)
+        kind = np.bool_ if name.endswith("ed") else np.float32
+        if array.shape != shape or array.dtype != kind:
+            return f"{name} of shape {array.shape} and type {array.dtype}"
+    for name, most in (("obs", MAX_VALUE), ("next_obs", MAX_VALUE), ("reward", MAX_VALUE)):
+        array = getattr(rows, name)
+        if not (array.min() >= -most and array.max() <= most):  # nan is refused, too
+            return f"{name} beyond {most:g}"
+    if not (rows.action.min() >= -1.0 and rows.action.max() <= 1.0):
+        return "action beyond [-1, 1]"
+    if rows.episodes.ndim != 2 or rows.episodes.shape[1] != 4:
+        return f"episodes of shape {rows.episodes.shape}"
+    if not np.isfinite(rows.episodes).all():
+        return "episodes that are not finite"
+    return None

@@ -1,0 +1,95 @@
+"""What every task has whose model is a SAC: weights, their average, episode statistics, counters.
+
+Owns the model's side of a task. Where experience comes from is the subclass's: ``racing`` drives
+cars, ``streamed_task`` takes rows from actors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.training.learners.episode_stats import EpisodeStats
+from retroracer.training.learners.learner import part
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.task import Task
+
+
+class SACTask(Task):
+    """A SAC whose averaged actor is the driver that is judged and kept.
+
+    Args:
+        settings: of the run.
+        model: whose actor drives; SB3's SAC, so that the zip is one.
+
+    Attributes:
+        average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
+    """
+
+    unit = "steps"
+
+    def __init__(self, settings: RacingSettings, model: FastSAC) -> None:
+        self.settings, self.model = settings, model
+        self.average = self.actor.flat.clone()
+        self._stats = EpisodeStats()
+
+    @property
+    def actor(self) -> Any:
+        """The parameters of the network that drives, one flat vector."""
+        return self.model.updater.actor
+
+    @property
+    def steps(self) -> int:
+        """Control steps of all cars together, a parent's included."""
+        return self.model.num_timesteps
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates so far, a parent's included."""
+        return self.model._n_updates
+
+    @property
+    def survived(self) -> float:
+        """Share of the last episodes that were driven to their end."""
+        return self._stats.survived
+
+    def count_updates(self, updates: int, actor: bool = True) -> None:
+        """Count updates; let the averaged weights follow if the actor was among what moved."""
+        self.model._n_updates += updates
+        if actor and updates:
+            window = self.settings.averaging
+            share = 1.0 if window == 0 else min(1.0, updates / window)
+            self.average.lerp_(self.actor.flat, share)
+
+    def keep_actor(self) -> None:
+        """Let the averaged weights be the actor's as it is now."""
+        self.average.copy_(self.actor.flat)
+
+    @contextmanager
+    def averaged(self) -> Iterator[FastSAC]:
+        """The model with the averaged weights in its actor."""
+        own = self.actor.flat.clone()
+        self.actor.flat.copy_(self.average)
+        try:
+            yield self.model
+        finally:
+            self.actor.flat.copy_(own)
+
+    def episode_stats(self) -> dict[str, float]:
+        """Means over the last episodes: return, seconds, metres, survived."""
+        return self._stats.means()
+
+    def weights(self) -> dict[str, Any]:
+        """Weights, optimiser moments and averages, copies."""
+        return {"average": self.average.cpu().numpy().copy()} | {
+            f"model.{k}": v for k, v in self.model.updater.state().items()
+        }
+
+    def rewind(self, weights: Mapping[str, Any]) -> None:
+        """Take over what ``weights`` returned; the cars stay where they are."""
+        self.model.updater.restore(part(weights, "model"))
+        self.average.copy_(torch.from_numpy(weights["average"]))

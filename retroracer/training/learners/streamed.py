@@ -1,0 +1,221 @@
+"""SAC on rows that actors in other processes send: replay, and updates by debt.
+
+Owns when rows are taken in, how many updates they are worth, and when actors are given new
+weights. How rows and weights travel is the ``Feed``'s (``scale``); the updates are ``sac``'s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from retroracer.agents.facts import plain_json
+from retroracer.agents.linked_replay import LinkedMemory
+from retroracer.agents.rows import Contract, Rows, Weights, unfit
+from retroracer.checks import number
+from retroracer.errors import UserError
+from retroracer.training.learners.learner import Clock, State
+from retroracer.training.learners.sac import SAC
+
+CHUNK = 32
+"""Updates between looks at what has come."""
+
+PUBLISH_EVERY = 1.0
+"""Seconds between new weights for the actors while a round of updates lasts."""
+
+WAIT = 0.1
+"""Seconds to wait for rows when there is nothing to learn."""
+
+
+class Feed(ABC):
+    """Where rows come from and weights go to.
+
+    Attributes:
+        lost: pieces that were announced and never arrived whole, by a killed actor.
+        contract: what actors and learner agree on.
+    """
+
+    lost: int
+    contract: Contract
+
+    @abstractmethod
+    def open(self, weights: Weights) -> None:
+        """Begin: actors may join, and are given these weights at once."""
+
+    @abstractmethod
+    def take(self, seconds: float) -> Sequence[Rows]:
+        """The pieces that have come; waits at most so long for the first."""
+
+    @abstractmethod
+    def publish(self, weights: Weights, figures: Mapping[str, float]) -> None:
+        """Give actors newer weights, and whoever asks how the learner is doing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of all actors."""
+
+
+class StreamedSAC(SAC):
+    """Replay of streamed rows, and updates by debt.
+
+    Every new row owes ``stream.updates_per_row`` updates. A round begins every
+    ``stream.train_every_seconds`` and makes good what is owed, within its bounds; actors that are
+    too fast wait as long as more than ``stream.most_debt`` updates are owed.
+    """
+
+    train_actor: ClassVar[bool] = True
+
+    def __init__(self, racing: Any, settings: Any, first: bool) -> None:
+        super().__init__(racing, settings, first)
+        self.task: Any = racing  # a ``Streamed``
+        self.stream = racing.settings.stream
+        self.ratio = self.stream.updates_per_row
+        if self.ratio is None:  # as the page has it for cars in one process
+            rows = settings.train_freq * racing.settings.cars
+            self.ratio = settings.gradient_steps / rows if settings.gradient_steps > 0 else 1.0
+        self.debt = 0.0
+        self.round_left = 0
+        self.refused = 0
+        self.refusals: dict[str, int] = {}
+        self._began = self._published = -math.inf
+        self._rates = Rates()
+
+    def _remember(self) -> Any:
+        updater, device = self.model.updater, self.model.device
+        size = self.settings.buffer_size
+        return LinkedMemory(size, updater.n_obs, updater.n_actions, device)
+
+    def describe(self) -> str:
+        """What a round is."""
+        s, r = self.settings, self.stream
+        return (
+            f"{self.ratio:.3g} updates of {s.batch_size} a row, {r.least_updates} to "
+            f"{r.most_updates} a round of at least {r.train_every_seconds:g} s, {s.buffer_size:,} "
+            f"transitions kept ({self.memory.megabytes:,.0f} MB), rate {s.learning_rate:g}"
+        )
+
+    def round(self, clock: Clock) -> dict[str, float]:
+        """Take in what has come, then learn a chunk of what is owed."""
+        self.task.set_reward(clock.share)
+        self._take_in(0.0 if self.round_left else WAIT)
+        now = time.monotonic()
+        if self.warmed < self.settings.learning_starts:
+            clock.tell(self.warmed / self.settings.learning_starts)
+            self._publish(now)
+            return {}
+        if not self.round_left:
+            self._begin_round(now)
+        if not self.round_left:
+            self._publish(now)
+            return {}
+        count = min(self.round_left, CHUNK)
+        losses = self._learn(clock, count)
+        self.round_left -= count
+        self._rates.count(updates=count)
+        self._publish(now, self.round_left == 0)
+        if self.round_left == 0:
+            self.task.keep_round()
+        return losses | self.figures()
+
+    def _take_in(self, seconds: float) -> None:
+        if self.debt > self.stream.most_debt:
+            time.sleep(0.1 * seconds)
+            return  # the queue of rows fills up, and the actors wait
+        for rows in self.task.feed.take(seconds):
+            why = unfit(rows, self.task.feed.contract)
+            if why is None and rows.reward[0].size > self.memory.capacity:
+                why = "more environments than transitions are kept"
+            if why is not None:
+                self._refuse(rows, why)
+                continue
+            self.memory.add(rows, self.settings.reward_scale)
+            self.task.arrived(rows)
+            self._rates.count(rows=rows.transitions)
+            if self.warmed >= self.settings.learning_starts:
+                self.debt += self.ratio * rows.transitions
+            self.warmed += rows.transitions
+
+    def _refuse(self, rows: Rows, why: str) -> None:
+        """Count rows that cannot be learned from; the first of a kind is told."""
+        self.refused += rows.transitions
+        what = f"rows of actor {rows.actor} are refused: {why}"
+        if what not in self.refusals:
+            self.task.tell(what)
+        self.refusals[what] = self.refusals.get(what, 0) + rows.transitions
+
+    def _begin_round(self, now: float) -> None:
+        if now < self._began + self.stream.train_every_seconds or self.debt < 1.0:
+            return
+        owed = max(int(self.debt), self.stream.least_updates)
+        self.round_left = min(owed, self.stream.most_updates)
+        self.debt -= self.round_left  # below zero: the next rows owe less
+        self._began = now
+
+    def _publish(self, now: float, at_once: bool = False) -> None:
+        random = self.warmed < self.settings.learning_starts and not self.trained
+        if at_once or now >= self._published + PUBLISH_EVERY:
+            self.task.publish(random, self.figures())
+            self._published = now
+
+    def figures(self) -> dict[str, float]:
+        """How rows and updates come along, for the screen and TensorBoard."""
+        return {
+            **self._rates.now(),
+            "debt": self.debt + self.round_left,
+            "replay": float(len(self.memory)),
+            "refused_rows": float(self.refused),
+            "lost_pieces": float(self.task.feed.lost),
+        }
+
+    def state(self) -> State:
+        """SAC's, and what is owed."""
+        plain = {"debt": self.debt + self.round_left}
+        return super().state() | {"stream": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        super().restore(state)
+        plain = plain_json(bytes(state["stream"]))
+        self.debt = number(plain, "debt", -1e9, 1e12)
+
+
+class Rates:
+    """Rows and updates a second, over the last ten seconds or so."""
+
+    def __init__(self) -> None:
+        self._sums = {"rows": 0.0, "updates": 0.0}
+        self._marks = [(time.monotonic(), 0.0, 0.0)]
+
+    def count(self, rows: int = 0, updates: int = 0) -> None:
+        """Add to the sums."""
+        self._sums["rows"] += rows
+        self._sums["updates"] += updates
+
+    def now(self) -> dict[str, float]:
+        """By name."""
+        moment = time.monotonic()
+        if moment >= self._marks[-1][0] + 1.0:
+            self._marks.append((moment, self._sums["rows"], self._sums["updates"]))
+            self._marks = self._marks[-10:]
+        then, rows, updates = self._marks[0]
+        took = max(moment - then, 1e-3)
+        return {
+            "rows_per_second": (self._sums["rows"] - rows) / took,
+            "updates_per_second": (self._sums["updates"] - updates) / took,
+        }
+
+
+def demand_sac(stages: Sequence[Any]) -> None:
+    """Make sure that a run learns by SAC alone.
+
+    Raises:
+        UserError: if it does not.
+    """
+    if [stage.learner for stage in stages] != ["sac"]:
+        raise UserError("a learner with actors trains by SAC alone: stages: [{learner: sac}]")

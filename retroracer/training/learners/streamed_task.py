@@ -1,0 +1,265 @@
+"""Tasks whose rows are driven elsewhere: the racing task with actors, and anyone's simulator.
+
+Owns what a learner with actors has beside any other task: the feed, the versions of the weights
+it gave away, and the zip of the latest round. Knows nothing of how rows travel.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from retroracer.agents import checkpoint
+from retroracer.agents.facts import Facts, plain_json
+from retroracer.agents.fast_sac import FastSAC
+from retroracer.agents.model_file import Layers, find_model, read_actor, read_facts
+from retroracer.agents.rows import Rows, Weights
+from retroracer.atomic import write_text
+from retroracer.checks import Form, count, demand_array, number
+from retroracer.envs.named import SpacesOnly
+from retroracer.physics.car import Car
+from retroracer.track.track import Track
+from retroracer.training.judging.choice import LapJudge
+from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.learners.learner import State
+from retroracer.training.learners.racing import PLAIN, Racing
+from retroracer.training.learners.sac_task import SACTask
+from retroracer.training.learners.stream_settings import StreamSettings
+from retroracer.training.learners.streamed import Feed
+
+RESERVED = 1000
+"""Versions kept free on disk before they are given away: a learner killed at any moment goes on
+above every version that an actor can have."""
+
+
+class Streamed(SACTask):
+    """What tasks with a feed share.
+
+    Attributes:
+        feed: of rows and weights.
+        folder: of the run.
+        version: of the weights given away last.
+        tell: shows a line.
+    """
+
+    settings: StreamSettings
+    feed: Feed
+    folder: Path
+    version: int = 0
+    tell: Callable[[str], object] = print
+    _reserved = 0
+    _zipped = -math.inf
+    _random = False
+    _told: tuple[int, bool, tuple[float, ...]] | None = None
+    _last: Weights
+
+    def begin(self, session: int) -> None:
+        """Let actors join; they are given the weights of now."""
+        reserved = 0
+        with suppress(OSError, ValueError):
+            reserved = int((self.folder / "version").read_text(encoding="utf-8"))
+        self.version = max(self.version, min(reserved, 2**62)) + 1
+        self._random = self.updates == 0
+        self._last = self._given()
+        self.feed.open(self._last)
+
+    def arrived(self, rows: Rows) -> None:
+        """Count rows that were kept."""
+        self.model.num_timesteps += rows.transitions
+        episodes = rows.episodes
+        if len(episodes):
+            self._stats.add(episodes[:, 0], episodes[:, 1], episodes[:, 2], episodes[:, 3])
+
+    def publish(self, random: bool, figures: Mapping[str, float]) -> None:
+        """Give the actors the weights of now, if they are others than the last ones."""
+        now = (self.updates, random, self._reward())
+        if now != self._told:
+            self.version += 1
+            self._random = random
+            self._last = self._given()
+        told = {**figures, "steps": self.steps, "updates": self.updates}
+        self.feed.publish(self._last, told)
+
+    def _given(self) -> Weights:
+        self._told = (self.updates, self._random, self._reward())
+        if self.version >= self._reserved:
+            self._reserved = self.version + RESERVED
+            write_text(self.folder / "version", f"{self._reserved}\n")
+        return Weights(self.version, exploring_layers(self.model), self._random, self._reward())
+
+    def _reward(self) -> tuple[float, ...]:
+        return ()
+
+    def keep_round(self) -> None:
+        """Save the driver of the round that has ended, unless one was saved just before."""
+        now = time.monotonic()
+        if now >= self._zipped + self.settings.stream.zip_every:
+            self.write(self.folder / "latest.zip", None, {})
+            self._zipped = now
+
+    def set_reward(self, share: float) -> None:
+        """A simulator that is not ours pays what it pays."""
+
+    def close(self) -> None:
+        """Let go of all actors."""
+        self.feed.close()
+
+
+class StreamedRacing(Streamed, Racing):
+    """The racing task, driven by actors; its laps are judged here as ever.
+
+    Args:
+        settings: of the run.
+        parts: of ``Racing``: car, tracks and judge.
+        feed: of rows.
+        folder: of the run.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        parts: tuple[Car, list[Track] | None, LapJudge],
+        feed: Feed,
+        folder: Path,
+    ) -> None:
+        Racing.__init__(self, dataclasses.replace(settings, cars=1), *parts)
+        self.settings, self.feed, self.folder = settings, feed, folder
+
+    def set_reward(self, share: float) -> None:
+        """Pay what the settings say; actors hear of it with the next weights."""
+        Racing.set_reward(self, share)
+
+    def _reward(self) -> tuple[float, ...]:
+        return tuple(self.batch.reward)
+
+
+class Foreign(Streamed):
+    """A simulator that is not ours: spaces and rows are all that is known of it.
+
+    Args:
+        settings: of the run.
+        feed: of rows; its contract has the spaces.
+        folder: of the run.
+    """
+
+    def __init__(self, settings: StreamSettings, feed: Feed, folder: Path) -> None:
+        self.feed, self.folder = feed, folder
+        self.obs = np.zeros((1, feed.contract.observations), np.float32)
+        super().__init__(settings, _model(settings, feed))
+
+    @property
+    def _layout(self) -> str:
+        told = self.feed.contract
+        return told.layout or f"own-{told.observations}x{told.actions}"
+
+    def evaluate(self, parent: bool = False) -> Evaluation:
+        """The mean return of the last training episodes: no track, no limit is known."""
+        stats = self._stats.means()
+        score = stats.get("return", -1e9)
+        text = f"mean return {score:.1f} of the last training episodes" if stats else "no episode"
+        figures = {"training_return": stats.get("return"), "training_steps": stats.get("seconds")}
+        return Evaluation(score, bool(stats), figures, text)
+
+    def kind(self) -> dict[str, Any]:
+        """The layout."""
+        return {"observation_layout": self._layout}
+
+    def score_of(self, path: Path) -> float:
+        """Nothing is known of it: it stays where it is."""
+        return math.inf
+
+    def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
+        """Write the averaged driver as a zip that plain ``SAC.load`` opens."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parent = self.settings.parent
+        facts = Facts(
+            observation_layout=self._layout,
+            steps=self.steps,
+            seed=self.settings.seed,
+            tracks=(self.settings.stream.env,),
+            parent=Path(parent).stem if parent else None,
+            evaluation={} if evaluation is None else dict(evaluation.figures),
+            notes={**notes, "contract": self.feed.contract.plain()},
+        )
+        with self.averaged() as model, model.in_plain_rewards():
+            checkpoint.save(model, path, facts, plain=PLAIN)
+
+    def state(self) -> State:
+        """Model, statistics and random state, as plain arrays."""
+        plain = {
+            "steps": self.steps,
+            "updates": self.updates,
+            "stats": self._stats.state(),
+            "target_entropy": float(self.model.target_entropy),
+        }
+        return {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            "torch_rng": torch.get_rng_state().numpy().copy(),
+        } | self.weights()
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken."""
+        average = Form(tuple(self.average.shape), np.float32)
+        demand_array("the averaged driver", state["average"], average)
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        self.rewind(state)
+        self.model.num_timesteps = count(plain, "steps")
+        self.model._n_updates = count(plain, "updates")
+        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
+        self._stats.restore(plain["stats"])
+        torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def restore_facts(self, facts: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+
+def _model(settings: StreamSettings, feed: Feed) -> FastSAC:
+    told = feed.contract
+    env = DummyVecEnv([lambda: SpacesOnly(told.observations, told.actions)])
+    arguments = settings.sac_arguments() | {
+        "buffer_size": 1,  # SB3's own replay stays unused
+        "seed": settings.seed,
+        "device": settings.device,
+    }
+    if settings.parent is not None:
+        layout = read_facts(find_model(settings.parent)).observation_layout
+        model = checkpoint.load_sac(settings.parent, env, layout=layout, **arguments)
+    else:
+        kwargs = {"net_arch": list(settings.hidden)}
+        model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
+    model.half = settings.half()
+    return model
+
+
+def exploring_layers(model: FastSAC) -> Layers:
+    """The actor as plain layers whose last has means, then log standard deviations: copies."""
+    actor: Any = model.actor
+    linear = [m for m in actor.latent_pi if isinstance(m, torch.nn.Linear)]
+
+    def plain(*heads: torch.nn.Linear) -> tuple[Any, Any]:
+        with torch.no_grad():
+            weight = torch.cat([m.weight for m in heads]).T.contiguous().cpu().numpy().copy()
+            return weight, torch.cat([m.bias for m in heads]).cpu().numpy().copy()
+
+    return [*(plain(m) for m in linear), plain(actor.mu, actor.log_std)]
+
+
+def spaces_of(model: str | Path) -> tuple[str, int, int]:
+    """Layout, numbers in an observation and in an action of a model to go on from."""
+    path = find_model(model)
+    layers = read_actor(path)
+    return read_facts(path).observation_layout, len(layers[0][0]), len(layers[-1][1])
