@@ -44,6 +44,7 @@ SOURCES = (
     "compiled.py",
     "envs/control.py",
     "envs/episodes.py",
+    "envs/lidar.py",
     "envs/observation.py",
     "envs/privileged_observation.py",
     "envs/task.py",

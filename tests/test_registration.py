@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-IDS = ["retroracer/CarRacing-v3", "retroracer/RetroRacer-v0"]
+IDS = [
+    "retroracer/CarRacing-v3",
+    "retroracer/RetroRacer-Lidar-v0",
+    "retroracer/RetroRacer-v0",
+]
 SHOW = "print(sorted(k for k in gymnasium.registry if 'retroracer' in k))"
 
 
@@ -35,7 +39,7 @@ def test_importing_the_package_loads_neither_gymnasium_nor_anything_heavy(tmp_pa
     heavy = ["gymnasium", "numpy", "numba", "pygame", "torch", "ray", "stable_baselines3"]
     code = f"import retroracer\nprint([m for m in {heavy} if m in sys.modules])"
     assert run(code, tmp_path, ROOT) == ["[]"]
-    code = f"import retroracer, gymnasium\ngymnasium.make({IDS[1]!r}).reset()\n"
+    code = f"import retroracer, gymnasium\ngymnasium.make({IDS[-1]!r}).reset()\n"
     code += "print([m for m in 'pygame torch ray stable_baselines3'.split() if m in sys.modules])"
     assert run(code, tmp_path, ROOT) == ["[]"]
 
@@ -62,7 +66,7 @@ def test_once_installed_gymnasium_makes_the_envs_though_nothing_of_ours_was_impo
     start += "sys.meta_path = [m for m in sys.meta_path if type(m).__name__ != '_Waiting']\n"
     start += f"import site\nbefore = set(sys.modules)\nsite.addsitedir({str(installed)!r})\n"
     start += "print(sorted(set(sys.modules) - before - {'__future__'}))\n"
-    make = f"import gymnasium\n{SHOW}\nenv = gymnasium.make({IDS[1]!r}, track='monza')\n"
+    make = f"import gymnasium\n{SHOW}\nenv = gymnasium.make({IDS[-1]!r}, track='monza')\n"
     make += "print(env.reset(seed=1)[0].shape, gymnasium.make_vec(env.spec.id, 3).num_envs)"
     lines = run(start + f"sys.path.append({str(ROOT)!r})\n" + make, tmp_path)
     assert lines == ["['_retroracer_registration']", str(IDS), "(22,) 3"]

@@ -33,7 +33,7 @@ EXAMPLES = """examples:
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
 keys: arrows or WASD drive, R restarts at once, P pauses, Backspace puts you back on the track,
-C turns the camera, F1 to F4 look into the agent, M mutes, Esc opens the menu"""
+C turns the camera, F1 to F5 look into the agent, M mutes, Esc opens the menu"""
 
 NOTE = "arrows drive   R again   P pause   ESC menu"
 

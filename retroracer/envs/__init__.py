@@ -3,6 +3,7 @@
 import gymnasium
 
 ENV_ID = "retroracer/RetroRacer-v0"
+LIDAR_ENV_ID = "retroracer/RetroRacer-Lidar-v0"
 PIXEL_ENV_ID = "retroracer/CarRacing-v3"
 
 if ENV_ID not in gymnasium.registry:
@@ -10,6 +11,13 @@ if ENV_ID not in gymnasium.registry:
         id=ENV_ID,
         entry_point="retroracer.envs.racing:RacingEnv",
         vector_entry_point="retroracer.envs.vector:RacingVectorEnv",
+    )
+
+if LIDAR_ENV_ID not in gymnasium.registry:
+    gymnasium.register(
+        id=LIDAR_ENV_ID,
+        entry_point="retroracer.envs.lidar_env:LidarEnv",
+        vector_entry_point="retroracer.envs.lidar_env:LidarVectorEnv",
     )
 
 if PIXEL_ENV_ID not in gymnasium.registry:

@@ -81,8 +81,13 @@ def make_batch(
     reward: Any,
     laps: Any,
     time: Any,
+    kind: type[RacingBatch] = RacingBatch,
+    **more: Any,
 ) -> tuple[RacingBatch, int]:
-    """The batch that a RacingEnv's or RacingVectorEnv's arguments mean, and its seed."""
+    """The batch that a RacingEnv's or RacingVectorEnv's arguments mean, and its seed.
+
+    ``kind`` is its class, and ``more`` what that class takes beside them.
+    """
     for name, value, kinds in (
         ("car", car, (str, Path, Car)),
         ("variety", variety, (type(None), Variety)),
@@ -101,7 +106,7 @@ def make_batch(
             raise ValueError(f"the reward's {name} must be a finite number, not {shown(value)}")
     ending = task.Ending(laps=whole_number("laps", laps, 0), time=float(time))
     _, seed = seeding.np_random()
-    batch = RacingBatch(
+    batch = kind(
         n,
         tracks=tracks_of(track),
         car=str(car) if isinstance(car, Path) else car,
@@ -109,6 +114,7 @@ def make_batch(
         reward=reward,
         ending=ending,
         seed=seed,
+        **more,
     )
     return batch, seed
 

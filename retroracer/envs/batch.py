@@ -268,14 +268,18 @@ class RacingBatch:
         if autoreset and (out.terminated.any() or out.truncated.any()):
             done = np.flatnonzero(out.terminated | out.truncated)
             self.final_obs = self.obs[done]
-            if self.privileged:
-                self.final_privileged_obs = self.privileged_obs(done)
-            self.ended = self.snapshot(done)
-            self.ended["terms"] = self.terms[done]
-            self.ended["sector_times"] = race.last_sectors[done]
+            self.note_ended(done)
             self._begin(done)
         self.pool.age(self.n * self.action_repeat, self.rng)
         return out.obs, out.reward, out.terminated, out.truncated
+
+    def note_ended(self, done: Ints) -> None:
+        """Keep what is told of the episodes of rows (M,) that have just ended."""
+        if self.privileged:
+            self.final_privileged_obs = self.privileged_obs(done)
+        self.ended = self.snapshot(done)
+        self.ended["terms"] = self.terms[done]
+        self.ended["sector_times"] = self.race.last_sectors[done]
 
     def privileged_obs(self, rows: Ints | None = None) -> Floats:
         """What critics may know of some rows, or of all: (M, 13) float32; never for drivers."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ from gymnasium.error import ResetNeeded
 
 from retroracer.envs import task
 from retroracer.envs.arguments import Where, make_batch, one_of
-from retroracer.envs.batch import Floats
+from retroracer.envs.batch import Floats, RacingBatch
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
@@ -68,6 +69,8 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     metadata: dict[str, Any] = METADATA
     observation_space = OBSERVATION
     action_space = ACTION
+    made_of: type[RacingBatch] = RacingBatch
+    batch_arguments: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -82,7 +85,15 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     ) -> None:
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
         self.batch, self._np_random_seed = make_batch(
-            1, track=track, car=car, variety=variety, reward=reward, laps=laps, time=time
+            1,
+            track=track,
+            car=car,
+            variety=variety,
+            reward=reward,
+            laps=laps,
+            time=time,
+            kind=self.made_of,
+            **self.batch_arguments,
         )
         self._np_random = self.batch.rng
         self._view: Any = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from retroracer.envs.arguments import (
     still_over,
     whole_number,
 )
-from retroracer.envs.batch import Bools, Floats
+from retroracer.envs.batch import Bools, Floats, RacingBatch
 from retroracer.envs.racing import ACTION, INFO_KEYS, METADATA, OBSERVATION
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
@@ -54,6 +55,8 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
     """
 
     metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
+    made_of: type[RacingBatch] = RacingBatch
+    batch_arguments: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -79,7 +82,15 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         self.action_space = batch_space(ACTION, num_envs)
         self._view: Any = None
         self.batch, self._np_random_seed = make_batch(
-            num_envs, track=track, car=car, variety=variety, reward=reward, laps=laps, time=time
+            num_envs,
+            track=track,
+            car=car,
+            variety=variety,
+            reward=reward,
+            laps=laps,
+            time=time,
+            kind=self.made_of,
+            **self.batch_arguments,
         )
         if max_episode_steps is not None:
             steps = whole_number("max_episode_steps", max_episode_steps, 1)

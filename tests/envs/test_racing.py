@@ -35,8 +35,9 @@ def checkers_may_advise():
         yield
 
 
-def test_the_env_is_registered_once():
-    assert IDS == [retroracer.envs.ENV_ID] == ["retroracer/RetroRacer-v0"]
+def test_each_env_is_registered_once():
+    assert IDS == ["retroracer/RetroRacer-Lidar-v0", "retroracer/RetroRacer-v0"]
+    assert set(IDS) == {retroracer.envs.ENV_ID, retroracer.envs.LIDAR_ENV_ID}
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -48,14 +49,14 @@ def test_both_checkers_accept_every_id_on_random_tracks(env_id):
 
 @pytest.mark.parametrize("track", shipped_tracks())
 def test_both_checkers_accept_every_shipped_track(track):
-    env = gymnasium.make(IDS[0], track=track)
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=track)
     check_env(env.unwrapped, skip_render_check=True)
     sb3_check_env(env.unwrapped, warn=False)
     assert env.unwrapped.track.name == track
 
 
 def test_spaces_are_22_numbers_seen_and_2_done():
-    env = gymnasium.make(IDS[0])
+    env = gymnasium.make(retroracer.envs.ENV_ID)
     assert env.observation_space.shape == (22,)
     assert env.observation_space.dtype == np.float32
     assert env.action_space.shape == (2,)
@@ -76,7 +77,7 @@ def drive(env, steps, seed=0, pace=0.5):
 
 
 def test_info_tells_the_state_under_the_promised_names():
-    env = gymnasium.make(IDS[0], track=oval(), variety=Variety(start="grid"))
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=oval(), variety=Variety(start="grid"))
     race = env.unwrapped.batch.race
     for _, _, _, _, info in drive(env, 100):
         assert set(info) == {*INFO_KEYS, "reward"}
@@ -95,7 +96,7 @@ def test_info_tells_the_state_under_the_promised_names():
 
 
 def test_the_reward_is_the_sum_of_its_named_terms():
-    env = gymnasium.make(IDS[0], track=walled(oval, distance=8.0, half_width=6.0))
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=walled(oval, distance=8.0, half_width=6.0))
     rng = np.random.default_rng(0)
     env.reset(seed=0)
     met = dict.fromkeys(REWARD_NAMES, False)
@@ -115,7 +116,9 @@ def test_the_reward_is_the_sum_of_its_named_terms():
 
 def test_completing_a_timed_lap_tells_lap_and_sector_times():
     track = oval(straight=100.0, radius=40.0)
-    env = gymnasium.make(IDS[0], track=track, variety=Variety(start="grid"), laps=3, time=600.0)
+    env = gymnasium.make(
+        retroracer.envs.ENV_ID, track=track, variety=Variety(start="grid"), laps=3, time=600.0
+    )
     told = [i for *_, i in drive(env, 10000) if "last_lap_time" in i]
     assert len(told) == 3
     assert [i["lap"] for i in told] == [1, 2, 3]
@@ -128,7 +131,7 @@ def test_completing_a_timed_lap_tells_lap_and_sector_times():
 def test_a_partial_first_lap_is_not_told_as_a_lap_time():
     track = oval(straight=100.0, radius=40.0)
     start = Variety(start="random")
-    env = gymnasium.make(IDS[0], track=track, variety=start, laps=2, time=600.0)
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=track, variety=start, laps=2, time=600.0)
     told = [i for *_, i in drive(env, 10000, seed=4)]
     assert told[-1]["lap"] == 2
     assert sum("last_lap_time" in i for i in told) == 1
@@ -136,7 +139,7 @@ def test_a_partial_first_lap_is_not_told_as_a_lap_time():
 
 def test_an_episode_is_truncated_after_its_laps():
     env = gymnasium.make(
-        IDS[0],
+        retroracer.envs.ENV_ID,
         track=oval(straight=100.0, radius=40.0),
         variety=Variety(start="grid"),
         laps=1,
@@ -147,7 +150,7 @@ def test_an_episode_is_truncated_after_its_laps():
 
 
 def test_an_episode_is_truncated_after_its_time():
-    env = gymnasium.make(IDS[0], track=oval(), time=3.0)
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=oval(), time=3.0)
     *steps, (_, _, terminated, truncated, _) = drive(env, 10000)
     assert (terminated, truncated) == (False, True)
     assert len(steps) == 60
@@ -155,7 +158,7 @@ def test_an_episode_is_truncated_after_its_time():
 
 @pytest.mark.parametrize("action", [(0.0, 0.0), (0.0, -0.01)], ids=["parked", "held"])
 def test_standing_still_ends_the_episode_as_terminated(action):
-    env = gymnasium.make(IDS[0], track=oval(), variety=Variety(start="grid"))
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=oval(), variety=Variety(start="grid"))
     env.reset(seed=0)
     steps, terminated, truncated = 0, False, False
     while not (terminated or truncated):
@@ -167,7 +170,7 @@ def test_standing_still_ends_the_episode_as_terminated(action):
 
 
 def test_leaving_the_road_for_two_seconds_ends_the_episode_as_terminated():
-    env = gymnasium.make(IDS[0], track=oval(), variety=Variety(start="grid"))
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=oval(), variety=Variety(start="grid"))
     env.reset(seed=0)
     off = 0
     for _ in range(1000):
