@@ -46,7 +46,7 @@ play: .venv/train.stamp
 experiments: .venv/train,pixels.stamp
 	$(BIN)/python -m retroracer experiments $(NAME)
 
-lint: .venv/train,pixels,dev.stamp
+lint: .venv/train,pixels,scale,dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -114,6 +114,8 @@ def upward_imports(modules: list[Module]) -> list[str]:
                 found.append(f"{path}:{line}: the game must not need the training room")
             elif here == "game" and there == "agents" and not name.startswith(GAME_MAY_USE):
                 found.append(f"{path}:{line}: the game must not need {name}")
+            elif there == "scale" and here not in ("scale", "cli"):
+                found.append(f"{path}:{line}: only its commands may need {name}")
     return found
 
 
@@ -219,6 +221,7 @@ def test_files_and_folders_are_named_for_what_they_own(modules: list[Module]) ->
         (upward_imports, "track/a.py", "def f():\n    import retroracer.game.app"),
         (upward_imports, "game/a.py", "from retroracer.training import evaluate"),
         (upward_imports, "game/a.py", "from retroracer.agents.pixels.drq import DrQ"),
+        (upward_imports, "game/a.py", "from retroracer.scale import feed"),
         (upward_imports, "attic/a.py", ""),
         (libraries_away_from_home, "envs/a.py", "import pygame.draw"),
         (libraries_away_from_home, "game/a.py", "from torch import nn"),
@@ -242,6 +245,8 @@ def test_each_rule_finds_a_module_that_breaks_it(
         ("import retroracer.physics.race", "pygame torch gymnasium"),
         ("import retroracer.agents.policy", "torch pygame"),
         ("import retroracer.agents.pixels.inference", "torch pygame Box2D"),
+        ("import retroracer.scale.work", "torch ray pygame numba scipy"),
+        ("import retroracer.cli.scale", "torch ray pygame"),
         ("import retroracer.cli", "torch pygame shapely pydantic numpy"),
         ("import retroracer.game.app", "torch stable_baselines3 ray"),
         (f"import {', '.join(RACE)}", "pygame torch"),

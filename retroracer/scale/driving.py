@@ -1,0 +1,255 @@
+"""What an actor drives, and who drives it: any Gymnasium environment, by the learner's driver.
+
+Owns the protocol of simulators, the one of anybody's environments, and the driver that explores in
+them. Knows no Ray and no torch; our own cars are ``cars``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retroracer.agents.rows import Contract, Rows, Weights
+from retroracer.envs.named import named
+from retroracer.errors import UserError
+
+LOG_STD_LEAST, LOG_STD_MOST = -20.0, 2.0
+"""Bounds of the logarithm of a SAC actor's standard deviation, Stable-Baselines3's."""
+
+HOLD = 0.1
+"""Chance that a random driver changes its action in a step: it holds one for half a second."""
+
+GENTLE = 0.3
+"""Throttle of a car that nobody drives yet."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class Step:
+    """What came of a vector step: see ``Rows``."""
+
+    __slots__ = ("episodes", "next_obs", "obs", "reward", "terminated", "truncated")
+
+    def __init__(
+        self,
+        obs: Floats,
+        reward: Floats,
+        next_obs: Floats,
+        terminated: Any,
+        truncated: Any,
+        episodes: list[tuple[float, float, float, float]],
+    ) -> None:
+        self.obs, self.reward, self.next_obs = obs, reward, next_obs
+        self.terminated, self.truncated, self.episodes = terminated, truncated, episodes
+
+
+class Simulator(ABC):
+    """N environments side by side that begin anew by themselves.
+
+    Attributes:
+        contract: spaces, layout and scaling.
+        about: what it is, in a few words.
+        obs: (N, O) what is seen now.
+    """
+
+    contract: Contract
+    about: str
+    obs: Floats
+
+    @abstractmethod
+    def step(self, actions: Floats) -> Step:
+        """Act (N, A) in [-1, 1]."""
+
+    def fallback(self) -> Floats:
+        """What to do while there is no driver: gentle throttle straight on, or rest."""
+        actions = np.zeros((len(self.obs), self.contract.actions), np.float32)
+        if self.contract.actions >= 2:
+            actions[:, 1] = GENTLE
+        return actions
+
+    @property
+    def fallback_name(self) -> str:
+        """The fallback, in words."""
+        return "constant gentle throttle"
+
+    def set_reward(self, weights: tuple[float, ...]) -> None:  # noqa: B027
+        """Pay by these weights, if the simulator is ours."""
+
+
+class AnyEnv(Simulator):
+    """Gymnasium environments of somebody else, stepped one after the other.
+
+    Args:
+        make: makes one.
+        n: how many.
+        seed: of the first; the others follow.
+        about: where they come from.
+
+    Raises:
+        UserError: if their spaces are no plain boxes.
+    """
+
+    def __init__(self, make: Callable[[], Any], n: int, seed: int, about: str) -> None:
+        self.envs = [make() for _ in range(n)]
+        env = self.envs[0]
+        low, high = _box(env.action_space, about, "actions", True)
+        seen, _ = _box(env.observation_space, about, "observations", False)
+        self._low, self._high = low, high
+        scaling = getattr(env.unwrapped, "scaling", None)
+        told = getattr(env.unwrapped, "layout", None)
+        spec = getattr(env, "spec", None)
+        self.contract = Contract(
+            str(told or (spec.id if spec is not None else about)),
+            int(seen.size),
+            int(low.size),
+            () if scaling is None else tuple(float(x) for x in np.ravel(scaling)),
+            tuple((float(a), float(b)) for a, b in zip(low, high, strict=True)),
+        )
+        self.about = f"{n} x {about}" if n > 1 else about
+        firsts = [e.reset(seed=seed + k)[0] for k, e in enumerate(self.envs)]
+        self.obs = np.array([np.ravel(o) for o in firsts], np.float32)
+        self._returns = np.zeros(n)
+        self._lengths = np.zeros(n)
+
+    def step(self, actions: Floats) -> Step:
+        """Act in each; one that ends begins anew."""
+        n = len(self.envs)
+        before = self.obs
+        after = np.empty_like(before)
+        obs = np.empty_like(before)
+        reward = np.zeros(n, np.float32)
+        terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        episodes: list[tuple[float, float, float, float]] = []
+        for k, env in enumerate(self.envs):
+            share = 0.5 * (actions[k].astype(np.float64) + 1.0)
+            own = (self._low + share * (self._high - self._low)).astype(env.action_space.dtype)
+            seen, paid, over, cut, _ = env.step(own.reshape(env.action_space.shape))
+            after[k] = obs[k] = np.ravel(seen)
+            reward[k], terminated[k], truncated[k] = paid, over, cut and not over
+            self._returns[k] += float(paid)
+            self._lengths[k] += 1
+            if over or cut:
+                ended = (self._returns[k], self._lengths[k], 0.0, float(truncated[k]))
+                episodes.append(tuple(float(x) for x in ended))  # type: ignore[arg-type]
+                self._returns[k] = self._lengths[k] = 0.0
+                obs[k] = np.ravel(env.reset()[0])
+        self.obs = obs
+        return Step(before, reward, after, terminated, truncated, episodes)
+
+
+def _box(space: Any, about: str, what: str, finite: bool) -> tuple[Any, Any]:
+    """Bounds of a box, flat.
+
+    Raises:
+        UserError: if it is none.
+    """
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None or np.asarray(low).dtype.kind not in "fiu":
+        raise UserError(f"{about} has {what} {space}; SAC needs a Box of numbers")
+    low, high = np.ravel(low).astype(np.float64), np.ravel(high).astype(np.float64)
+    if finite and not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise UserError(f"{about} has unbounded {what} {space}; SAC needs finite bounds")
+    return low, high
+
+
+def maker(text: str) -> Callable[[], Any]:
+    """What ``--env`` names: package.module:make, or the id of a Gymnasium environment.
+
+    Raises:
+        UserError: if there is no such thing.
+    """
+    module, colon, name = text.partition(":")
+    if colon and not name.startswith(("/",)) and "-v" not in name:
+        try:
+            found = importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"--env {text}: cannot import {module}: {error}") from None
+        make = getattr(found, name, None)
+        if not callable(make):
+            raise UserError(f"--env {text}: {module} has no function {name}")
+        return make  # type: ignore[no-any-return]
+    return named(text)
+
+
+def any_env(env: str, n: int, seed: int) -> Simulator:
+    """The simulator of what ``--env`` names.
+
+    Raises:
+        UserError: if there is no such thing, or it cannot be driven.
+    """
+    return AnyEnv(maker(env), n, seed, env)
+
+
+class Explorer:
+    """The learner's driver, exploring: a SAC actor as plain NumPy.
+
+    Args:
+        seed: of its exploration.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng([seed, 7])
+        self.weights: Weights | None = None
+        self._held = np.zeros((0, 0), np.float32)
+
+    @property
+    def version(self) -> int:
+        """Of the weights it has; 0 = none yet."""
+        return 0 if self.weights is None else self.weights.version
+
+    def act(self, simulator: Simulator) -> Floats:
+        """Actions (N, A): the fallback's while there are no weights."""
+        if self.weights is None:
+            return simulator.fallback()
+        n, actions = len(simulator.obs), simulator.contract.actions
+        if self.weights.random:
+            drawn = self.rng.uniform(-1.0, 1.0, (n, actions)).astype(np.float32)
+            if self._held.shape != drawn.shape:
+                self._held = drawn
+            change = self.rng.random((n, 1)) < HOLD
+            self._held = np.where(change, drawn, self._held)
+            return self._held
+        x = simulator.obs
+        for weight, bias in self.weights.layers[:-1]:
+            x = x @ weight
+            x += bias
+            np.maximum(x, 0.0, out=x)
+        weight, bias = self.weights.layers[-1]
+        head = x @ weight + bias
+        spread = np.exp(np.clip(head[:, actions:], LOG_STD_LEAST, LOG_STD_MOST))
+        noise = self.rng.standard_normal((n, actions), np.float32)
+        return np.tanh(head[:, :actions] + spread * noise)  # type: ignore[no-any-return]
+
+
+def drive(
+    simulator: Simulator, explorer: Explorer, steps: int, actor: int, life: str, number: int
+) -> Rows:
+    """Drive so many vector steps and put them together."""
+    taken: list[tuple[Floats, Step]] = []
+    if explorer.weights is not None:
+        simulator.set_reward(explorer.weights.reward)
+    for _ in range(steps):
+        action = explorer.act(simulator)
+        taken.append((action, simulator.step(action)))
+    found = [step for _, step in taken]
+    episodes = [e for step in found for e in step.episodes]
+    finite = [e for e in episodes if all(map(math.isfinite, e))]
+    return Rows(
+        actor,
+        life,
+        number,
+        explorer.version,
+        np.stack([s.obs for s in found]),
+        np.stack([np.asarray(a, np.float32) for a, _ in taken]),
+        np.stack([s.reward for s in found]),
+        np.stack([s.next_obs for s in found]),
+        np.stack([s.terminated for s in found]),
+        np.stack([s.truncated for s in found]),
+        np.array(finite, np.float64).reshape(-1, 4),
+    )

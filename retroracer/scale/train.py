@@ -1,0 +1,151 @@
+"""The learner's program: which simulators its actors drive, and the task that takes their rows.
+
+Owns the way from a run's settings to a feed and a task. The run itself is ``training.run``'s.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retroracer.agents.rows import Contract
+from retroracer.envs import task as racing_task
+from retroracer.errors import UserError
+from retroracer.physics.car import Car
+from retroracer.scale.cars import Cars, CarsPlan
+from retroracer.scale.driving import any_env, maker
+from retroracer.scale.feed import Build, RayFeed
+from retroracer.scale.table import learner_line, table_of
+from retroracer.track.track import Track
+from retroracer.training.learners.racing import look_for, racing_parts
+from retroracer.training.learners.stream_settings import LIDAR, NOBODY, RACING, StreamSettings
+from retroracer.training.learners.streamed import demand_sac
+from retroracer.training.learners.streamed_task import Foreign, Streamed, StreamedRacing
+from retroracer.training.run.budget import Budget
+from retroracer.training.run.progress import Screen
+
+LINE_EVERY = 30.0
+"""Seconds between lines about the actors where there is no terminal for a table."""
+
+
+class TableScreen(Screen):
+    """A run's screen with the table of its actors."""
+
+    def __init__(self) -> None:
+        super().__init__(above=self._table)
+        self.feed: RayFeed | None = None
+        self._told = time.monotonic()
+
+    def _table(self) -> Any:
+        return None if self.feed is None else table_of(self.feed.seen)
+
+    def update(self, *args: Any) -> None:
+        """The bar; without a terminal now and then a line."""
+        super().update(*args)
+        now = time.monotonic()
+        if self._bar.disable and now >= self._told + LINE_EVERY and self.feed is not None:
+            self._told = now
+            if self.feed.seen:
+                self.say(learner_line(self.feed.seen))
+
+
+def look(settings: StreamSettings) -> str:
+    """Make sure that all the settings name is there; says what is trained on.
+
+    Raises:
+        UserError: if something is not.
+    """
+    demand_sac(settings.stages)
+    env = settings.stream.env
+    if env == RACING:
+        look_for(settings)
+        return " and ".join(settings.track) or "endless random tracks"
+    if env == NOBODY:
+        return "what its actors will drive"
+    share = settings.sac.demonstrations.share  # type: ignore[attr-defined]
+    if share:
+        raise UserError(f"there are no demonstrations of {env}: sac.demonstrations.share=0")
+    if env == LIDAR:
+        look_for(settings)
+        return f"{' and '.join(settings.track) or 'endless random tracks'}, seen by lidar"
+    maker(env)
+    return env
+
+
+def make_task(
+    settings: StreamSettings, budget: Budget, folder: Path, address: str | None, screen: TableScreen
+) -> Streamed:
+    """The task of a run with actors, its feed not yet open.
+
+    Args:
+        settings: of the run.
+        budget: of which a part may be spent on solving limits.
+        folder: of the run.
+        address: of a Ray cluster; None = this machine.
+        screen: of the run.
+    """
+    stream = settings.stream
+
+    def feed(contract: Contract, builds: Sequence[Build]) -> RayFeed:
+        made = RayFeed(
+            contract, builds, folder.name, address, settings.seed + 1, stream.rollout, screen.say
+        )
+        screen.feed = made
+        return made
+
+    if stream.env == RACING:
+        parts = racing_parts(settings, budget)
+        plans = plans_of(settings, *parts[:2])
+        made = StreamedRacing(settings, parts, feed(plans[0].contract(), _cars(plans)), folder)
+        made.tell = screen.say
+        return made
+    if stream.env == LIDAR:
+        tracks, car = look_for(settings)
+        plans = plans_of(settings, car, tracks)
+        seeing = Foreign(settings, feed(plans[0].contract(), _cars(plans)), folder)
+        seeing.tell = screen.say
+        return seeing
+    if stream.env == NOBODY:
+        contract = Contract("", stream.obs_dim or 0, stream.act_dim or 0)
+        other = Foreign(settings, feed(contract, []), folder)
+    else:
+        builds = [
+            functools.partial(any_env, stream.env, stream.envs, settings.seed + 1000 * (k + 1))
+            for k in range(stream.actors)
+        ]
+        other = Foreign(settings, feed(any_env(stream.env, 1, 0).contract, builds), folder)
+    other.tell = screen.say
+    return other
+
+
+def _cars(plans: Sequence[CarsPlan]) -> list[Build]:
+    return [functools.partial(Cars, plan) for plan in plans if plan.n]
+
+
+def plans_of(settings: StreamSettings, car: Car, tracks: list[Track] | None) -> list[CarsPlan]:
+    """What each actor drives: the run's cars, shared out; one plan of no cars without actors."""
+    stream = settings.stream
+    plans = []
+    for k in range(max(stream.actors, 1)):
+        share = settings.cars // max(stream.actors, 1)
+        n = max(share + (k < settings.cars - share * stream.actors), 1) if stream.actors else 0
+        plan = CarsPlan(
+            n,
+            car,
+            tracks,
+            settings.variety,
+            racing_task.Ending(
+                time=settings.episode, off_track=settings.patience, stall=settings.patience
+            ),
+            settings.weights(0.0),
+            settings.action_repeat,
+            settings.seed + 1000 * (k + 1),
+            stream.accel_scales[k % len(stream.accel_scales)],
+            stream.steer_scale,
+            stream.env == LIDAR,
+        )
+        plans.append(plan)
+    return plans

@@ -1,0 +1,116 @@
+"""The hub: joining, weights, room for rows, and what it tells. Without Ray."""
+
+from __future__ import annotations
+
+import asyncio
+
+from retroracer.agents.rows import Contract, Weights
+from retroracer.scale.hub import ENDED, JOIN_AGAIN, ROOM, Hub
+from retroracer.scale.table import learner_line, table_of
+
+MINE = Contract("x", 3, 1)
+
+
+def weights(version: int) -> Weights:
+    return Weights(version, [], False)
+
+
+def header(actor: int = 0, life: str = "a", number: int = 0) -> dict[str, object]:
+    return {"actor": actor, "life": life, "number": number, "version": 1, "count": 10}
+
+
+def run(coroutine: object) -> None:
+    asyncio.run(coroutine)  # type: ignore[arg-type]
+
+
+def test_an_actor_that_joins_is_given_the_newest_weights_at_once() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        assert await hub.join(0, "a", MINE, "env", "here") == (None, None), "no learner yet"
+        await hub.begin(MINE, weights(7))
+        assert await hub.join(0, "a", MINE, "env", "here") == (None, weights(7))
+        await hub.publish(weights(9), {})
+        assert await hub.push(header(), ["rows"]) == 9
+        assert await hub.newest() == weights(9)
+        await hub.publish(weights(8), {})
+        assert await hub.newest() == weights(9), "versions only grow"
+
+    run(story())
+
+
+def test_an_actor_that_does_not_fit_is_turned_away_in_words() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        why, given = await hub.join(4, "a", Contract("x", 5, 1), "env", "here")
+        assert why == "observations: the learner has 3, the actor 5" and given is None
+        assert await hub.push(header(actor=4), ["rows"]) == JOIN_AGAIN
+        status = await hub.status()
+        assert status["actors"] == []
+        assert status["turned_away"] == [f"actor 4 (env on here): {why}"]
+        await hub.join(4, "a", MINE, "env", "here")
+        why, _ = await hub.join(4, "b", MINE, "env", "there")
+        assert why == "number 4 is taken by an actor on here"
+
+    run(story())
+
+
+def test_what_only_the_first_actor_can_tell_binds_the_others() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(Contract("", 3, 1), weights(1))
+        await hub.join(0, "a", Contract("mine", 3, 1, (0.1, 1, 1)), "env", "here")
+        why, _ = await hub.join(1, "b", Contract("mine", 3, 1, (0.2, 1, 1)), "env", "here")
+        assert why is not None and "the learner has 0.1, the actor 0.2" in why
+
+    run(story())
+
+
+def test_an_actor_started_again_must_join_again() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        await hub.join(0, "a", MINE, "env", "here")
+        assert await hub.push(header(), ["rows"]) == 1
+        assert await hub.push(header(life="b"), ["rows"]) == JOIN_AGAIN
+        await hub.join(0, "b", MINE, "env", "here")
+        assert (await hub.status())["actors"][0]["joined"] == 2
+
+    run(story())
+
+
+def test_actors_that_are_too_fast_wait_and_the_learner_gets_all_in_order() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        await hub.join(0, "a", MINE, "env", "here")
+        for k in range(ROOM):
+            await hub.push(header(number=k), [k])
+        late = asyncio.create_task(hub.push(header(number=ROOM), [ROOM]))
+        await asyncio.sleep(0.05)
+        assert not late.done()
+        assert [rows for _, rows in await hub.take(0.1)] == [[k] for k in range(ROOM)]
+        assert await late == 1
+        assert [rows for _, rows in await hub.take(0.1)] == [[ROOM]]
+        assert await hub.take(0.01) == []
+        await hub.end()
+        assert await hub.push(header(number=9), [9]) == ENDED
+
+    run(story())
+
+
+def test_the_table_tells_every_actor_and_the_learner() -> None:
+    async def story() -> dict[str, object]:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        await hub.join(3, "a", MINE, "8 cars", "here")
+        await hub.push(header(actor=3), ["rows"])
+        await hub.publish(weights(5), {"debt": 12.0, "refused_rows": 30.0})
+        return await hub.status()
+
+    status = asyncio.run(story())
+    assert status["actors"][0]["lag"] == 4  # type: ignore[index]
+    assert "lag at most 4" in learner_line(status)
+    assert "debt 12 updates" in learner_line(status) and "30 rows refused" in learner_line(status)
+    assert table_of({}) is None
+    assert table_of(status) is not None
