@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-base": ("retroracer.cli.train", "train a driver on endless random tracks"),
     "fine-tune": ("retroracer.cli.train", "make a driver a specialist of one track"),
     "train-pixels": ("retroracer.cli.train_pixels", "train a driver of CarRacing-v3 from pixels"),
+    "scale": ("retroracer.cli.scale", "train with actors in other processes or machines"),
+    "search": ("retroracer.cli.search", "search for better settings, weak trials stopped early"),
     "play": ("retroracer.cli.play", "race against a trained driver"),
     "evaluate": ("retroracer.cli.evaluate", "measure drivers: two laps from a standing start"),
     "limit": ("retroracer.cli.limit", "compute the fastest lap physics allows"),

@@ -1,0 +1,122 @@
+"""``retroracer search``: many trials, the weak ones stopped early; the best is told."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+from retroracer.cli.arguments import add_json, file_to_write, number, seed, whole
+from retroracer.errors import UserError
+
+EXAMPLES = """examples:
+  retroracer search --algo ppo --num-samples 6 --max-iters 1000 --finetune-at 500
+  retroracer search --algo ppo --skip-asha --max-iters 100 --finetune-at 50
+  retroracer search --page base-sac --num-samples 9 --minutes 5
+  retroracer search --page my_ranges.yaml --results-dir runs/mine --plot runs/mine/search.png"""
+
+PAGES = {"ppo": "pixels-ppo", "sac": "base-sac"}
+"""The page of a search by ``--algo``."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "search",
+        help="search for better settings: trials side by side, weak ones stopped early",
+        description="Draw settings from the ranges of a page, train with each, stop the weak ones "
+        "early (ASHA on Ray Tune), and tell the best with its page and its model. A trial is an "
+        "ordinary run. Killed at any moment, the same command goes on.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--algo", choices=sorted(PAGES), help="whose ranges: ppo from pixels, or sac on tracks")
+    add("--page", metavar="PAGE", help="a page of ranges instead: a path or a name")
+    add("--num-samples", type=whole(1, 10_000), default=6, metavar="N", help="trials (default 6)")
+    add("--max-iters", type=whole(1, 10**9), default=1000, metavar="N", help="of a trial")
+    add("--finetune-at", type=whole(0, 10**9), metavar="N", help="iteration of the second phase")
+    add("--finetune-lr", type=number(1e-8, 1.0), metavar="X", help="its learning rate")
+    add("--finetune-entropy", type=number(0.0, 100.0), metavar="X", help="its entropy coefficient")
+    add("--finetune-clip", type=number(1e-8, 1.0), metavar="X", help="its clip range")
+    add("--minutes", type=number(0.01, 1e6), metavar="M", help="of a trial that counts minutes")
+    add("--skip-asha", action="store_true", help="one trial with the page's own settings")
+    add("--grace", type=whole(1, 10**9), default=15, metavar="N", help="iterations all may have")
+    add("--reduction", type=number(1.1, 100.0), default=3.0, metavar="X", help="one of X goes on")
+    add("--together", type=whole(1, 4096), metavar="N", help="side by side (default: cores)")
+    add("--seed", type=seed, default=0, metavar="S", help="of the draws and of every trial")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every trial")
+    add("--results-dir", type=Path, metavar="DIR", help="default runs/search-PAGE")
+    add("--address", metavar="HOST:PORT", help="of a Ray cluster; default: this machine")
+    add("--plot", type=file_to_write(".png"), metavar="FILE", help="draw all trials and stop")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, or draw what a search has found."""
+    from retroracer.atomic import write_text
+    from retroracer.scale.ranges import read_search
+    from retroracer.scale.rungs import Record
+    from retroracer.scale.search import Plan, plain, search, told
+
+    if args.page is not None and args.algo is not None:
+        raise UserError("give --algo or --page, not both")
+    name = args.page or PAGES[args.algo or "ppo"]
+    page = read_search(name)
+    folder = args.results_dir or Path("runs") / f"search-{Path(name).stem}"
+    plan = Plan(
+        page,
+        args.num_samples,
+        args.max_iters,
+        None if args.skip_asha else args.grace,
+        args.reduction,
+        args.seed,
+        _arguments(args, page.command),
+        folder,
+        args.together or os.cpu_count() or 1,
+        args.address,
+    )
+    page.trained_page()
+    if args.plot:
+        from retroracer.scale.search_plot import plot
+
+        record: Record = plan.record()
+        if not record.load():
+            raise UserError(f"there is no search in {folder}")
+        plot(record, args.plot, args.finetune_at)
+        print(f"wrote {args.plot}")
+    else:
+        if importlib.util.find_spec("ray") is None:
+            raise UserError("this needs Ray; install it with: pip install 'retroracer[scale]'")
+        print(
+            f"{len(plan.record().trials)} trials of {page.command} with {page.config}, "
+            f"{plan.together} side by side, in {folder}; Ctrl+C stops, the same command goes on",
+            flush=True,
+        )
+        record = search(plan, lambda text: print(text, flush=True))
+    for line in told(plan, record):
+        print(line)
+    if args.json:
+        write_text(args.json, json.dumps(plain(record), indent=1) + "\n")
+    return 0
+
+
+def _arguments(args: argparse.Namespace, command: str) -> tuple[str, ...]:
+    """What every trial's command is given beside its settings."""
+    given: list[str] = [part for text in args.set for part in ("--set", text)]
+    pixels = command == "train-pixels"
+    if pixels:
+        given += ["--max-iters", str(args.max_iters)]
+    for option in ("finetune_at", "finetune_lr", "finetune_entropy", "finetune_clip"):
+        value = getattr(args, option)
+        if value is not None:
+            flag = f"--{option.replace('_', '-')}"
+            if not pixels:
+                raise UserError(f"{flag} is for ppo from pixels; this searches {command}")
+            given += [flag, str(value)]
+    if args.minutes is not None:
+        given += ["--minutes", str(args.minutes)]
+    return tuple(given)
