@@ -13,6 +13,7 @@ from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import car_of, find_model, read_facts
 from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
+from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.settings import Assists
 from retroracer.physics.car import Car, load_car
 from retroracer.render.palette import RIVALS, Colour
@@ -118,7 +119,7 @@ def put_together(
     """Load what a race needs.
 
     Args:
-        track: name or path.
+        track: name or path, or "daily" for the track of the day.
         model: name or path of the first rival, "" = the default one, nobody if it cannot drive.
         car: yours, "" = the rival's.
         rivals: how many, at most 3; watching, at least one.
@@ -129,8 +130,12 @@ def put_together(
     Raises:
         UserError: naming what is missing or broken.
     """
-    path = find_track(track)
-    built = load_track(path)
+    path: Path | None = None
+    if str(track) == DAILY:
+        built = daily_track(today())
+    else:
+        path = find_track(track)
+        built = load_track(path)
     if not model and (rivals or watch):
         why = why_no_driver()
         if why and watch:

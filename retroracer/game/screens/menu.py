@@ -13,11 +13,13 @@ import pygame
 from retroracer.agents.model_file import car_of
 from retroracer.errors import UserError
 from retroracer.game.pixels.screen import carracing_screen
+from retroracer.game.race.daily import DAILY
 from retroracer.game.race.expected import Expected, expected
 from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, drivers, put_together
 from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.championship import ChampionshipScreen
 from retroracer.game.screens.choices import STEP, Choice, Choices, Question
 from retroracer.game.screens.logo import draw_logo
 from retroracer.game.screens.options import OptionsScreen
@@ -26,16 +28,17 @@ from retroracer.game.screens.records import RecordsScreen
 from retroracer.game.screens.results import MEDALS, medal_for
 from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import draw_card
+from retroracer.game.screens.track_picker import TrackPicker, track_named
 from retroracer.laptime.limit import known_time
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.text import lap_text
-from retroracer.track.files import load_track, shipped_tracks
+from retroracer.track.files import shipped_tracks
 from retroracer.track.track import Track
 
-ROWS = ("RACE", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "WATCH", "RECORDS", "CARRACING",
-        "OPTIONS", "QUIT")  # fmt: skip
-PLAIN = {"RACE", "WATCH", "RECORDS", "CARRACING", "OPTIONS", "QUIT"}
+ROWS = ("RACE", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "WATCH", "CHAMPIONSHIP", "DAILY TRACK",
+        "RECORDS", "CARRACING", "OPTIONS", "QUIT")  # fmt: skip
+PLAIN = {"RACE", "WATCH", "CHAMPIONSHIP", "DAILY TRACK", "RECORDS", "CARRACING", "OPTIONS", "QUIT"}
 LAPS = (1, 2, 3, 5, 10, 20, 0)
 
 
@@ -50,7 +53,7 @@ class Menu:
 
     def __init__(self, app: AppServices) -> None:
         self.app = app
-        self.tracks = shipped_tracks()
+        self.tracks = [*shipped_tracks(), DAILY]
         self.drivers = drivers()
         self.cars = ["", *shipped_cars()]
         self.loaded: dict[str, Track | str] = {}
@@ -79,10 +82,7 @@ class Menu:
         """The chosen track, or why it cannot be raced on."""
         name = self.app.settings.now.track
         if name not in self.loaded:
-            try:
-                self.loaded[name] = load_track(name)
-            except UserError as error:
-                self.loaded[name] = str(error)
+            self.loaded[name] = track_named(name)
         return self.loaded[name]
 
     def rival(self) -> str:
@@ -139,7 +139,7 @@ class Menu:
             settings.change(laps=LAPS[(place + step) % len(LAPS)])
 
     def accept(self, row: str) -> None:
-        """Do what a row is for; a row with a value starts the race. What is wrong is told."""
+        """Do what a row is for; a row with a value starts the race, but TRACK. Mistakes are told."""
         if row == "QUIT":
             self.ask()
             return
@@ -157,6 +157,12 @@ class Menu:
         Raises:
             UserError: saying why it cannot be shown.
         """
+        if row == "CHAMPIONSHIP":
+            return ChampionshipScreen(self.app)
+        if row == "TRACK":
+            return TrackPicker(self.app, self.tracks, load_car(self.app.settings.now.car or "gt"))
+        if row == "DAILY TRACK":
+            self.app.settings.change(track=DAILY)
         if row == "OPTIONS":
             return OptionsScreen(self.app)
         if row == "CARRACING":

@@ -16,7 +16,7 @@ from retroracer.track.track import Track
 _FINE = 2
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def track_map(track: Track, size: tuple[int, int]) -> pygame.Surface:
     """A map of a track in its own colours, ``size`` px."""
     w, h = size[0] * _FINE, size[1] * _FINE
