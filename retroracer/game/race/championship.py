@@ -68,7 +68,7 @@ class Championship:
         self.raced, self.points = 0, {}
 
     def best_place(self, name: str = "you") -> int | None:
-        """The best place of a driver in a finished championship, from 1; None before there is one."""
+        """The best place of a driver in a finished championship, from 1; None without one."""
         places = [
             sorted(points.values(), reverse=True).index(points[name]) + 1
             for _, points in self.past

@@ -139,7 +139,7 @@ class Menu:
             settings.change(laps=LAPS[(place + step) % len(LAPS)])
 
     def accept(self, row: str) -> None:
-        """Do what a row is for; a row with a value starts the race, but TRACK. Mistakes are told."""
+        """Do what a row is for; a row with a value starts the race, but TRACK."""
         if row == "QUIT":
             self.ask()
             return
