@@ -10,18 +10,22 @@ from retroracer.errors import UserError
 from retroracer.game.home import data_dir
 from retroracer.game.replay.ghost_file import ENDING, write_ghost
 from retroracer.game.replay.new_file import claimed
+from retroracer.game.replay.progress import best_by_day, best_sectors, theoretical_best, yours
 from retroracer.game.replay.records import Lap
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.hud import sector_text
 from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.screen import AppServices
 from retroracer.render.palette import DEFAULT as COLOURS
-from retroracer.render.palette import mix
+from retroracer.render.palette import mix, shade
 from retroracer.render.text import lap_text
 from retroracer.track.track import Track
 
 STEP = 12.0
+STRIP = 62.0
+"""Height of what your laps say together [UI pixels]."""
 
 
 class RecordsScreen:
@@ -119,7 +123,8 @@ class RecordsScreen:
         if not self.laps:
             c.text("no laps yet: race, and they are remembered here", c.w / 2, y + 60,
                    p.text_dim, anchor=0.5)  # fmt: skip
-        room = int((high - 52) // STEP)
+        room = int((high - 52 - STRIP) // STEP)
+        self._strip(c, x + 8, y + high - STRIP, wide - 16)
         first = max(0, min(self.at - room // 2, len(self.laps) - room))
         shown = len(self.laps[first : first + room])
         self._rows = ((y + 43) * c.k, STEP * c.k, first, shown)
@@ -140,6 +145,45 @@ class RecordsScreen:
         if self.laps and self._watchable(self.laps[self.at]):
             hints = [("ENTER", "watch"), ("X", "save as a ghost"), *hints]
         c.hints(hints, x + 4, c.h - 15)
+
+    def _strip(self, c: Canvas, x: float, y: float, wide: float) -> None:
+        """Sectors of the chosen lap against the best of each, their sum, the curve over days."""
+        p = c.palette
+        mine = yours(self.laps)
+        best, whole = best_sectors(mine), theoretical_best(mine)
+        if not mine:
+            return
+        c.stripes(x - 6, y, wide + 12, 2)
+        chosen = self.laps[self.at]
+        c.text("SECTORS", x, y + 9, p.text_dim)
+        c.text("this lap", x, y + 21, p.text_dim)
+        c.text("best of each", x, y + 33, p.text_dim)
+        for k, fastest in enumerate(best):
+            right = x + 112 + 46 * k
+            c.text(f"S{k + 1}", right, y + 9, p.text_dim, anchor=1.0)
+            if k < len(chosen.sectors):
+                own = chosen.sectors[k]
+                tone = p.good if own <= fastest + 5e-4 else p.text
+                c.text(sector_text(own), right, y + 21, tone, anchor=1.0)
+            c.text(sector_text(fastest), right, y + 33, p.accent, anchor=1.0)
+        if whole is not None:
+            gain = min(m.time for m in mine) - whole
+            told = f"all best sectors: {lap_text(whole)}, {gain:.2f} s to find"
+            c.text(told, x, y + 46, p.text)
+        days = best_by_day(mine)
+        left, high = x + wide - 104, 44.0
+        c.rect(left, y + 8, 104, high, shade(p.panel, 0.7))
+        c.text("BEST BY DAY", left + 3, y + 11, p.text_dim)
+        low, top = min(t for _, t in days), max(t for _, t in days)
+        span, last = max(top - low, 0.1), max(days[-1][0], 1.0)
+        points = [
+            (left + 4 + 96 * d / last, y + 24 + (high - 21) * (t - low) / span) for d, t in days
+        ]
+        if len(points) > 1:
+            line = [(px * c.k, py * c.k) for px, py in points]
+            pygame.draw.lines(c.surface, p.good, False, line, max(1, c.k))
+        for px, py in points:
+            c.rect(px - 1, py - 1, 3, 3, p.accent)
 
 
 def _date(made: float) -> str:
