@@ -31,7 +31,9 @@ def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
             continue
         x, y = zip(*rows, strict=True)
         mine = best is not None and trial.number == best.number
-        (line,) = axes.plot(x, y, lw=2.4 if mine else 1.2, label=f"{trial.name} {trial.state}")
+        (line,) = axes.plot(
+            x, y, marker=".", lw=2.4 if mine else 1.2, label=f"{trial.name} {trial.state}"
+        )
         if trial.state in (STOPPED, FAILED):
             mark = "x" if trial.state == STOPPED else "v"
             axes.plot(x[-1], y[-1], mark, color=line.get_color(), ms=9, mew=2)
