@@ -47,6 +47,8 @@ SOURCES = (
     "envs/lidar.py",
     "envs/observation.py",
     "envs/privileged_observation.py",
+    "envs/race_steps.py",
+    "envs/race_task.py",
     "envs/task.py",
     "envs/variety.py",
     "physics/block.py",

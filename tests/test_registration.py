@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 IDS = [
     "retroracer/CarRacing-v3",
     "retroracer/RetroRacer-Lidar-v0",
+    "retroracer/RetroRacer-Race-v0",
     "retroracer/RetroRacer-v0",
 ]
 SHOW = "print(sorted(k for k in gymnasium.registry if 'retroracer' in k))"

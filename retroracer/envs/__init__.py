@@ -5,6 +5,7 @@ import gymnasium
 ENV_ID = "retroracer/RetroRacer-v0"
 LIDAR_ENV_ID = "retroracer/RetroRacer-Lidar-v0"
 PIXEL_ENV_ID = "retroracer/CarRacing-v3"
+RACE_ENV_ID = "retroracer/RetroRacer-Race-v0"
 
 if ENV_ID not in gymnasium.registry:
     gymnasium.register(
@@ -19,6 +20,9 @@ if LIDAR_ENV_ID not in gymnasium.registry:
         entry_point="retroracer.envs.lidar_env:LidarEnv",
         vector_entry_point="retroracer.envs.lidar_env:LidarVectorEnv",
     )
+
+if RACE_ENV_ID not in gymnasium.registry:
+    gymnasium.register(id=RACE_ENV_ID, entry_point="retroracer.agents.race_drivers:make_race_env")
 
 if PIXEL_ENV_ID not in gymnasium.registry:
     gymnasium.register(

@@ -1,4 +1,4 @@
-"""What ``env.render()`` shows: the car from behind and above, as an array or in a window.
+"""What ``env.render()`` shows: the car from behind and above, and those that race it.
 
 Reads a race and changes nothing in it; uses no randomness. Only a window waits for real time.
 """
@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from retroracer.physics.car import HALF_LENGTH, HALF_WIDTH
 from retroracer.physics.race import CONTROL_DT, Race
 from retroracer.render.cars import CarView
 from retroracer.render.follow import Follower
+from retroracer.render.palette import RIVALS
 from retroracer.render.scene import TrackScene
 from retroracer.render.text import lap_text, write
 from retroracer.track.track import Track
@@ -72,7 +74,7 @@ class EnvView:
         car = CarView(
             x, y, heading, float(race.steer_angle[row]), float(race.s[row]), "agent", marker=False
         )
-        scene.draw(surface, camera, [car])
+        scene.draw(surface, camera, [*_company(race, row), car])
         palette = scene.palette
         text = f"{3.6 * speed:3.0f} km/h   lap {race.lap[row] + 1}   {lap_text(race.lap_time[row])}"
         pygame.draw.rect(surface, palette.panel, (0, SIZE[1] - 34, SIZE[0], 34))
@@ -91,3 +93,23 @@ class EnvView:
         if self._screen is not None:
             pygame.display.quit()
             self._screen = None
+
+
+def _company(race: Race, row: int) -> list[CarView]:
+    """The other solid cars of a car's race."""
+    if race.company is None:
+        return []
+    begins = race.company.begins
+    first = int(np.searchsorted(begins, row, side="right")) - 1
+    rows = range(int(begins[first]), int(begins[first + 1]))
+    others = [k for k in rows if k != row and race.company.solid[k]]
+    return [
+        CarView(
+            float(race.x[k]), float(race.y[k]), float(race.heading[k]),
+            float(race.steer_angle[k]), float(race.s[k]), "agent",
+            length=2.0 * float(race.params[k, HALF_LENGTH]),
+            width=2.0 * float(race.params[k, HALF_WIDTH]),
+            marker=False, colour=RIVALS[k % len(RIVALS)],
+        )
+        for k in others
+    ]  # fmt: skip

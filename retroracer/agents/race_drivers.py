@@ -1,0 +1,61 @@
+"""The drivers of a race from what names them: model files, lines, objects; and the race's env."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retroracer.agents.model_file import find_model, read_facts
+from retroracer.agents.policy import load_policy
+from retroracer.envs.arguments import Where, tracks_of
+from retroracer.envs.race_env import Ghost, RaceEnv
+from retroracer.envs.race_task import RACE_LAYOUT
+from retroracer.errors import UserError
+from retroracer.laptime.line_driver import LineDriver, line_to_follow
+from retroracer.physics.car import Car, load_car
+from retroracer.track.track import Track
+
+LINE = "line"
+"""Name of the driver that follows the solved line of a given track."""
+
+
+def make_race_env(
+    drivers: Sequence[Any] = ("base", "base", "base"),
+    track: Where | Sequence[Where] | None = None,
+    *,
+    car: Car | str | Sequence[Car | str] = "gt",
+    **kwargs: Any,
+) -> RaceEnv:
+    """The env ``retroracer/RetroRacer-Race-v0``: one learner among given drivers.
+
+    Args:
+        drivers: of the other cars: model files, names of shipped models, ``"line"`` (on given
+            tracks), objects as ``RaceEnv`` takes them, or ``Ghost`` of any of these.
+        track: as in ``RaceEnv``.
+        car: as in ``RaceEnv``.
+        **kwargs: what else ``RaceEnv`` takes.
+
+    Raises:
+        UserError: for a model that cannot be driven, or a line without a track.
+    """
+    tracks = tracks_of(track)
+    named = [car] * (1 + len(drivers)) if isinstance(car, Car | str) else list(car)
+    made = [driver_of(d, tracks, c) for d, c in zip(drivers, named[1:], strict=True)]
+    return RaceEnv(made, tracks, car=named, **kwargs)
+
+
+def driver_of(driver: Any, tracks: Sequence[Track] | None, car: Car | str) -> Any:
+    """What ``RaceEnv`` takes for what names a driver; see ``make_race_env``."""
+    if isinstance(driver, Ghost):
+        return Ghost(driver_of(driver.driver, tracks, car))
+    if driver == LINE:
+        if tracks is None:
+            raise UserError("a 'line' driver needs given tracks: random ones have no solved line")
+        made = load_car(car) if isinstance(car, str) else car
+        return LineDriver([line_to_follow(t, made) for t in tracks])
+    if isinstance(driver, str | Path):
+        path = find_model(driver)
+        races = read_facts(path).observation_layout == RACE_LAYOUT
+        return load_policy(path, RACE_LAYOUT if races else None)
+    return driver

@@ -1,0 +1,190 @@
+"""Gymnasium's Env of a race: one learner among given drivers. Adapter only.
+
+Drivers come as objects: model files are opened by ``agents.race_drivers``, which is what
+``gymnasium.make("retroracer/RetroRacer-Race-v0")`` calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ResetNeeded
+from gymnasium.utils import seeding
+
+from retroracer.envs.arguments import Where, one_of, tracks_of
+from retroracer.envs.observation import N_OBS
+from retroracer.envs.race_batch import Floats, RaceBatch
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of
+from retroracer.envs.race_rules import RacePage, Stewards
+from retroracer.envs.race_task import N_RACE_OBS, RaceReward
+from retroracer.envs.racing import METADATA
+from retroracer.envs.task import Ending, Reward
+from retroracer.envs.variety import Variety
+from retroracer.physics import state
+from retroracer.physics.car import Car
+from retroracer.physics.race import Race
+from retroracer.track.geometry import Array
+
+
+class Driver(Protocol):
+    """A driver that acts on observations, like ``agents.policy.Policy``."""
+
+    n_observations: int
+
+    def act(self, obs: Floats) -> npt.NDArray[Any]:
+        """Actions (N, 2) for observations (N, n_observations)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """A driver whose car nobody touches or sees, for company without contact.
+
+    Attributes:
+        driver: who drives it.
+    """
+
+    driver: Driver | Callable[[Race], Array]
+
+
+class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
+    """A race of solid cars; the learner is one of them, the others have given drivers.
+
+    Args:
+        drivers: of the other cars, 1 to 19: objects that act on the road's observation or on the
+            racing one, by their ``n_observations``; or functions of a ``Race`` that give actions
+            for all its rows (``laptime.LineDriver``); or ``Ghost`` of either.
+        track: name, path, Track, or a list of them; None draws a random track for every race.
+        car: of all, or one for each, the learner's first.
+        page: laps, start and penalties.
+        variety: what varies between races.
+        reward: weights of driving.
+        racing: weights of racing.
+        ending: when a car is out.
+        render_mode: "human", "rgb_array" or None.
+
+    The episode ends with the learner's race: terminated when its car is out, truncated when it
+    has finished or the race's time is up. ``info`` is that of ``RaceParallelEnv``; ``results`` the
+    classification so far, once the learner is done.
+    """
+
+    metadata: dict[str, Any] = METADATA
+    observation_space = RACE_OBSERVATION
+    action_space = RACE_ACTION
+
+    def __init__(
+        self,
+        drivers: Sequence[Driver | Callable[[Race], Array] | Ghost],
+        track: Where | Sequence[Where] | None = None,
+        *,
+        car: Car | str | Sequence[Car | str] = "gt",
+        page: RacePage | None = None,
+        variety: Variety | None = None,
+        reward: Reward | None = None,
+        racing: RaceReward | None = None,
+        ending: Ending | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
+        self.drivers = list(drivers)
+        for driver in self.drivers:
+            _demand_driver(driver.driver if isinstance(driver, Ghost) else driver)
+        _, self._np_random_seed = seeding.np_random()
+        self.batch = RaceBatch(
+            1, 1 + len(self.drivers), tracks=tracks_of(track), car=car, page=page,
+            variety=variety, reward=reward, racing=racing, ending=ending,
+            seed=self._np_random_seed,
+        )  # fmt: skip
+        self.batch.keep[1:] = False
+        self._np_random = self.batch.rng
+        self.stewards: Stewards | None = None
+        self._view: Any = None
+        self._ended = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the view, which a copy makes anew when it is drawn."""
+        return self.__dict__ | {"_view": None}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Begin a race; ``seed`` decides its track and who starts where."""
+        super().reset(seed=seed)
+        if self._np_random is not None:
+            self.batch.rng = self._np_random
+        self.batch.reset(seed)
+        self._np_random = self.batch.rng
+        for k, driver in enumerate(self.drivers, start=1):
+            if isinstance(driver, Ghost):
+                self.batch.company.solid[k] = False
+        obs = self.batch.look()[0]
+        self.stewards = Stewards(self.batch.race, self.batch.page, 0, self.batch.n)
+        self._ended = False
+        if self.render_mode == "human":
+            self.render()
+        return obs, info_of(self.batch, self.stewards, 0)
+
+    def step(
+        self, action: npt.NDArray[np.float32]
+    ) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Drive for 50 ms, and let the others."""
+        if self._ended or self.stewards is None:
+            raise ResetNeeded("no race is under way: call reset() before step()")
+        actions = np.zeros((self.batch.n, 2))
+        actions[0] = action
+        for k, driver in enumerate(self.drivers, start=1):
+            if self.batch.alive[k]:
+                actions[k] = self._act(driver, k)
+        obs, reward, terminated, truncated = self.batch.step(actions, autoreset=False)
+        self.stewards.watch()
+        for row in np.flatnonzero(terminated).tolist():
+            self.stewards.retire(row)
+        lost, done = bool(terminated[0]), bool(truncated[0])
+        self._ended = lost or done
+        if self.render_mode == "human":
+            self.render()
+        info = info_of(self.batch, self.stewards, 0)
+        if self._ended:
+            info["results"] = self.stewards.results()
+        return obs[0], float(reward[0]), lost, done, info
+
+    def _act(self, driver: Any, row: int) -> npt.NDArray[Any]:
+        driver = driver.driver if isinstance(driver, Ghost) else driver
+        if not hasattr(driver, "act"):
+            return np.asarray(driver(self.batch.race)[row])
+        seen = self.batch.obs[row : row + 1, : driver.n_observations]
+        return np.asarray(driver.act(seen)[0])
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """Draw now, as ``RacingEnv`` does."""
+        if self.render_mode is None:
+            return None
+        if self._view is None:
+            from retroracer.render.env_view import EnvView
+
+            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
+        track = self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
+        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, track)
+        return None if self.render_mode == "human" else picture
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+
+def _demand_driver(driver: Any) -> None:
+    if hasattr(driver, "act"):
+        if getattr(driver, "n_observations", None) not in (N_OBS, N_RACE_OBS):
+            raise ValueError(
+                f"a driver acts on {N_OBS} numbers (the road) or {N_RACE_OBS} (racing), not on "
+                f"{getattr(driver, 'n_observations', 'an unknown number')}"
+            )
+    elif not callable(driver):
+        raise TypeError(f"a driver has act(obs) or takes a Race, not {type(driver).__name__}")

@@ -1,0 +1,160 @@
+"""PettingZoo's ParallelEnv over a RaceBatch of one race: every car an agent. Adapter only.
+
+PettingZoo is an extra (``pip install retroracer[race]``); nothing else imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from pettingzoo import ParallelEnv
+
+from retroracer.envs.arguments import Where, tracks_of
+from retroracer.envs.race_batch import Floats, RaceBatch
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of
+from retroracer.envs.race_rules import RacePage, Stewards
+from retroracer.envs.race_task import RaceReward
+from retroracer.envs.racing import METADATA
+from retroracer.envs.task import Ending, Reward
+from retroracer.envs.variety import Variety
+from retroracer.physics.car import Car
+
+Actions = npt.NDArray[np.float32]
+
+
+class RaceParallelEnv(ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
+    """A race of several solid cars, ``car_0`` and on. Actions as in ``RacingEnv``.
+
+    Args:
+        n_cars: 1 to 20.
+        track: name, path, Track, or a list of them; None draws a random track for every race.
+        car: of all, or one for each agent.
+        page: laps, start and penalties.
+        variety: what varies between races.
+        reward: weights of driving.
+        racing: weights of racing.
+        ending: when a car is out.
+        render_mode: "human" (a window, in real time), "rgb_array" or None; the first car's view.
+
+    An agent is terminated when its car is out, and truncated when it has finished or the race's
+    time is up; its car then leaves the track. ``info`` tells of each car what ``RacingEnv`` does,
+    ``place``, ``contacts``, ``contacts_at_fault``, ``blame`` (of the step: with whom, closing
+    speed, share of the fault), named reward terms and, when an agent is done, its ``result``.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        **METADATA, "name": "retroracer_race_v0", "is_parallelizable": True,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        n_cars: int = 4,
+        track: Where | Sequence[Where] | None = None,
+        *,
+        car: Car | str | Sequence[Car | str] = "gt",
+        page: RacePage | None = None,
+        variety: Variety | None = None,
+        reward: Reward | None = None,
+        racing: RaceReward | None = None,
+        ending: Ending | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        self.render_mode = render_mode
+        _, seed = seeding.np_random()
+        self.batch = RaceBatch(
+            1, n_cars, tracks=tracks_of(track), car=car, page=page, variety=variety,
+            reward=reward, racing=racing, ending=ending, seed=seed,
+        )  # fmt: skip
+        self.possible_agents = [f"car_{k}" for k in range(n_cars)]
+        self.agents: list[str] = []
+        # One of each for every agent of every env: a space has a random generator of its own.
+        agents = self.possible_agents
+        self.observation_spaces = {agent: deepcopy(RACE_OBSERVATION) for agent in agents}
+        self.action_spaces = {agent: deepcopy(RACE_ACTION) for agent in agents}
+        self.stewards: Stewards | None = None
+        self._view: Any = None
+
+    def observation_space(self, agent: str) -> spaces.Space[Floats]:
+        """What an agent sees: the same object at every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Actions]:
+        """Likewise."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Floats], dict[str, dict[str, Any]]]:
+        """Begin a race; ``seed`` decides its track and who starts where."""
+        obs = self.batch.reset(seed)
+        self.agents = list(self.possible_agents)
+        self.stewards = Stewards(
+            self.batch.race, self.batch.page, 0, self.batch.n, self.possible_agents
+        )
+        if self.render_mode == "human":
+            self.render()
+        each = range(len(self.agents))
+        infos = {self.possible_agents[k]: info_of(self.batch, self.stewards, k) for k in each}
+        return {self.possible_agents[k]: obs[k] for k in each}, infos
+
+    def step(
+        self, actions: dict[str, Actions]
+    ) -> tuple[
+        dict[str, Floats],
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, dict[str, Any]],
+    ]:
+        """Drive for 50 ms; dicts are keyed by the agents that were alive before it."""
+        if not self.agents or self.stewards is None:
+            return {}, {}, {}, {}, {}
+        rows = [self.possible_agents.index(agent) for agent in self.agents]
+        chosen = np.zeros((self.batch.n, 2))
+        for agent, row in zip(self.agents, rows, strict=True):
+            chosen[row] = actions[agent]
+        obs, reward, terminated, truncated = self.batch.step(chosen, autoreset=False)
+        self.stewards.watch()
+        for row in rows:
+            if terminated[row]:
+                self.stewards.retire(row)
+        alive = list(zip(self.agents, rows, strict=True))
+        out = (
+            {agent: obs[row] for agent, row in alive},
+            {agent: float(reward[row]) for agent, row in alive},
+            {agent: bool(terminated[row]) for agent, row in alive},
+            {agent: bool(truncated[row]) for agent, row in alive},
+            {agent: info_of(self.batch, self.stewards, row) for agent, row in alive},
+        )
+        self.agents = [agent for agent, row in alive if self.batch.alive[row]]
+        if self.render_mode == "human":
+            self.render()
+        return out
+
+    def results(self) -> list[dict[str, Any]]:
+        """The classification so far; see ``Stewards.results``."""
+        return [] if self.stewards is None else self.stewards.results()
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """Draw now, as ``RacingEnv`` does."""
+        if self.render_mode is None:
+            return None
+        if self._view is None:
+            from retroracer.render.env_view import EnvView
+
+            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
+        track = self.batch.pool.tracks[int(self.batch.race.ints[0, 0])]
+        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, track)
+        return None if self.render_mode == "human" else picture
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None

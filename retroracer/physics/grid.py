@@ -1,0 +1,54 @@
+"""The starting grid of a race: two staggered columns of slots. Owns no rules and no motion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from retroracer.track.bank import GRID_GAP, LEFT, LENGTH, RIGHT, SPACING, START_SIDE, TrackBank
+from retroracer.track.geometry import Array
+
+STAGGER = 8.0
+"""Distance along the track from one slot to the next, which is in the other column [m]."""
+
+COLUMN = 3.0
+"""Distance of a column from the centreline [m], less on a narrow road."""
+
+EDGE = 1.2
+"""Room that a slot's middle keeps from the edge of the road, where there is any [m]."""
+
+
+class Grid(NamedTuple):
+    """Slots of a grid, pole first.
+
+    Attributes:
+        s: (K,) stations [m], negative: behind the line.
+        offset: (K,) lateral offsets [m], left positive.
+    """
+
+    s: Array
+    offset: Array
+
+
+def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> Grid:
+    """The first ``n`` slots of a track's grid; no two overlap, whatever the track.
+
+    Args:
+        bank: the packed tracks.
+        track: which.
+        n: how many slots.
+        stagger: distance between slots [m]; a rolling field is further apart.
+    """
+    facts = bank.facts[track]
+    length = facts[LENGTH]
+    stagger = min(stagger, 0.45 * (length - facts[GRID_GAP]) / max(n, 1))
+    place = np.arange(n)
+    s = -(facts[GRID_GAP] + stagger * place)
+    row = np.minimum((s % length / facts[SPACING]).astype(np.int64), bank.size[track] - 1)
+    pole_left = facts[START_SIDE] >= 0.0
+    left = (place % 2 == 0) == pole_left
+    edge = np.where(left, bank.main[bank.start[track] + row, LEFT], 0.0)
+    edge = np.where(left, edge, bank.main[bank.start[track] + row, RIGHT])
+    aside = np.minimum(COLUMN, np.maximum(edge - EDGE, 0.4 * edge))
+    return Grid(s, np.where(left, aside, -aside))

@@ -1,0 +1,129 @@
+"""The race as PettingZoo's ParallelEnv and Gymnasium's Env: their checkers, ends, info."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import retroracer.envs
+from retroracer.agents.race_drivers import make_race_env
+from retroracer.envs.race_env import Ghost
+from retroracer.envs.race_parallel import RaceParallelEnv
+from retroracer.envs.race_rules import FINISHED, OUT, RacePage
+from retroracer.envs.race_task import N_RACE_OBS
+from retroracer.errors import UserError
+from tests.shapes import oval
+
+with warnings.catch_warnings():  # its other tests import envs of its own, made the old way
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+TRACK = oval(half_width=9.0)
+
+
+def hold(race):
+    """A driver of all rows at a steady pace."""
+    return np.tile([0.0, 0.2], (race.n, 1))
+
+
+class Flat:
+    """A driver that acts on observations."""
+
+    n_observations = N_RACE_OBS
+
+    def act(self, obs):
+        return np.tile([0.0, 0.3], (len(obs), 1))
+
+
+def test_pettingzoos_checkers_pass():
+    make = lambda: RaceParallelEnv(3, TRACK, page=RacePage(laps=1, time=5.0))  # noqa: E731
+    parallel_api_test(make(), num_cycles=200)
+    parallel_seed_test(make, num_cycles=50)
+
+
+def test_agents_leave_one_by_one_and_the_dicts_name_those_alive_before_the_step():
+    env = RaceParallelEnv(3, TRACK, page=RacePage(laps=1, time=20.0))
+    obs, infos = env.reset(seed=1)
+    assert set(obs) == set(infos) == {"car_0", "car_1", "car_2"}
+    assert env.observation_space("car_0") is env.observation_space("car_0")
+    while env.agents:
+        before = set(env.agents)
+        # The first stands still, the others drive on until the bend.
+        actions = {a: np.array([0.0, 0.0 if a == "car_0" else 0.6], np.float32) for a in env.agents}
+        outs = env.step(actions)
+        assert all(set(out) == before for out in outs)
+        assert set(env.agents) <= before
+        if before - set(env.agents) == {"car_0"}:
+            assert outs[2]["car_0"] and outs[4]["car_0"]["result"]["status"] == OUT
+            assert len(before) == 3
+    assert env.step({}) == ({}, {}, {}, {}, {})
+    assert [r["place"] for r in env.results()] == [1, 2, 3]
+
+
+def test_info_tells_blame_places_and_named_terms():
+    env = RaceParallelEnv(2, TRACK)
+    env.reset(seed=0)
+    env.batch.race.place(s=[100.0, 104.7], speed=[40.0, 10.0])
+    _, reward, _, _, infos = env.step(dict.fromkeys(env.agents, np.zeros(2, np.float32)))
+    blame = infos["car_0"]["blame"]
+    assert [b["car"] for b in blame] == [1]
+    assert blame[0]["fault"] == 1.0 and blame[0]["closing"] > 25.0
+    assert infos["car_0"]["contacts_at_fault"] == 1 and infos["car_1"]["contacts_at_fault"] == 0
+    assert infos["car_0"]["reward"]["fault"] < 0.0 == infos["car_1"]["reward"]["fault"]
+    assert sum(infos["car_0"]["reward"].values()) == pytest.approx(reward["car_0"])
+
+
+def test_gymnasiums_and_sb3s_checkers_pass():
+    env = gymnasium.make(
+        retroracer.envs.RACE_ENV_ID, drivers=[hold, Flat()], track=TRACK, disable_env_checker=True
+    )
+    check_env(env.unwrapped, skip_render_check=True)
+    sb3_check_env(env.unwrapped, warn=True)
+
+
+def test_the_learner_races_models_lines_and_ghosts_on_given_tracks():
+    env = make_race_env(
+        ["rookie", "line", Ghost("rookie")], TRACK, page=RacePage(laps=1, time=90.0)
+    )
+    env.reset(seed=3)
+    solid = env.batch.company.solid.tolist()
+    assert solid == [True, True, True, False]
+    done = False
+    driver = env.drivers[1]
+    while not done:
+        # The learner is driven along the line too.
+        *_, terminated, truncated, info = env.step(driver(env.batch.race)[0].astype(np.float32))
+        done = terminated or truncated
+    assert truncated and info["result"]["status"] == FINISHED
+    assert {r["place"] for r in info["results"]} == {1, 2, 3, 4}
+    assert info["result"]["time_s"] > 5.0
+
+
+def test_a_line_without_a_track_and_a_driver_of_other_observations_are_told():
+    with pytest.raises(UserError, match="given tracks"):
+        make_race_env(["line"])
+    odd = Flat()
+    odd.n_observations = 7
+    with pytest.raises(ValueError, match="not on 7"):
+        make_race_env([odd], TRACK)
+    with pytest.raises(TypeError, match="driver"):
+        make_race_env([3], TRACK)
+
+
+def test_a_race_can_be_copied_and_goes_on_alike():
+    env = make_race_env([hold, hold], TRACK)
+    env.reset(seed=4)
+    for _ in range(20):
+        env.step(np.array([0.0, 0.5], np.float32))
+    other = copy.deepcopy(env)
+    for _ in range(20):
+        one = env.step(np.array([0.1, 0.5], np.float32))
+        two = other.step(np.array([0.1, 0.5], np.float32))
+    np.testing.assert_array_equal(one[0], two[0])
+    assert one[1] == two[1]
