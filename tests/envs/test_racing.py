@@ -37,7 +37,7 @@ def checkers_may_advise():
 
 def test_each_env_is_registered_once():
     known = [retroracer.envs.LIDAR_ENV_ID, retroracer.envs.RACE_ENV_ID, retroracer.envs.ENV_ID]
-    assert IDS == known
+    assert known == IDS
     assert known[1] == "retroracer/RetroRacer-Race-v0"
 
 
