@@ -45,7 +45,7 @@ def drive(obs: Floats) -> Floats:
     distance = AHEAD[None, :9] * reach[:, None]
     allowed = np.sqrt((corner2 + 1.2 * grip[:, None] * distance).min(axis=1))
     here = 0.5 * (near[:, 0] + near[:, 1])
-    wanted = 2.6 * here - 0.36 * obs[:, 4] / (1.0 + speed / 15.0) - 0.9 * obs[:, 5]
+    wanted = 2.6 * here - 0.18 * (obs[:, 7] - obs[:, 6]) / (1.0 + speed / 15.0) - 0.9 * obs[:, 5]
     steer = (wanted - 0.15 * (2.0 * obs[:, 2] - speed * here)) / 0.35
     throttle = (allowed - speed) / 3.0
     return np.clip(np.stack([steer, throttle], axis=1), -1.0, 1.0).astype(np.float32)

@@ -30,7 +30,7 @@ HOSTILE: tuple[Any, ...] = (
     None, True, -1, 0, 0.001, 1e300, -1e300, 1e-300, 10**30, 10**400, float("nan"), float("inf"),
     "", "x\x1b[2J\x1b]0;title\x07", "\u202e\x00", "/etc/passwd.yaml", "../../x", "9" * 50_000,
     [], [[]], [1] * 10_000, {}, {"a": {"b": {}}}, {"": None}, [0], [-1], [4097], ["x"], "PPO",
-    "carracing-pixels-1", "road-22.2",
+    "carracing-pixels-1", "road-22.3",
 )  # fmt: skip
 
 

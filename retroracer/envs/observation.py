@@ -30,7 +30,7 @@ from retroracer.track.geometry import Array, Ints
 
 Floats = npt.NDArray[np.float32]
 
-LAYOUT = "road-22.2"
+LAYOUT = "road-22.3"
 """Id of this observation; a model remembers the one it was trained on."""
 
 LIMIT = 5.0
@@ -60,7 +60,9 @@ TABLE = (
     Quantity("lateral_velocity", "m/s", 10.0, "left positive"),
     Quantity("yaw_rate", "rad/s", 2.0, "counter-clockwise positive"),
     Quantity("steer_angle", "rad", 0.5, "of the front wheels, left positive"),
-    Quantity("lateral_offset", "m", 6.0, "left of the centreline positive"),
+    Quantity(
+        "middle_far", "m", 6.0, "of the road, 28 % of the way ahead, left of the car positive"
+    ),
     Quantity("heading_error", "rad", 1.0, "car minus track, in (-pi, pi]"),
     Quantity("edge_left", "m", 6.0, "distance to the left edge, < 0 beyond it"),
     Quantity("edge_right", "m", 6.0, "distance to the right edge, < 0 beyond it"),
@@ -77,8 +79,8 @@ TABLE = (
         )
         for k in range(1, 4)
     ),
-    Quantity("width_near", "m", 12.0, "of the road, a fifth of the way ahead"),
-    Quantity("width_far", "m", 12.0, "of the road, three fifths of the way ahead"),
+    Quantity("edge_left_near", "m", 6.0, "distance to the left edge, 12 % of the way ahead"),
+    Quantity("edge_right_near", "m", 6.0, "distance to the right edge, 12 % of the way ahead"),
 )
 """The observation, in order. A far stretch tells the root mean square curvature, so that the two
 halves of a chicane do not cancel out."""
@@ -92,7 +94,7 @@ SPEED = OBS_NAMES.index("speed")
 LATERAL_VELOCITY = OBS_NAMES.index("lateral_velocity")
 YAW_RATE = OBS_NAMES.index("yaw_rate")
 STEER_ANGLE = OBS_NAMES.index("steer_angle")
-LATERAL_OFFSET = OBS_NAMES.index("lateral_offset")
+MIDDLE = OBS_NAMES.index("middle_far")
 HEADING_ERROR = OBS_NAMES.index("heading_error")
 EDGE_LEFT = OBS_NAMES.index("edge_left")
 EDGE_RIGHT = OBS_NAMES.index("edge_right")
@@ -101,7 +103,8 @@ PREVIOUS_STEER = OBS_NAMES.index("previous_steer")
 PREVIOUS_THROTTLE = OBS_NAMES.index("previous_throttle")
 CURVATURES = OBS_NAMES.index("curvature_1")
 """Where the stretches begin, near ones first."""
-WIDTHS = OBS_NAMES.index("width_near")
+NEAR_LEFT = OBS_NAMES.index("edge_left_near")
+NEAR_RIGHT = OBS_NAMES.index("edge_right_near")
 
 AHEAD_BASE = 30.0
 """Length of the way ahead at rest [m]."""
@@ -114,7 +117,8 @@ AHEAD = np.array([0.0, 0.03, 0.07, 0.12, 0.19, 0.28, 0.40, 0.56, 0.76, 1.0])
 
 N_NEAR = 6
 PER_SHARE = 1.0 / np.diff(AHEAD)
-WIDTH_AT = np.array([0.2, 0.6])
+NEAR_POINT, MIDDLE_POINT = 3, 5
+"""At which points of the way ahead the edges, and the middle, are told."""
 
 # Columns of the scratch memory of a block: the observation itself, then what it is made of.
 (
@@ -124,10 +128,11 @@ WIDTH_AT = np.array([0.2, 0.6])
     SAMPLES,  # of the track
     LAP_TURN,  # turn and bend of a lap
     LAP_BEND,
-) = range(N_OBS, N_OBS + 6)
+    OFFSET,  # of the car [m]
+) = range(N_OBS, N_OBS + 7)
 # At each of the points that divide the way ahead: row and fraction of its cell, then what
 # ``way`` says at the cell's ends, then heading and bend there.
-ROWS = N_OBS + 6
+ROWS = N_OBS + 7
 FRACS = ROWS + len(AHEAD)
 LAPS = FRACS + len(AHEAD)
 HEADING_FROM = LAPS + len(AHEAD)
@@ -152,7 +157,7 @@ def load(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: Tra
     w[LATERAL_VELOCITY * LANES + j] = f[st.VY]
     w[YAW_RATE * LANES + j] = f[st.YAW_RATE]
     w[STEER_ANGLE * LANES + j] = f[st.STEER_ANGLE]
-    w[LATERAL_OFFSET * LANES + j] = f[st.OFFSET]
+    w[OFFSET * LANES + j] = f[st.OFFSET]
     w[HEADING_ERROR * LANES + j] = f[st.HEADING] - f[st.TRACK_HEADING]
     w[EDGE_LEFT * LANES + j] = f[st.HALF_LEFT]
     w[EDGE_RIGHT * LANES + j] = f[st.HALF_RIGHT]
@@ -186,14 +191,6 @@ def find_cell(w: Array, j: int, k: int) -> None:
 
 
 @compiled(inline=True)
-def find_width(w: Array, j: int, k: int) -> None:
-    """Find the sample where width ``k`` is taken."""
-    n = w[SAMPLES * LANES + j]
-    at = w[STATION * LANES + j] + WIDTH_AT[k] * w[CELLS * LANES + j]
-    w[(WIDTHS + k) * LANES + j] = math.floor(min(max(at - math.floor(at / n) * n, 0.0), n))
-
-
-@compiled(inline=True)
 def find_cells(w: Array, j: int) -> None:
     """Find all cells that will be read. Spelled out: a loop here would not become vector code."""
     find_cell(w, j, 1)
@@ -205,8 +202,6 @@ def find_cells(w: Array, j: int) -> None:
     find_cell(w, j, 7)
     find_cell(w, j, 8)
     find_cell(w, j, 9)
-    find_width(w, j, 0)
-    find_width(w, j, 1)
 
 
 @compiled(inline=True)
@@ -221,14 +216,22 @@ def fetch_way(w: Array, j: int, bank: TrackBank, first: int) -> None:
         here = first + int(w[(ROWS + k) * LANES + j])
         w[(BEND_FROM + k) * LANES + j] = way[here, b.BEND]
         w[(BEND_TO + k) * LANES + j] = way[here + 1, b.BEND]
-    for k in range(len(WIDTH_AT)):
-        w[(WIDTHS + k) * LANES + j] = bank.width[first + int(w[(WIDTHS + k) * LANES + j])]
+    edges = bank.edges
+    here = first + int(w[(ROWS + NEAR_POINT) * LANES + j])
+    frac = w[(FRACS + NEAR_POINT) * LANES + j]
+    w[NEAR_LEFT * LANES + j] = edges[here, 0] + frac * (edges[here + 1, 0] - edges[here, 0])
+    w[NEAR_RIGHT * LANES + j] = edges[here, 1] + frac * (edges[here + 1, 1] - edges[here, 1])
+    here = first + int(w[(ROWS + MIDDLE_POINT) * LANES + j])
+    frac = w[(FRACS + MIDDLE_POINT) * LANES + j]
+    middle = edges[here, 0] - edges[here, 1]
+    more = edges[here + 1, 0] - edges[here + 1, 1] - middle
+    w[MIDDLE * LANES + j] = 0.5 * (middle + frac * more)
 
 
 @compiled(inline=True)
 def see_self(w: Array, j: int) -> None:
     """Observations of the car itself and of the road beside it."""
-    offset = w[LATERAL_OFFSET * LANES + j]
+    offset = w[OFFSET * LANES + j]
     error = w[HEADING_ERROR * LANES + j]
     error -= 2.0 * math.pi * math.floor(error * (0.5 / math.pi) + 0.5)
     w[SPEED * LANES + j] = clipped(w[SPEED * LANES + j] * _PER[SPEED])
@@ -237,13 +240,13 @@ def see_self(w: Array, j: int) -> None:
     )
     w[YAW_RATE * LANES + j] = clipped(w[YAW_RATE * LANES + j] * _PER[YAW_RATE])
     w[STEER_ANGLE * LANES + j] = clipped(w[STEER_ANGLE * LANES + j] * _PER[STEER_ANGLE])
-    w[LATERAL_OFFSET * LANES + j] = clipped(offset * _PER[LATERAL_OFFSET])
+    w[MIDDLE * LANES + j] = clipped((w[MIDDLE * LANES + j] - offset) * _PER[MIDDLE])
     w[HEADING_ERROR * LANES + j] = error
     w[EDGE_LEFT * LANES + j] = clipped((w[EDGE_LEFT * LANES + j] - offset) * _PER[EDGE_LEFT])
     w[EDGE_RIGHT * LANES + j] = clipped((w[EDGE_RIGHT * LANES + j] + offset) * _PER[EDGE_RIGHT])
     w[GRIP * LANES + j] = clipped(w[GRIP * LANES + j] * _PER[GRIP])
-    w[WIDTHS * LANES + j] = clipped(w[WIDTHS * LANES + j] * _PER[WIDTHS])
-    w[(WIDTHS + 1) * LANES + j] = clipped(w[(WIDTHS + 1) * LANES + j] * _PER[WIDTHS + 1])
+    w[NEAR_LEFT * LANES + j] = clipped((w[NEAR_LEFT * LANES + j] - offset) * _PER[NEAR_LEFT])
+    w[NEAR_RIGHT * LANES + j] = clipped((w[NEAR_RIGHT * LANES + j] + offset) * _PER[NEAR_RIGHT])
     w[REACH * LANES + j] = 1.0 / w[REACH * LANES + j]
 
 
@@ -329,8 +332,8 @@ def prepare(
         first = bank.start[cars.ints[rows[begin + j], st.TRACK]]
         for k in range(1, len(AHEAD)):
             prefetch_row(bank.way, first + int(w[(ROWS + k) * LANES + j]))
-        for k in range(len(WIDTH_AT)):
-            prefetch_row(bank.width, first + int(w[(WIDTHS + k) * LANES + j]))
+        prefetch_row(bank.edges, first + int(w[(ROWS + NEAR_POINT) * LANES + j]))
+        prefetch_row(bank.edges, first + int(w[(ROWS + MIDDLE_POINT) * LANES + j]))
 
 
 @compiled()

@@ -49,7 +49,7 @@ class TrackBank(NamedTuple):
     Attributes:
         main: (M, 8) float64 samples of all tracks, end to end.
         way: (M, 2) float64 direction and bend of the same samples.
-        width: (M,) float32 width of the road there [m].
+        edges: (M, 2) float32 half-widths of the road there, left and right [m].
         side: (M, 16) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
         size: (T,) number of samples of each track. One more row follows them, the first sample
@@ -60,7 +60,7 @@ class TrackBank(NamedTuple):
 
     main: Array
     way: Array
-    width: npt.NDArray[np.float32]
+    edges: npt.NDArray[np.float32]
     side: npt.NDArray[np.float32]
     start: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
@@ -89,7 +89,7 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
     bank = TrackBank(
         main=np.empty((int(end[-1]), 8)),
         way=np.empty((int(end[-1]), 2)),
-        width=np.empty(int(end[-1]), np.float32),
+        edges=np.empty((int(end[-1]), 2), np.float32),
         side=np.empty((int(end[-1]), N_SIDE), np.float32),
         start=np.concatenate([[0], end[:-1]]).astype(np.int64),
         size=size,
@@ -132,8 +132,9 @@ def put(bank: TrackBank, slot: int, t: Track) -> None:
     way[last, HEADING] = t.heading[0] + t.closing_turn
     way[start, BEND] = 0.0
     way[start + 1 : last + 1, BEND] = np.cumsum(bend)
-    bank.width[rows] = t.half_width_left + t.half_width_right
-    bank.width[last] = bank.width[start]
+    bank.edges[rows, 0] = t.half_width_left
+    bank.edges[rows, 1] = t.half_width_right
+    bank.edges[last] = bank.edges[start]
     side[rows, KERB_L] = t.kerb_left
     side[rows, KERB_R] = t.kerb_right
     side[rows, WALL_L] = t.wall_left

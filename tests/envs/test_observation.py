@@ -61,12 +61,22 @@ def literal_observation(track: Track, race: Race, i: int, car, last) -> np.ndarr
         under = under if kerb else track.surfaces[track.runoff_right[index]]
     else:
         under = track.surfaces[track.road[index]]
+    reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
+
+    def ahead(share: float) -> tuple[float, float]:
+        at = (s + share * reach) % track.length
+        halves = (track.half_width_left, track.half_width_right)
+        stations = np.append(track.s, track.length)
+        near_left, near_right = (np.interp(at, stations, np.append(*wrap(x))) for x in halves)
+        return near_left - offset, near_right + offset
+
+    far_left, far_right = ahead(0.28)
     seen = [
         speed / 50.0,
         race.vy[i] / 10.0,
         race.yaw_rate[i] / 2.0,
         race.steer_angle[i] / 0.5,
-        offset / 6.0,
+        (far_left - far_right) / 2.0 / 6.0,
         error,
         (left - offset) / 6.0,
         (right + offset) / 6.0,
@@ -74,7 +84,6 @@ def literal_observation(track: Track, race: Race, i: int, car, last) -> np.ndarr
         last[0],
         last[1],
     ]
-    reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
     turn = np.diff(along)
     square = track.curvature**2 * track.spacing
     for k in range(9):
@@ -86,9 +95,7 @@ def literal_observation(track: Track, race: Race, i: int, car, last) -> np.ndarr
             mean = (lap_sum(square, track, b) - lap_sum(square, track, a)) / (b - a)
             whole = lap_sum(turn, track, b) - lap_sum(turn, track, a)
             seen.append(np.sign(whole) * np.sqrt(10.0 * np.sqrt(max(mean, 0.0))))
-    for share in (0.2, 0.6):
-        k = min(int((s + share * reach) % track.length / track.spacing), track.n - 1)
-        seen.append((track.half_width_left[k] + track.half_width_right[k]) / 12.0)
+    seen += [x / 6.0 for x in ahead(0.12)]
     return np.clip(np.array(seen), -LIMIT, LIMIT)
 
 
@@ -135,6 +142,21 @@ def test_every_number_is_what_the_table_says(tracks):
             # The roots of the curvatures have no slope at zero: compare their squares there.
             close = abs(got - wanted) < 2e-6 or abs(got * abs(got) - wanted * abs(wanted)) < 1e-6
             assert close, f"{name} of car {i} on {track.name}: {got} is not {wanted}"
+
+
+def test_the_edge_that_comes_nearer_is_told_apart_from_the_one_that_goes_away():
+    from dataclasses import replace
+
+    known = oval(straight=400.0, radius=60.0)
+    n = known.n
+    inside = np.where(np.arange(n) * known.spacing > 105.0, 3.0, 6.0)
+    track = replace(known, half_width_left=inside, half_width_right=12.0 - inside)
+    race = Race([track], load_car("gt"))
+    race.place(s=100.0, lateral_offset=1.0, speed=20.0)  # 12 % of the way ahead are 10.8 m
+    seen = dict(zip(OBS_NAMES, 6.0 * observe(race, np.zeros((1, 2)))[0], strict=True))
+    assert (seen["edge_left"], seen["edge_right"]) == pytest.approx((5.0, 7.0), abs=1e-5)
+    assert (seen["edge_left_near"], seen["edge_right_near"]) == pytest.approx((2.0, 10.0), abs=1e-5)
+    assert seen["middle_far"] == pytest.approx(-4.0, abs=1e-5)
 
 
 def test_there_are_22_names_one_for_each_number():
@@ -226,7 +248,7 @@ def mirrored_sight(obs):
     """What is seen in a mirror: left and right change places, turns change sign."""
     seen = obs.copy()
     seen[:, FLIPPED] *= -1.0
-    seen[:, [6, 7]] = obs[:, [7, 6]]
+    seen[:, [6, 7, 20, 21]] = obs[:, [7, 6, 21, 20]]
     return seen
 
 

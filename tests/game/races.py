@@ -27,7 +27,7 @@ def follower(name: str = "follower") -> Policy:
     """A linear driver that keeps to the road at about 50 km/h: real inference, clean laps."""
     w = np.zeros((N_OBS, 2), np.float32)
     b = np.zeros(2, np.float32)
-    w[4, 0], w[5, 0], w[2, 0] = -2.0, -3.0, -0.3
+    w[6, 0], w[7, 0], w[5, 0], w[2, 0] = 1.0, -1.0, -3.0, -0.3  # to the middle, along it
     w[11:14, 0] = 0.6
     w[0, 1], b[1] = -6.0, 1.8
     facts = Facts(observation_layout=LAYOUT, steps=0, car=car_facts(GT))

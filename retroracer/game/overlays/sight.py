@@ -16,9 +16,11 @@ from retroracer.envs.observation import (
     EDGE_LEFT,
     EDGE_RIGHT,
     HEADING_ERROR,
-    LATERAL_OFFSET,
     LIMIT,
     N_NEAR,
+    NEAR_LEFT,
+    NEAR_POINT,
+    NEAR_RIGHT,
     OBS_NAMES,
     SCALES,
     SPEED,
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
     from retroracer.laptime.limit import Limit
 
 SHORT = {
-    "lateral_velocity": "side speed", "steer_angle": "wheel", "lateral_offset": "offset",
+    "lateral_velocity": "side speed", "steer_angle": "wheel", "middle_far": "far middle",
     "heading_error": "heading", "previous_steer": "last steer", "previous_throttle": "last pedal",
+    "edge_left_near": "near left", "edge_right_near": "near right",
 }  # fmt: skip
 """What is too long for a panel, in fewer letters."""
 
@@ -98,12 +101,14 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
         heading: of the car [rad].
 
     Returns:
-        (10, 2) world points [m]: beside the car, then the ends of the stretches. The last three
-        bend all the way as much as they do anywhere: right where they turn one way only.
+        (10, 2) world points [m] of its middle: beside the car, then the ends of the stretches.
+        The last three bend all the way as much as they do anywhere: right where they turn one
+        way only.
     """
-    speed, offset, error = (
-        SCALES[k] * float(obs[k]) for k in (SPEED, LATERAL_OFFSET, HEADING_ERROR)
+    speed, left, right, error = (
+        SCALES[k] * float(obs[k]) for k in (SPEED, EDGE_LEFT, EDGE_RIGHT, HEADING_ERROR)
     )
+    offset = 0.5 * (right - left)
     reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
     way = heading - error
     at = np.array([x + offset * np.sin(way), y - offset * np.cos(way)])
@@ -145,6 +150,7 @@ def draw_sight(
                 pygame.draw.line(surface, colour, p, q, thick)
         pygame.draw.circle(surface, palette.panel, b, 2.4 * thick)
         pygame.draw.circle(surface, colour, b, 1.7 * thick)
+    _draw_near_edges(surface, camera, palette, obs, points)
     way = heading - float(obs[HEADING_ERROR])
     left = np.array([-np.sin(way), np.cos(way)])
     car = np.array([x, y])
@@ -153,3 +159,22 @@ def draw_sight(
         start = camera.to_screen(car).tolist()
         pygame.draw.line(surface, palette.accent, start, end, max(1, thick // 2))
         pygame.draw.circle(surface, palette.accent, end, 1.3 * thick)
+
+
+def _draw_near_edges(
+    surface: pygame.Surface,
+    camera: Camera,
+    palette: Palette,
+    obs: npt.NDArray[np.float32],
+    points: Array,
+) -> None:
+    """Dot the edges where they are seen ahead, from where the car would be there."""
+    here = points[NEAR_POINT]
+    along = points[NEAR_POINT + 1] - points[NEAR_POINT - 1]
+    left = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
+    offset = 0.5 * (
+        SCALES[EDGE_RIGHT] * float(obs[EDGE_RIGHT]) - SCALES[EDGE_LEFT] * float(obs[EDGE_LEFT])
+    )
+    for side, k in ((1.0, NEAR_LEFT), (-1.0, NEAR_RIGHT)):
+        edge = here + left * (offset + side * SCALES[k] * float(obs[k]))
+        pygame.draw.circle(surface, palette.accent, camera.to_screen(edge).tolist(), 3)

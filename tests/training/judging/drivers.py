@@ -27,7 +27,8 @@ def path_follower(grip_used: float = 0.5, top_speed: float = 60.0):
         allowed = np.sqrt(corner**2 + 2.0 * 0.6 * grip[:, None] * distance).min(axis=1)
         allowed = np.minimum(allowed, top_speed)
         near = (curvature[:, 0] + curvature[:, 1]) / 2.0
-        wanted = 2.6 * near - 0.06 * obs[:, 4] * 6.0 / (1.0 + speed / 15.0) - 0.9 * obs[:, 5]
+        aside = 0.18 * (obs[:, 7] - obs[:, 6]) / (1.0 + speed / 15.0)
+        wanted = 2.6 * near - aside - 0.9 * obs[:, 5]
         steer = np.clip((wanted - 0.15 * (obs[:, 2] * 2.0 - speed * near)) / 0.35, -1.0, 1.0)
         throttle = np.clip((allowed - speed) / 3.0, -1.0, 1.0)
         return np.stack([steer, throttle], axis=1)
