@@ -58,14 +58,17 @@ def _sets(*settings: str) -> list[str]:
 KINDS: dict[str, list[str]] = {
     "base-sac": ["train-base", "--algo", "sac", "--steps", "1500"]
     + _sets(*_TINY, "sac.buffer_size=4000", "sac.learning_starts=64", "sac.batch_size=32",
-        "sac.demonstrations.tracks=2"),
-    "base-ppo": ["train-base", "--minutes", "0.12"]
+        "stages=[{learner: sac}]", "sac.branches.states=4"),
+    "base-ppo": ["train-base", "--algo", "ppo", "--minutes", "0.12"]
     + _sets(
         *_TINY, *_PPO, "imitation.rounds=2", "imitation.tracks=4", "imitation.updates=60",
         "imitation.n_steps=20",
     ),
     "fine-tune": ["fine-tune", "--track", "switchback", "--minutes", "0.1"]
-    + _sets(*_PPO, "cars=16", "evaluate_every=1", "save_every=1"),
+    + _sets(
+        "sac.learning_starts=64", "sac.critics_first=16", "sac.branches.states=4", "cars=16",
+        "evaluate_every=1", "save_every=1",
+    ),
     "pixel-ppo": ["train-pixels", "--algo", "ppo", "--steps", "800", "--device", "cpu"]
     + _sets(*_PIXELS, *_ENVS, "ppo.n_steps=32", "ppo.batch_size=32", "ppo.n_epochs=2"),
     "pixel-dqn": ["train-pixels", "--algo", "dqn", "--steps", "800", "--device", "cpu"]

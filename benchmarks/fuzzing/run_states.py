@@ -43,7 +43,8 @@ except UserError as error:
 SETS = [
     "minutes=null", "steps=2000", "seed=1", "cars=4", "hidden=[8, 8]", "device=cpu", "log_to=[]",
     "evaluate_on=1", "sac.buffer_size=1000", "sac.learning_starts=80", "sac.batch_size=16",
-    "sac.train_freq=4", "sac.gradient_steps=2", "sac.demonstrations.share=0",
+    "sac.train_freq=4", "sac.gradient_steps=2", "stages=[{learner: sac}]",
+    "sac.branches.states=2", "sac.branches.batch_size=4", "sac.branches.kept=2",
 ]  # fmt: skip
 """Settings of the smallest run."""
 

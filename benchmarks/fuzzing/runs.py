@@ -33,7 +33,8 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "sac": (
         "train-base --algo sac --steps 600",
         [*DRIVING, "sac.batch_size=16", "sac.gradient_steps=2", "sac.buffer_size=1000",
-         "sac.learning_starts=100", "sac.demonstrations.share=0"],
+         "sac.learning_starts=100", "stages=[{learner: sac}]",
+         "sac.branches.states=2", "sac.branches.batch_size=4"],
     ),
     "ppo": (
         "train-base --algo ppo --steps 600",

@@ -79,7 +79,7 @@ def save(
     path: str | Path,
     facts: Facts,
     moments: bool = True,
-    plain: Mapping[str, int] | None = None,
+    plain: Mapping[str, float] | None = None,
 ) -> Facts:
     """Write a checkpoint, whole or not at all.
 
@@ -120,7 +120,7 @@ def write_zip(
     path: str | Path,
     entries: Mapping[str, bytes],
     moments: bool,
-    plain: Mapping[str, int] | None = None,
+    plain: Mapping[str, float] | None = None,
 ) -> None:
     """Write a model as SB3 does, and entries of our own, whole or not at all.
 

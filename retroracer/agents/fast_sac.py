@@ -5,7 +5,7 @@ Owns the class. The update is ``sac_update``, the replay memory of many cars ``r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import torch
 from stable_baselines3 import SAC
 
 from retroracer.agents.networks import policy_head
-from retroracer.agents.sac_update import Batch, SACUpdate
+from retroracer.agents.sac_update import Batch, Measured, SACUpdate
 
 
 class FastSAC(SAC):
@@ -74,14 +74,20 @@ class FastSAC(SAC):
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def update(
-        self, batches: list[Batch], rate: float | None = None, train_actor: bool = True
+        self,
+        batches: list[Batch],
+        rate: float | None = None,
+        train_actor: bool = True,
+        measured: Sequence[Measured] = (),
     ) -> dict[str, float]:
         """Learn from batches, one update each.
 
         Args:
-            batches: at least one.
+            batches: none = the critics stay as they are.
             rate: the learning rate; None = that of SB3's schedule.
             train_actor: False trains the critics only.
+            measured: slopes of actions' values, one update of the actor each. Where there are
+                any, the actor learns from them alone.
 
         Returns:
             Means over the updates: critic_loss, actor_loss, ent_coef_loss, ent_coef.
@@ -95,16 +101,20 @@ class FastSAC(SAC):
         actor_updates = 0
         for batch in batches:
             noise = torch.randn((2, *batch.actions.shape), device=self.device)
-            actor_is_due = train_actor and self._n_updates % self.policy_delay == 0
+            actor_is_due = train_actor and not measured and self._n_updates % self.policy_delay == 0
             updater.update(batch, noise, actor_is_due, self.mean_of_critics)
             actor_updates += actor_is_due
             self._n_updates += 1
+        for states in measured if train_actor else ():
+            updater.improve(states, torch.randn_like(states.actions))
+            actor_updates += 1
+        alpha_uses = max(len(batches) + (len(measured) if train_actor else 0), 1)
         critic, actor, alpha_loss, alpha = updater.losses.tolist()
         return {
-            "critic_loss": critic / len(batches),
+            "critic_loss": critic / max(len(batches), 1),
             "actor_loss": actor / max(actor_updates, 1),
             "ent_coef_loss": alpha_loss / max(actor_updates, 1),
-            "ent_coef": alpha / len(batches) if self.log_ent_coef is not None else self._alpha(),
+            "ent_coef": alpha / alpha_uses if self.log_ent_coef is not None else self._alpha(),
         }
 
     def set_reward_scale(self, scale: float) -> None:
@@ -133,13 +143,28 @@ class FastSAC(SAC):
     def _alpha(self) -> float:
         return float(self.ent_coef_tensor)
 
-    def explore(self, obs: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
-        """Actions (N, A) float32 drawn from the policy, for observations (N, O)."""
+    def target_value(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """What the target critics say of actions (N, A) at observations (N, O): (N,)."""
+        with torch.no_grad():
+            target = self.updater.target
+            values = target.forward(torch.cat((obs, actions), 1).expand(target.count, -1, -1))
+            return (values.mean(0) if self.mean_of_critics else values.amin(0))[:, 0]
+
+    def explore(
+        self, obs: np.ndarray[Any, np.dtype[np.float32]], noise: torch.Tensor | None = None
+    ) -> Any:
+        """Actions (N, A) float32 drawn from the policy, for observations (N, O).
+
+        Args:
+            obs: what is seen.
+            noise: (N, A) standard normal; None = drawn anew.
+        """
         with torch.no_grad():
             mean, log_std = policy_head(
                 self.actor, torch.from_numpy(obs).to(self.device), self.half
             )
-            return torch.tanh(mean + log_std.exp() * torch.randn_like(mean)).cpu().numpy()
+            noise = torch.randn_like(mean) if noise is None else noise
+            return torch.tanh(mean + log_std.exp() * noise).cpu().numpy()
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
         """SB3's, with the optimisers' moments up to date."""

@@ -56,6 +56,22 @@ class Batch(NamedTuple):
         return Batch(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
 
 
+class Measured(NamedTuple):
+    """States in which the slopes of the actions' values were measured, float32.
+
+    Attributes:
+        obs: (B, O).
+        actions: (B, A) in [-1, 1], at which they were measured.
+        slopes: (B, A) what value grows by with each action.
+        size: (A,) how far from ``actions`` they hold.
+    """
+
+    obs: Tensor
+    actions: Tensor
+    slopes: Tensor
+    size: Tensor
+
+
 class SACUpdate:
     """A model's networks and optimisers, laid out for fast updates.
 
@@ -139,6 +155,29 @@ class SACUpdate:
             self.target.flat.lerp_(self.critic.flat, model.tau)
             self.target.refresh()
         self._count += 1
+
+    def improve(self, states: Measured, noise: Tensor) -> None:
+        """One update of actor and entropy coefficient from measured slopes.
+
+        SAC's actor loss with the critics' value of an action replaced by a line of the slope that
+        was measured, which bends until it is flat ``size`` further: it is not known beyond.
+
+        Args:
+            states: B states.
+            noise: (B, A) standard normal.
+        """
+        with torch.no_grad():
+            obs, count = states.obs[None], len(states.obs)
+            here = Sampled(self.actor.forward(obs)[0], noise, self.n_actions)
+            alpha = self._update_ent_coef(here.log_prob)
+            away = here.action - states.actions
+            bend = states.slopes.abs() / states.size
+            by_action = (bend * away - states.slopes) / count
+            self.actor.backward(obs, here.backward(by_action, alpha / count)[None], rows=count)
+            self.actor_adam.step()
+            self.actor.refresh()
+            value = (states.slopes * away - 0.5 * bend * away.square()).sum(1, keepdim=True)
+            self.losses[1] += (alpha * here.log_prob - value).mean()
 
     def _update_ent_coef(self, log_prob: Tensor | None) -> Tensor:
         """The entropy coefficient to use now; ``log_prob`` (B, 1) updates it for the next time."""

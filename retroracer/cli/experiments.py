@@ -58,7 +58,7 @@ EXPERIMENTS = {
         "train-pixels", "pixels-ppo-two-phase", "PPO in two phases, 1000 iterations"
     ),
     "dqn": Experiment("train-pixels", "pixels-dqn", "DQN, five actions"),
-    "driver-sac": Experiment("train-base", "base-sac", "SAC of the driver, 1.5 million steps"),
+    "driver-sac": Experiment("train-base", "sac-driver", "SAC of the driver, 1.5 million steps"),
 }
 """By name, as ``run_experiments.sh`` had them, and the others."""
 

@@ -32,8 +32,8 @@ EXAMPLES = """examples:
   python play.py --env carracing --seed 3 --model carracing
   python play.py --headless --frames 600 --screenshot race.png --script inputs.yaml
 
-keys: arrows or WASD drive, R restarts at once, P or Esc pauses, Backspace puts you back on the track,
-C turns the camera, F1 to F5 look into the agent, M mutes, Esc opens the menu"""
+keys: arrows or WASD drive, R restarts at once, P or Esc pauses, Backspace puts you back on the
+track, C turns the camera, F1 to F5 look into the agent, M mutes"""
 
 NOTE = "arrows drive   R again   ESC pause and menu"
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 BASE_EXAMPLES = """examples:
   python train_base.py
   python train_base.py --minutes 3 --out models/quick.zip
-  python train_base.py --algo sac --set sac.gamma=0.985 --set cars=256
+  python train_base.py --set sac.gamma=0.985 --set cars=512
+  python train_base.py --algo ppo
   python train_base.py --set reward.progress=0.3 --set log_to=[tensorboard,wandb]"""
 
 FINE_EXAMPLES = """examples:
@@ -31,10 +32,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "train-base",
         help="train a driver on endless random tracks",
         description="Train a driver that laps tracks it never saw, on endless random tracks. "
-        "By default it imitates a line driver first and then learns by PPO; the model is a "
-        "Stable-Baselines3 SAC whose critics are fitted last. --algo sac learns by SAC alone. "
-        "Keeps the best by evaluation on unseen tracks. Ctrl+C saves everything; the same "
-        "command goes on.",
+        "It imitates a line driver for a minute and then learns by SAC, --algo ppo by PPO; the "
+        "model is a Stable-Baselines3 SAC. Keeps the best by evaluation on unseen tracks. Ctrl+C "
+        "saves everything; the same command goes on.",
         epilog=BASE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,9 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fine = subparsers.add_parser(
         "fine-tune",
         help="make a driver a specialist of one track",
-        description="Train a driver on one track at a lower learning rate, by PPO unless --algo "
-        "says otherwise. Keeps the best; never one slower or less clean than its parent. Ctrl+C "
-        "saves everything; the same command goes on.",
+        description="Train a driver on one track at a low learning rate, by SAC at 1e-4 unless "
+        "--algo says otherwise. Keeps the best; never one slower or less clean than its parent. "
+        "Ctrl+C saves everything; the same command goes on.",
         epilog=FINE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -63,7 +63,7 @@ def run_base(args: argparse.Namespace) -> int:
     """Train a generalist."""
     return start(
         args,
-        lambda: _program(f"base-{args.algo or 'ppo'}"),
+        lambda: _program(f"base-{args.algo or 'sac'}"),
         "mine",
         overrides_of(args, "car"),
         "train",
@@ -74,7 +74,7 @@ def run_fine(args: argparse.Namespace) -> int:
     """Train a specialist."""
     name = "-".join(Path(track).stem for track in args.track) + "-mine"
     overrides = [*overrides_of(args, "car"), f"track={json.dumps(args.track)}"]
-    page = f"fine-tune-{args.algo or 'ppo'}"
+    page = f"fine-tune-{args.algo or 'sac'}"
     return start(args, lambda: _program(page), name, overrides, "train")
 
 

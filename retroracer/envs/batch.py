@@ -319,6 +319,22 @@ class RacingBatch:
             "off_track_time": off_time,
         }
 
+    def take_over(self, other: RacingBatch, rows: Ints) -> None:
+        """Put every car where one of another batch is, to drive on from there.
+
+        The other's tracks and reward are used with it: by reference, so only until it steps.
+
+        Args:
+            other: of the same ``action_repeat``; not changed.
+            rows: (N,) whose state each car takes.
+        """
+        self.race.bank, self.reward = other.race.bank, other.reward
+        theirs = other.state_arrays()
+        for name, values in self.state_arrays().items():
+            per_car = (slice(None), rows) if name == "asked" else rows  # that one is (T, N, 2)
+            values[:] = theirs[name][per_car]
+        self._loop.step = other._loop.step
+
     def state_facts(self) -> dict[str, Any]:
         """The plain part of all that the future depends on, as JSON can hold it."""
         return {

@@ -177,7 +177,7 @@ def pages() -> dict[str, tuple[str, str]]:
     """Page -> (command, sizes)."""
     found = {}
     for path in sorted(REFERENCE.glob("*.yaml")):
-        if path.stem == "base-sac":
+        if path.stem == "sac-driver":
             sets = "--steps 60 --set sac.buffer_size=1000 --set sac.learning_starts=20"
             found[path.stem] = ("train-base", f"{TINY} {sets} --batch-size 8")
         else:

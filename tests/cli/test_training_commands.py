@@ -20,19 +20,18 @@ ROOT = Path(__file__).parents[2]
 
 SETS = ["log_to=[]", "evaluate_on=1", "save_every=0"]
 CARS = [*SETS, "cars=8", "averaging=10"]
-SMALL_PPO = ["ppo.n_steps=16", "ppo.batch_size=64", "critics.learning_starts=64"]
-SMALL_PPO += ["critics.buffer_size=1000", "critics.batch_size=32"]
+SMALL_SAC = ["sac.buffer_size=1000", "sac.learning_starts=64", "sac.batch_size=32"]
+SMALL_SAC += ["sac.branches.states=4"]
 
 PROGRAMS: dict[str, tuple[list[str], list[str], str, str]] = {
     "base": (
         ["train_base.py", "--algo", "sac"],
-        [*CARS, "hidden=[16,16]", "sac.demonstrations.share=0", "sac.buffer_size=1000",
-         "sac.learning_starts=64", "sac.batch_size=32"],
+        [*CARS, *SMALL_SAC, "hidden=[16,16]", "stages=[{learner: sac}]"],
         "sac: ", "SAC on endless random tracks",
     ),
     "fine": (
         ["fine_tune.py", "--track", "copper_bowl", "--parent", "rookie"],
-        [*CARS, *SMALL_PPO], "ppo: ", "PPO then SAC critics only on copper_bowl",
+        [*CARS, *SMALL_SAC], "sac: ", "SAC on copper_bowl",
     ),
     "pixels": (
         ["-m", "retroracer", "train-pixels", "--algo", "ppo"],

@@ -31,6 +31,12 @@ STAGES = {
         "stages=[{learner: sac}]", "sac.demonstrations.share=0", "sac.batch_size=32",
         "sac.gradient_steps=2", "sac.buffer_size=1000", "sac.learning_starts=200",
     ],
+    "branches": [
+        "stages=[{learner: sac}]", "sac.demonstrations.share=0", "sac.batch_size=32",
+        "sac.gradient_steps=2", "sac.buffer_size=1000", "sac.learning_starts=200",
+        "sac.branches.states=6", "sac.branches.steps=3", "sac.branches.kept=3",
+        "sac.branches.batch_size=16", "sac.action_noise=0.1", "sac.noise_hold=0.5",
+    ],
     "all": [
         "stages=[{learner: ppo, until: 0.4}, {learner: sac, until: 0.8}, {learner: critics}]",
         "steps=1000",
@@ -73,8 +79,11 @@ PIXEL_ALGORITHMS = {
 def racing(*overrides: str, page: str = "base-sac") -> Any:
     """Settings of a tiny run in the racing task."""
     sets = [*RACING_SETS, *overrides]
-    if page == "base-sac" and not any("demonstrations" in x or "stages" in x for x in overrides):
-        sets.append("sac.demonstrations.share=0")  # lines take long to solve
+    if page == "base-sac":
+        if not any("stages" in x for x in overrides):
+            sets.append("stages=[{learner: sac}]")  # lines to imitate take long to solve
+        if not any("branches" in x or ("stages" in x and "sac" not in x) for x in overrides):
+            sets.append("sac.branches.states=0")
     return load(RacingSettings, RACING, shipped_page(page), None, sets)
 
 

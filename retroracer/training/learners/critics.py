@@ -40,6 +40,8 @@ class CriticsSettings:
     critics: ClassVar[str] = "least"
     reward_scale: ClassVar[float] = 1.0
     critics_first: ClassVar[int] = 0
+    action_noise: ClassVar[float] = 0.0
+    noise_hold: ClassVar[float] = 0.0
     final_rate: ClassVar[float] = 0.05
     final_entropy: ClassVar[None] = None
 

@@ -19,7 +19,7 @@ from retroracer.agents import checkpoint
 from retroracer.agents.facts import Facts, plain_json
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import car_of, find_model, read_facts
-from retroracer.agents.policy import load_policy
+from retroracer.agents.policy import action_repeat_of, load_policy
 from retroracer.checks import Form, count, demand_array, number
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
@@ -39,17 +39,19 @@ from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.budget import LIMITS, Budget
 from retroracer.training.run.settings import EVALUATION_SEED
 
-PLAIN = {
+PLAIN: dict[str, float] = {
     "buffer_size": 200_000,
     "learning_starts": 0,
     "train_freq": 500,
     "gradient_steps": -1,
     "n_envs": 1,
+    "learning_rate": 1e-5,
 }
 """What plain ``SAC.load`` of a run's zip goes on with, in one env: a replay buffer of its own (a
 run keeps its transitions elsewhere), one update a step (a run makes its updates for hundreds of
 cars at once), the driver at the wheel from the first step, not random actions, and 25 s of its
-driving before the first update: critics fitted to a handful of transitions spoil a driver."""
+driving before the first update: critics fitted to a handful of transitions spoil a driver. At a low
+rate: plain SAC follows the slopes of its critics alone."""
 
 
 class StepResult(NamedTuple):
@@ -252,6 +254,12 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
         raise UserError(
             f"{shown_path(settings.parent or '')} has {facts.activation} layers and runs train "
             "relu ones: it can be judged and raced; go on training it with plain SAC.load"
+        )
+    repeat = settings.action_repeat if facts is None else action_repeat_of(facts)
+    if repeat != settings.action_repeat:
+        raise UserError(
+            f"{shown_path(settings.parent or '')} decides every {repeat * 50} ms, and this run "
+            f"every {settings.action_repeat * 50}: add --set action_repeat={repeat}"
         )
     if settings.car is not None:
         with about("car"):

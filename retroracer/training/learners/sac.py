@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -21,9 +22,11 @@ from retroracer.agents.facts import plain_json
 from retroracer.agents.networks import policy_head
 from retroracer.agents.replay import Memory
 from retroracer.agents.sac_settings import SacSettings as SacArguments
-from retroracer.agents.sac_update import Sampled
+from retroracer.agents.sac_update import Measured, Sampled
 from retroracer.checks import Form, count, demand_array, generator_state, number
 from retroracer.config import Range
+from retroracer.physics.race import CONTROL_DT
+from retroracer.training.learners.branches import Branches, BranchSettings
 from retroracer.training.learners.demonstrations import Demonstrations, gather
 from retroracer.training.learners.learner import Clock, Learner, State, cosine, part, under
 from retroracer.training.learners.racing import Racing
@@ -50,8 +53,12 @@ class SACSettings(SacArguments):
             or their mean. The least is cautious: it makes slow drivers.
         reward_scale: what rewards are multiplied by before they are learned from, so that
             values are numbers a network learns soon; a zip has the rewards' own scale again.
+        action_noise: standard deviation of what is added to the actions of the cars that fill the
+            replay, after the squashing: what a little less throttle costs must be seen to be known.
+        noise_hold: time constant of that and of SAC's own noise [s]; 0 = drawn anew every decision.
         final_rate: share of the learning rate that is left at the end, along half a cosine.
         final_entropy: target entropy at the end, approached evenly; None = as at the start.
+        branches: how the slopes of actions' values are measured in the simulator.
         demonstrations: transitions of the line driver in the batches.
     """
 
@@ -67,8 +74,11 @@ class SACSettings(SacArguments):
     policy_delay: Annotated[int, Range(low=1, high=100)] = 1
     critics: Literal["least", "mean"] = "least"
     reward_scale: Annotated[float, Range(above=0, high=1e3)] = 1.0
+    action_noise: Annotated[float, Range(low=0, high=1)] = 0.0
+    noise_hold: Annotated[float, Range(low=0, high=60)] = 0.0
     final_rate: Annotated[float, Range(low=0, high=1)] = 0.05
     final_entropy: Annotated[float, Range(low=-1000, high=1000)] | None = -8.0
+    branches: BranchSettings = field(default_factory=BranchSettings)
     demonstrations: Demonstrations = field(default_factory=Demonstrations)
 
     def arguments(self) -> dict[str, Any]:
@@ -97,6 +107,11 @@ class SAC(Learner):
         self.model.set_reward_scale(settings.reward_scale)
         self.memory = self._remember()
         self.demonstrations = self._demonstrate()
+        self.branches: Branches | None = None
+        if self.train_actor and settings.branches.states:
+            self.branches = Branches(
+                racing, settings.branches, settings.gamma, settings.reward_scale
+            )
         self.trained = not first or run.parent is not None
         self.demonstrating = False
         self.warmed = 0
@@ -106,6 +121,7 @@ class SAC(Learner):
             self.first_entropy = self._entropy()
         self.rng = np.random.default_rng([run.seed, 1])
         self.held = np.zeros((run.cars, updater.n_actions), np.float32)
+        self.noise = torch.zeros(2, run.cars, updater.n_actions)  # before and after squashing
 
     def _remember(self) -> Any:
         updater, cars = self.model.updater, self.racing.settings.cars
@@ -123,8 +139,9 @@ class SAC(Learner):
     def describe(self) -> str:
         """What a round is."""
         s = self.settings
+        tried = "" if self.branches is None else f"{s.branches.states} states branched from, "
         return (
-            f"{self._count()} updates of {s.batch_size} a vector step, {s.buffer_size:,} "
+            f"{tried}{self._count()} updates of {s.batch_size} a vector step, {s.buffer_size:,} "
             f"transitions kept ({self.memory.megabytes:,.0f} MB), rate {s.learning_rate:g}"
         )
 
@@ -140,7 +157,7 @@ class SAC(Learner):
             self._warm_up(clock)
             return {}
         for _ in range(self.settings.train_freq):
-            self._take(self.model.explore(self.racing.obs))
+            self._take(self._explore())
         return self._learn(clock, self._count())
 
     def _warm_up(self, clock: Clock) -> None:
@@ -152,7 +169,7 @@ class SAC(Learner):
         n = self.racing.batch.n
         for _ in range(WARMUP_CHUNK):
             if self.trained:
-                actions = self.model.explore(self.racing.obs)
+                actions = self._explore()
             else:
                 drawn = self.rng.uniform(-1.0, 1.0, self.held.shape).astype(np.float32)
                 change = self.rng.random((n, 1)) < HOLD
@@ -162,6 +179,18 @@ class SAC(Learner):
             if self.warmed >= self.settings.learning_starts:
                 break
         clock.tell(self.warmed / self.settings.learning_starts)
+
+    def _explore(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Actions of all cars, with noise that lasts for a while."""
+        s = self.settings
+        decision = CONTROL_DT * self.racing.settings.action_repeat
+        kept = math.exp(-decision / s.noise_hold) if s.noise_hold else 0.0
+        fresh = torch.randn(self.noise.shape)
+        self.noise.mul_(kept).add_(fresh, alpha=math.sqrt(1.0 - kept * kept))
+        before, after = self.noise
+        actions = self.model.explore(self.racing.obs, before.to(self.model.device))
+        moved: np.ndarray[Any, np.dtype[np.float32]] = actions + s.action_noise * after.numpy()
+        return np.clip(moved, -1.0, 1.0, out=moved)
 
     def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
         obs = self.racing.obs
@@ -183,10 +212,15 @@ class SAC(Learner):
         model.target_entropy = self._target_entropy(clock.stage_share)
         last = settings.final_rate * settings.learning_rate
         rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
-        losses = model.update(batches, rate, train_actor)
+        told: dict[str, float] = {}
+        measured: list[Measured] = []
+        if self.branches is not None and train_actor:
+            told = self.branches.measure()
+            measured = self.branches.sample()
+        losses = model.update(batches, rate, train_actor, measured)
         model._n_updates -= count  # ``update`` counts by itself
         self.racing.count_updates(count, train_actor)
-        return losses | {"learning_rate": rate}
+        return losses | told | {"learning_rate": rate}
 
     def _shown(self, share: float) -> int:
         """How many transitions of a batch are demonstrations."""
@@ -224,7 +258,9 @@ class SAC(Learner):
         return {
             "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
             "held": self.held.copy(),
+            "noise": self.noise.numpy().copy(),
             **under("memory", self.memory.state()),
+            **({} if self.branches is None else under("branches", self.branches.state())),
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -238,4 +274,8 @@ class SAC(Learner):
         self.rng.bit_generator.state = generator_state(plain["rng"])
         held = Form(self.held.shape, np.float32, -1.0, 1.0)
         self.held = demand_array("held actions", state["held"], held).copy()
+        noise = Form(tuple(self.noise.shape), np.float32, -100.0, 100.0)
+        self.noise.copy_(torch.from_numpy(demand_array("noise", state["noise"], noise)))
         self.memory.restore(part(state, "memory"))
+        if self.branches is not None:
+            self.branches.restore(part(state, "branches"))

@@ -72,6 +72,8 @@ class StreamedSAC(SAC):
     train_actor: ClassVar[bool] = True
 
     def __init__(self, racing: Any, settings: Any, first: bool) -> None:
+        if settings.branches.states:
+            raise UserError("sac.branches: the cars are in other processes; set its states to 0")
         super().__init__(racing, settings, first)
         self.task: Any = racing  # a ``Streamed``
         self.stream = racing.settings.stream

@@ -79,7 +79,7 @@ def test_batches_and_replay_are_told_before_a_run_begins() -> None:
         ["sac.batch_size=1234", "sac.buffer_size=10000000"], (),
     )  # fmt: skip
     first, second = describe(sac).splitlines()
-    assert first == "batches of 1,234 (sac)"
+    assert first == "batches of 1,024 (imitation), 1,234 (sac)"
     replay = 10_000_000 * 190  # 2 * 22 + 2 + 1 floats, 2 truth values
     total = (PROGRAM + replay) / 1e9
     assert second == (

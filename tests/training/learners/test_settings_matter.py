@@ -19,6 +19,7 @@ ALONE = (
     "steps=400", "hidden=[16, 16]", "evaluate_on=1", "averaging=0", "precision=float32",
     "sac.buffer_size=5000", "sac.learning_starts=200", "sac.batch_size=32", "sac.gradient_steps=2",
     "sac.ent_coef=auto", "sac.target_entropy=auto", "sac.final_rate=1", "sac.final_entropy=null",
+    "penalty_scale=[1, 1]",
 )  # fmt: skip
 """SAC from nothing, some fifty updates long."""
 

@@ -46,7 +46,7 @@ def same_weights(one: Path, two: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ppo", "sac"])
+@pytest.mark.parametrize("name", ["ppo", "sac", "branches"])
 def test_a_run_stopped_in_the_midst_of_a_round_and_gone_on_with_ends_in_the_same_weights(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

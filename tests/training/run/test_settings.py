@@ -38,7 +38,7 @@ def test_a_shipped_page_is_short_and_names_only_what_its_run_reads(page: Any) ->
     ("name", "override", "stages"),
     [
         ("base-ppo", "sac.gamma=0.9", "sac: its stages are imitation, ppo, critics"),
-        ("base-sac", "ppo.n_steps=9", "ppo: its stage is sac"),
+        ("base-sac", "ppo.n_steps=9", "ppo: its stages are imitation, sac"),
         ("fine-tune-ppo", "imitation.rounds=3", "imitation: its stages are ppo, critics"),
         ("pixels-ppo", "sac_drq.amp=true", "sac-drq: its stage is ppo"),
     ],

@@ -1,0 +1,174 @@
+"""Branched rollouts: what a change of an action is worth, found out by trying it.
+
+A simulator can be put back into any state. From the states of some of the run's cars each action
+is tried a little larger and a little smaller, for one decision; the driver drives on for a second,
+and its target critics say what the rest is worth. Half the difference over the change is the slope
+of the action's value. SAC takes that slope from its critics, which hardly know it: full throttle
+for 0.1 s is worth a five-hundredth of what the state is worth, less than a critic's error.
+
+Sources: the "vine" of Schulman et al. 2015, Trust Region Policy Optimization; bootstrapped
+rollouts of a model as in Feinberg et al. 2018, Model-Based Value Expansion. Here the model is the
+simulator itself, and it is the actor that learns from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retroracer.agents.facts import plain_json
+from retroracer.agents.networks import policy_head
+from retroracer.agents.sac_update import Measured
+from retroracer.checks import Form, count, demand_array, generator_state
+from retroracer.config import Range
+from retroracer.envs import task
+from retroracer.envs.batch import RacingBatch
+from retroracer.training.learners.learner import State
+from retroracer.training.learners.racing import Racing
+
+TRIED = 4
+"""Actions tried in a state: more and less steering, more and less throttle."""
+
+MAX_SLOPE = 1e9
+
+
+@dataclass(frozen=True)
+class BranchSettings:
+    """How the slopes of actions' values are measured.
+
+    Attributes:
+        states: branched from before every round of updates; 0 = no branches: the actor learns from
+            the critics alone, as in Stable-Baselines3.
+        steps: decisions a branch is driven before the critics value the rest.
+        steer: by how much the steering is changed.
+        throttle: by how much the pedals are changed.
+        most: what is gained or lost counts at most, in scaled rewards: a car that a change sends
+            off the road would outweigh hundreds of others.
+        kept: rounds that slopes are learned from.
+        updates: of the actor in a round.
+        batch_size: states in an update of the actor.
+    """
+
+    states: Annotated[int, Range(low=0, high=65536)] = 0
+    steps: Annotated[int, Range(low=1, high=1000)] = 10
+    steer: Annotated[float, Range(above=0, high=1)] = 0.06
+    throttle: Annotated[float, Range(above=0, high=1)] = 0.25
+    most: Annotated[float, Range(above=0, high=1e6)] = 0.3
+    kept: Annotated[int, Range(low=1, high=1000)] = 8
+    updates: Annotated[int, Range(low=1, high=1000)] = 8
+    batch_size: Annotated[int, Range(low=1, high=65536)] = 256
+
+
+class Branches:
+    """Measures slopes, and keeps the last of them.
+
+    Args:
+        racing: whose cars are branched from and whose model drives.
+        settings: how.
+        gamma: discount a decision.
+        reward_scale: what rewards are multiplied by.
+    """
+
+    def __init__(
+        self, racing: Racing, settings: BranchSettings, gamma: float, reward_scale: float
+    ) -> None:
+        self.racing, self.settings = racing, settings
+        self.gamma, self.reward_scale = gamma, reward_scale
+        own, device = racing.batch, racing.model.device
+        self.rng = np.random.default_rng([racing.settings.seed, 4])
+        self.batch = RacingBatch(
+            TRIED * settings.states,
+            tracks=own.pool.tracks[:1],
+            car=own.car,
+            reward=own.reward,
+            ending=own.ending._replace(time=1e9),  # s: a branch ends by itself
+            action_repeat=own.action_repeat,
+        )
+        self.batch.reset(0)
+        room = settings.kept * settings.states
+        self.obs = torch.zeros(room, own.obs.shape[1], device=device)
+        self.actions = torch.zeros(room, 2, device=device)
+        self.slopes = torch.zeros(room, 2, device=device)
+        self.size = torch.tensor([settings.steer, settings.throttle], device=device)
+        self.head = self.filled = 0
+
+    def measure(self) -> dict[str, float]:
+        """Branch from some of the cars as they are now.
+
+        Returns:
+            The median of what a change gained or lost, in scaled rewards, by action.
+        """
+        s, own, model = self.settings, self.racing.batch, self.racing.model
+        m = s.states
+        chosen = self.rng.choice(own.n, m, replace=m > own.n)
+        self.batch.take_over(own, np.repeat(chosen, TRIED))
+        with torch.no_grad():
+            first = torch.from_numpy(own.obs[chosen]).to(model.device)
+            mean, log_std = policy_head(model.actor, first, model.half)
+            action = torch.tanh(mean + log_std.exp() * torch.randn_like(mean))
+            change = torch.diag(self.size)
+            tried = action[:, None, None] + torch.stack((change, -change))  # (m, sign, which, 2)
+            tried = tried.clamp_(-1.0, 1.0)
+            span = torch.diagonal(tried[:, 0] - tried[:, 1], dim1=1, dim2=2)
+            worth = self._drive(tried.view(-1, 2)).view(m, 2, 2)
+            gain = (worth[:, 0] - worth[:, 1]).clamp_(-s.most, s.most)
+            at = slice(self.head * m, self.head * m + m)
+            self.obs[at], self.actions[at], self.slopes[at] = first, action, gain / span
+        self.head = (self.head + 1) % s.kept
+        self.filled = min(self.filled + 1, s.kept)
+        steer, throttle = gain.abs().median(0).values.tolist()
+        return {"gain_steer": steer, "gain_throttle": throttle}
+
+    def _drive(self, actions: Tensor) -> Tensor:
+        """What actions (N, 2) come to (N,), in scaled rewards, if the driver drives on."""
+        model, batch = self.racing.model, self.batch
+        total, discount = np.zeros(batch.n), np.full(batch.n, self.reward_scale)
+        for _ in range(self.settings.steps):
+            seen, reward, terminated, _ = batch.step(actions.numpy(force=True), autoreset=False)
+            total += discount * reward
+            discount *= np.where(terminated, 0.0, self.gamma)
+            obs = torch.from_numpy(seen).to(model.device)
+            actions = torch.tanh(policy_head(model.actor, obs, model.half)[0])
+        rest = model.target_value(obs, actions).cpu().numpy()
+        total += discount / self.reward_scale * rest
+        return torch.from_numpy(total.astype(np.float32)).to(model.device)
+
+    def sample(self) -> list[Measured]:
+        """Slopes for a round of updates of the actor."""
+        s = self.settings
+        rows = torch.randint(self.filled * s.states, (s.updates, s.batch_size))
+        rows = rows.to(self.obs.device)
+        return [Measured(self.obs[r], self.actions[r], self.slopes[r], self.size) for r in rows]
+
+    def state(self) -> State:
+        """Slopes kept and random state."""
+        used = self.filled * self.settings.states
+        plain = {"head": self.head, "filled": self.filled, "rng": self.rng.bit_generator.state}
+        return {
+            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
+            **{k: getattr(self, k)[:used].cpu().numpy() for k in ("obs", "actions", "slopes")},
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            ValueError: if it does not fit.
+        """
+        plain, s = plain_json(bytes(state["facts"]), bits=160), self.settings
+        self.filled = count(plain, "filled", s.kept)
+        self.head = count(plain, "head", s.kept - 1)
+        if self.filled < s.kept and self.head != self.filled:
+            raise ValueError("the branches have another size")
+        used, most = self.filled * s.states, (task.LIMIT, 1.0, MAX_SLOPE)
+        for name, limit in zip(("obs", "actions", "slopes"), most, strict=True):
+            room = getattr(self, name)
+            form = Form((used, room.shape[1]), np.float32, -limit, limit)
+            room[:used] = torch.from_numpy(demand_array(name, state[name], form).copy())
+        self.rng.bit_generator.state = generator_state(plain["rng"])
