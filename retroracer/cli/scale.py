@@ -55,6 +55,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "scale",
         help="a learner with actors in other processes or on other machines",
         description="Train with actors in other processes or on other machines, on Ray.",
+        epilog="""examples:
+  retroracer scale train --algo sac --actors 2 --minutes 10
+  retroracer scale status""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     train = add_subcommand(

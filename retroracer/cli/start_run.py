@@ -272,7 +272,8 @@ def _settings(
     sizes = program.profiles[hardware.profile_of(args.profile, args.device or "auto")]
     table = program.table
     if args.resume and folder.page.is_file():
-        names, wanted = learners_of(table, folder.page), learners_of(table, page)
+        names = learners_of(table, folder.page)
+        wanted = learners_of(table, page, args.config, overrides)
         if args.algo is not None and names != wanted:
             raise UserError(
                 f"--resume: the run in {folder.path} learns by {' then '.join(names)}, "

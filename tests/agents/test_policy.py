@@ -200,7 +200,6 @@ def test_actors_that_cannot_drive_are_refused(tmp_path):
     today = task.LAYOUT
     assert "21 observations into 2" in refusal(layers_of(rng, 21, 8, 2), today)
     assert "22 observations into 3" in refusal(layers_of(rng, 22, 8, 3), today)
-    assert "into 3 actions" in refusal(layers_of(rng, 22, 8, 3))
     assert "23 observations into 2" in refusal(layers_of(rng, 23, 2), today)
     huge = layers_of(rng, 22, 8, 2)
     huge[1][0][0, 0] = 1e38

@@ -6,9 +6,14 @@ import json
 import zipfile
 from pathlib import Path
 
+import gymnasium
 import pytest
+from stable_baselines3 import SAC
 
+from retroracer.agents.checkpoint import save
+from retroracer.agents.facts import Facts
 from retroracer.cli import main
+from retroracer.envs.observation import LAYOUT
 from retroracer.resources import models_dir
 
 
@@ -36,10 +41,21 @@ def test_an_adopted_driver_laps_as_it_did_before(folder: Path) -> None:
     assert main(["models", "adopt", "plain.zip", "--json", "told.json"]) == 0
     told = json.loads((folder / "told.json").read_text())
     assert (told["model"], told["algorithm"], told["layers"]) == (
-        "models/plain.zip", "SAC", [128, 128],
+        "models/plain.zip", "SAC", [256, 256],
     )  # fmt: skip
+    with (  # the shipped driver, deciding as often as an adopted one is taken to
+        zipfile.ZipFile(models_dir() / "base.zip") as old,
+        zipfile.ZipFile(folder / "often.zip", "w") as new,
+    ):
+        for name in old.namelist():
+            raw = old.read(name)
+            if name == "retroracer.json":
+                facts = json.loads(raw)
+                assert facts["notes"].pop("control_dt") == 0.1
+                raw = json.dumps(facts).encode()
+            new.writestr(name, raw)
     laps = []
-    for model in ("models/plain.zip", "base"):
+    for model in ("models/plain.zip", "often.zip"):
         argv = ["evaluate", model, "--tracks", "copper_bowl", "--no-limit", "--json", "e.json"]
         assert main(argv) == 0
         laps.append(json.loads((folder / "e.json").read_text())["tracks"][0]["lap_time_s"])
@@ -83,8 +99,11 @@ def test_list_names_what_is_shipped(folder: Path, capsys: pytest.CaptureFixture[
 
 
 def test_show_tells_untrained_critics(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first drivers of the ladder were trained without a stage for critics."""
-    for name, told in (("rookie", "2, untrained"), ("base", "2, trained")):
+    env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
+    save(
+        SAC("MlpPolicy", env, buffer_size=10, device="cpu"), folder / "fresh.zip", Facts(LAYOUT, 0)
+    )
+    for name, told in (("fresh.zip", "2, untrained"), ("base", "2, trained")):
         assert main(["models", "show", name, "--json", "s.json"]) == 0
         assert told in capsys.readouterr().out
         found = json.loads((folder / "s.json").read_text())

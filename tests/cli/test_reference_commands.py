@@ -73,7 +73,7 @@ def at(settings: Any, key: str) -> Any:
     ("command", "wanted"),
     [
         ("train-pixels --algo sac --batch-size 256", {"sac.batch_size": 256}),
-        ("train-base --batch-size 256", {"ppo.batch_size": 256, "imitation.batch_size": 1024}),
+        ("train-base --batch-size 256", {"sac.batch_size": 256, "imitation.batch_size": 1024}),
         ("train-base --algo sac --batch-size 128", {"sac.batch_size": 128}),
         (
             "train-pixels --total-steps 2000000 --seed 1 --checkpoint-dir checkpoints/sac_run01 "
@@ -177,6 +177,8 @@ def pages() -> dict[str, tuple[str, str]]:
     """Page -> (command, sizes)."""
     found = {}
     for path in sorted(REFERENCE.glob("*.yaml")):
+        if path.stem.startswith("scale-"):  # of ``scale train``, which is no experiment
+            continue
         if path.stem == "sac-driver":
             sets = "--steps 60 --set sac.buffer_size=1000 --set sac.learning_starts=20"
             found[path.stem] = ("train-base", f"{TINY} {sets} --batch-size 8")

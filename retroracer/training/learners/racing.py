@@ -255,12 +255,13 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
             f"{shown_path(settings.parent or '')} has {facts.activation} layers and runs train "
             "relu ones: it can be judged and raced; go on training it with plain SAC.load"
         )
-    repeat = settings.action_repeat if facts is None else action_repeat_of(facts)
-    if repeat != settings.action_repeat:
-        raise UserError(
-            f"{shown_path(settings.parent or '')} decides every {repeat * 50} ms, and this run "
-            f"every {settings.action_repeat * 50}: add --set action_repeat={repeat}"
-        )
+    with about("parent"):
+        repeat = settings.action_repeat if facts is None else action_repeat_of(facts)
+        if repeat != settings.action_repeat:
+            raise UserError(
+                f"{shown_path(settings.parent or '')} decides every {repeat * 50} ms, and this run "
+                f"every {settings.action_repeat * 50}: add --set action_repeat={repeat}"
+            )
     if settings.car is not None:
         with about("car"):
             return tracks, load_car(settings.car)

@@ -8,9 +8,10 @@ import pytest
 
 from retroracer.errors import UserError
 from retroracer.resources import configs_dir
-from retroracer.training.learners import PIXELS, RACING, section
+from retroracer.training.learners import PIXELS, RACING, STREAMED, section
 from retroracer.training.learners.pixels.settings import PixelSettings
 from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.stream_settings import StreamSettings
 from retroracer.training.run.settings import load
 
 PAGES = sorted(configs_dir().glob("*.yaml"))
@@ -19,6 +20,8 @@ LONGEST = 50
 
 
 def kind_of(name: str) -> tuple[type[Any], dict[str, str]]:
+    if name.startswith("scale"):
+        return StreamSettings, STREAMED
     return (PixelSettings, PIXELS) if name.startswith("pixels") else (RacingSettings, RACING)
 
 
