@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retroracer.cli import COMPILING, COMMANDS, main
+from retroracer.cli import COMMANDS, COMPILING, main
 from retroracer.cli.arguments import Parser, minutes, number, seed, size_in_pixels, steps, whole
 
 
