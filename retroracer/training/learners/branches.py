@@ -3,8 +3,8 @@
 A simulator can be put back into any state. From the states of some of the run's cars each action
 is tried a little larger and a little smaller, for one decision; the driver drives on for a second,
 and its target critics say what the rest is worth. Half the difference over the change is the slope
-of the action's value. SAC takes that slope from its critics, which hardly know it: full throttle
-for 0.1 s is worth a five-hundredth of what the state is worth, less than a critic's error.
+of the action's value. SAC takes that slope from its critics, which hardly know it: 0.3 more
+throttle for 0.1 s is worth a thousandth of what the state is worth, less than a critic's error.
 
 Sources: the "vine" of Schulman et al. 2015, Trust Region Policy Optimization; bootstrapped
 rollouts of a model as in Feinberg et al. 2018, Model-Based Value Expansion. Here the model is the
