@@ -18,17 +18,17 @@ from stable_baselines3 import SAC
 
 from retroracer.agents.checkpoint import actor_layers
 from retroracer.agents.model_file import car_of, find_model, read_facts
-from retroracer.agents.policy import policy_of
+from retroracer.agents.policy import action_repeat_of, policy_of
 from retroracer.agents.wholeness import wholeness
 from retroracer.physics.car import Car
 from retroracer.track.files import load_track
 from retroracer.training.judging.laps import Entry, evaluate
 
 
-def lap(model: SAC, car: Car, track: str) -> dict[str, Any]:
+def lap(model: SAC, car: Car, repeat: int, track: str) -> dict[str, Any]:
     """What the driver does on a track, deterministically."""
     act = policy_of(*actor_layers(model)).act
-    (result,) = evaluate([Entry("driver", act, car)], [load_track(track)])[0].results
+    (result,) = evaluate([Entry("driver", act, car, repeat)], [load_track(track)])[0].results
     return {
         "completed": result.completed,
         "clean": result.clean,
@@ -48,15 +48,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     path = find_model(args.model)
-    car = car_of(read_facts(path), path)
-    env = gymnasium.make("retroracer/RetroRacer-v0", track=args.track, car=car)
+    facts = read_facts(path)
+    car, repeat = car_of(facts, path), action_repeat_of(facts)
+    env = gymnasium.make(
+        "retroracer/RetroRacer-v0", track=args.track, car=car, action_repeat=repeat
+    )
     rate = {} if args.rate is None else {"learning_rate": args.rate}
     model = SAC.load(Path(path), env=env, device="cpu", **rate)
     model.set_random_seed(args.seed)
-    print(json.dumps({"steps": 0, **lap(model, car, args.track), **wholeness(path).to_dict()}))
+    print(json.dumps({"steps": 0, **lap(model, car, repeat, args.track), **wholeness(path).to_dict()}))
     for done in range(args.every, args.steps + 1, args.every):
         model.learn(args.every, reset_num_timesteps=done == args.every, log_interval=None)
-        print(json.dumps({"steps": done, **lap(model, car, args.track)}), flush=True)
+        print(json.dumps({"steps": done, **lap(model, car, repeat, args.track)}), flush=True)
 
 
 if __name__ == "__main__":

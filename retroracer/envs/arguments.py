@@ -81,6 +81,7 @@ def make_batch(
     reward: Any,
     laps: Any,
     time: Any,
+    action_repeat: Any = 1,
     kind: type[RacingBatch] = RacingBatch,
     **more: Any,
 ) -> tuple[RacingBatch, int]:
@@ -113,6 +114,7 @@ def make_batch(
         variety=variety,
         reward=reward,
         ending=ending,
+        action_repeat=whole_number("action_repeat", action_repeat, 1),
         seed=seed,
         **more,
     )

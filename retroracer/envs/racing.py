@@ -28,6 +28,13 @@ METADATA: dict[str, Any] = {
     "render_fps": round(1.0 / CONTROL_DT),
 }
 
+
+
+def frames_a_second(batch: RacingBatch) -> int:
+    """How many of an env's steps fill a second of the race, rounded."""
+    return max(1, round(1.0 / (CONTROL_DT * batch.action_repeat)))
+
+
 INFO_KEYS = (
     "x",
     "y",
@@ -54,6 +61,8 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         reward: weights of the reward's terms.
         laps: laps after which an episode is truncated; 0 = never.
         time: seconds after which it is truncated; inf = never.
+        action_repeat: control steps of 50 ms that an action is held: 2 decides at 10 Hz, as the
+            shipped drivers do. The rewards of the steps are added up.
         render_mode: "human" (a window, in real time), "rgb_array" or None.
 
     Raises:
@@ -81,6 +90,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         reward: task.Reward | None = None,
         laps: int = 0,
         time: float = 300.0,
+        action_repeat: int = 1,
         render_mode: str | None = None,
     ) -> None:
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
@@ -92,9 +102,11 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             reward=reward,
             laps=laps,
             time=time,
+            action_repeat=action_repeat,
             kind=self.made_of,
             **self.batch_arguments,
         )
+        self.metadata = METADATA | {"render_fps": frames_a_second(self.batch)}
         self._np_random = self.batch.rng
         self._view: Any = None
         self._ended = True
@@ -120,7 +132,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     def step(
         self, action: npt.NDArray[np.float32]
     ) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Drive for 50 ms."""
+        """Drive for 50 ms, or for ``action_repeat`` times as long."""
         if self._ended:
             raise ResetNeeded("no episode is under way: call reset() before step()")
         obs, reward, terminated, truncated = self.batch.step(
@@ -165,7 +177,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         if self._view is None:
             from retroracer.render.env_view import EnvView
 
-            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
+            self._view = EnvView(window=self.render_mode == "human", fps=self.metadata["render_fps"])
         picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, self.track)
         return None if self.render_mode == "human" else picture
 

@@ -24,7 +24,7 @@ from retroracer.envs.arguments import (
     whole_number,
 )
 from retroracer.envs.batch import Bools, Floats, RacingBatch
-from retroracer.envs.racing import ACTION, INFO_KEYS, METADATA, OBSERVATION
+from retroracer.envs.racing import ACTION, INFO_KEYS, METADATA, OBSERVATION, frames_a_second
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
@@ -41,12 +41,13 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
 
     Args:
         num_envs: N.
-        track: as ``RacingEnv``, and so are the next five.
+        track: as ``RacingEnv``, and so are the next six.
         car: see there.
         variety: see there.
         reward: see there.
         laps: see there.
         time: see there.
+        action_repeat: see there.
         render_mode: "rgb_array" or None.
         autoreset_mode: when rows whose episode is over begin the next one: within that step
             (SAME_STEP), in the next one, whose action they ignore (NEXT_STEP), or when they are
@@ -68,6 +69,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         reward: task.Reward | None = None,
         laps: int = 0,
         time: float = 300.0,
+        action_repeat: int = 1,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         max_episode_steps: int | None = None,
@@ -89,13 +91,15 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             reward=reward,
             laps=laps,
             time=time,
+            action_repeat=action_repeat,
             kind=self.made_of,
             **self.batch_arguments,
         )
+        self.metadata["render_fps"] = frames_a_second(self.batch)
         if max_episode_steps is not None:
             steps = whole_number("max_episode_steps", max_episode_steps, 1)
-            ending = self.batch.ending
-            self.batch.ending = ending._replace(time=min(ending.time, steps * CONTROL_DT))
+            step, ending = CONTROL_DT * self.batch.action_repeat, self.batch.ending
+            self.batch.ending = ending._replace(time=min(ending.time, steps * step))
         self._np_random = self.batch.rng
         self._begun = False
         self._over: Bools = np.zeros(num_envs, np.bool_)
@@ -241,7 +245,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         if self._view is None:
             from retroracer.render.env_view import EnvView
 
-            self._view = EnvView(window=False, fps=METADATA["render_fps"])
+            self._view = EnvView(window=False, fps=self.metadata["render_fps"])
         race, tracks = self.batch.race, self.batch.pool.tracks
         return tuple(
             self._view.draw(race, tracks[int(race.ints[i, state.TRACK])], i)

@@ -27,6 +27,8 @@ BOTH = [
     ("laps", 1.5, TypeError),
     ("laps", True, TypeError),
     ("laps", "3", TypeError),
+    ("action_repeat", 0, ValueError),
+    ("action_repeat", 2.0, TypeError),
     ("time", 0, ValueError),
     ("time", -5.0, ValueError),
     ("time", float("nan"), ValueError),

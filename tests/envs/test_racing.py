@@ -65,6 +65,24 @@ def test_spaces_are_22_numbers_seen_and_2_done():
     assert env.action_space.high.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("lidar", [False, True])
+def test_an_action_held_is_the_same_action_given_again(lidar):
+    env_id = retroracer.envs.LIDAR_ENV_ID if lidar else retroracer.envs.ENV_ID
+    held = gymnasium.make(env_id, track=oval(), action_repeat=2, time=4.0)
+    given = gymnasium.make(env_id, track=oval(), time=4.0)
+    held.reset(seed=1)
+    given.reset(seed=1)
+    actions = np.random.default_rng(0).uniform((-0.02, 0.3), (0.02, 0.6), (40, 2)).astype(np.float32)
+    for k, action in enumerate(actions):
+        one = held.step(action)
+        first, second = given.step(action), given.step(action)
+        np.testing.assert_array_equal(one[0][:12], second[0][:12])
+        assert one[1] == pytest.approx(first[1] + second[1])
+        assert one[2:4] == second[2:4]
+        assert one[3] == (k == 39)
+    assert (held.metadata["render_fps"], given.metadata["render_fps"]) == (10, 20)
+
+
 def drive(env, steps, seed=0, pace=0.5):
     """Drive an env along its road; yields what every step returns."""
     obs, info = env.reset(seed=seed)

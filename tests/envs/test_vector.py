@@ -366,3 +366,19 @@ def test_a_copy_goes_on_by_itself_from_where_the_original_was(copied):
     assert len(twin.render()) == 3
     envs.close()
     envs.close()
+
+
+def test_an_action_is_held_in_every_row_and_limits_count_steps_of_the_env():
+    many = RacingVectorEnv(3, oval(), action_repeat=2, max_episode_steps=10)
+    one = RacingEnv(oval(), action_repeat=2)
+    many.reset(seed=[5, 6, 7])
+    one.reset(seed=5)
+    for k in range(10):
+        action = np.array([[0.1, 0.6]] * 3, np.float32)
+        obs, reward, _, truncated, _ = many.step(action)
+        alone = one.step(action[0])
+        assert truncated.all() == (k == 9)
+        if k < 9:
+            np.testing.assert_array_equal(obs[0], alone[0])
+        assert reward[0] == alone[1]
+    assert many.metadata["render_fps"] == 10
