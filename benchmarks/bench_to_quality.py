@@ -1,6 +1,7 @@
 """Minutes until a driver laps 95 % of tracks it never saw: train_base beside Stable-Baselines3.
 
-Run: python benchmarks/bench_to_quality.py [--minutes 15] [--only ours|stock]   prints JSON.
+Run: python benchmarks/bench_to_quality.py [--minutes 15] [--only ours|stock] [--algo sac|ppo]
+prints JSON.
 
 Both learn on the same cars, tracks and terms of reward (train_base with its own scale of
 penalties and short episodes), and are judged on the fixed random tracks of any training run, time
@@ -41,16 +42,19 @@ WANTED = 0.95
 TRACKS = 50
 
 
-def ours(minutes: float) -> list[dict[str, Any]]:
-    """What a run of the default settings came to, judgement by judgement."""
+def ours(minutes: float, algo: str) -> list[dict[str, Any]]:
+    """The evaluations of a run of ``train_base --algo ALGO`` with its page's settings."""
     sets = [f"minutes={minutes}", "evaluate_every=15", "save_every=1e6", "log_to=[]", "device=cpu"]
-    settings = load(RacingSettings, RACING, shipped_page("base-ppo"), None, sets)
+    settings = load(RacingSettings, RACING, shipped_page(f"base-{algo}"), None, sets)
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(Path(temporary) / "run")
         keeper = Keeper(Path(temporary) / "driver.zip", folder.best, "")
         Run(settings, RACING, lambda b: make_racing(settings, b), folder, keeper).go(resume=False)
         rows = json.loads((folder.path / "evaluations.json").read_text())
-    return [{"minutes": r["seconds"] / 60.0, "completed": r["completed"] / TRACKS} for r in rows]
+    return [
+        {"minutes": r["seconds"] / 60.0, **{k: r[k] / TRACKS for k in ("completed", "clean")}}
+        for r in rows
+    ]
 
 
 def stock(minutes: float, n_steps: int) -> list[dict[str, Any]]:
@@ -86,12 +90,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0, help="budget of each")
     parser.add_argument("--only", choices=("ours", "stock"))
+    parser.add_argument("--algo", choices=("sac", "ppo"), default="sac", help="of ours")
     parser.add_argument("--n-steps", type=int, default=1, help="of stock's returns")
     args = parser.parse_args()
     page: dict[str, Any] = {"machine": cpu_model(), "threads": torch.get_num_threads()}
     for name in ("ours", "stock"):
         if args.only in (None, name):
-            rows = ours(args.minutes) if name == "ours" else stock(args.minutes, args.n_steps)
+            rows = ours(args.minutes, args.algo) if name == "ours" else stock(args.minutes, args.n_steps)
             first = next((r["minutes"] for r in rows if r["completed"] >= WANTED), None)
             page[name] = {"minutes_to_95_percent": first, "rows": rows}
     print(json.dumps(page, indent=2))

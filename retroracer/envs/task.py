@@ -30,6 +30,7 @@ __all__ = [
     "AHEAD",
     "AHEAD_BASE",
     "AHEAD_TIME",
+    "EDGE",
     "EPISODE_STALL",
     "EVALUATION_STALL",
     "LAYOUT",
@@ -57,6 +58,9 @@ class Reward(NamedTuple):
         time: per second.
         off_track: per second beyond track limits.
         leaving: once, when they are left (an excursion shorter than the step goes free).
+        edge: per second at the very edge of the road, falling with the square of the distance to
+            nothing ``EDGE`` inside. Leaving is a cliff, which few changes of an action cross;
+            this is the slope before it.
         wall: per second against a wall.
         impact: per m/s of speed into a wall.
         crash: once, when the episode is ended for leaving the road or standing still.
@@ -69,6 +73,7 @@ class Reward(NamedTuple):
     time: float = -1.0
     off_track: float = -10.0
     leaving: float = -10.0
+    edge: float = -1.0
     wall: float = -10.0
     impact: float = -0.5
     crash: float = -5.0
@@ -76,7 +81,10 @@ class Reward(NamedTuple):
     pedals: float = -0.02
 
 
-PENALTIES = ("off_track", "leaving", "wall", "impact", "crash")
+EDGE = 0.5
+"""How far inside the road ``Reward.edge`` begins [m]."""
+
+PENALTIES = ("off_track", "leaving", "edge", "wall", "impact", "crash")
 """Weights that a training run may scale together: what a mistake costs."""
 
 
@@ -86,6 +94,7 @@ class Terms(NamedTuple):
     progress: float
     time: float
     off_track: float
+    edge: float
     wall: float
     crash: float
     smoothness: float
@@ -107,11 +116,14 @@ def reward_terms(f: Array, now: Array, before: Array, ended: bool, dt: float, w:
         w: the weights.
     """
     left = 0.0 < f[st.OFF_FOR] <= f[st.STEP_OFF] + 1e-9
+    inside = min(f[st.HALF_LEFT] - f[st.OFFSET], f[st.HALF_RIGHT] + f[st.OFFSET])
+    near = 1.0 - min(max(inside / EDGE, 0.0), 1.0)
     steer, pedal = now[0] - before[0], now[1] - before[1]
     return Terms(
         progress=w.progress * f[st.STEP_LEGAL],
         time=w.time * dt,
         off_track=w.off_track * f[st.STEP_OFF] + (w.leaving if left else 0.0),
+        edge=w.edge * dt * near * near,
         wall=w.wall * f[st.STEP_WALL] + w.impact * f[st.STEP_IMPACT],
         crash=w.crash if ended else 0.0,
         smoothness=w.steering * steer * steer + w.pedals * pedal * pedal,

@@ -8,6 +8,7 @@ import pytest
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.task import REWARD_NAMES, Ending
 from retroracer.envs.variety import Variety
+from retroracer.physics import state
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.track.generate import random_tracks
 from tests.drivers import PathFollower
@@ -183,6 +184,23 @@ def test_walls_are_no_help_round_a_corner():
     track = walled(oval, distance=8.0, half_width=7.0)
     bold = episode(track, lambda race: np.array([[0.0, 1.0]]))[0]
     assert bold < slow_and_clean(track) - 1.0
+
+
+def test_the_edge_costs_by_the_square_of_the_nearness_on_both_sides():
+    track = oval()
+    for side in (1, -1):
+        for inside in (1.0, 0.5, 0.4, 0.25, 0.1, 0.01):
+            batch = RacingBatch(1, tracks=[track], variety=Variety(start="grid"), seed=0)
+            batch.reset(seed=0)
+            floats = batch.race.floats
+            half = floats[0, state.HALF_LEFT if side > 0 else state.HALF_RIGHT]
+            batch.race.place(s=5.0, lateral_offset=side * (half - inside), speed=20.0)
+            batch.step(np.zeros((1, 2)), autoreset=False)
+            offset = side * floats[0, state.OFFSET]
+            nearness = max(0.0, 1.0 - (half - offset) / 0.5)
+            paid = batch.terms[0, REWARD_NAMES.index("edge")]
+            assert paid == pytest.approx(-nearness * nearness * 0.05, abs=1e-9)
+            assert (paid < 0.0) == (inside < 0.5)
 
 
 def test_the_same_metres_are_never_paid_twice(road):

@@ -36,7 +36,8 @@ def trained_with(reward: Mapping[str, Any]) -> Reward | None:
         for name in Reward._fields
         if type(reward.get(name)) in (int, float)
     }
-    return Reward(**known) if known else None
+    unknown = dict.fromkeys(Reward._fields, 0.0)  # a term that is younger than the model
+    return Reward(**unknown | known) if known else None
 
 
 class RewardTerms(Overlay):

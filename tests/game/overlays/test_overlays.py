@@ -16,7 +16,7 @@ from retroracer.game.overlays.lines import Lines
 from retroracer.game.overlays.overlay import HISTORY, Overlay
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.pedals import Pedals
-from retroracer.game.overlays.reward import RewardTerms
+from retroracer.game.overlays.reward import RewardTerms, trained_with
 from retroracer.game.overlays.sight import seen_road
 from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.session import Session
@@ -111,11 +111,16 @@ def test_the_reward_shown_is_the_reward_of_training(own: dict[str, float]) -> No
     np.testing.assert_allclose(shown.total, np.sum(trained, axis=0), rtol=1e-9)
 
 
+def test_a_term_younger_than_a_model_weighs_nothing_in_it() -> None:
+    old = {k: v for k, v in Reward()._asdict().items() if k != "edge"}
+    assert trained_with(old) == Reward(edge=0.0)
+
+
 @pytest.mark.parametrize(
     ("reward", "told", "its_own"),
     [
         ({}, "F3: the default reward", False),
-        ({"progress": 0.4}, "F3: the reward it was trained with", True),
+        (Reward(progress=0.4)._asdict(), "F3: the reward it was trained with", True),
         ({"progress": "much", "new_term": 1.0}, "F3: the default reward", False),
     ],
 )
