@@ -96,7 +96,11 @@ def main() -> None:
     page: dict[str, Any] = {"machine": cpu_model(), "threads": torch.get_num_threads()}
     for name in ("ours", "stock"):
         if args.only in (None, name):
-            rows = ours(args.minutes, args.algo) if name == "ours" else stock(args.minutes, args.n_steps)
+            rows = (
+                ours(args.minutes, args.algo)
+                if name == "ours"
+                else stock(args.minutes, args.n_steps)
+            )
             first = next((r["minutes"] for r in rows if r["completed"] >= WANTED), None)
             page[name] = {"minutes_to_95_percent": first, "rows": rows}
     print(json.dumps(page, indent=2))

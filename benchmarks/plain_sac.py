@@ -56,7 +56,9 @@ def main() -> None:
     rate = {} if args.rate is None else {"learning_rate": args.rate}
     model = SAC.load(Path(path), env=env, device="cpu", **rate)
     model.set_random_seed(args.seed)
-    print(json.dumps({"steps": 0, **lap(model, car, repeat, args.track), **wholeness(path).to_dict()}))
+    print(
+        json.dumps({"steps": 0, **lap(model, car, repeat, args.track), **wholeness(path).to_dict()})
+    )
     for done in range(args.every, args.steps + 1, args.every):
         model.learn(args.every, reset_num_timesteps=done == args.every, log_interval=None)
         print(json.dumps({"steps": done, **lap(model, car, repeat, args.track)}), flush=True)
