@@ -2,7 +2,9 @@
 
 Both learn from their own replay memory, filled by the same task, in turns within one run; the
 median of the repeats counts. The work of an update is counted from its matrix products and set
-against the matrix rate this machine reaches on a product of the same shapes::
+against the matrix rate this machine reaches on a product of the same shapes. The last row does what
+``train_base.py`` does: the actor learns from measured slopes (``SACUpdate.improve``), at every
+second update of the critics, which is less work; measuring them in the simulator is not in it::
 
     python -m retroracer bench --learning
 """
@@ -24,6 +26,7 @@ from stable_baselines3 import SAC
 from benchmarks.machine import cpu_model
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.replay import Memory
+from retroracer.agents.sac_update import Measured
 from retroracer.atomic import write_text
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.task import N_OBS
@@ -32,9 +35,10 @@ from retroracer.training.run.hardware import has_bfloat16
 
 HIDDEN = (256, 256)
 CARS = 64
+AS_TRAIN_BASE = "FastSAC float32, as train_base.py"
 
 
-def flops(batch: int, hidden: tuple[int, ...] = HIDDEN) -> float:
+def flops(batch: int, hidden: tuple[int, ...] = HIDDEN, measured: bool = False) -> float:
     """Floating-point operations of one update: two per weight and row of each product.
 
     Actor: forward over the batch and the next observations, backward once by weights and once
@@ -50,10 +54,11 @@ def flops(batch: int, hidden: tuple[int, ...] = HIDDEN) -> float:
     critic = weights(N_OBS + 2, 1)
     first = N_OBS * hidden[0]  # nobody needs the gradient by the observations
     first_critic = (N_OBS + 2) * hidden[0]
-    per_row = actor * 2 + actor + (actor - first)  # two forwards, two backwards
-    per_row += 2 * (critic + critic + (critic - first_critic))  # the error and its gradients
-    per_row += 2 * (critic + critic)  # the actor's: forward, back to the action
-    per_row += 2 * critic  # the target's
+    improves = actor + actor + (actor - first)  # forward, two backwards
+    per_row = actor + 2 * (critic + critic + (critic - first_critic)) + 2 * critic  # the critics'
+    if measured:
+        return 2.0 * batch * (per_row + 0.5 * improves)
+    per_row += improves + 2 * (critic + critic)  # the actor's, through the critics
     return 2.0 * batch * per_row
 
 
@@ -89,7 +94,7 @@ def learners(batch: int) -> dict[str, Callable[[int], Any]]:
     out: dict[str, Callable[[int], Any]] = {
         "Stable-Baselines3 SAC": lambda count: stock.train(count, batch)
     }
-    for name, half in (("FastSAC float32", False), ("FastSAC bfloat16", True)):
+    for name, half in (("FastSAC bfloat16", True), ("FastSAC float32", False)):
         if half and not has_bfloat16("cpu"):
             continue
         cars = RacingBatch(CARS, seed=0)
@@ -103,7 +108,18 @@ def learners(batch: int) -> dict[str, Callable[[int], Any]]:
             memory.add(obs, actions, reward.astype(np.float32), after, terminated, truncated)
             obs = after
         out[name] = lambda count, m=model, k=memory: m.update(k.sample(count, batch, 0.99, 1))
+        last = model, memory
+    out[AS_TRAIN_BASE] = lambda count: train_base_updates(*last, count, batch)
     return out
+
+
+def train_base_updates(model: FastSAC, memory: Memory, count: int, batch: int) -> None:
+    """``count`` updates of the critics and half as many of the actor, from measured slopes."""
+    batches = memory.sample(count, batch, 0.99, 1)
+    size = torch.tensor([0.06, 0.25])
+    slopes = torch.randn(batch, 2)
+    measured = [Measured(b.obs, b.actions, slopes, size) for b in batches[: count // 2]]
+    model.update(batches, measured=measured)
 
 
 def measure(repeats: int, updates: int, batch: int) -> dict[str, Any]:
@@ -117,11 +133,11 @@ def measure(repeats: int, updates: int, batch: int) -> dict[str, Any]:
             begun = time.perf_counter()
             learn(updates)
             seconds[name].append(time.perf_counter() - begun)
-    work = flops(batch)
     single, half = peak(batch, torch.float32), peak(batch, torch.bfloat16)
     rows = {}
     for name, times in seconds.items():
         rate = updates / statistics.median(times)
+        work = flops(batch, measured=name == AS_TRAIN_BASE)
         rows[name] = {
             "updates_per_s": round(rate, 1),
             "gflops": round(rate * work / 1e9, 1),
@@ -135,7 +151,7 @@ def measure(repeats: int, updates: int, batch: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "batch": batch,
         "hidden": list(HIDDEN),
-        "gflop_per_update": round(work / 1e9, 3),
+        "gflop_per_update": round(flops(batch) / 1e9, 3),
         "float32_peak_gflops": round(single / 1e9, 1),
         "bfloat16_peak_gflops": round(half / 1e9, 1),
         "learners": rows,
