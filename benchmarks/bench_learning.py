@@ -16,6 +16,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,11 @@ def learners(batch: int) -> dict[str, Callable[[int], Any]]:
             obs = after
         out[name] = lambda count, m=model, k=memory: m.update(k.sample(count, batch, 0.99, 1))
         last = model, memory
-    out[AS_TRAIN_BASE] = lambda count: train_base_updates(*last, count, batch)
+    out[AS_TRAIN_BASE] = partial(train_base_updates, *last, batch)
     return out
 
 
-def train_base_updates(model: FastSAC, memory: Memory, count: int, batch: int) -> None:
+def train_base_updates(model: FastSAC, memory: Memory, batch: int, count: int) -> None:
     """``count`` updates of the critics and half as many of the actor, from measured slopes."""
     batches = memory.sample(count, batch, 0.99, 1)
     size = torch.tensor([0.06, 0.25])
