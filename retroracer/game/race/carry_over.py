@@ -11,6 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from retroracer.game.race.race_control import beyond_line
 from retroracer.game.race.session import Session
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
@@ -65,7 +66,8 @@ def carry_over(before: Session, after: Session) -> None:
     new.floats[:, state.LAP_OFF] = np.maximum(old.floats[:, state.LAP_OFF], PHYSICS_DT)
     new.ints[:, [state.LAP, state.TIMED]] = old.ints[:, [state.LAP, state.TIMED]]
     after.ticks, after.finish = before.ticks, list(before.finish)
-    for trace, progress in zip(after.traces, new.progress.tolist(), strict=True):
-        trace.begin(progress, before.time)
+    for trace, driven in zip(after.traces, beyond_line(new).tolist(), strict=True):
+        trace.begin(driven, before.time)
     after.recorder.begin()
+    after.whole = None  # a race on two roads cannot be driven again as one
     after.before = after.seen_from = after.pose()

@@ -1,7 +1,8 @@
 """A race in the game: one Race of you and the agents, stepped physics step by physics step.
 
-Owns who is in it, laps, gaps, deltas and the tape. Knows no window. Agents drive
-by the same control loop as in evaluation, deciding every fifth physics step.
+Owns who is in it, laps, gaps, deltas and the tape. Knows no window. Agents drive by the same
+control loop as in evaluation, deciding every fifth physics step. Cars are solid and race by the
+stewards' rules (``race_control``), or nobody touches anybody.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from retroracer.agents.policy import Policy
 from retroracer.envs.control import ControlLoop
+from retroracer.envs.race_steps import observe_races
+from retroracer.envs.race_task import N_RACE_OBS
 from retroracer.envs.task import N_OBS
+from retroracer.game.race.race_control import RaceControl, beyond_line
 from retroracer.game.race.timing import LapCurve, LapTrace, Trace
 from retroracer.game.replay.tape import Recorder, Tape, put_back
 from retroracer.physics import state
 from retroracer.physics.car import Car
+from retroracer.physics.grid import grid_of
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT, Race
 from retroracer.track.track import Track
 
@@ -42,6 +47,8 @@ class LapDone:
         sectors: sector times [s].
         curve: of time against distance.
         tape: to drive it again; row 0's laps only.
+        company: what passed between it and other cars, in words; "": it was driven alone, to the
+            last bit as if there were nobody else.
     """
 
     row: int
@@ -51,23 +58,30 @@ class LapDone:
     sectors: tuple[float, ...]
     curve: LapCurve
     tape: Tape | None
+    company: str = ""
 
 
 class Session:
-    """You (unless only watching) and the agents on one track.
+    """People (unless only watching) and agents on one track.
 
     Args:
         track: raced on.
         policies: of the agents; may be empty if a person drives.
-        cars: yours first, then one an agent; without you, one an agent.
-        human: True if row 0 is driven by a person or a script.
+        cars: those of people first, then one an agent.
+        human: how many rows are driven by people or a script: the first ones.
         laps: of the race; 0 = without end.
         names: of the agents; default their policies'.
         one_start: True stands all agents in one place, to be compared.
+        solid: True for a race of cars that touch and shade one another, from a staggered grid:
+            agents in front in their order, people last. False: nobody touches anybody.
 
     Attributes:
+        control: race control, None where nobody touches anybody.
         done: laps finished by anybody since ``take_done`` was last called.
-        observation: (N, 22) what the agents were given when they last decided.
+        seen: (N, N_RACE_OBS) what the agents could see when they last decided.
+        best: of each car the best valid lap [s].
+        alone: of each car the best valid lap driven alone [s]: what counts for medals.
+        race_tape: the whole race, once you have finished one of solid cars.
         seen_from: (N, 3) where the cars were then.
     """
 
@@ -76,22 +90,26 @@ class Session:
         track: Track,
         policies: Sequence[Policy],
         cars: Sequence[Car],
-        human: bool = True,
+        human: int = 1,
         laps: int = 0,
         names: Sequence[str] | None = None,
         one_start: bool = False,
+        solid: bool = False,
     ) -> None:
         if len(cars) != len(policies) + human or not cars:
             raise ValueError("one car for each driver")
         self.track = track
         self.policies = list(policies)
         self.cars = list(cars)
-        self.human = human
+        self.human = int(human)
         self.laps = laps
         self.one_start = one_start
         agents = list(names) if names is not None else [p.name for p in policies]
-        self.names = ["you", *agents] if human else agents
-        self.race = Race([track], self.cars)
+        people = ["you"] if self.human == 1 else [f"player {k + 1}" for k in range(self.human)]
+        self.names = [*people, *agents]
+        n = len(self.cars)
+        solid = solid and n > 1 and not one_start
+        self.race = Race([track], self.cars, company=[n] if solid else 1)
         self.restart()
 
     @property
@@ -102,25 +120,41 @@ class Session:
     @property
     def roles(self) -> list[str]:
         """Of each car: "human" or "agent"."""
-        return ["human" if self.human and i == 0 else "agent" for i in range(self.race.n)]
+        return ["human" if i < self.human else "agent" for i in range(self.race.n)]
 
     def restart(self) -> None:
         """Everybody back to the grid, clocks at zero."""
         self.race.start_on_grid()
-        self._spread_out()
         n = self.race.n
+        self.control: RaceControl | None = None
+        if self.race.company is not None:
+            self._line_up()
+            self.control = RaceControl(self.race, self.laps, self.names, self.human)
+        else:
+            self._spread_out()
         self.loop = ControlLoop(self.race)
-        self.observation = np.zeros((n, N_OBS), np.float32)
+        self.seen = np.zeros((n, N_RACE_OBS), np.float32)
         self.ticks = 0
         self.best: list[float | None] = [None] * n
+        self.alone: list[float | None] = [None] * n
         self.finish: list[float | None] = [None] * n
         self.traces = [Trace() for _ in range(n)]
+        for trace, begins in zip(self.traces, beyond_line(self.race).tolist(), strict=True):
+            trace.begin(begins, 0.0)
         self._laps = [LapTrace() for _ in range(n)]
         self.curves: list[LapCurve | None] = [None] * n
         self.done: deque[LapDone] = deque(maxlen=64)
         self.tapes: deque[Tape] = deque(maxlen=TAPES_KEPT)
         self.recorder = Recorder(self.race)
+        self.whole = Recorder(self.race) if self.control is not None and self.human else None
+        self.race_tape: Tape | None = None
         self.before = self.seen_from = self.pose()
+
+    def _line_up(self) -> None:
+        """Stand solid cars on the staggered grid: agents first, people last."""
+        grid = grid_of(self.race.bank, 0, self.race.n)
+        slots = (np.arange(self.race.n) - self.human) % self.race.n
+        self.race.place(s=grid.s[slots], lateral_offset=grid.offset[slots], grid=True)
 
     def _spread_out(self) -> None:
         """Give every car a place of its own.
@@ -129,8 +163,8 @@ class Session:
         beside it, the others in the rows behind, to the left and right in turn.
         """
         side = float(self.track.start_side or 1)
-        if self.human and self.policies:
-            self._stand(0, 0, side)
+        for k in range(self.human if len(self.cars) > 1 else 0):
+            self._stand(k, k, side)
         if self.one_start:
             return
         for k in range(1, len(self.policies)):
@@ -157,35 +191,65 @@ class Session:
         """Race time [s]."""
         return self.ticks * PHYSICS_DT
 
-    def tick(self, steer: float = 0.0, throttle: float = 0.0) -> None:
-        """One physics step; ``steer`` and ``throttle`` are yours."""
+    def tick(
+        self, steer: float = 0.0, throttle: float = 0.0, second: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """One physics step; ``steer`` and ``throttle`` are yours, ``second`` a second player's."""
         race = self.race
         if self.ticks % N_SUBSTEPS == 0:
             self._decide()
-        if self.human:
+        for row, (wheel, pedals) in enumerate(((steer, throttle), second)[: self.human]):
             # Rounded to what the tape keeps, so that it drives the same lap again.
-            self.loop.steer_now(0, (float(np.float32(steer)), float(np.float32(throttle))))
+            self.loop.steer_now(row, (float(np.float32(wheel)), float(np.float32(pedals))))
         self.before = self.pose()
-        self.recorder.add(self.actions)
+        for recorder in self._recorders():
+            recorder.add(self.actions)
         self.loop.advance(1)
         self.ticks += 1
+        if self.control is not None:
+            for row in self.control.watch(self.time):
+                for recorder in self._recorders():
+                    recorder.leave(row)
         for i in np.flatnonzero(race.ints[:, state.STEP_LAP]).tolist():
             self._lapped(i)
         if self.ticks % N_SUBSTEPS == 0:
-            now, progress = self.time, race.progress.tolist()
+            now, driven = self.time, beyond_line(race).tolist()
             for i, into in enumerate(self.distance_into_lap().tolist()):
-                self.traces[i].add(progress[i], now)
+                self.traces[i].add(driven[i], now)
                 self._laps[i].add(into, float(race.lap_time[i]))
+
+    def _recorders(self) -> list[Recorder]:
+        return [self.recorder] if self.whole is None else [self.recorder, self.whole]
+
+    @property
+    def observation(self) -> np.ndarray:
+        """(N, 22) what the agents saw of the road when they last decided; a view."""
+        return self.seen[:, :N_OBS]
+
+    def _observe(self) -> np.ndarray:
+        """(N, N_RACE_OBS) the road and the solid cars near each; without solid cars zeros."""
+        race = self.race
+        if race.company is None:
+            seen = np.zeros((race.n, N_RACE_OBS), np.float32)
+            seen[:, :N_OBS] = self.loop.observe()
+            return seen
+        seen = np.empty((race.n, N_RACE_OBS), np.float32)
+        rows, races = np.arange(race.n), np.arange(1)
+        observe_races(race.cars, race.company, race.bank, self.loop.last, rows, races, seen)
+        return seen
 
     def _decide(self) -> None:
         if not self.policies:
             return
         self.seen_from = self.pose()
-        self.observation = self.loop.observe()
+        self.seen = self._observe()
         chosen = self.loop.last.copy()  # who holds its action has chosen the same again
         for row, policy in enumerate(self.policies, start=self.human):
-            if self.loop.step % policy.action_repeat == 0:
-                chosen[row] = policy.act(self.observation[row : row + 1])[0]
+            if self.control is not None and self.control.stewards.out[row]:
+                chosen[row] = 0.0
+            elif self.loop.step % policy.action_repeat == 0:
+                # By its own layout: of the road alone, or of the cars on it too.
+                chosen[row] = policy.act(self.seen[row : row + 1, : policy.n_observations])[0]
         self.loop.choose(chosen)
 
     def _lapped(self, i: int) -> None:
@@ -195,6 +259,7 @@ class Session:
         lap = int(race.lap[i])
         curve = self._laps[i].finish(self.track.length, last)
         self._laps[i].clear()
+        company = self.control.lapped(i, self.time) if self.control is not None else ""
         tape = None
         if i == 0:
             tape = self.recorder.finish(self.cars, self.names, self.roles, last, valid)
@@ -206,9 +271,21 @@ class Session:
             if valid and (best is None or last < best):
                 self.best[i] = last
                 self.curves[i] = curve
-            self.done.append(LapDone(i, lap, last, valid, race.sector_times(i), curve, tape))
+            sectors = race.sector_times(i)
+            self.done.append(LapDone(i, lap, last, valid, sectors, curve, tape, company))
+            if valid and not company and (self.alone[i] is None or last < self.alone[i]):
+                self.alone[i] = last
         if self.laps and lap >= self.laps and self.finish[i] is None:
             self.finish[i] = float(race.floats[i, state.LAP_START])
+            if i == 0 and self.whole is not None:
+                self._keep_race(self.finish[0])
+
+    def _keep_race(self, time: float) -> None:
+        """The race is over for you: keep it as a whole, all cars of it."""
+        assert self.whole is not None
+        tape = self.whole.finish(self.cars, self.names, self.roles, time, True)
+        self.race_tape = None if tape is None else replace(tape, race=True)
+        self.whole = None
 
     def take_done(self) -> list[LapDone]:
         """Laps finished since the last call."""
@@ -216,16 +293,19 @@ class Session:
         self.done.clear()
         return done
 
-    def put_back(self) -> None:
-        """Stand your car on the middle of the road; the lap does not count."""
-        self.recorder.reset()
-        put_back(self.race, 0)
+    def put_back(self, row: int = 0) -> None:
+        """Stand a car on the middle of the road; the lap does not count."""
+        for recorder in self._recorders():
+            recorder.reset(row)
+        put_back(self.race, row)
         self.before = self.pose()
 
     @property
     def over(self) -> bool:
-        """True once you (or, watching, every agent) have done the laps."""
-        return self.finish[0] is not None if self.human else all(f is not None for f in self.finish)
+        """True once all people (or, watching, all agents still racing) have done the laps."""
+        if self.control is not None and not self.human:
+            return self.control.stewards.over
+        return all(f is not None for f in self.finish[: self.human or None])
 
     def distance_into_lap(self) -> np.ndarray:
         """(N,) since the line [m]; negative on the grid."""
@@ -253,20 +333,22 @@ class Session:
         )
 
     def order(self) -> list[int]:
-        """Rows from first to last: by finish, then by distance driven."""
-        progress = self.race.progress
+        """Rows from first to last: as the stewards rank them; by finish, then by distance."""
+        if self.control is not None:
+            return self.control.stewards.order()
+        driven = beyond_line(self.race)
 
         def rank(i: int) -> tuple[float, float]:
             finished = self.finish[i]
-            return (finished if finished is not None else math.inf, -float(progress[i]))
+            return (finished if finished is not None else math.inf, -float(driven[i]))
 
         return sorted(range(self.race.n), key=rank)
 
     def gap(self, row: int, other: int) -> float | None:
         """Seconds ``row`` is behind ``other`` (negative = ahead); None before either moved."""
-        race = self.race
-        mine, theirs = float(race.progress[row]), float(race.progress[other])
-        if mine <= 0.0 or theirs <= 0.0:
+        race, driven = self.race, beyond_line(self.race)
+        mine, theirs = float(driven[row]), float(driven[other])
+        if race.progress[row] <= 0.0 or race.progress[other] <= 0.0:
             return None
         if mine <= theirs:
             passed = self.traces[other].time_at(mine)

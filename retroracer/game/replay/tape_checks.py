@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from retroracer.physics import state
+from retroracer.physics.company import MOST_CARS
 from retroracer.physics.race import PHYSICS_DT, Race
 from retroracer.track import bank
 from retroracer.track.geometry import Array
 
-LONGEST = 60_000
-"""Physics steps on a tape at most: ten minutes. A longer lap is not recorded."""
+LONGEST = 300_000
+"""Physics steps on a tape at most: 50 minutes. What is longer is not recorded."""
 
-MOST_CARS = 8
+MOST_INPUTS = 1_200_000
+"""Physics steps of all cars of a tape at most: ten minutes of twenty cars, 50 of four."""
+
 MOST_NAME = 80
 
 FASTEST = 400.0
@@ -66,7 +69,7 @@ def check_arrays(floats: Array, ints: Array, splits: Array, actions: Array, n: i
     for name, (array, kind, shape) in shapes.items():
         if array.dtype != kind or array.shape != shape:
             raise TapeError(f"{name} are {array.dtype} of shape {array.shape}")
-    if not 0 < len(actions) <= LONGEST:
+    if not 0 < len(actions) <= LONGEST or len(actions) * n > MOST_INPUTS:
         raise TapeError(f"it has {len(actions)} steps")
     if not (np.abs(actions) <= 1.001).all():
         raise TapeError("inputs are not between -1 and 1")
@@ -97,12 +100,22 @@ def check_facts(facts: Any, steps: int) -> None:
         raise TapeError("cars, names and roles are not as many")
     if not all(isinstance(n, str) for n in names) or not all(r in ROLES for r in roles):
         raise TapeError("a name or role is none")
-    resets = facts.get("resets")
+    resets, leaves = facts.get("resets"), facts.get("leaves", [])
     if not isinstance(resets, list) or len(resets) > LONGEST:
         raise TapeError("it lacks its resets")
-    for reset in resets:
-        if isinstance(reset, bool) or not isinstance(reset, int) or not 0 <= reset <= steps:
+    if not isinstance(leaves, list) or len(leaves) > len(cars):
+        raise TapeError("its leaves are none")
+    for event in resets + leaves:
+        pair = event if isinstance(event, list) else [event, 0]
+        if len(pair) != 2 or not all(type(k) is int for k in pair):
             raise TapeError("a reset is out of range")
+        if not (0 <= pair[0] <= steps and 0 <= pair[1] < len(cars)):
+            raise TapeError("a reset is out of range")
+    solid = facts.get("solid", [])
+    if not isinstance(solid, list) or len(solid) not in (0, len(cars)):
+        raise TapeError("it does not say who is solid")
+    if not all(isinstance(s, bool) for s in (*solid, facts.get("race", False))):
+        raise TapeError("it does not say who is solid")
     lap_time = facts.get("lap_time", "")
     if lap_time is not None and (
         isinstance(lap_time, bool)

@@ -90,8 +90,13 @@ def test_counters_out_of_range_never_reach_compiled_code(
         lambda t: replace(t, actions=t.actions[:0]),
         lambda t: replace(t, actions=t.actions.astype(np.float64)),
         lambda t: replace(t, splits=t.splits[:, :3]),
-        lambda t: replace(t, resets=(-1,)),
-        lambda t: replace(t, resets=(10**9,)),
+        lambda t: replace(t, resets=((-1, 0),)),
+        lambda t: replace(t, resets=((10**9, 0),)),
+        lambda t: replace(t, resets=((1, 1),)),
+        lambda t: replace(t, solid=(True, True)),
+        lambda t: replace(t, solid=(1,)),
+        lambda t: replace(t, solid=(True,), leaves=((0, 3),)),
+        lambda t: replace(t, solid=(True,), leaves=((0, 0), (1, 0))),
         lambda t: replace(t, lap_time=1e9),
         lambda t: replace(t, roles=("driver",)),
         lambda t: replace(t, names=("a", "b")),
@@ -112,7 +117,7 @@ def test_a_tape_of_another_track_is_refused_in_words(tape: Tape, tmp_path: Path)
 
 def test_a_newer_tape_and_a_drivers_odd_name(tape: Tape) -> None:
     with pytest.raises(TapeError, match="another version"):
-        Tape.unpack(_with_facts(tape, version=2))
+        Tape.unpack(_with_facts(tape, version=3))
     assert Tape.unpack(_with_facts(tape, names=["a\x1b[31m" + "b" * 500])).names[0].isprintable()
 
 
