@@ -63,7 +63,7 @@ def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
     assert isinstance(screen, RaceScreen)
     # Your car is driven by the first agent's network: its cost is a rival's, no more.
     act, session = setup.policies[0].act, screen.session
-    screen._inputs = lambda: tuple(act(session.observation[:1])[0].tolist())  # type: ignore[method-assign]
+    screen._inputs = lambda: [tuple(act(session.observation[:1])[0].tolist())]  # type: ignore[method-assign]
     if overlays:
         screen.overlays.on = {"sight", "pedals", "reward", "path"}
         screen.overlays.racing_line = True

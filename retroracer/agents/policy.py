@@ -206,10 +206,12 @@ def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
     Raises:
         UserError: if it is of another width, or its weights are beyond what float32 can add up.
     """
+    from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
     from retroracer.envs.task import LAYOUT, N_OBS
 
     own = (policy.n_observations, policy.n_actions)
-    wanted = (N_OBS, N_ACTIONS) if layout in (None, LAYOUT) else own
+    widths = {None: N_OBS, LAYOUT: N_OBS, RACE_LAYOUT: N_RACE_OBS}
+    wanted = (widths[layout], N_ACTIONS) if layout in widths else own
     if (policy.n_observations, policy.n_actions) != wanted:
         raise damaged(
             path,

@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   python play.py                       race the shipped driver at Monza, at once
   python play.py --menu                choose track, car and rival first
   python play.py --track suzuka --laps 3 --opponents 3
+  python play.py --track suzuka --ghosts               a time trial: nobody touches anybody
   python play.py --track monaco --watch
   python play.py --watch-run runs/base --track copper_bowl
   python play.py --track spa --watch --export lap.gif
@@ -36,6 +37,7 @@ keys: arrows or WASD drive, R restarts at once, P or Esc pauses, Backspace puts 
 track, C turns the camera, F1 to F5 look into the agent, M mutes"""
 
 NOTE = "arrows drive   R again   ESC pause and menu"
+TIME_TRIAL = "time trial: nobody touches anybody"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,7 +58,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--car", metavar="CAR", help="yours: gt, kart, formula, or a path")
     parser.add_argument("--laps", type=whole(0, 1000), metavar="N", help="default 3; 0 = no end")
     parser.add_argument(
-        "--opponents", type=whole(0, 3), metavar="N", help="drivers to race, 0 to 3 (default 1)"
+        "--opponents", type=whole(0, 19), metavar="N", help="drivers to race, 0 to 19 (default 1)"
+    )
+    parser.add_argument(
+        "--ghosts",
+        action="store_true",
+        help="a time trial: cars drive through one another (default: solid cars, with rules)",
     )
     parser.add_argument("--watch", action="store_true", help="only watch the driver")
     parser.add_argument("--menu", action="store_true", help="open the menu first")
@@ -190,8 +197,11 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
             laps=3 if args.laps is None else args.laps,
             watch=args.watch,
             assists=settings.now.assists,
+            ghosts=args.ghosts or ghost is not None,
         )
         note = "" if args.watch else NOTE
+        if note and setup.policies and not setup.solid:
+            note = f"{TIME_TRIAL}   {NOTE}"
         if ghost is not None:
             ghost.demand_fits(setup.track)
             if not args.car and setup.human:  # the ghost's own car, to be compared with it
@@ -201,7 +211,7 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
             print(f"retroracer: {note}")
     # A first step, so that no picture waits for what is compiled or read from the cache.
     first = setup or put_together("monza", rivals=0)
-    Session(first.track, first.policies, first.cars, first.human).tick()
+    Session(first.track, first.policies, first.cars, first.human, solid=first.solid).tick()
     return Loaded(settings, script, setup, note, ghost)
 
 

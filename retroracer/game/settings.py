@@ -56,6 +56,7 @@ class Settings:
         car: last driven, "" = the rival's.
         rival: last raced against, "" = the default.
         rivals: how many.
+        ghosts: True races time trials, where nobody touches anybody; False solid cars.
         laps: of the last race.
         high_contrast: True draws every track in the same strong colours.
         large_text: True writes as large as the screens fit.
@@ -71,7 +72,8 @@ class Settings:
     track: str = "monza"
     car: str = ""
     rival: str = ""
-    rivals: Annotated[int, Range(0, 3)] = 1
+    rivals: Annotated[int, Range(0, 19)] = 1
+    ghosts: bool = False
     laps: Annotated[int, Range(0, 99)] = 3
     high_contrast: bool = False
     large_text: bool = False

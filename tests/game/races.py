@@ -74,9 +74,9 @@ def drive_cleanly(app: App) -> None:
     assert isinstance(screen, RaceScreen)
     driver = PathFollower(screen.setup.track, screen.setup.cars[0], pace=0.8)
 
-    def inputs() -> tuple[float, float]:
+    def inputs() -> list[tuple[float, float]]:
         steer, throttle = driver(screen.session.race)[0]
-        return float(steer), float(throttle)
+        return [(float(steer), float(throttle))]
 
     screen._inputs = inputs  # type: ignore[method-assign]
 

@@ -270,7 +270,7 @@ def test_a_home_that_cannot_be_written_costs_only_the_remembering(tmp_path: Path
         (("--car", "tank"), "no car 'tank'"),
         (("--script", "none.yaml"), "there is no file none.yaml"),
         (("--screenshot", "no/such/folder/x.png"), "does not exist"),
-        (("--opponents", "9"), "from 0 to 3"),
+        (("--opponents", "20"), "from 0 to 19"),
         (("--size", "huge"), "give WIDTHxHEIGHT"),
     ],
 )

@@ -68,6 +68,8 @@ def carry_over(before: Session, after: Session) -> None:
     after.ticks, after.finish = before.ticks, list(before.finish)
     for trace, driven in zip(after.traces, beyond_line(new).tolist(), strict=True):
         trace.begin(driven, before.time)
+    if before.control is not None and after.control is not None:
+        after.control.go_on(before.control)
     after.recorder.begin()
     after.whole = None  # a race on two roads cannot be driven again as one
     after.before = after.seen_from = after.pose()

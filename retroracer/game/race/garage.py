@@ -7,15 +7,18 @@ broken or reads other observations is left out of lists, and told when asked for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import car_of, find_model, read_facts
-from retroracer.agents.policy import Policy, demand_layout, load_policy
+from retroracer.agents.model_file import car_of, read_facts
+from retroracer.agents.policy import Policy, demand_layout
+from retroracer.agents.race_drivers import load_road_driver, road_layout
 from retroracer.errors import UserError
 from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.settings import Assists
 from retroracer.physics.car import Car, load_car
+from retroracer.physics.company import MOST_CARS
 from retroracer.render.palette import RIVALS, Colour
 from retroracer.resources import models_dir
 from retroracer.track.files import find_track, load_track
@@ -25,7 +28,11 @@ LADDER = ("rookie", "club", "pro", "ace")
 """Names of the ladder's drivers, slowest first: earlier and later checkpoints of training."""
 
 DEFAULT = "base"
-MOST_RIVALS = 3
+
+RACER = "racer"
+"""The driver that was trained among others: raced against by default where there is one."""
+
+MOST_RIVALS = MOST_CARS - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,24 +44,26 @@ class Setup:
         path: of its page, None if it has none.
         policies: of the rivals.
         cars: yours first (unless only watching), then one a rival.
-        human: True if you drive.
+        human: how many people drive: 0 to 2.
         laps: 0 = without end.
         assists: the help you take.
         names: of the rivals, as shown.
         colours: of the rivals' cars; empty = the agents' colour.
         one_start: True if they all start from one place, to be compared.
+        solid: True for a race of cars that touch one another; False: a time trial.
     """
 
     track: Track
     path: Path | None
     policies: tuple[Policy, ...]
     cars: tuple[Car, ...]
-    human: bool = True
+    human: int = 1
     laps: int = 3
     assists: Assists = field(default_factory=Assists)
     names: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
     one_start: bool = False
+    solid: bool = False
 
 
 def drivers() -> dict[str, Facts]:
@@ -63,32 +72,43 @@ def drivers() -> dict[str, Facts]:
     for path in sorted(models_dir().glob("*.zip")):
         try:
             facts = read_facts(path)
-            demand_layout(facts, path)
+            demand_layout(facts, path, road_layout(facts))
         except UserError:
             continue
         found[path.stem] = facts
-    first = [DEFAULT, *LADDER]
+    first = [RACER, DEFAULT, *LADDER]
     order = [n for n in first if n in found] + [n for n in found if n not in first]
     return {name: found[name] for name in order}
 
 
-def rivals_for(name: str, count: int) -> list[str]:
-    """The names of ``count`` rivals, ``name`` first, then other drivers, then it again."""
+def rivals_for(name: str, count: int, track: str = "") -> list[str]:
+    """The names of ``count`` rivals, ``name`` first, then other drivers, then all again.
+
+    Drivers trained on other tracks only than ``track`` are left out.
+    """
     if count < 1:
         return []
-    others = [n for n in drivers() if n != name] if count > 1 else []
-    # The fastest of the ladder first.
+    known = drivers() if count > 1 else {}
+    others = [n for n, f in known.items() if not (track and f.tracks and track not in f.tracks)]
+    others = [n for n in others if n != name]
+    # The fastest of the ladder first; where there are more places than drivers, all come again.
     others.sort(key=lambda n: -LADDER.index(n) if n in LADDER else 1)
-    return ([name, *others] + [name] * count)[:count]
+    return list(islice(cycle([name, *others]), count))
+
+
+def default_driver() -> str:
+    """Whom one races if nobody is named."""
+    return RACER if (models_dir() / f"{RACER}.zip").is_file() else DEFAULT
 
 
 def why_no_driver() -> str:
     """Why the default driver cannot be raced, in a line; "" if it can."""
-    path = models_dir() / f"{DEFAULT}.zip"
+    name = default_driver()
+    path = models_dir() / f"{name}.zip"
     if not path.is_file():
-        return f"there is no models/{DEFAULT}.zip; train one with 'python train_base.py'"
+        return f"there is no models/{name}.zip; train one with 'python train_base.py'"
     try:
-        load_policy(path)
+        load_road_driver(path)
     except UserError as error:
         return str(error).splitlines()[0]
     return ""
@@ -115,6 +135,8 @@ def put_together(
     laps: int = 3,
     watch: bool = False,
     assists: Assists | None = None,
+    ghosts: bool = False,
+    players: int = 1,
 ) -> Setup:
     """Load what a race needs.
 
@@ -122,14 +144,17 @@ def put_together(
         track: name or path, or "daily" for the track of the day.
         model: name or path of the first rival, "" = the default one, nobody if it cannot drive.
         car: yours, "" = the rival's.
-        rivals: how many, at most 3; watching, at least one.
+        rivals: how many, at most 19 (players and they 20); watching, at least one.
         laps: 0 = without end.
         watch: True if you only watch.
         assists: the help you take.
+        ghosts: True for a time trial, where nobody touches anybody; False for solid cars.
+        players: how many people drive: 1 or 2.
 
     Raises:
         UserError: naming what is missing or broken.
     """
+    people = 0 if watch else players
     path: Path | None = None
     if str(track) == DAILY:
         built = daily_track(today())
@@ -140,22 +165,24 @@ def put_together(
         why = why_no_driver()
         if why and watch:
             raise UserError(f"no driver to watch: {why}")
-        model = "" if why else DEFAULT
+        model = "" if why else default_driver()
     wanted = max(rivals, 1) if watch else rivals
-    names = rivals_for(model, min(wanted, MOST_RIVALS)) if model else []
+    wanted = min(wanted, MOST_CARS - people)
+    names = rivals_for(model, wanted, built.name) if model else []
     loaded: dict[str, Policy] = {}
     for name in names:
         if name not in loaded:
             demand_road_driver(name)
-            loaded[name] = load_policy(find_model(name))
+            loaded[name] = load_road_driver(name)
     policies = tuple(loaded[n] for n in names)
     cars = [car_of(p.facts, p.name) for p in policies]
-    if not watch:
-        cars.insert(0, load_car(car) if car else (cars[0] if cars else load_car()))
+    yours = load_car(car) if car else (cars[0] if cars else load_car())
+    cars = [yours] * people + cars
     shown = [Path(n).stem for n in names]
     twins = [f"{n} {shown[:i].count(n) + 1}" if shown.count(n) > 1 else n for i, n in
              enumerate(shown)]  # fmt: skip
     return Setup(
-        built, path, policies, tuple(cars), not watch, laps, assists or Assists(), tuple(twins),
-        RIVALS[: len(policies)],
+        built, path, policies, tuple(cars), people, laps, assists or Assists(), tuple(twins),
+        tuple(RIVALS[k % len(RIVALS)] for k in range(len(policies))),
+        solid=not ghosts and len(cars) > 1,
     )  # fmt: skip

@@ -39,7 +39,10 @@ SOFTEST = 0.2
 
 
 def game_rules(laps: int) -> RacePage:
-    """The page of a race in the game: 5 s for a contact at fault, 2 s for each excursion after 3."""
+    """The page of a race in the game.
+
+    Five seconds for a contact at fault; two for each time beyond track limits after the third.
+    """
     return RacePage(
         laps=laps or NO_END, contact_seconds=5.0, track_limit_seconds=2.0, time=86_400.0
     )
@@ -168,6 +171,16 @@ class RaceControl:
                 text = f"TRACK LIMITS: +{page.track_limit_seconds:.0f} s"
             self.lines.append(Told(time, row, text, bool(now[row] > page.warnings)))
         self._excursions = now.copy()
+
+    def go_on(self, before: RaceControl) -> None:
+        """Take over the account of a race whose track was changed under way."""
+        for name in ("finish", "out", "faults", "contacts", "excursions"):
+            getattr(self.stewards, name)[:] = getattr(before.stewards, name)
+        self.company.marks[:] = before.company.marks
+        self.company.solid[:] = before.company.solid
+        self._contacts, self._faults = before._contacts.copy(), before._faults.copy()
+        self._excursions = before._excursions.copy()
+        self._towed[:], self._touched[:] = before._towed, before._touched
 
     def lapped(self, row: int, time: float) -> str:
         """A car crossed the line: what company its lap had, "" for none; a new lap begins."""

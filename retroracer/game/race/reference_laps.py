@@ -44,7 +44,9 @@ class ReferenceLaps:
     ) -> None:
         self._session = session
         self._limit = LimitFinder(setup.track, setup.cars[0], solve=find)
-        self._author = AuthorFinder(records, setup.track, setup.cars[0], drive=setup.human and find)
+        self._author = AuthorFinder(
+            records, setup.track, setup.cars[0], drive=bool(setup.human) and find
+        )
         self._limit_curve: LapCurve | None = None
         self._limit_time = known_time(setup.track, setup.cars[0])
         self.best = best
@@ -92,11 +94,12 @@ class ReferenceLaps:
     def take(self, done: LapDone) -> None:
         """Take in a lap just finished."""
         session = self._session
-        if session.roles[done.row] == "agent" and done.valid:
+        if session.roles[done.row] == "agent" and done.valid and not done.company:
             policy = session.policies[done.row - session.human]
             if session.cars[done.row] == session.cars[0]:
                 self._author.note(policy.name, done.time)
-        if done.row == 0 and done.valid and (self.best is None or done.time < self.best.lap_time):
+        counts = done.row == 0 and done.valid and not done.company
+        if counts and (self.best is None or done.time < self.best.lap_time):
             self.best = done.curve
             self.best_sectors = list(done.sectors)
 

@@ -273,12 +273,13 @@ class Session:
                 self.curves[i] = curve
             sectors = race.sector_times(i)
             self.done.append(LapDone(i, lap, last, valid, sectors, curve, tape, company))
-            if valid and not company and (self.alone[i] is None or last < self.alone[i]):
+            alone = self.alone[i]
+            if valid and not company and (alone is None or last < alone):
                 self.alone[i] = last
         if self.laps and lap >= self.laps and self.finish[i] is None:
             self.finish[i] = float(race.floats[i, state.LAP_START])
             if i == 0 and self.whole is not None:
-                self._keep_race(self.finish[0])
+                self._keep_race(float(race.floats[i, state.LAP_START]))
 
     def _keep_race(self, time: float) -> None:
         """The race is over for you: keep it as a whole, all cars of it."""

@@ -83,6 +83,8 @@ def write_ghost(path: Path, track: Track, tape: Tape, assists: str) -> None:
     Raises:
         UserError: if the file cannot be written.
     """
+    if tape.solid:
+        raise UserError("a lap in other cars' company is no ghost: it cannot be driven alone")
     tape = tape.only()
     header = {
         "retroracer_ghost": VERSION, "track": track.name, "track_digest": track.digest,

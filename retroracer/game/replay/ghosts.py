@@ -13,7 +13,7 @@ from retroracer.game.race.garage import Setup
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.ghost_file import GhostFile
-from retroracer.game.replay.records import Records, kind_of
+from retroracer.game.replay.records import IN_COMPANY, RACE, Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.laptime.limit import car_digest
@@ -92,6 +92,8 @@ class Ghosts:
             TapeError: if it was not driven on this track.
         """
         track = self._setup.track
+        if tape.solid:
+            return False
         tape = tape.only()
         trajectory = drive_again(tape, track)
         if not abs(trajectory.lap_time - tape.lap_time) < AGREES:
@@ -111,6 +113,10 @@ class Ghosts:
         Raises:
             UserError: saying what does not fit: track, car or physics.
         """
+        if self._session.control is not None:
+            raise UserError(
+                "a ghost is raced in a time trial: --ghosts, or GHOSTS at the menu's MODE"
+            )
         car = self._setup.cars[0]
         ghost.demand_fits(self._setup.track)
         ghost.demand_car(car_digest(car), car.title)
@@ -124,29 +130,52 @@ class Ghosts:
         return f"a ghost races along: {told}"
 
     def remember(self, done: LapDone, line_shown: bool) -> None:
-        """Write a finished lap down."""
+        """Write a finished lap down.
+
+        A lap in another's wake, or with a contact, is marked and of a kind of its own: it is
+        compared with no lap of a time trial. Of two people nobody knows which is the player.
+        """
         setup, session = self._setup, self._session
+        if session.roles[done.row] == "human" and session.human > 1:
+            return
         driver = "you" if session.roles[done.row] == "human" else session.policies[
             done.row - session.human
         ].name  # fmt: skip
         assists = setup.assists.named() if driver == "you" else "no assists"
         if driver == "you" and line_shown and not setup.assists.line:
             assists = "line" if assists == "no assists" else f"{assists} + line"
+        if done.company:
+            assists = f"{assists}{IN_COMPANY}"
         car = session.cars[done.row]
         kind = kind_of(setup.track, car, assists, driver)
         if driver != "you":
             known = self._known.setdefault(driver, self._records.best(kind))
-            if not done.valid or (known is not None and known[1] <= done.time):
+            if done.company or not done.valid or (known is not None and known[1] <= done.time):
                 return  # agents are deterministic: one lap is enough
             self._known[driver] = (0, done.time)
-        tape = done.tape.only() if done.tape is not None and done.row == 0 else None
+        tape = done.tape if done.row == 0 else None
+        if tape is not None and not done.company:
+            tape = tape.only()
         self._records.add(
             kind, setup.track.name, car.title, done.time, done.valid, done.sectors, tape
         )
 
+    def remember_race(self) -> None:
+        """Write the race down that you have just finished, with all cars of it."""
+        setup, session = self._setup, self._session
+        tape, control = session.race_tape, session.control
+        if tape is None or control is None or session.human != 1:
+            return
+        car, laps = setup.cars[0], f"{setup.laps} lap{'s' * (setup.laps != 1)}"
+        kind = kind_of(setup.track, car, f"{RACE}, {laps}, {session.race.n} cars")
+        clean = control.penalty(0) == 0.0
+        self._records.add(kind, setup.track.name, car.title, tape.lap_time, clean, (), tape)
+
     def views(self) -> list[CarView]:
-        """The ghosts where they were at this time into the lap."""
+        """The ghosts where they were at this time into the lap; none among solid cars."""
         session = self._session
+        if session.control is not None:
+            return []
         now = float(session.race.lap_time[0])
         first = int(session.race.lap[0]) == 0
         out = []

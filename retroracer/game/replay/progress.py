@@ -12,7 +12,7 @@ DAY = 86_400.0
 
 def yours(laps: Sequence[Lap]) -> list[Lap]:
     """Your laps that count now, of the car and help of the fastest of them."""
-    mine = [x for x in laps if x.driver == "you" and x.valid and not x.stale]
+    mine = [x for x in laps if x.driver == "you" and x.valid and not x.stale and not x.raced]
     best = min(mine, key=lambda x: x.time, default=None)
     if best is None:
         return []

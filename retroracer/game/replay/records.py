@@ -28,6 +28,12 @@ from retroracer.track.track import Track
 
 FILE = "records.sqlite"
 
+IN_COMPANY = " + race"
+"""Added to the help of laps that were driven in another's wake, or with a contact."""
+
+RACE = "race"
+"""Instead of the help: a whole race."""
+
 GLANCE = 0.1
 """Seconds the game's thread waits for a lock: for another game, which holds it for hundredths."""
 
@@ -78,6 +84,11 @@ class Lap:
     sectors: tuple[float, ...]
     stale: str
     taped: bool
+
+    @property
+    def raced(self) -> bool:
+        """True for a race, and for a lap of one in another's wake or with a contact."""
+        return self.assists.endswith(IN_COMPANY) or self.assists.startswith(f"{RACE}, ")
 
 
 def kind_of(track: Track, car: Car, assists: str, driver: str = "you") -> Kind:

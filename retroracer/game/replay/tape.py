@@ -266,7 +266,8 @@ def put_back(race: Race, row: int) -> None:
     company = race.company
     back = 0.0
     if company is not None:
-        marks, touched, solid = company.marks[row].copy(), company.touched.copy(), company.solid[row]
+        marks, touched = company.marks[row].copy(), company.touched.copy()
+        solid = bool(company.solid[row])
         back = _back_to_room(race, row)
     s = (float(f[state.S]) - back) % float(race.length()[row])
     race.place(rows=[row], s=s, track=int(g[state.TRACK]))

@@ -21,6 +21,9 @@ def race_ghost(app: AppServices, ghosts: Ghosts, lap: LapDone | None) -> bool | 
     if lap is None or lap.tape is None:
         app.tell("no valid lap to race")
         return None
+    if lap.tape.solid:
+        app.tell("a ghost is raced in a time trial: GHOSTS at the menu's MODE")
+        return None
     try:
         return ghosts.take(lap.tape)
     except TapeError as error:

@@ -21,6 +21,10 @@ ARROW = ((1.0, 0.0), (0.1, 1.0), (0.1, 0.4), (-1.0, 0.4), (-1.0, -0.4), (0.1, -0
 """Corners of an arrow, forwards and aside."""
 
 
+MOST_LISTED = 8
+"""Drivers in the list of places at most."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """What is shown of a moment besides the session's own state.
@@ -126,6 +130,11 @@ class Hud:
         if invalid:
             c.panel(6, 92, 128, 13, edge=p.bad)
             c.text("\u00d7 LAP INVALID", 12, 95, p.bad)
+        company = s.control.company_of(i) if s.control is not None else ""
+        if company:  # such a lap is no lap of a time trial
+            y = 106 if invalid else 92
+            c.panel(6, y, 128, 13)
+            c.text(f"LAP WITH {company.upper()}", 12, y + 3, p.text_dim, width=118)
 
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
         """A cell a sector: its time in this lap, in the last one, and against the best."""
@@ -181,13 +190,18 @@ class Hud:
             c.rect(middle - (share if ahead else 0), 30, max(share, 1), 2, colour)
             c.rect(middle, 29, 1, 4, p.text_dim)
 
+    @property
+    def list_bottom(self) -> float:
+        """Where the list of drivers ends [UI pixels]."""
+        return 14.0 + 13 * min(self.session.race.n, MOST_LISTED)
+
     def _drivers(self, c: Canvas) -> None:
         s, p = self.session, self.palette
-        rows = s.race.n
         left = c.w - 6 - 122
-        c.panel(left, 6, 122, 8 + 13 * rows)
-        for k, i in enumerate(s.order()):
-            y = 11 + 13 * k
+        c.panel(left, 6, 122, self.list_bottom - 6)
+        order = s.order()
+        for line, k in enumerate(listed(len(order), order.index(self.now.row), MOST_LISTED)):
+            i, y = order[k], 11 + 13 * line
             role: Role = "human" if s.roles[i] == "human" else "agent"
             if i == self.now.row:
                 c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
@@ -195,10 +209,16 @@ class Hud:
             sign = marker(role, self.inks[i], 9 * c.k)
             c.blit(sign, left + 15, y - 1)
             tone = driver_colour(role, self.inks[i])
-            c.text(s.names[i].upper(), left + 28, y, tone, width=52)
+            penalty = s.control.penalty(i) if s.control is not None else 0.0
+            charged = f"+{penalty:.0f}" if penalty else ""
+            room = 52 - (c.width(charged) + 3 if charged else 0)
+            c.text(s.names[i].upper(), left + 28, y, tone, width=room)
+            c.text(charged, left + 80, y, p.bad, anchor=1.0)
             finished = s.finish[i]
             if finished is not None:
-                text = lap_text(finished)
+                text = lap_text(finished + penalty)
+            elif s.control is not None and s.control.stewards.out[i]:
+                text = "OUT"
             elif i == self.now.row:
                 text = ""
             else:
@@ -256,6 +276,14 @@ class Hud:
         middle = np.array([x + 21.0, y + 16.0])
         corners = [middle + 11 * f * forward + 9 * r * aside for f, r in ARROW]
         pygame.draw.polygon(c.surface, p.accent, [(q * c.k).tolist() for q in corners])
+
+
+def listed(n: int, mine: int, most: int) -> list[int]:
+    """Places (from 0) of a list too long to be shown: the first three, and those round mine."""
+    if n <= most:
+        return list(range(n))
+    first = min(max(mine - (most - 3) // 2, 3), n - (most - 3))
+    return [0, 1, 2, *range(first, first + most - 3)]
 
 
 def inks_of(session: Session, palette: Palette, colours: Sequence[Colour]) -> list[Palette]:

@@ -15,7 +15,7 @@ from retroracer.errors import UserError
 from retroracer.game.pixels.screen import carracing_screen
 from retroracer.game.race.daily import DAILY
 from retroracer.game.race.expected import Expected, expected
-from retroracer.game.race.garage import DEFAULT, MOST_RIVALS, drivers, put_together
+from retroracer.game.race.garage import MOST_RIVALS, default_driver, drivers, put_together
 from retroracer.game.race.track_times import TrackTimes
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
@@ -36,8 +36,8 @@ from retroracer.render.text import lap_text
 from retroracer.track.files import shipped_tracks
 from retroracer.track.track import Track
 
-ROWS = ("RACE", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "WATCH", "CHAMPIONSHIP", "DAILY TRACK",
-        "RECORDS", "CARRACING", "OPTIONS", "QUIT")  # fmt: skip
+ROWS = ("RACE", "MODE", "TRACK", "CAR", "RIVAL", "RIVALS", "LAPS", "WATCH", "CHAMPIONSHIP",
+        "DAILY TRACK", "RECORDS", "CARRACING", "OPTIONS", "QUIT")  # fmt: skip
 PLAIN = {"RACE", "WATCH", "CHAMPIONSHIP", "DAILY TRACK", "RECORDS", "CARRACING", "OPTIONS", "QUIT"}
 LAPS = (1, 2, 3, 5, 10, 20, 0)
 
@@ -87,7 +87,7 @@ class Menu:
 
     def rival(self) -> str:
         """Name of the chosen rival, "" if there is no driver at all."""
-        wanted = self.app.settings.now.rival or DEFAULT
+        wanted = self.app.settings.now.rival or default_driver()
         return wanted if wanted in self.drivers else next(iter(self.drivers), "")
 
     def expects(self, driver: str) -> Expected:
@@ -104,6 +104,8 @@ class Menu:
     def value(self, row: str) -> str:
         """What a row shows."""
         now = self.app.settings.now
+        if row == "MODE":
+            return "ghosts, against time" if now.ghosts else "solid cars"
         if row == "TRACK":
             track = self.track()
             return track.title if isinstance(track, Track) else Path(now.track).stem
@@ -126,7 +128,9 @@ class Menu:
             place = values.index(value) if value in values else 0
             return values[(place + step) % len(values)] if values else value
 
-        if row == "TRACK":
+        if row == "MODE":
+            settings.change(ghosts=not now.ghosts)
+        elif row == "TRACK":
             settings.change(track=turned(self.tracks, now.track))
         elif row == "CAR":
             settings.change(car=turned(self.cars, now.car))
@@ -181,6 +185,7 @@ class Menu:
                 laps=now.laps,
                 watch=row == "WATCH",
                 assists=now.assists,
+                ghosts=now.ghosts,
             ),
         )
 

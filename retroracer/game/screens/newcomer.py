@@ -48,7 +48,7 @@ class Newcomer:
         """True while you have been beyond the road for long."""
         session = self._session
         beyond = float(session.race.floats[0, state.OFF_FOR])
-        return session.human and not session.over and beyond > LOST_FOR
+        return bool(session.human) and not session.over and beyond > LOST_FOR
 
     @property
     def braking(self) -> bool:

@@ -12,10 +12,7 @@ import pygame
 
 from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
-from retroracer.game.overlays.panels import Panels
-from retroracer.game.race.assists import SENSED, assisted
 from retroracer.game.race.carry_over import carry_over, same_look
-from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.loop import FixedStep
 from retroracer.game.race.reference_laps import ReferenceLaps
@@ -24,17 +21,17 @@ from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.screens.after_race import race_ghost, watch_again
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.choices import Question
-from retroracer.game.screens.hud import Hud, Reading
 from retroracer.game.screens.newcomer import LINE, Newcomer
 from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.pause import pause_menu
+from retroracer.game.screens.people import People, roll_out
+from retroracer.game.screens.race_picture import RacePicture
 from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
 from retroracer.game.screens.results import Results
 from retroracer.game.screens.screen import AppServices
 from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
-from retroracer.render.camera import Camera
 from retroracer.render.palette import STRONG
 from retroracer.render.scene import TrackScene
 
@@ -75,19 +72,18 @@ class RaceScreen:
         self.scene = scene
         self.session = Session(
             setup.track, setup.policies, setup.cars, setup.human, setup.laps, setup.names or None,
-            setup.one_start,
+            setup.one_start, setup.solid,
         )  # fmt: skip
-        self.view = RaceView(self.session, scene, app.settings.now.heading_up, setup.colours)
-        self.hud = Hud(self.session, scene.palette, setup.colours)
-        first = app.newcomer and setup.human
+        first = app.newcomer and setup.human == 1
         self.newcomer = Newcomer(self.session, app.controls, first)
         self.overlays = Overlays(self.session, setup.assists.line or first)
         app.tell(LINE if first else "")
-        self.panels = Panels(self.overlays, scene.palette)
+        up = app.settings.now.heading_up
+        self.picture = RacePicture(self.session, scene, setup, self.overlays, up)
         self.loop.forget()
-        self.human = Human(setup.cars[0])
+        self.people = People(setup.cars[: setup.human], setup.assists)
         self.paused = False
-        self.menu: Question = pause_menu(self, self.setup.human)
+        self.menu: Question = pause_menu(self, bool(setup.human))
         self.lights = COUNTDOWN if lights else 0.0
         self.had_lights = lights
         self.since_go = 0.0
@@ -119,14 +115,19 @@ class RaceScreen:
             return
         if track.digest == before.track.digest:  # at most its colours and names were changed
             if not same_look(track, before.track):
-                self.scene = self.view.scene = scene
-                self.hud.restyle(track.title, scene.palette)
+                self.scene = scene
+                self.picture.repaint(track.title, scene)
             return
         self.take(replace(self.setup, track=track), scene)
         if before.ticks:
             carry_over(before, self.session)
-        self.view.jump()
+        self.picture.jump()
         self.app.tell(f"{track.title}: the track was reloaded; this lap does not count")
+
+    @property
+    def view(self) -> RaceView:
+        """The road and its cars."""
+        return self.picture.view
 
     @property
     def showing_results(self) -> bool:
@@ -198,7 +199,7 @@ class RaceScreen:
             self.view.look_at((self.view.row + 1) % self.session.race.n)
         elif what == "reset" and self.setup.human and not self.session.over:
             self.session.put_back()
-            self.human.reset()
+            self.people.reset()
             self.view.follower.jump()
             self.app.tell("back on the track: this lap does not count")
         elif what == "restart":
@@ -209,7 +210,7 @@ class RaceScreen:
     @property
     def underway(self) -> bool:
         """True while there is a race of yours to be lost."""
-        return self.setup.human and self.session.ticks > 0 and not self.session.over
+        return bool(self.setup.human) and self.session.ticks > 0 and not self.session.over
 
     def options(self) -> None:
         """Go to the options; the race waits."""
@@ -218,7 +219,7 @@ class RaceScreen:
     def pause(self, on: bool) -> None:
         """Hold the race, or go on."""
         if on and not self.paused:
-            self.menu = pause_menu(self, self.setup.human)
+            self.menu = pause_menu(self, bool(self.setup.human))
         self.paused = on
         self.loop.forget()
         if on:
@@ -227,10 +228,10 @@ class RaceScreen:
     def restart(self) -> None:
         """Everybody back to the grid, at once and without lights."""
         self.session.restart()
-        self.human.reset()
+        self.people.reset()
         if self.app.script is not None:
             self.app.script.rewind()
-        self.view.jump()
+        self.picture.jump()
         self.loop.forget()
         self.paused = False
         self.lights = 0.0
@@ -249,7 +250,8 @@ class RaceScreen:
     def watch_again(self) -> None:
         """Go to the replay of the laps just driven."""
         self.pause(not self.showing_results)
-        watch_again(self.app, self.setup.track, list(self.session.tapes), self.scene)
+        whole = [self.session.race_tape] if self.session.race_tape is not None else []
+        watch_again(self.app, self.setup.track, [*self.session.tapes, *whole], self.scene)
 
     # Time.
     def advance(self, elapsed: float) -> None:
@@ -298,32 +300,29 @@ class RaceScreen:
                 return
             session.tick(script.steer, script.throttle)
         elif session.over or not session.human:
-            session.tick(0.0, -0.25 if session.race.vx[0] > 4.0 else 0.0)
+            rolling = [roll_out(session, row) for row in range(2 if session.human > 1 else 1)]
+            session.tick(*rolling[0], rolling[-1])
         else:
             if script is not None:
                 for what in script.play(session.time):
                     self.press(what)
-            session.tick(*self._inputs())
+            mine = self._inputs()
+            session.tick(*mine[0], mine[-1])
         if session.ticks % N_SUBSTEPS == 0:
-            self.view.note()
+            self.picture.note()
         self.overlays.note(self.view.row)
         if session.done:
             for done in session.take_done():
                 self._lapped(done)
 
-    def _inputs(self) -> tuple[float, float]:
-        race, controls = self.session.race, self.app.controls
-        steer, throttle = self.human.act(
-            controls.keys, float(race.vx[0]), PHYSICS_DT, controls.steer, controls.throttle
-        )
-        return assisted(
-            steer, throttle, self.setup.assists, self.session.cars[0],
-            *(float(race.floats[0, k]) for k in SENSED),
-        )  # fmt: skip
+    def _inputs(self) -> list[tuple[float, float]]:
+        return self.people.inputs(self.session, self.app.controls)
 
     def _lapped(self, done: LapDone) -> None:
         self.results.add(done)
         self.ghosts.remember(done, self.overlays.helped)
+        if done.row == 0 and self.session.finish[0] is not None:
+            self.ghosts.remember_race()
         self.references.take(done)
         if done.row == 0:
             self.app.sound.signal("lap")
@@ -345,15 +344,9 @@ class RaceScreen:
     # Picture.
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the present."""
-        view, session, laps = self.view, self.session, self.references
-        now = self.app.settings.now
-        view.shake, view.follower.heading_up = now.shake, now.heading_up
-        limit = laps.limit()
-
-        def lines(target: pygame.Surface, camera: Camera) -> None:
-            self.overlays.draw_road(target, camera, self.scene.palette, view.row, limit)
-
-        camera = view.draw(surface, self.loop.share, elapsed, [lines], self.ghosts.views())
+        laps, now = self.references, self.app.settings.now
+        ghosts = self.ghosts.views()
+        camera = self.picture.road(surface, self.loop.share, elapsed, laps, ghosts, now)
         canvas = Canvas(surface, self.scene.palette)
         if canvas.w < 320 or canvas.h < 180:
             return
@@ -362,26 +355,7 @@ class RaceScreen:
             self.results.target = laps.target(*self.results.to_compare())
             self.results.draw(canvas, laps.limit_time(), laps.author())
             return
-        looking = bool(self.overlays.on and session.policies)
-        agent = self.overlays.agent(view.row) if looking else 0
-        top = 20.0 + 13 * session.race.n
-        # The speed makes room where the agent's panels reach down to it.
-        low = looking and self.panels.bottom(agent, top) > canvas.h - 62
-        race = session.race
-        way = float(race.heading[view.row]) - float(race.heading_error[view.row])
-        reading = Reading(
-            row=view.row,
-            deltas=laps.deltas(view.row),
-            limit=laps.limit_time(),
-            best=laps.best.lap_time if laps.best is not None else None,
-            best_sectors=laps.best_sectors,
-            way=camera.angle_on_screen(way),
-            speed_aside=126.0 if low else 0.0,
-            map_shown=not (looking and self.panels.over_map(canvas.h)),
-        )
-        self.hud.draw(canvas, reading)
-        if looking:
-            self.panels.draw(canvas, agent, top)
+        self.picture.writing(canvas, camera, laps)
         just_off = self.since_go < 0.9 and self.had_lights
         self.newcomer.draw(canvas)
         draw_start(canvas, self.lights, self.lamps_on, just_off)

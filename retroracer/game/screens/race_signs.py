@@ -1,11 +1,12 @@
-"""Signs over the race: the lamps at the start, what is wrong with a saved page."""
+"""Signs over the race: lamps at the start, flags, race control, what is wrong with a page."""
 
 from __future__ import annotations
 
 import pygame
 
+from retroracer.game.race.race_control import Told
 from retroracer.game.screens.canvas import Canvas
-from retroracer.render.palette import shade
+from retroracer.render.palette import Colour, shade
 
 LAMPS = 5
 
@@ -57,3 +58,38 @@ def draw_errors(c: Canvas, errors: tuple[str, ...]) -> None:
     c.text("the saved page is broken; the last good track stays", x + 8, y + 6, c.palette.bad)
     for k, line in enumerate(lines):
         c.text(line, x + 8, y + 19 + 11 * k, c.palette.text, width=wide - 16)
+
+
+FLAGS: dict[str, tuple[Colour, str]] = {
+    "yellow": ((255, 214, 40), "YELLOW FLAG: SLOW CAR AHEAD"),
+    "blue": ((70, 140, 255), "BLUE FLAG: A CAR A LAP AHEAD IS BEHIND YOU"),
+    "chequered": ((250, 250, 250), "FINISHED"),
+}
+"""What each flag looks like, and what it says."""
+
+
+def draw_flag(c: Canvas, flag: str) -> None:
+    """Wave a flag with its words; "" draws nothing."""
+    if flag not in FLAGS:
+        return
+    colour, words = FLAGS[flag]
+    wide = c.width(words) + 36
+    x, y = (c.w - wide) / 2, 60.0
+    c.panel(x, y, wide, 17, alpha=240, edge=colour)
+    for row in range(3):
+        for column in range(4):
+            dark = flag == "chequered" and (row + column) % 2
+            tone = c.palette.panel if dark else colour
+            c.rect(x + 8 + 4 * column, y + 3 + 4 * row, 4, 4, tone)
+    c.text(words, x + 29, y + 5, c.palette.text)
+
+
+def draw_told(c: Canvas, told: Told | None) -> None:
+    """What race control says to the driver."""
+    if told is None:
+        return
+    p = c.palette
+    wide = c.width(told.text) + 20
+    x, y = (c.w - wide) / 2, 38.0
+    c.panel(x, y, wide, 18, alpha=244, edge=p.bad if told.bad else p.accent)
+    c.text(told.text, c.w / 2, y + 6, p.bad if told.bad else p.text, anchor=0.5)

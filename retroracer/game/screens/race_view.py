@@ -23,6 +23,9 @@ from retroracer.render.scene import TrackScene
 from retroracer.render.streaks import draw_streaks
 from retroracer.track.geometry import Array
 
+MOST_NAMED = 4
+"""Of more agents only so many wear their names: the nearest."""
+
 APART = 3.0
 """Cars of one start nearer to one another than this wear one name [m]."""
 
@@ -88,6 +91,7 @@ class RaceView:
         self.effects = Effects()
         self.shake = 0.0
         self._struck = 0.0
+        self._felt = -1.0  # time of the last bump that was taken in
         self.follower = Follower(heading_up)
         self.row = 0
 
@@ -95,6 +99,7 @@ class RaceView:
         """The camera starts afresh, the track is clean: after a restart."""
         self.follower.jump()
         self.effects.clear()
+        self._felt = -1.0
 
     def look_at(self, row: int) -> None:
         """Follow another car."""
@@ -114,10 +119,27 @@ class RaceView:
                 )
                 if i == self.row:
                     self._struck = min(hard / 10.0, 1.0)
+        control = session.control
+        for bump in control.bumps if control is not None else ():
+            if bump.time > self._felt:
+                self.effects.strike(bump.x, bump.y, bump.closing, bump.time)
+                if self.row in bump.rows:
+                    self._struck = max(self._struck, min(0.15 + bump.closing / 8.0, 1.0))
+        self._felt = control.bumps[-1].time if control is not None and control.bumps else -1.0
+
+    def _opacity(self, row: int) -> float:
+        """Solid cars are painted so; who cannot be touched is seen through."""
+        company = self.session.race.company
+        solid = company is not None and bool(company.solid[row])
+        return 1.0 if solid or row == self.row else TRANSLUCENT
 
     def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
         """Agents that wear their names: where there are several; of those in one place, one."""
         session = self.session
+        if session.race.n - session.human > MOST_NAMED:  # only those nearest to the car looked at
+            far = np.hypot(*(pose[:, :2] - pose[self.row, :2]).T)
+            nearest = sorted(order[:-1], key=lambda i: float(far[i]))[:MOST_NAMED]
+            return {i for i in nearest if session.roles[i] == "agent"}
         if not session.one_start and session.race.n - session.human > 1:
             return {i for i in order if session.roles[i] == "agent"}
         named: list[int] = []
@@ -159,7 +181,7 @@ class RaceView:
                 float(race.steer_angle[i]),
                 float(race.s[i]),
                 role,
-                1.0 if i == self.row else TRANSLUCENT,
+                self._opacity(i),
                 bool(session.actions[i, 1] < -0.05),
             )
             if self.colours and role == "agent":

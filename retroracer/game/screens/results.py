@@ -11,7 +11,7 @@ from retroracer.game.race.coach import Target
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.hud import driver_colour, inks_of, sector_text, signed
+from retroracer.game.screens.hud import driver_colour, inks_of, listed, sector_text, signed
 from retroracer.render.cars import Role, marker
 from retroracer.render.palette import Colour, mix, shade
 from retroracer.render.text import lap_text
@@ -93,7 +93,8 @@ class Results:
         """Draw the panel over a darkened picture."""
         s, p = self.session, c.palette
         c.shade_all(120)
-        wide, high = 372.0, 216.0
+        rows = self._rows(c)
+        wide, high = 372.0, 216.0 + 13 * max(0, rows - 4)
         x, y = (c.w - wide) / 2, (c.h - high) / 2 + 2
         c.panel(x, y, wide, high, alpha=244)
         c.stripes(x + 2, y + 30, wide - 4, 3)
@@ -102,9 +103,10 @@ class Results:
         helped = self.assists + (
             " + line" if self.line_shown and "line" not in self.assists else ""
         )
-        c.text(helped if s.human else "watching", x + wide - 12, y + 19, p.text_dim, anchor=1)
+        kind = "race" if s.control is not None else "time trial" if s.race.n > 1 else "alone"
+        told = f"{kind}, {helped if s.human else 'watching'}"
+        c.text(told, x + wide - 12, y + 19, p.text_dim, anchor=1)
         self._table(c, x + 12, y + 42, limit, author)
-        rows = s.race.n
         self._sectors(c, x + 12, y + 62 + 13 * rows)
         top = y + 62 + 13 * rows + 44
         self._trace(c, x + 12, top, wide - 24, y + high - 12 - top)
@@ -156,12 +158,16 @@ class Results:
         self, c: Canvas, x: float, y: float, limit: float | None, author: float | None
     ) -> None:
         s, p = self.session, c.palette
-        for text, at in (("DRIVER", 26.0), ("TOTAL", 170.0), ("BEST LAP", 244.0), ("MEDAL", 348.0)):
+        heads = [("DRIVER", 26.0), ("TOTAL", 170.0), ("BEST LAP", 268.0), ("MEDAL", 348.0)]
+        heads += [("PENALTY", 212.0)] if s.control is not None else []
+        for text, at in heads:
             c.text(text, x + at, y, p.text_dim, anchor=0.0 if at < 100 else 1.0)
-        first = s.finish[s.order()[0]]
+        order = s.order()
+        first = self._total(order[0])
         inks = inks_of(s, p, self.colours)
-        for k, i in enumerate(s.order()):
-            top = y + 14 + 13 * k
+        mine = order.index(0) if s.human else 0
+        for line, k in enumerate(listed(len(order), mine, self._rows(c))):
+            i, top = order[k], y + 14 + 13 * line
             if i == 0 and s.human:
                 c.rect(x - 4, top - 3, 356, 13, mix(p.panel, p.panel_edge, 0.6))
             role: Role = "human" if s.roles[i] == "human" else "agent"
@@ -169,24 +175,38 @@ class Results:
             ink = inks[i]
             c.blit(marker(role, ink, 9 * c.k), x + 10, top - 1)
             c.text(s.names[i].upper(), x + 26, top, driver_colour(role, ink), width=80)
-            total = s.finish[i]
+            total = self._total(i)
             text = lap_text(total) if total is not None else f"lap {int(s.race.lap[i]) + 1}"
             if k and total is not None and first is not None:
                 text = signed(total - first)
+            if s.control is not None:
+                text = "out" if s.control.stewards.out[i] else text
+                penalty = s.control.penalty(i)
+                c.text(f"+{penalty:.0f} s" if penalty else "", x + 212, top, p.bad, anchor=1.0)
             c.text(text, x + 170, top, p.text, anchor=1.0)
             best = s.best[i]
             if best is None and self.laps[i]:  # laps, but no valid one
                 told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
             else:
                 told, colour = lap_text(best), p.text if best is not None else p.text_dim
-            c.text(told, x + 244, top, colour, anchor=1.0)
-            medal = medal_for(best, limit, author if i == 0 and s.human else None)
+            c.text(told, x + 268, top, colour, anchor=1.0)
+            # Medals are for driving alone: a tow or a shove earns none.
+            medal = medal_for(s.alone[i], limit, author if i == 0 and s.human else None)
             if medal:
                 tone = MEDAL_COLOURS[medal]
                 spot = (round((x + 300) * c.k), round((top + 3.5) * c.k))
                 pygame.draw.circle(c.surface, shade(tone, 0.6), spot, 5 * c.k)
                 pygame.draw.circle(c.surface, tone, spot, 4 * c.k)
                 c.text(medal, x + 348, top, tone, anchor=1.0)
+
+    def _total(self, row: int) -> float | None:
+        """A car's time of the race with its penalties [s], None before it has finished."""
+        time, control = self.session.finish[row], self.session.control
+        return time if time is None or control is None else time + control.penalty(row)
+
+    def _rows(self, c: Canvas) -> int:
+        """How many drivers there is room for."""
+        return min(self.session.race.n, max(4, int((c.h - 172 - 54) // 13) + 4))
 
     def _rival(self) -> int | None:
         s = self.session
