@@ -106,7 +106,7 @@ class Stewards:
         racing = self.racing
         laps = ints[:, state.LAP]
         length = race.length()[rows]
-        raced = laps * length - (floats[:, state.LAP_FINISH] - floats[:, state.PROGRESS])
+        raced = (laps + 1) * length - (floats[:, state.LAP_FINISH] - floats[:, state.PROGRESS])
         self.distance[racing] = raced[racing]
         self.faults[racing] = marks[racing, AT_FAULT]
         self.contacts[racing] = marks[racing, CONTACTS]

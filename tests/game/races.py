@@ -45,13 +45,16 @@ def save_driver(path: Path, **facts: Any) -> Path:
     return part.rename(path)
 
 
-def setup(track: str = "copper_bowl", human: bool = True, rivals: int = 1, laps: int = 3) -> Setup:
+def setup(
+    track: str = "copper_bowl", human: int = 1, rivals: int = 1, laps: int = 3, solid: bool = False
+) -> Setup:
     policy = follower()
     built = load_track(track)
     names = tuple(f"follower {k + 1}" for k in range(rivals))
     return Setup(
-        built, None, (policy,) * rivals, (GT,) * (rivals + human), human, laps, names=names
-    )
+        built, None, (policy,) * rivals, (GT,) * (rivals + human), human, laps, names=names,
+        solid=solid,
+    )  # fmt: skip
 
 
 def game(race: Setup | None = None, script: Any = None, menu: bool = False, **options: Any) -> App:

@@ -21,7 +21,7 @@ from retroracer.physics.car import Car, load_car
 from retroracer.physics.company import MOST_CARS
 from retroracer.render.palette import RIVALS, Colour
 from retroracer.resources import models_dir
-from retroracer.track.files import find_track, load_track
+from retroracer.track.files import find_track, load_track, shipped_tracks
 from retroracer.track.track import Track
 
 LADDER = ("rookie", "club", "pro", "ace")
@@ -89,8 +89,12 @@ def rivals_for(name: str, count: int, track: str = "") -> list[str]:
     if count < 1:
         return []
     known = drivers() if count > 1 else {}
-    others = [n for n, f in known.items() if not (track and f.tracks and track not in f.tracks)]
-    others = [n for n in others if n != name]
+    circuits = set(shipped_tracks()) if track else set()
+    others = [
+        n
+        for n, facts in known.items()
+        if n != name and (track in facts.tracks or not circuits.intersection(facts.tracks))
+    ]
     # The fastest of the ladder first; where there are more places than drivers, all come again.
     others.sort(key=lambda n: -LADDER.index(n) if n in LADDER else 1)
     return list(islice(cycle([name, *others]), count))

@@ -49,13 +49,14 @@ def colour_in(tape: Tape, row: int) -> Colour | None:
     if tape.roles[row] != "agent":
         return None
     place = tape.roles[:row].count("agent")
-    return RIVALS[place] if place < len(RIVALS) else None
+    return RIVALS[place % len(RIVALS)]
 
 
 def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[CarView]:
     """Cars of a tape at a time in physics steps, between two of them; ``row`` painted last."""
     i, pose = trajectory.between(tick)
     views = []
+    solid = tape.solid_at(i)
     for k in [j for j in range(len(tape.cars)) if j != row] + [row]:
         role: Role = "human" if tape.roles[k] == "human" else "agent"
         view = CarView.of(
@@ -64,7 +65,7 @@ def cars_at(tape: Tape, trajectory: Trajectory, tick: float, row: int) -> list[C
             float(trajectory.steer_angle[i, k]),
             float(trajectory.s[i, k]),
             role,
-            1.0 if k == row else TRANSLUCENT,
+            1.0 if k == row or solid[k] else TRANSLUCENT,
             bool(tape.actions[min(i, len(tape.actions) - 1), k, 1] < -0.05),
         )
         views.append(replace(view, colour=colour_in(tape, k)))

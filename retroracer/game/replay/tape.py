@@ -293,7 +293,7 @@ def _back_to_room(race: Race, row: int) -> float:
     others[row] = False
     length = float(race.length()[row])
     ahead = race.s[others] - race.s[row]
-    for tries in range(race.n):
+    for tries in range(4 * race.n):
         gap = ahead + tries * ROOM
         if (np.abs(gap - length * np.floor(gap / length + 0.5)) >= ROOM).all():
             return tries * ROOM

@@ -51,6 +51,16 @@ class RoundScreen(RaceScreen):
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""
         super().advance(elapsed)
+        control = self.session.control
+        if control is None or control.stewards.over:
+            self._take()
+
+    def close(self) -> None:
+        """Leave; a race you have finished counts as it stands."""
+        self._take()
+        super().close()
+
+    def _take(self) -> None:
         if self.session.over and not self._told:
             self._told = True
             self._done([self.session.names[i] for i in self.session.order()])

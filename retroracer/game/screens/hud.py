@@ -134,7 +134,8 @@ class Hud:
         if company:  # such a lap is no lap of a time trial
             y = 106 if invalid else 92
             c.panel(6, y, 128, 13)
-            c.text(f"LAP WITH {company.upper()}", 12, y + 3, p.text_dim, width=118)
+            words = company.replace("slipstream", "tow").upper()
+            c.text(f"WITH {words}", 12, y + 3, p.text_dim, width=118)
 
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
         """A cell a sector: its time in this lap, in the last one, and against the best."""

@@ -42,6 +42,9 @@ COUNTDOWN = LAMP_EVERY * (LAMPS + 1)
 RESULTS_AFTER = 1.2
 """Time from the finish to the results [s]."""
 
+QUICKER = 4
+"""Behind the results the others finish their race so many times faster."""
+
 DEAF = 1.0
 """Time that the results are shown before a key can leave them: one still brakes [s]."""
 
@@ -270,7 +273,9 @@ class RaceScreen:
             return
         self.since_go += elapsed
         self.newcomer.note(elapsed, self.references.limit())
-        for _ in range(self.loop.steps(elapsed)):
+        control = self.session.control
+        waiting = self.showing_results and control is not None and not control.stewards.over
+        for _ in range(self.loop.steps(elapsed) * (QUICKER if waiting else 1)):
             self.step()
             if self.paused or self.app.script is not script:
                 return

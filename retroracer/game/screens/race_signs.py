@@ -22,7 +22,9 @@ def draw_start(c: Canvas, lights: float, lit: int, just_off: bool) -> None:
     """
     if lights > 0.0:
         draw_lamps(c, lit)
-        c.text("SPACE skips", c.w / 2, 100, c.palette.text, anchor=0.5, shadow=True)
+        wide = c.width("SPACE skips") + 12
+        c.panel(c.w / 2 - wide / 2, 94, wide, 15, alpha=240)
+        c.text("SPACE skips", c.w / 2, 98, c.palette.text, anchor=0.5)
     elif just_off:
         c.text("GO!", c.w / 2, 52, c.palette.good, 4, anchor=0.5, shadow=True)
 

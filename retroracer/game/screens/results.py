@@ -131,7 +131,8 @@ class Results:
             ("T", "telemetry", "telemetry"),
             ("ENTER", "menu", "menu"),
         ]
-        if self.session.human and self.best_lap() is not None:
+        raced_alone = self.session.human == 1 and self.session.control is None
+        if raced_alone and self.best_lap() is not None:
             ways.insert(1, ("G", "race the new ghost", "ghost"))
         self.at = min(self.at, len(ways) - 1)
         return ways
@@ -206,7 +207,7 @@ class Results:
 
     def _rows(self, c: Canvas) -> int:
         """How many drivers there is room for."""
-        return min(self.session.race.n, max(4, int((c.h - 172 - 54) // 13) + 4))
+        return min(self.session.race.n, max(4, 4 + int((c.h - 256) // 13)))
 
     def _rival(self) -> int | None:
         s = self.session
