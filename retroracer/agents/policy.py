@@ -177,6 +177,23 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
     return policy
 
 
+def load_road_driver(name_or_path: str | Path) -> Policy:
+    """Load a driver of the road, or of the road and the cars on it: its own layout id decides.
+
+    Raises:
+        UserError: as ``load_policy``.
+    """
+    path = find_model(name_or_path)
+    return load_policy(path, road_layout(read_facts(path)))
+
+
+def road_layout(facts: Facts) -> str | None:
+    """The layout a driver is to be loaded with: the racing one if it is its own, else None."""
+    from retroracer.envs.race_task import RACE_LAYOUT
+
+    return RACE_LAYOUT if facts.observation_layout == RACE_LAYOUT else None
+
+
 def action_repeat_of(facts: Facts) -> int:
     """Control steps of 50 ms that a driver holds an action: 1 where its model does not say.
 

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retroracer.agents.facts import Facts
-from retroracer.agents.model_file import find_model, read_facts
-from retroracer.agents.policy import Policy, load_policy
+from retroracer.agents.policy import load_road_driver
 from retroracer.envs.arguments import Where, tracks_of
 from retroracer.envs.race_env import Ghost, RaceEnv
-from retroracer.envs.race_task import RACE_LAYOUT
 from retroracer.errors import UserError
 from retroracer.laptime.line_driver import LineDriver, line_to_follow
 from retroracer.physics.car import Car, load_car
@@ -56,18 +53,3 @@ def driver_of(driver: Any, tracks: Sequence[Track] | None, car: Car | str) -> An
         made = load_car(car) if isinstance(car, str) else car
         return LineDriver([line_to_follow(t, made) for t in tracks])
     return load_road_driver(driver) if isinstance(driver, str | Path) else driver
-
-
-def load_road_driver(name_or_path: str | Path) -> Policy:
-    """A driver of the road, or of the road and the cars on it: its own layout id decides.
-
-    Raises:
-        UserError: as ``load_policy``.
-    """
-    path = find_model(name_or_path)
-    return load_policy(path, road_layout(read_facts(path)))
-
-
-def road_layout(facts: Facts) -> str | None:
-    """The layout a driver is to be loaded with: the racing one if it is its own, else None."""
-    return RACE_LAYOUT if facts.observation_layout == RACE_LAYOUT else None

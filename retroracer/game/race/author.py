@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from retroracer.agents.model_file import car_of
-from retroracer.agents.policy import Policy
-from retroracer.agents.race_drivers import load_road_driver
+from retroracer.agents.policy import Policy, load_road_driver
 from retroracer.errors import UserError
 from retroracer.game.race.background_process import BackgroundProcess
 from retroracer.game.race.expected import author_time

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import car_of, read_facts
-from retroracer.agents.policy import Policy, demand_layout
-from retroracer.agents.race_drivers import load_road_driver, road_layout
+from retroracer.agents.policy import Policy, demand_layout, load_road_driver, road_layout
 from retroracer.errors import UserError
 from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.settings import Assists

@@ -107,7 +107,9 @@ def test_new_colours_repaint_the_track_without_touching_the_race(tmp_path: Path)
     page.write_text(page.read_text().replace("preset: desert", "preset: night"))
     wait_for(app, lambda: screen.scene is not scene)
     frames(app, 2)
-    assert screen.session is session and screen.hud.palette.grass == screen.scene.palette.grass
+    assert (
+        screen.session is session and screen.picture.hud.palette.grass == screen.scene.palette.grass
+    )
 
 
 def test_a_change_keeps_clock_lap_and_place_of_everybody(tmp_path: Path) -> None:

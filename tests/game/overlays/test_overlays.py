@@ -8,7 +8,7 @@ import pytest
 
 from retroracer.agents.facts import Facts
 from retroracer.envs.batch import RacingBatch
-from retroracer.envs.task import LAYOUT, REWARD_NAMES, Ending, Reward
+from retroracer.envs.task import LAYOUT, N_OBS, REWARD_NAMES, Ending, Reward
 from retroracer.game.app import App
 from retroracer.game.controls import ACTIONS
 from retroracer.game.overlays import overlays as overlays_module
@@ -73,7 +73,7 @@ def test_far_stretches_bend_the_way_the_road_does(turn: float) -> None:
 class Reckless:
     """Flat out, swinging the wheel: on the road at first, then off it and into things."""
 
-    name, action_repeat = "reckless", 1
+    name, action_repeat, n_observations = "reckless", 1, N_OBS
 
     def __init__(self, reward: dict[str, float] | None = None) -> None:
         self.facts = Facts(observation_layout=LAYOUT, steps=0, reward=reward or {})
@@ -282,4 +282,4 @@ def test_the_wrong_way_arrow_points_where_the_track_goes() -> None:
         screen.session.race.place(rows=[0], s=150.0, heading_error=error)
         screen.view.jump()
         frames(app, 1)
-        assert np.sin(screen.hud.now.way) == pytest.approx(pointing, abs=0.02)
+        assert np.sin(screen.picture.hud.now.way) == pytest.approx(pointing, abs=0.02)
