@@ -29,7 +29,6 @@ METADATA: dict[str, Any] = {
 }
 
 
-
 def frames_a_second(batch: RacingBatch) -> int:
     """How many of an env's steps fill a second of the race, rounded."""
     return max(1, round(1.0 / (CONTROL_DT * batch.action_repeat)))
@@ -177,7 +176,9 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         if self._view is None:
             from retroracer.render.env_view import EnvView
 
-            self._view = EnvView(window=self.render_mode == "human", fps=self.metadata["render_fps"])
+            self._view = EnvView(
+                window=self.render_mode == "human", fps=self.metadata["render_fps"]
+            )
         picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, self.track)
         return None if self.render_mode == "human" else picture
 

@@ -72,7 +72,9 @@ def test_an_action_held_is_the_same_action_given_again(lidar):
     given = gymnasium.make(env_id, track=oval(), time=4.0)
     held.reset(seed=1)
     given.reset(seed=1)
-    actions = np.random.default_rng(0).uniform((-0.02, 0.3), (0.02, 0.6), (40, 2)).astype(np.float32)
+    actions = (
+        np.random.default_rng(0).uniform((-0.02, 0.3), (0.02, 0.6), (40, 2)).astype(np.float32)
+    )
     for k, action in enumerate(actions):
         one = held.step(action)
         first, second = given.step(action), given.step(action)
