@@ -238,7 +238,7 @@ class PPOUpdate:
         return state | {"lr_scale": np.array(self.lr_scale)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken.
+        """Continue from what ``state`` returned.
 
         Raises:
             ValueError: if it does not fit.

@@ -1,6 +1,6 @@
-"""Which driver of a run is kept: its laps on tracks it does not train on, and their score.
+"""Evaluation of the drivers of one run, and the score that decides which one is kept.
 
-Owns the evaluation of a run's drivers and the score they are chosen by.
+A generalist is evaluated on tracks it does not train on, a specialist on its own tracks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Lap = tuple[float | None, float]
 """A lap time [s], None if not completed, and the time spent off the track [s]."""
 
 UNCLEAN, FAILED = 0.2, 1.0
-"""What a lap that was not clean, and one not completed, take from a driver's ``score``."""
+"""What a lap beyond track limits, and one not completed, subtract from a driver's ``score``."""
 
 
 class LapJudge:
@@ -35,9 +35,10 @@ class LapJudge:
     Args:
         tracks: driven in an evaluation.
         car: they are driven in.
-        moment: after which limits are no longer solved (``time.monotonic``).
         own: True if these are the tracks a specialist trains on: no driver is acceptable that
             is slower or less clean than its parent on one of them.
+        moment: after which limits are no longer solved (``time.monotonic``).
+        action_repeat: control steps of 50 ms for which the drivers hold an action.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class LapJudge:
         self.limits: list[float | None] = []
         with until(moment):
             self.limits = lap_limits([(track, car) for track in tracks])
-        if not self.limits:  # those that were solved in time
+        if not self.limits:  # time was up: take those that were solved
             self.limits = [known_time(track, car) for track in tracks]
         self._parent: list[Lap] = []
 
@@ -63,7 +64,7 @@ class LapJudge:
         Args:
             layers: its weights and biases.
             activation: of its hidden layers.
-            parent: True if it is the driver the run begins with.
+            parent: True if it is the driver the run starts from.
         """
         report = self._report(policy_of(layers, activation).act)
         if parent and self.own:
@@ -88,18 +89,18 @@ class LapJudge:
         one = len(self.tracks) == 1
         of = f" of {self.tracks[0].title}" if one else f"/{summary['tracks']} tracks"
         ratio = summary["median_ratio"]
-        pace = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
-        return f"laps {summary['completed']}{of}, clean {summary['clean']}, {pace}"
+        speed = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
+        return f"laps {summary['completed']}{of}, clean {summary['clean']}, {speed}"
 
     def state(self) -> dict[str, Any]:
-        """What a run that goes on must know, as plain data."""
+        """What a resumed run needs, as plain data: the parent's laps and the limits."""
         return {"parent": self._parent, "limits": self.limits}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """Go on where ``state`` was taken.
+        """Continue from what ``state`` returned.
 
         Raises:
-            ValueError: if it is of other tracks.
+            ValueError: if it belongs to other tracks.
         """
         limits = [_time(t) for t in facts["limits"]]
         parent = [(_time(lap), _time(off) or 0.0) for lap, off in facts["parent"]]
@@ -114,10 +115,10 @@ def _time(value: Any) -> float | None:
 
 
 def score(report: Report) -> float:
-    """How good a driver is: the mean share of the limit's speed it makes of its flying laps.
+    """How good a driver is: the mean over tracks of limit / lap time, with penalties.
 
-    A lap that was not clean costs UNCLEAN, one not completed FAILED. Where no limit is known, a
-    completed lap counts half.
+    A lap that was not clean loses UNCLEAN; one that was not completed counts -FAILED. Where no
+    limit is known, a completed lap counts 0.5.
     """
     values = []
     for result in report.results:
@@ -130,7 +131,7 @@ def score(report: Report) -> float:
 
 
 def no_worse(report: Report, laps: list[Lap]) -> bool:
-    """Whether no lap is slower, less clean or less complete than those of ``laps``, if any."""
+    """True if no lap is slower, less clean or less complete than that of ``laps``, if any."""
     for result, (lap, off) in zip(report.results, laps, strict=bool(laps)):
         if lap is None:
             continue

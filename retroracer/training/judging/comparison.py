@@ -21,14 +21,14 @@ def compare(
     """Let both drive every track; print laps, ratios and sectors, draw the first track's laps.
 
     Args:
-        before: the parent.
-        after: the specialist.
+        before: file of the parent.
+        after: file of the specialist.
         tracks: at least one.
-        car: both drive.
+        car: the car both drive.
         folder: where the picture goes.
 
     Returns:
-        The picture.
+        The picture's path.
     """
     policies = [load_policy(path) for path in (before, after)]
     entries = [Entry(p.name, p.act, car, p.action_repeat) for p in policies]

@@ -1,7 +1,7 @@
-"""How good a driver of CarRacing is: raw returns of fixed seeds, with its own wrappers.
+"""Evaluation of CarRacing drivers: raw returns on fixed seeds, each driver with its own wrappers.
 
-Owns driving episodes and what is reported of them. The env is Gymnasium's own unless asked
-otherwise. A seed's result does not depend on how many processes share the work.
+Owns driving the episodes and their report. The env is Gymnasium's own unless asked otherwise. A
+seed's result does not depend on how many processes share the work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""
 
 MAX_FRAMES = 1000
-"""Of an episode: the task's own limit."""
+"""Frames after which an episode ends: the task's own limit."""
 
 ENVS = {"stock": STOCK_ID, "fast": ENV_ID}
 
@@ -37,10 +37,10 @@ class Episode:
 
     Attributes:
         seed: of the track.
-        reward: raw return: neither scaled nor shaped.
-        frames: it took, 50 a second.
+        reward: raw return, neither scaled nor shaped.
+        frames: length of the episode, at 50 frames per second.
         finished: whether every tile was visited.
-        speed: mean over the actions, in Box2D's metres a second.
+        speed: mean over the actions [Box2D's m/s].
     """
 
     seed: int
@@ -56,12 +56,12 @@ class PixelReport:
 
     Attributes:
         model: name of the driver.
-        algorithm: that trained it.
+        algorithm: the one that trained it.
         env: "stock" or "fast".
         pipeline: the wrappers it drove with.
         episodes: in order of seeds.
-        seconds: it took.
-        max_frames: after which an episode was cut off.
+        seconds: duration of the evaluation.
+        max_frames: frames after which an episode was cut off.
     """
 
     model: str
@@ -86,7 +86,7 @@ class PixelReport:
 
 
 def summary(episodes: Sequence[Episode]) -> dict[str, Any]:
-    """Mean, spread, worst, tenth percentile of the rewards; laps, frames and speed."""
+    """Statistics of the returns, and means of laps, frames and speed, by name."""
     rewards = np.array([e.reward for e in episodes])
     return {
         "episodes": len(episodes),
@@ -114,33 +114,36 @@ def drive(
 
     Args:
         act: the driver.
-        pipeline: the wrappers, in their judging form.
+        pipeline: the wrappers; those used only in training are left out.
         seeds: of the tracks.
         env_id: Gymnasium's own env, or the fast one.
-        width: episodes driven side by side, so that the network sees them as one batch; what a
-            network makes of one picture may differ in the last bit with the batch's size.
-        max_frames: after which an episode is cut off.
+        width: episodes driven side by side, so that the network sees them as one batch. Its
+            output may differ in the last bit with the batch size.
+        max_frames: frames after which an episode is cut off.
+
+    Returns:
+        One episode per seed, in the order of ``seeds``.
     """
     done: list[Episode] = []
     for first in range(0, len(seeds), width):
         some = seeds[first : first + width]
         envs = [make(pipeline, False, env_id, max_episode_steps=max_frames) for _ in some]
         try:
-            done += _together(act, envs, some)
+            done += _drive_side_by_side(act, envs, some)
         finally:
             for env in envs:
                 env.close()
     return done
 
 
-def _together(act: Act, envs: list[Any], seeds: Sequence[int]) -> list[Episode]:
+def _drive_side_by_side(act: Act, envs: list[Any], seeds: Sequence[int]) -> list[Episode]:
     obs = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
     speeds: list[list[float]] = [[] for _ in envs]
     found: dict[int, Episode] = {}
-    going = list(range(len(envs)))
-    while going:
-        actions = act(np.stack([obs[k] for k in going]))
-        for k, action in zip(going, actions, strict=True):
+    running = list(range(len(envs)))
+    while running:
+        actions = act(np.stack([obs[k] for k in running]))
+        for k, action in zip(running, actions, strict=True):
             obs[k], _, terminated, truncated, info = envs[k].step(action)
             raw = envs[k].unwrapped
             vx, vy = raw.car.hull.linearVelocity
@@ -151,27 +154,27 @@ def _together(act: Act, envs: list[Any], seeds: Sequence[int]) -> list[Episode]:
                 speed = float(np.mean(speeds[k]))
                 reward = round(float(info["episode"]["r"]), 6)
                 found[k] = Episode(seeds[k], reward, frames, finished, speed)
-        going = [k for k in going if k not in found]
+        running = [k for k in running if k not in found]
     return [found[k] for k in range(len(envs))]
 
 
-_mine: tuple[Any, Pipeline] | None = None  # a worker's driver and wrappers
+_worker_driver: tuple[Any, Pipeline] | None = None  # set once in each worker process
 
 
-def _get_ready(path: Path, pipeline: Pipeline) -> None:
-    global _mine
+def _start_worker(path: Path, pipeline: Pipeline) -> None:
+    global _worker_driver
     import torch
 
     from retroracer.agents.pixels.torch_inference import load_driver
 
     serve_only_the_parent()
     torch.set_num_threads(1)
-    _mine = load_driver(path).act, pipeline
+    _worker_driver = load_driver(path).act, pipeline
 
 
-def _one(seed: int, env_id: str, max_frames: int) -> Episode:
-    assert _mine is not None
-    return drive(*_mine, [seed], env_id, max_frames=max_frames)[0]
+def _drive_seed(seed: int, env_id: str, max_frames: int) -> Episode:
+    assert _worker_driver is not None
+    return drive(*_worker_driver, [seed], env_id, max_frames=max_frames)[0]
 
 
 def evaluate_file(
@@ -189,13 +192,13 @@ def evaluate_file(
         path: of the zip.
         seeds: of the tracks.
         env: "stock" or "fast".
-        processes: how many; None = one a core.
-        calm: settings of ``CalmActions`` that beat the recorded ones.
+        processes: how many; None = one per core.
+        calm: settings of ``CalmActions`` that override the recorded ones.
         tell: called with the number of episodes done.
-        max_frames: after which an episode is cut off.
+        max_frames: frames after which an episode is cut off.
 
     Raises:
-        UserError: if the file is missing, damaged, or no driver of CarRacing.
+        UserError: if the file is missing, damaged, or not a CarRacing driver.
     """
     from retroracer import config
     from retroracer.agents.pixels.torch_inference import load_driver
@@ -210,11 +213,11 @@ def evaluate_file(
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        with pool(processes, start_context(None), _get_ready, (path, pipeline)) as executor:
+        with pool(processes, start_context(None), _start_worker, (path, pipeline)) as executor:
             n = len(seeds)
             with stops_held_back():
-                coming = executor.map(_one, seeds, [ENVS[env]] * n, [max_frames] * n)
-            for episode in coming:
+                results = executor.map(_drive_seed, seeds, [ENVS[env]] * n, [max_frames] * n)
+            for episode in results:
                 episodes.append(episode)
                 tell(len(episodes))
     finally:

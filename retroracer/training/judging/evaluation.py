@@ -1,4 +1,4 @@
-"""What an evaluation of a run's driver comes to."""
+"""The result of evaluating a run's driver."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Evaluation:
     """How good the driver is.
 
     Attributes:
-        score: the higher the better; what the choice of the best goes by.
-        acceptable: False if it must not be kept whatever its score: a specialist slower or
-            less clean than its parent somewhere.
-        figures: plain figures by name, as they are written down.
+        score: the higher the better; the best driver of a run is the one with the highest.
+        acceptable: False if the driver must not be kept whatever its score, because it is a
+            specialist slower or less clean than its parent on some track.
+        figures: plain figures by name, as they are written to disk.
         text: the same in a few words.
     """
 

@@ -1,9 +1,9 @@
-"""Measuring drivers: a standing start and two laps, deterministic, all in one batch.
+"""Evaluation of drivers: a standing start and two laps, deterministic, all in one batch.
 
 Owns the protocol of an evaluation and its report. Every driver drives every track; all run
 as rows of one ``Race`` (no env, no reward, no randomness), so a row's result does not depend
-on what else is measured with it. Knows no torch: the training callback and the command line
-both call ``evaluate`` with plain callables.
+on the other rows. Does not import torch: training and the command line call ``evaluate`` with
+plain callables.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ LAPS = 2
 """Laps of an evaluation: one from the grid, one flying."""
 
 SLOWEST = 8.0
-"""Mean speed [m/s] a lap must exceed, beside GRACE seconds, before the driver is stopped."""
+"""Mean speed [m/s] a driver must keep: a lap may take track length / SLOWEST + GRACE seconds."""
 
 GRACE = 30.0
+"""Seconds [s] allowed on top of that for every lap."""
 
 Act = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 """A driver: observations (N, 22) float32 -> actions (N, 2) in [-1, 1]."""
@@ -42,9 +43,9 @@ class Entry:
 
     Attributes:
         name: of the model, for the report.
-        act: the driver, row by row independent.
+        act: the driver; it treats every row alone.
         car: its car.
-        action_repeat: control steps of 50 ms that it holds an action.
+        action_repeat: control steps of 50 ms for which it holds an action.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Result:
-    """How one driver fared on one track.
+    """The result of one driver on one track.
 
     Attributes:
         track: name.
@@ -95,11 +96,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """How one driver fared on all tracks.
+    """The results of one driver on all tracks.
 
     Attributes:
         model: name of the driver.
-        results: one a track, in the order given.
+        results: one per track, in the order given.
     """
 
     model: str
@@ -117,7 +118,7 @@ class Report:
         }
 
     def with_limits(self, limits: Sequence[float | None]) -> Report:
-        """The same with the minimum lap times [s] of its tracks, one a result."""
+        """The same report with the minimum lap times [s] of its tracks, one per result."""
         pairs = zip(self.results, limits, strict=True)
         return Report(self.model, tuple(dataclasses.replace(r, limit_s=t) for r, t in pairs))
 
@@ -131,7 +132,7 @@ class Report:
 
 
 class LapTrace:
-    """Records how one row drove its last lap, for pictures: pass it as ``watch``.
+    """Records how one row drove its last lap, for pictures; pass it as ``watch``.
 
     Attributes:
         points: (x [m], y [m], speed [m/s], s [m], lateral offset [m]) at every control step
@@ -149,13 +150,13 @@ class LapTrace:
             return
         if race.ints[row, state.STEP_LAP]:
             self.points.clear()
-        told = (race.x, race.y, race.speed, race.s, race.lateral_offset)
-        x, y, speed, s, offset = (float(values[row]) for values in told)
+        columns = (race.x, race.y, race.speed, race.s, race.lateral_offset)
+        x, y, speed, s, offset = (float(values[row]) for values in columns)
         self.points.append((x, y, speed, s, offset))
 
 
 def watching(traces: Sequence[LapTrace]) -> Callable[[Race], None]:
-    """What to pass as ``watch`` to record several rows."""
+    """A callable to pass as ``watch`` that records several rows."""
 
     def watch(race: Race) -> None:
         for trace in traces:
@@ -180,7 +181,7 @@ def evaluate(
         latency: control steps of 50 ms after which an action takes effect.
 
     Returns:
-        One report a driver, in order.
+        One report per driver, in order.
     """
     m = len(tracks)
     race = Race(tracks, [e.car for e in entries for _ in tracks])
@@ -196,7 +197,7 @@ def evaluate(
     actions = np.zeros((race.n, 2))
     while running.any():
         obs = loop.observe()
-        actions[~running] = 0.0  # who is done coasts
+        actions[~running] = 0.0  # cars that are done coast
         for k, entry in enumerate(entries):
             rows = k * m + np.flatnonzero(running[k * m : (k + 1) * m])
             if len(rows) and loop.step % entry.action_repeat == 0:

@@ -156,7 +156,7 @@ class Branches:
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken.
+        """Continue from what ``state`` returned.
 
         Raises:
             ValueError: if it does not fit.

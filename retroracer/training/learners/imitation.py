@@ -130,7 +130,7 @@ class Imitation(Learner):
         self.weight[0] = STEER_WEIGHT
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s = self.settings
         return (
             f"{s.rounds} rounds of {s.updates} updates of {s.batch_size}, rate {s.learning_rate:g}"
@@ -241,7 +241,7 @@ class Imitation(Learner):
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         if not hasattr(self, "batch"):
             return
         plain = plain_json(bytes(state["facts"]), bits=160)

@@ -94,7 +94,7 @@ class Learner(ABC):
 
     @abstractmethod
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken.
+        """Continue from what ``state`` returned.
 
         Raises:
             ValueError: if it does not fit.

@@ -102,7 +102,7 @@ class PPO(Learner):
         self.warmup_left = 0 if fresh else settings.value_warmup
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s, cars = self.settings, self.racing.settings.cars
         return (
             f"{s.n_epochs} epochs of {s.n_steps * cars:,} steps in batches of {s.batch_size}, "
@@ -173,7 +173,7 @@ class PPO(Learner):
         return self.ppo.state() | {"warmup_left": np.array(self.warmup_left)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         self.ppo.restore(state)
         left = demand_array("warmup_left", state["warmup_left"], Form((), np.int64, 0, 10_000))
         self.warmup_left = int(left)

@@ -196,7 +196,7 @@ class Racing(SACTask):
         return state | self.weights() | under("batch", cars)
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         average = Form(tuple(self.average.shape), np.float32)
         demand_array("the averaged driver", state["average"], average)
         plain = plain_json(bytes(state["facts"]), bits=160)
@@ -219,7 +219,7 @@ class Racing(SACTask):
         return self.judge.state()
 
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Go on where ``facts`` was taken."""
+        """Continue from what ``facts`` returned."""
         self.judge.restore(facts)
 
 

@@ -137,7 +137,7 @@ class SAC(Learner):
         return demonstrations
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s = self.settings
         tried = "" if self.branches is None else f"{s.branches.states} states branched from, "
         return (
@@ -264,7 +264,7 @@ class SAC(Learner):
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         plain = plain_json(bytes(state["facts"]), bits=160)
         self.warmed = count(plain, "warmed")
         self.critics_left = count(plain, "critics_left")

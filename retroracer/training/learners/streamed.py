@@ -94,7 +94,7 @@ class StreamedSAC(SAC):
         return LinkedMemory(size, updater.n_obs, updater.n_actions, device)
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s, r = self.settings, self.stream
         return (
             f"{self.ratio:.3g} updates of {s.batch_size} a row, {r.least_updates} to "
@@ -181,7 +181,7 @@ class StreamedSAC(SAC):
         return super().state() | {"stream": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         super().restore(state)
         plain = plain_json(bytes(state["stream"]))
         self.debt = number(plain, "debt", -1e9, 1e12)

@@ -208,7 +208,7 @@ class Foreign(Streamed):
         } | self.weights()
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         average = Form(tuple(self.average.shape), np.float32)
         demand_array("the averaged driver", state["average"], average)
         plain = plain_json(bytes(state["facts"]), bits=160)

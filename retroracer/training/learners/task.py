@@ -87,7 +87,7 @@ class Task(ABC):
 
     @abstractmethod
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken, by a task of the same settings.
+        """Continue from what ``state`` returned in a task of the same settings.
 
         Raises:
             ValueError: if it does not fit.
@@ -100,7 +100,7 @@ class Task(ABC):
 
     @abstractmethod
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Go on where ``facts`` was taken."""
+        """Continue from what ``facts`` returned."""
 
     def close(self) -> None:  # noqa: B027
         """Let go of processes, if there are any."""

@@ -113,7 +113,7 @@ class ImitationSettings:
         )
 
     def complaint(self, run: PixelSettings) -> str | None:
-        """What is wrong with these in a run, if anything is."""
+        """Why these settings cannot work in a run; None if they can."""
         p = run.pipeline
         # The expert speaks in these actions, and frames are kept as one plane each.
         if (p.actions, p.colour, p.action_repeat) != ("steer-accel", "grey", 1):
@@ -189,7 +189,7 @@ class Imitation(Learner):
         self.pilot = self.student.weights() if able else None
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s = self.settings
         return (
             f"{s.rounds} rounds of {s.drives} drives and {s.updates} updates of {s.batch_size}, "
@@ -311,7 +311,7 @@ class Imitation(Learner):
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         plain = plain_json(bytes(state["facts"]))
         s = self.settings
         self.number = count(plain, "number", s.rounds + 1)

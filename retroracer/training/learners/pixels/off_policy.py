@@ -84,7 +84,7 @@ class OffPolicySettings:
         )
 
     def complaint(self, run: PixelSettings) -> str | None:
-        """What is wrong with these in a run, if anything is."""
+        """Why these settings cannot work in a run; None if they can."""
         if (run.pipeline.actions == "discrete") != self.discrete:
             wanted = "discrete" if self.discrete else "steer-accel"
             return f"{self.key} needs pipeline.actions={wanted}"
@@ -207,7 +207,7 @@ class SAC(Learner):
         return {"ent_coef": self.settings.ent_coef}
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s = self.settings
         return (
             f"{s.update_ratio:g} updates of {s.batch_size} an action, every {s.update_every} "
@@ -311,7 +311,7 @@ class SAC(Learner):
         return {"facts": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         plain = plain_json(bytes(state["facts"]), bits=160)
         self.owed = number(plain, "owed", 0.0, 1e9)
         self.warmed = count(plain, "warmed")

@@ -86,7 +86,7 @@ class PPOSettings:
         return Footprint(gathered=gathered, batch=self.batch_size)
 
     def complaint(self, run: PixelSettings) -> str | None:
-        """What is wrong with these in a run, if anything is."""
+        """Why these settings cannot work in a run; None if they can."""
         gathered = run.envs * self.n_steps
         if gathered % self.batch_size:
             return (
@@ -151,7 +151,7 @@ class PPO(Learner):
         self._set_phase(1.0)
 
     def describe(self) -> str:
-        """What a round is."""
+        """A round in a few words: batch, updates, learning rate."""
         s = self.settings
         return (
             f"{s.n_epochs} epochs of {self.pixels.settings.envs * s.n_steps:,} actions in batches "
@@ -205,7 +205,7 @@ class PPO(Learner):
         return {"facts": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken."""
+        """Continue from what ``state`` returned."""
         plain = plain_json(bytes(state["facts"]))
         known = plain["switched_at"] is not None
         self.switched_at = count(plain, "switched_at") if known else None

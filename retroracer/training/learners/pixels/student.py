@@ -128,7 +128,7 @@ class Student:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where ``state`` was taken.
+        """Continue from what ``state`` returned.
 
         Raises:
             ``checkpoint.MISFIT``: if it does not fit.

@@ -277,7 +277,7 @@ class Pixels(Task):
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where ``state`` was taken, by a task of the same settings."""
+        """Continue from what ``state`` returned in a task of the same settings."""
         plain = plain_json(bytes(state["facts"]))
         tensors = read_torch(state["tensors"].tobytes())
         names, variables = self.model._get_torch_save_params()
