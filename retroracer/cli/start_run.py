@@ -207,7 +207,7 @@ def _train(
     from retroracer.training.run.keeping import Keeper
     from retroracer.training.run.loop import Run
     from retroracer.training.run.session import say
-    from retroracer.training.run.settings import goes_on, read
+    from retroracer.training.run.settings import same_run, read
     from retroracer.training.run.stopping import until
 
     settings = _settings(args, program, folder, overrides)
@@ -219,7 +219,7 @@ def _train(
     before = None
     if not args.fresh and folder.unfinished_here():
         before = read(program.base, program.table, folder.page)
-    resume = before is not None and goes_on(before, settings)
+    resume = before is not None and same_run(before, settings)
     if args.resume and not resume:
         why = "it has other settings" if before is not None else "there is none"
         if before is None and folder.best.is_file():

@@ -1,6 +1,7 @@
-"""What every training program shares: stops, locks, budgets, places to write, leftovers.
+"""One run for every learner: its loop, settings, folder, locks, stops, budget and progress.
 
-Knows no learner. ``stopping`` turns signals into an exception, ``budget`` the clock into one,
-``lock`` keeps two runs apart, ``keeping`` guards the model at ``--out``, ``writable`` tries
-places before a run begins, ``leftovers`` clears away what killed runs left.
+``loop`` is the run itself and ``folder`` its files. ``stopping`` turns signals and the end of the
+budget into exceptions, ``lock`` keeps two runs apart, ``keeping`` guards the model at ``--out``,
+``writable`` checks before a run begins that files can be written, ``leftovers`` clears away what
+killed runs left.
 """

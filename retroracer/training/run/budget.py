@@ -8,21 +8,22 @@ from __future__ import annotations
 import time
 
 AFTERWARDS, AT_LEAST = 0.1, 3.0
-"""Share of the minutes, and seconds at least, that judging and pictures may take beyond them."""
+"""After the minutes are used up, evaluation and pictures may take this share of them, and never
+less than this many seconds."""
 
-LIMITS, LESSONS = 0.25, 0.5
-"""Shares of the minutes after which limits are no longer solved, and nothing is shown any more."""
+LIMITS = 0.25
+"""Share of the minutes after which minimum lap times are no longer solved."""
 
 
 class Budget:
     """What a run may use up.
 
     Args:
-        minutes: of all sessions together; None = no matter.
-        steps: of the learner; None = no matter.
+        minutes: of all sessions together; None = unlimited.
+        steps: of all environments together; None = unlimited.
 
     Attributes:
-        before: seconds of earlier sessions.
+        before: seconds used by earlier sessions.
     """
 
     def __init__(self, minutes: float | None, steps: int | None) -> None:
@@ -32,15 +33,15 @@ class Budget:
 
     @property
     def seconds(self) -> float:
-        """Used up, earlier sessions included."""
+        """Seconds used up, earlier sessions included."""
         return self.before + time.monotonic() - self._started
 
-    def go_on(self, before: float) -> None:
-        """Go on after so many seconds of earlier sessions."""
+    def resume(self, before: float) -> None:
+        """Continue a run whose earlier sessions have used ``before`` seconds."""
         self.before, self._started = before, time.monotonic()
 
     def share(self, steps: int) -> float:
-        """How much is used up, 1 = all, after so many steps."""
+        """The share of the budget that is used up after so many steps; 1 = all of it."""
         used = 0.0
         if self.minutes is not None:
             used = self.seconds / (60.0 * self.minutes)
@@ -61,7 +62,7 @@ class Budget:
 
     @property
     def last(self) -> float:
-        """When judging and pictures must be over too."""
+        """When evaluation and pictures must be over too."""
         if self.minutes is None:
             return float("inf")
         # A session that begins with nothing left still has these seconds.

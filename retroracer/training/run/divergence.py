@@ -1,4 +1,4 @@
-"""Watches a learner for the ways SAC goes wrong. Owns the symptoms, not the cure."""
+"""Detects divergence of a learner from its losses. What is done about it is the run's business."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 
 PATIENCE = 200
-"""Rounds before a critic's loss has a usual size, and an entropy coefficient counts as stuck."""
+"""Rounds before the critic's loss counts as having a usual size, and rounds an entropy coefficient
+must stay out of bounds before it counts as stuck."""
 
 BLOWN_UP = 1000.0
-"""Times its usual size at which a critic's loss has left the ground."""
+"""Ratio of the critic's loss to its usual size at which the critic counts as diverged."""
 
 ALPHA_MOST, ALPHA_LEAST = 100.0, 1e-8
-"""Entropy coefficients beyond which exploring is all there is, or has long meant nothing."""
+"""Bounds outside which the entropy coefficient counts as diverged."""
 
 
 class Watch:
@@ -22,7 +23,7 @@ class Watch:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: the learner was changed."""
+        """Forget the losses seen so far: another stage begins, or weights were restored."""
         self._usual = 0.0
         self._rounds = 0
         self._stuck = 0
@@ -31,10 +32,10 @@ class Watch:
         """What is wrong, in words; None if nothing is.
 
         Args:
-            losses: of a round: critic_loss, actor_loss, ent_coef_loss, ent_coef, or those of
-                practice, which has a value_loss and no coefficient.
+            losses: of a round, by name: critic_loss, actor_loss, ent_coef_loss and ent_coef of
+                SAC; PPO has a value_loss and no entropy coefficient.
         """
-        if not losses:  # nothing was learned in this round
+        if not losses:  # no updates in this round
             return None
         for name, value in losses.items():
             if not math.isfinite(value):

@@ -1,18 +1,18 @@
-"""The folder of a run: what is needed to go on with it, and what is worth looking at.
+"""The folder of a run: what is needed to resume it, and its results.
 
 ::
 
     runs/mine/
-      settings.yaml       what the run is
-      id                  its name, which its models' notes tell too
-      state.npz           everything it needs to go on; gone once it has finished
-      evaluations.json    how good it was, and when
+      settings.yaml       the run's settings
+      id                  its unique name, recorded in its models too
+      state.npz           everything needed to resume; removed once the run has finished
+      evaluations.json    the result of every evaluation
       checkpoints/*.zip   the driver at each of up to 24 evaluations
       best.zip            the best of them
       curve.png film.png film.gif, TensorBoard's files
 
-Owns names, formats and the question whether a run goes on. Everything is written whole or not
-at all, and read without unpickling.
+Owns file names and formats, and says whether a run can be resumed. Files are written atomically
+and read without unpickling.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ from retroracer.errors import UserError
 from retroracer.reading import read_bytes, shown, shown_path
 
 MAX_CHECKPOINTS = 24
-"""More than this, and every second one is let go."""
+"""When there are this many, every second one is deleted."""
 
 MAX_EVALUATIONS = 50_000_000
-"""Bytes of a run's evaluations."""
+"""Largest accepted ``evaluations.json`` [bytes]."""
 
 MAX_ARRAYS = 512
-"""In the state of a run."""
+"""Most arrays accepted in the state of a run."""
 
 LONGEST = 1e9
-"""Seconds that a run may have taken."""
+"""Longest accepted duration of a run [s]."""
 
 RUN_NOTE = "run"
-"""Under this name a model's notes tell the run it is of."""
+"""Key in a model's notes: the name of the run it belongs to."""
 
 SMALL = 10_000
-"""Bytes that the state of a run at its beginning is smaller than."""
+"""The state of a run that has not begun to learn is smaller than this [bytes]."""
 
 BEGINNING: dict[str, Any] = {"beginning": True}
-"""The facts of a run that has yet to learn something."""
+"""The facts of a run that has not begun to learn."""
 
 State = dict[str, np.ndarray[Any, Any]]
 
@@ -63,7 +63,7 @@ class RunFolder:
     """A run on disk.
 
     Args:
-        path: of the folder; made when first written to.
+        path: of the folder; created when first written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,9 +77,9 @@ class RunFolder:
         return (self.path / "state.npz").is_file()
 
     def begin(self, settings: Any) -> None:
-        """Start a run here, so that it goes on from its beginning wherever it is stopped.
+        """Start a run here; from now on it can be resumed whenever it is stopped.
 
-        A run that was here is moved aside (``next_aside``) if it has learned anything.
+        A run that was here before is moved aside (``next_aside``) if it has learned anything.
 
         Raises:
             UserError: if the folder cannot be written.
@@ -97,14 +97,14 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """The run's name, unlike any other's; empty where none was given."""
+        """The run's unique name; empty if it has none."""
         try:
             return (self.path / "id").read_text(encoding="utf-8").strip()[:100]
         except (OSError, UnicodeDecodeError):
             return ""
 
     def untouched(self) -> bool:
-        """Whether the run that is here was stopped before it had learned anything."""
+        """True if the run that is here was stopped before it had learned anything."""
         learned = any(self.checkpoints.glob("*.zip")) or (self.path / "evaluations.json").exists()
         if learned or not self.page.is_file():
             return False
@@ -116,7 +116,7 @@ class RunFolder:
             return False
 
     def is_of(self, model: Path) -> bool:
-        """Whether a model is one of the run that is here."""
+        """True if a model was written by the run that is here."""
         try:
             return bool(self.name) and read_facts(model).notes.get(RUN_NOTE) == self.name
         except UserError:
@@ -134,17 +134,17 @@ class RunFolder:
         return f"{when} in {self.path}; the same command goes on"
 
     def next_aside(self) -> Path:
-        """Where the run that is here now would be kept if a new one began."""
+        """The path to which the run that is here would be moved if a new one began."""
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
         return aside
 
     def save(self, state: Mapping[str, np.ndarray[Any, Any]], facts: Mapping[str, Any]) -> None:
-        """Keep what the run needs to go on.
+        """Save what is needed to resume the run.
 
         Args:
-            state: of task and learner.
+            state: arrays of task and learner, by name.
             facts: of the run, plain data.
         """
         page = np.frombuffer(json.dumps(facts).encode(), np.uint8)
@@ -153,7 +153,10 @@ class RunFolder:
             np.savez(file, **(arrays | {"run": page}))  # type: ignore[arg-type]
 
     def load(self) -> tuple[State, dict[str, Any]]:
-        """What ``save`` kept last.
+        """Load what ``save`` wrote last.
+
+        Returns:
+            The arrays by name, and the facts.
 
         Raises:
             UserError: if it is damaged.
@@ -170,23 +173,23 @@ class RunFolder:
             raise self.unfit(str(error)) from None
 
     def unfit(self, why: str) -> UserError:
-        """The error of a state one cannot go on from."""
+        """The error for a state that cannot be resumed."""
         reason = shown(why, 200)
         return UserError(
             f"cannot go on with the run in {self.path}: {reason}; --fresh begins a new one"
         )
 
     def finish(self) -> None:
-        """The run has come to its end: nothing is needed any more to go on."""
+        """Remove the state of a run that has finished: nothing is left to resume."""
         (self.path / "state.npz").unlink(missing_ok=True)
 
     def note(self, evaluations: list[dict[str, Any]]) -> None:
-        """Write how good the driver was at every evaluation."""
+        """Write the results of all evaluations so far."""
         text = json.dumps(evaluations, indent=1, allow_nan=False)
         write_text(self.path / "evaluations.json", text + "\n")
 
     def checkpoint(self, steps: int) -> Path:
-        """Where the driver after so many steps belongs; makes room for it."""
+        """The path for the driver after so many steps; deletes old checkpoints to make room."""
         kept = sorted(self.checkpoints.glob("*.zip"))
         if len(kept) >= MAX_CHECKPOINTS:
             for path in kept[1::2]:
@@ -195,14 +198,14 @@ class RunFolder:
 
 
 def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, Any]]:
-    """What a run wrote down at each of its evaluations.
+    """Read the results of a run's evaluations.
 
     Args:
         folder: of the run.
-        needed: what each must tell, as a number.
+        needed: names of figures that every result must have, as numbers.
 
     Raises:
-        UserError: if it cannot be read, or is none of that kind of run.
+        UserError: if the file cannot be read, or belongs to another kind of run.
     """
     path = folder / "evaluations.json"
     raw = read_bytes(path, MAX_EVALUATIONS)

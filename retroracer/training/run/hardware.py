@@ -1,6 +1,6 @@
-"""What the machine offers: processor or GPU, its memory, bfloat16. Owns finding out.
+"""Finds out what the machine offers: processor or GPU, memory, bfloat16.
 
-The sizes of runs by profile stand with the tasks' settings.
+The settings of each profile are defined with the tasks' settings.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import torch
 from retroracer.errors import UserError
 
 GPU_PROFILES = ("4gb", "6gb", "8gb", "12gb")
-"""Profiles of a GPU with at least so much memory; beside them there is "cpu"."""
+"""Profiles for a GPU with at least this much memory; the other profile is "cpu"."""
 
 KEPT = 256_000_000
-"""Bytes up to which memory that was given back is kept for the next batch."""
+"""Freed blocks up to this size [bytes] are kept for the next batch."""
 
 
 def profile_of(name: str, device: str) -> str:
-    """The profile asked for; "auto" is that of this machine.
+    """The profile asked for; "auto" gives the one that fits this machine.
 
     Args:
         name: "auto", "cpu" or one of ``GPU_PROFILES``.
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        UserError: if it is one of a GPU and there is none.
+        UserError: if the profile is for a GPU and there is none.
     """
     gpu = device != "cpu" and torch.cuda.is_available()
     if name == "auto":
@@ -54,7 +54,7 @@ def machine(device: str) -> str:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether matrices are multiplied faster in bfloat16 than in float32."""
+    """True if this machine multiplies matrices faster in bfloat16 than in float32."""
     if device != "cpu" and torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
     features = torch.cpu.get_capabilities()
@@ -62,17 +62,16 @@ def has_bfloat16(device: str) -> bool:
 
 
 def use_cores(device: str) -> None:
-    """Give torch the cores there are, unless the user has set OMP_NUM_THREADS."""
+    """Let torch use all cores, at most 8, unless the user has set OMP_NUM_THREADS."""
     if device != "cuda" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(os.cpu_count() or 1, 8))
 
 
 def keep_memory() -> None:
-    """Have the C library keep freed memory rather than hand it to the system after each batch.
+    """Let the C library keep freed memory instead of returning it to the system.
 
-    Batches of pictures are large enough to be mapped anew every time otherwise; touching the
-    new pages took a fifth of PPO's time on a processor. Where the library is another one,
-    nothing is done.
+    Otherwise every batch of pictures is large enough to be mapped anew; touching the new pages
+    took a fifth of PPO's time on a processor. Does nothing where the C library is not glibc.
     """
     if sys.platform != "linux":
         return
@@ -83,12 +82,12 @@ def keep_memory() -> None:
         return
     trim_threshold, mmap_threshold = -1, -3  # names of glibc's <malloc.h>
     if not library.mallopt(mmap_threshold, KEPT):
-        library.mallopt(mmap_threshold, 32 * 1024 * 1024)  # the most that older ones take
+        library.mallopt(mmap_threshold, 32 * 1024 * 1024)  # the most that older versions accept
     library.mallopt(trim_threshold, 4 * KEPT)
 
 
 def free_ram() -> int:
-    """Bytes of memory this program may still take; 2**62 where the system does not tell."""
+    """Bytes of memory this program may still take; 2**62 where the system does not say."""
     free = 2**62
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
@@ -104,7 +103,7 @@ def free_ram() -> int:
 
 
 def memory_free() -> str:
-    """Memory that is free now, in words: the machine's, and the GPU's."""
+    """Free memory of the machine and of the GPU, in words."""
     text = f"{gigabytes(free_ram())} of memory are free"
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
@@ -113,7 +112,7 @@ def memory_free() -> str:
 
 
 def memory_in_use() -> str:
-    """Memory in use now, in words: this program's and its workers', and the GPU's."""
+    """Memory in use by this program and its workers, and on the GPU, in words."""
     import multiprocessing
 
     children = [p.pid for p in multiprocessing.active_children() if p.pid is not None]
@@ -125,7 +124,7 @@ def memory_in_use() -> str:
 
 
 def ram_of(pids: Sequence[int]) -> int:
-    """Bytes of memory that processes take; 0 where the system does not tell.
+    """Bytes of memory that processes take; 0 where the system does not say.
 
     Args:
         pids: of the processes; pages they share are counted once, for the first.
@@ -141,7 +140,7 @@ def ram_of(pids: Sequence[int]) -> int:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all it has started, as far as the system tells."""
+    """A process and all its descendants, as far as the system lists them."""
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):

@@ -1,8 +1,8 @@
-"""The model at ``--out``: what may be put there, and what stays.
+"""The model at ``--out``: when a run may write it.
 
-Owns two promises: no shipped model is written over, and no model is replaced by a worse one.
-A run's own best is always in its folder (``best.zip``); it is also put at ``--out`` unless a
-model of another run lies there that is as good.
+Two rules: no shipped model is overwritten, and no model is replaced by a worse one. A run's own
+best driver is always in its folder (``best.zip``); it is also copied to ``--out`` unless a model of
+another run lies there that is as good.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ SHIPPED = frozenset(
 
 
 def refuse_shipped(out: Path) -> None:
-    """Make sure that ``out`` is none of the models RetroRacer comes with.
+    """Make sure that ``out`` is not one of the models RetroRacer comes with.
 
     Raises:
-        UserError: if it is.
+        UserError: if it is one of them.
     """
     path = out.resolve()
     if path.parent != models_dir().resolve() or not path.exists():
         return
-    # Users of a checkout keep their own models in the same folder; an installed one is all ours.
+    # In a checkout users keep their own models in the same folder; in an installed package all
+    # models in it are shipped ones.
     if path.parent.name == "_models" or path.stem in SHIPPED:
         raise UserError(
             f"--out {out}: this model comes with RetroRacer and is never written over; "
@@ -48,25 +49,25 @@ class Keeper:
     Args:
         out: the model's file.
         best: the file of the run's own best.
-        run: the run's name, as its models' notes tell it.
+        run: the run's name, as recorded in its models' notes.
 
     Attributes:
-        to_beat: score of another run's model at ``out``; None if there is none. What could not
-            be judged counts as beyond reach.
+        to_beat: score of another run's model at ``out``; None if there is none; infinite if that
+            model could not be evaluated, so that it stays.
     """
 
     def __init__(self, out: Path, best: Path, run: str) -> None:
         self.out, self.best, self.run = out, best, run
         self.to_beat: float | None = None
 
-    def stranger(self, **wanted: Any) -> Path | None:
+    def other_run_model(self, **wanted: Any) -> Path | None:
         """The model of another run that lies at ``out``, if one does.
 
         Args:
             wanted: facts a model of the same kind has, by name.
 
         Raises:
-            UserError: if what lies there is no model, or one of another kind.
+            UserError: if the file there is not a model, or a model of another kind.
         """
         if not self.out.exists():
             return None
@@ -79,11 +80,11 @@ class Keeper:
         for name, value in wanted.items():
             found = getattr(facts, name)
             if found != value:
-                raise self.unlike(name.replace("_", " "), found, value)
+                raise self.wrong_kind(name.replace("_", " "), found, value)
         return self.out
 
-    def unlike(self, what: str, found: Any, wanted: Any) -> UserError:
-        """The error of a model at ``out`` that is of another kind."""
+    def wrong_kind(self, what: str, found: Any, wanted: Any) -> UserError:
+        """The error for a model of another kind at ``out``."""
         return UserError(
             f"--out {self.out} holds a driver of another kind ({what}: {_text(found)}, "
             f"not {_text(wanted)}); choose another --out"
@@ -97,7 +98,7 @@ class Keeper:
             score: of it.
 
         Returns:
-            Whether it is now at ``out``.
+            True if it is now at ``out``.
         """
         write(self.best)
         if self.to_beat is not None and self.out.exists() and score <= self.to_beat:
@@ -107,7 +108,7 @@ class Keeper:
         return True
 
     def keep_any(self, write: Callable[[Path], object]) -> None:
-        """Make sure that there is a model at ``out``: the best, or what ``write`` writes."""
+        """Make sure that there is a model at ``out``: the run's best, or what ``write`` writes."""
         if self.out.exists():
             return
         if self.best.exists():

@@ -1,8 +1,8 @@
-"""What killed runs leave behind, and clearing it away: temporary files, folders, semaphores.
+"""Clears away what killed runs leave behind: temporary files, folders, semaphores.
 
-Owns the names by which ours are known. Everything temporary of a run lies in one folder, and
-every semaphore has a name, that tell which process they belong to; only those of dead processes
-are removed. Nothing is judged by what other programs' files look like too.
+Owns their names. The temporary folder and the semaphores of a run carry the number and start time
+of its process; only those of processes that no longer run are removed, so files of other programs
+are never touched.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Any
 from retroracer.atomic import sweep
 
 NAME = re.compile(r"(?:sem\.)?retroracer-(\d+)-([0-9a-z]+)(?:-\w+)?")
-"""Folders and semaphores of a process: its number, and when it was started."""
+"""Name of a process's folders and semaphores: process number, then start time."""
 
 SEMAPHORES = Path("/dev/shm")  # where Linux shows them
 
 LONGEST_FOLDER = 60
-"""Sockets lie in it, whose paths may have 107 characters."""
+"""Most characters of the folder's path: sockets in it may have paths of 107 characters."""
 
 
 def started_at(pid: int) -> str:
-    """When a process was started, in the system's own count; "0" where that cannot be told."""
+    """When a process was started, in the system's own ticks; "0" where that is unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         return text.rsplit(")", 1)[1].split()[19]
@@ -40,8 +40,8 @@ def started_at(pid: int) -> str:
 
 
 def alive(pid: int, started: str) -> bool:
-    """Whether the process with this number that was started then still runs."""
-    if sys.platform == "win32":  # there, signal 0 would end it
+    """True if the process with this number and start time still runs."""
+    if sys.platform == "win32":  # there, signal 0 would end the process
         return True
     try:
         os.kill(pid, 0)
@@ -54,9 +54,12 @@ def alive(pid: int, started: str) -> bool:
 
 @contextmanager
 def own_temporary_files() -> Iterator[Path]:
-    """Let temporary files and semaphores of this process bear its mark; sweep dead ones'.
+    """Give this process a temporary folder and semaphores named after it, removed at the end.
 
-    The folder is removed in the end.
+    Those of processes that have died are removed first.
+
+    Yields:
+        The temporary folder.
     """
     usual = tempfile.gettempdir()
     sweep_temporary(Path(usual))
@@ -66,7 +69,7 @@ def own_temporary_files() -> Iterator[Path]:
         yield Path(usual)
         return
     folder.mkdir(mode=0o700, exist_ok=True)
-    # What torch has compiled is worth keeping beyond this run.
+    # What torch has compiled is useful for the next run too: keep it outside the folder.
     compiled = os.path.join(usual, f"torchinductor_{os.environ.get('USER', 'user')}")
     process: Any = multiprocessing.process.current_process()
     names = {"TMPDIR": str(folder), "TORCHINDUCTOR_CACHE_DIR": compiled}
@@ -122,7 +125,7 @@ def sweep_temporary(folder: Path, semaphores: Path = SEMAPHORES) -> list[Path]:
 
 
 def sweep_parts(folder: Path, out: Path) -> int:
-    """Remove what writes that were killed have left of a run whose locks are held.
+    """Remove temporary files of a run's interrupted writes; the caller holds the run's locks.
 
     Args:
         folder: of the run.
@@ -135,5 +138,5 @@ def sweep_parts(folder: Path, out: Path) -> int:
 
 
 def _ours(path: Path) -> bool:
-    """Whether it belongs to the user who runs this."""
+    """True if the file belongs to the current user."""
     return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()

@@ -1,6 +1,6 @@
-"""What a run tells while it goes on: a live bar on a terminal, plain lines in a log file.
+"""Progress output of a run: a live bar on a terminal, plain lines in a log file.
 
-Owns which of the two it is; the bars' columns are the programs' own.
+Chooses between the two; each program chooses the columns of its bar.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ class _Below(Progress):
     above: Callable[[], RenderableType | None] = staticmethod(lambda: None)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Both."""
+        """The table above the bar, if there is one, and the bar."""
         if (table := self.above()) is not None:
             yield table
         yield from super().get_renderables()
 
 
 class Lines:
-    """A bar with one task, or lines.
+    """A bar with one task on a terminal, plain lines elsewhere.
 
     Args:
         columns: of the bar.
-        first: what the task is called at first.
-        above: makes what stands above the bar, on a terminal.
+        first: first description of the task.
+        above: makes what is shown above the bar, on a terminal.
         fields: of the task.
     """
 
@@ -57,7 +57,7 @@ class Lines:
         self._bar.stop()
 
     def stage(self, text: str) -> None:
-        """Tell what is done now."""
+        """Show what is being done now."""
         if self._bar.disable:
             print(text, flush=True)
         else:

@@ -1,7 +1,8 @@
-"""A lock on what a run writes: one process at a time, told to the others, given up by the dead.
+"""A lock on what a run writes: one process at a time.
 
-Owns the lock's file, ``.NAME.lock`` beside what is locked. The kernel lets go of it when its
-owner dies, however that happens; where files cannot be locked, the process named in it decides.
+Owns the lock's file, ``.NAME.lock`` beside what is locked; it names the process that holds the
+lock. The kernel releases the lock when that process dies, however that happens. Where files cannot
+be locked, the lock is free once the process named in it no longer runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from retroracer.training.run.leftovers import alive, started_at
 
 try:
     import fcntl
-except ImportError:  # no such thing on Windows: the process named in the file decides
+except ImportError:  # on Windows the lock is free once the process named in the file has ended
     fcntl = None  # type: ignore[assignment]
 
 
@@ -26,7 +27,7 @@ def lock_file(path: Path) -> Path:
 
 
 def owner_of(path: Path) -> int | None:
-    """The process that has the lock on ``path`` now; None if there is none."""
+    """The number of the process that holds the lock on ``path``; None if nobody does."""
     try:
         owner = lock_file(path).read_text(encoding="ascii", errors="replace")[:100].split()
     except OSError:
@@ -42,10 +43,11 @@ def locked(path: Path, option: str = "--out") -> Iterator[None]:
 
     Args:
         path: a file or folder, which need not exist; its folder must.
-        option: by which the user can choose another place.
+        option: the command-line option that chooses another place, for the error message.
 
     Raises:
-        UserError: if another process has it, which is named, or the folder cannot be written.
+        UserError: if another process holds the lock (it is named), or the folder cannot be
+            written.
     """
     file = lock_file(path)
     try:
@@ -58,12 +60,12 @@ def locked(path: Path, option: str = "--out") -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            file.unlink()  # before it is let go: who waits for it sees that it is gone
+            file.unlink()  # before releasing it: a process waiting for it sees that it is gone
         os.close(handle)
 
 
 def _open(file: Path, path: Path, option: str) -> int:
-    """The lock's file, ours from now on."""
+    """Open and lock the lock's file; returns its descriptor."""
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -71,7 +73,7 @@ def _open(file: Path, path: Path, option: str) -> int:
         except BaseException:
             os.close(handle)
             raise
-        # It may have been let go and removed between opening and locking it.
+        # Its last owner may have removed it between our opening and locking it.
         with suppress(OSError):
             if os.path.samestat(os.fstat(handle), os.stat(file)):
                 return handle
@@ -88,8 +90,8 @@ def _take(handle: int, path: Path, option: str) -> None:
         raise _taken(owner, path, option) from None
     except OSError:
         pass  # a file system without locks
-    told = len(owner) == 2 and owner[0].isdecimal() and int(owner[0]) != os.getpid()
-    if told and alive(int(owner[0]), owner[1]):
+    named = len(owner) == 2 and owner[0].isdecimal() and int(owner[0]) != os.getpid()
+    if named and alive(int(owner[0]), owner[1]):
         raise _taken(owner, path, option)
 
 

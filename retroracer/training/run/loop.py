@@ -130,14 +130,14 @@ class Run:
         if state is not None:
             self._restore(*state)
             self.task.begin(self.sessions)
-            self._judge_stranger()
+            self._evaluate_other_model()
             return
         self.learner = self._enter(self.settings.stages[0])
         if self.learner is None:
             self._leave()
         self.first_step = self.task.steps  # a parent's come before
         self.task.begin(self.sessions)
-        self._judge_stranger()
+        self._evaluate_other_model()
         self.good = self.task.weights()
         if self.settings.parent is not None:
             with until(self.budget.last):
@@ -262,7 +262,7 @@ class Run:
         """Evaluate the driver, keep it if it is the best, write it all down."""
         self.screen.evaluating()
         found = self.task.evaluate(parent)
-        best = found.acceptable and (found.score > self.best_score or self._same(found))
+        best = found.acceptable and (found.score > self.best_score or self._same_driver(found))
         with held():
             row = self._figures() | {"score": found.score, "best": best} | found.figures
             self.rows.append(row)
@@ -283,20 +283,20 @@ class Run:
         if tracking is not None:
             self.evaluated()
 
-    def _same(self, found: Evaluation) -> bool:
+    def _same_driver(self, found: Evaluation) -> bool:
         """Whether this is the best driver still, with critics that know it better by now."""
         stages = self.settings.stages
         stage = stages[min(self.stage, len(stages) - 1)]
         fixed = not learners.find(self.table, stage.learner).moves_driver
         return fixed and found.score == self.best_score
 
-    def _judge_stranger(self) -> None:
+    def _evaluate_other_model(self) -> None:
         """See how good another run's model at ``--out`` is: only a better one replaces it.
 
         Raises:
             UserError: if what lies there is no driver of the same kind.
         """
-        path = self.keeper.stranger(**self.task.kind())
+        path = self.keeper.other_run_model(**self.task.kind())
         if path is not None:
             self.keeper.to_beat = math.inf  # what could not be judged in time stays
             with until(self.budget.last):
@@ -315,7 +315,7 @@ class Run:
         }
 
     def _write(self, path: Any, evaluation: Evaluation | None) -> None:
-        stages = self.log.told(self.task, self.learner is not None)
+        stages = self.log.for_zip(self.task, self.learner is not None)
         notes = {"training_s": round(self.budget.seconds, 1), "stages": stages}
         self.task.write(path, evaluation, notes | {RUN_NOTE: self.folder.name})
 
@@ -395,6 +395,6 @@ class Run:
             self.good = self.task.weights()
             if self.first_step > self.task.steps:
                 raise ValueError("its first step lies behind its last")
-            self.budget.go_on(number(facts, "seconds", 0.0, LONGEST))
+            self.budget.resume(number(facts, "seconds", 0.0, LONGEST))
         except MISFIT as error:
             raise self.folder.unfit(first_line(error)) from None

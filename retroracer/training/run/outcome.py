@@ -1,4 +1,4 @@
-"""What a run came to, for whoever started it."""
+"""The result of a run, for the command that started it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from retroracer.training.judging.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         evaluation: of the best driver; None if there was none in this session.
         steps: actions of all environments together.
-        seconds: it took, earlier sessions included.
-        stopped: True if a stop ended it: the same command goes on.
-        notes: what was cut short or stays as it was, in words.
+        seconds: duration, earlier sessions included.
+        stopped: True if the user stopped it; the same command resumes it.
+        notes: what was cut short or left as it was, in words.
         last: when all that follows must be over (``time.monotonic``).
     """
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: rate, quality, time left. Knows no algorithm."""
+"""What a person sees while a run lasts: rate, quality, time left. The same for all algorithms."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from retroracer.training.run.hardware import memory_in_use
 from retroracer.training.run.lines import Lines
 
 EVERY = 1.0
-"""Seconds between changes of the bar."""
+"""Seconds between updates of the bar."""
 
 
 class Screen(Lines):
     """A progress bar on a terminal, plain lines elsewhere.
 
     Args:
-        unit: what steps are called.
-        above: makes what stands above the bar.
+        unit: name of a step: "steps" or "actions".
+        above: makes what is shown above the bar.
     """
 
     def __init__(
@@ -45,25 +45,25 @@ class Screen(Lines):
         self._judged = ""
 
     def stage(self, text: str) -> None:
-        """Tell what is done now."""
+        """Show what is being done now."""
         self._name = text
         super().stage(text)
 
     def part(self, share: float) -> None:
-        """Tell how far a preparation is, 0 to 1."""
+        """Show how far a preparation is, 0 to 1."""
         self._bar.update(self._task, description=f"{self._name} {share:.0%}")
 
     def update(
         self, elapsed: float, share: float, steps: int, updates: int, stats: Mapping[str, float]
     ) -> None:
-        """Tell where the run is; cheap, called at every round.
+        """Show where the run is; cheap, called every round.
 
         Args:
-            elapsed: seconds of the run.
-            share: of its budget used up.
-            steps: of all environments.
+            elapsed: seconds of the run so far.
+            share: of its budget used up, 0 to 1.
+            steps: of all environments together.
             updates: gradient updates.
-            stats: means over the last training episodes.
+            stats: means over the last training episodes, by name.
         """
         now = time.monotonic()
         then, steps_then, updates_then = self._mark
@@ -88,7 +88,7 @@ class Screen(Lines):
         )
 
     def evaluating(self) -> None:
-        """Tell that the pause is an evaluation."""
+        """Show that an evaluation is under way."""
         self._bar.update(self._task, description="evaluating")
 
     def judged(self, seconds: float, text: str, best: bool, parent: bool) -> None:
@@ -96,13 +96,13 @@ class Screen(Lines):
 
         Args:
             seconds: of the run until then.
-            text: what came of it.
-            best: whether the driver was saved as the best so far.
-            parent: whether it is the one the run begins with.
+            text: its result.
+            best: True if the driver was saved as the best so far.
+            parent: True if it is the driver the run starts from.
         """
         self._judged = text
-        told = "  the driver it begins with" if parent else "  saved: best so far" if best else ""
-        self.say(f"{clock(seconds):>6}  {text}{told}")
+        note = "  the driver it begins with" if parent else "  saved: best so far" if best else ""
+        self.say(f"{clock(seconds):>6}  {text}{note}")
 
 
 def clock(seconds: float) -> str:

@@ -1,7 +1,6 @@
-"""One command's hold on a run: its locks, its stops, its leftovers, its last word.
+"""What surrounds a training program's work: locks, stops, clearing leftovers, the last message.
 
-Owns the order in which a training program takes hold of what it writes, and what is said when it
-is stopped where the run itself cannot say anything.
+Owns their order, and the message for a stop that comes when the run itself cannot print one.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from retroracer.training.run.writable import try_places
 
 
 def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
-    """Do a training program's work, alone in its folder and at ``out``.
+    """Do a training program's work while no other process uses its folder or ``out``.
 
     Args:
         folder: of the run.
@@ -27,11 +26,11 @@ def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
         work: reads settings, trains, prints; returns the exit code.
 
     Returns:
-        The exit code: that of ``work``; after a stop 0 if there is a state to go on from, else
+        The exit code: that of ``work``; after a stop 0 if there is a state to resume from, else
         130.
 
     Raises:
-        UserError: if the places cannot be written or another process has them.
+        UserError: if the paths cannot be written, or another process has locked them.
     """
 
     def farewell() -> tuple[str, int]:

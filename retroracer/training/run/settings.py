@@ -1,7 +1,7 @@
-"""The page of settings of a run: what every run has, its stages, and one section a learner.
+"""The settings of a run: those every run has, its stages, and one section per learner.
 
-Owns the record that tasks extend, and the way from a shipped page, a profile, the user's page
-and ``--set`` to one set of settings. What each learner can be set to stands in its own file.
+Owns the dataclass that tasks extend, and how a shipped page, a profile, the user's page and
+``--set`` are merged into one. The settings of each learner are defined in the learner's file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from retroracer.resources import configs_dir
 from retroracer.training import learners
 
 EVALUATION_SEED = 977_000_001
-"""First seed of the tracks and episodes a run is judged on: far from any seed a person gives."""
+"""First seed of the tracks and episodes a run is evaluated on: far from seeds people choose."""
 
 DEMONSTRATION_SEED = 913_000_001
 """Seed of the random tracks the line driver demonstrates on; likewise."""
 
 BUDGET = ("minutes", "steps")
-"""Settings that may be changed when a run is gone on with."""
+"""Settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Stage:
     """A part of a run, in which one learner trains the model.
 
     Attributes:
-        learner: its name.
-        until: share of the run's budget at which it ends, unless it has finished before.
+        learner: the learner's name.
+        until: share of the run's budget at which the stage ends, unless it finishes earlier.
     """
 
     learner: str
@@ -42,11 +42,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every run has.
+    """The settings every run has.
 
     Attributes:
         stages: the learners, in the order in which they train the model.
-        parent: name or path of the model to go on from; None = from nothing.
+        parent: name or path of the model to start from; None = a new model.
         minutes: of training, everything included; None = until ``steps``, or until the last
             stage has finished.
         steps: actions of all environments together; None = until ``minutes`` are over.
@@ -54,8 +54,8 @@ class RunSettings:
         device: "auto", "cpu" or "cuda".
         evaluate_every: seconds between evaluations.
         evaluate_on: unseen tracks to evaluate on.
-        save_every: least seconds between saves of what the run needs to go on.
-        log_to: where the figures are shown: tensorboard, aim, wandb.
+        save_every: least seconds between saves of the state a run is resumed from.
+        log_to: where figures are logged: tensorboard, aim, wandb.
     """
 
     stages: tuple[Stage, ...] = ()
@@ -70,7 +70,7 @@ class RunSettings:
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         ends = [stage.until for stage in self.stages]
         if not ends:
             raise ValueError("stages: name at least one learner")
@@ -91,7 +91,7 @@ class RunSettings:
 
 
 def _stages_type(table: dict[str, str]) -> Any:
-    """The one key that decides which sections a page has; only these learners may be named."""
+    """A dataclass with the key ``stages`` alone, whose learners must be in ``table``."""
     names: Any = Literal.__getitem__(tuple(table))
     stage = dataclasses.make_dataclass("Stage", [("learner", names)], bases=(Stage,), frozen=True)
     stages: Any = tuple[stage, ...]  # type: ignore[valid-type]
@@ -101,7 +101,7 @@ def _stages_type(table: dict[str, str]) -> Any:
 def settings_type(
     base: type[RunSettings], table: dict[str, str], names: tuple[str, ...]
 ) -> type[RunSettings]:
-    """The settings of a run with these learners: ``base`` and one section each.
+    """The dataclass of settings of a run with these learners: ``base`` and one section each.
 
     Args:
         base: the task's settings.
@@ -122,7 +122,7 @@ def settings_type(
 
 
 def _absent(name: str, names: tuple[str, ...]) -> str:
-    """Why a page has no section of a learner that its run does not have."""
+    """The error for a section of a learner that the run does not have."""
     what = "stage is" if len(names) == 1 else "stages are"
     return f"this run does not train with {name}: its {what} {', '.join(names)}"
 
@@ -130,10 +130,10 @@ def _absent(name: str, names: tuple[str, ...]) -> str:
 def learners_of(
     table: dict[str, str], shipped: Path, page: Path | None = None, overrides: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The learners of a run by name, each once; arguments are those of ``load``.
+    """The names of a run's learners, each once; arguments as for ``load``.
 
     Raises:
-        UserError: if the pages cannot be read, or name a learner there is not.
+        UserError: if the pages cannot be read, or name an unknown learner.
     """
     known = _stages_type(table)
     first = config.load(known, shipped, partial=True)
@@ -157,8 +157,8 @@ def load(
         shipped: the page it starts from.
         page: the user's page, laid over it.
         overrides: ``--set`` texts, laid over that.
-        profile: likewise, laid over the shipped page only; keys the run does not have are
-            left out.
+        profile: likewise, but laid over the shipped page only; keys of learners the run does not
+            have are left out.
 
     Raises:
         UserError: listing every mistake found.
@@ -171,7 +171,7 @@ def load(
 
 
 def read(base: type[RunSettings], table: dict[str, str], page: Path) -> RunSettings:
-    """Read a whole page, as a run's folder keeps it.
+    """Read a complete page, as stored in a run's folder.
 
     Raises:
         UserError: if it cannot be read.
@@ -184,8 +184,8 @@ def shipped_page(name: str) -> Path:
     return configs_dir() / f"{name}.yaml"
 
 
-def goes_on(before: RunSettings, now: RunSettings) -> bool:
-    """Whether a run with settings ``now`` is the one that stopped, its budget aside."""
+def same_run(before: RunSettings, now: RunSettings) -> bool:
+    """True if settings ``now`` differ from those of the stopped run in its budget only."""
     one, two = config.to_dict(before), config.to_dict(now)
     return {k: v for k, v in one.items() if k not in BUDGET} == {
         k: v for k, v in two.items() if k not in BUDGET

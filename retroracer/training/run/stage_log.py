@@ -1,4 +1,4 @@
-"""What each stage of a run has done, as the zip tells it: algorithm, updates, learning rate."""
+"""What each stage of a run has done, as recorded in the zip: algorithm, updates, learning rate."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from retroracer.training.learners.task import Task
 
 
 class StageLog:
-    """One record a stage.
+    """One record per stage.
 
     Attributes:
-        records: learner, algorithm, learning_rate, and while the stage lasts the counters at its
-            beginning; afterwards what they have moved by.
+        records: learner, algorithm, learning_rate, steps and updates of each stage. While a stage
+            lasts, steps and updates are the counters at its beginning; afterwards the steps and
+            updates it made.
     """
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
 
     def begin(self, name: str, learner: Learner, task: Task) -> None:
-        """A stage begins."""
+        """Record the beginning of a stage."""
         counters = {"steps": task.steps, "updates": task.updates}
         record = {"learner": name, "algorithm": learner.algorithm, "learning_rate": 0.0}
         self.records.append(record | counters)
 
     def note(self, losses: Mapping[str, float]) -> None:
-        """Keep the rate of the last round, if it moved anything."""
+        """Record the learning rate of the last round, if it changed any weights."""
         if losses.get("learning_rate"):
             self.records[-1]["learning_rate"] = losses["learning_rate"]
 
     def end(self, task: Task) -> None:
-        """The stage under way ends."""
+        """Record the end of the current stage."""
         self.records[-1] = self._moved(task)
 
-    def told(self, task: Task, under_way: bool) -> list[dict[str, Any]]:
-        """The records as the zip tells them."""
+    def for_zip(self, task: Task, under_way: bool) -> list[dict[str, Any]]:
+        """The records as written to the zip: the current stage with what it has made so far."""
         if not (under_way and self.records):
             return list(self.records)
         return [*self.records[:-1], self._moved(task)]
@@ -49,10 +50,10 @@ class StageLog:
         return last | {"steps": steps, "updates": updates}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """Take over what a run's facts say.
+        """Take over the records of a saved run.
 
         Raises:
-            ValueError: if they say nothing that makes sense.
+            ValueError: if they are not valid records.
         """
         known = records(facts, "done")
         for record in known:
@@ -66,10 +67,10 @@ class StageLog:
         self.records = known
 
     def check(self, task: Task, under_way: bool) -> None:
-        """See that a restored task can have come here since its stage began.
+        """Check that a restored task's counters are not behind those of its stage's beginning.
 
         Raises:
-            ValueError: if it cannot.
+            ValueError: if they are.
         """
         if under_way:
             last = self.records[-1] if self.records else {"steps": math.inf, "updates": 0}

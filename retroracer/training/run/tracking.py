@@ -1,6 +1,6 @@
-"""Where the figures of a run are shown: TensorBoard, Aim, Weights & Biases.
+"""Logging of a run's figures: ``progress.csv``, TensorBoard, Aim, Weights & Biases.
 
-Owns the three, imported only when asked for. Figures are plain numbers by name.
+The three services are imported only when asked for. Figures are plain numbers by name.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Close = Callable[[], None]
 
 
 class Tracking:
-    """Passes figures on to each service named.
+    """Passes figures on to each service named, and to ``progress.csv``.
 
     Args:
-        names: of "tensorboard", "aim", "wandb".
-        folder: of the run; TensorBoard and Aim write there, and ``progress.csv``.
-        since: steps the run goes on from; later rows of ``progress.csv`` are left out.
+        names: some of "tensorboard", "aim", "wandb".
+        folder: of the run; TensorBoard, Aim and ``progress.csv`` are written there.
+        since: steps at which the run is resumed; rows of ``progress.csv`` with more are dropped.
 
     Raises:
-        UserError: if one is not installed.
+        UserError: if a service is not installed.
     """
 
     def __init__(self, names: tuple[str, ...], folder: Path, since: int = 0) -> None:
@@ -45,10 +45,10 @@ class Tracking:
             close()
 
     def log(self, step: int, row: Mapping[str, Any]) -> None:
-        """Show the numbers of a row; what is not a number is left out.
+        """Log the numbers of a row; values that are not numbers are left out.
 
         Args:
-            step: control steps of all cars so far.
+            step: steps of all environments so far.
             row: plain data by name.
         """
         figures = {
@@ -62,22 +62,22 @@ class Tracking:
 
 
 MAX_BYTES = 200_000_000
-"""Of ``progress.csv``."""
+"""Largest accepted ``progress.csv`` [bytes]."""
 
 
 class ProgressCSV:
-    """A table of a run's figures, a row as soon as it is known.
+    """A table of a run's figures; each row is written as soon as it is known.
 
     Args:
         path: of the file; rows that are there already stay.
-        since: rows of more steps than this are dropped.
+        since: rows with more steps than this are dropped.
     """
 
     def __init__(self, path: Path, since: int) -> None:
         self.path = path
         self.rows: list[dict[str, str]] = []
         if path.is_file():
-            with suppress(UserError, csv.Error):  # a damaged table is begun anew
+            with suppress(UserError, csv.Error):  # a damaged table is replaced
                 text = read_text(path, MAX_BYTES)
                 self.rows = [
                     {k: v for k, v in row.items() if k and isinstance(v, str)}
@@ -88,7 +88,7 @@ class ProgressCSV:
         self._whole = False
 
     def add(self, figures: Mapping[str, float]) -> None:
-        """Append a row; where a column is new, the file is written anew."""
+        """Append a row; if it has a new column, the whole file is written again."""
         row = {k: f"{v:.10g}" for k, v in figures.items()}
         self.rows.append(row)
         new = [k for k in row if k not in self.columns]
@@ -106,7 +106,7 @@ class ProgressCSV:
 
 
 def last_row(folder: Path) -> dict[str, float]:
-    """The last known figures of a run by name; empty if it has told none yet."""
+    """The last known figures of a run by name; empty if it has written none yet."""
     try:
         text = read_text(folder / "progress.csv", MAX_BYTES)
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -160,7 +160,7 @@ def _wandb(folder: Path) -> tuple[Log, Close]:
         import wandb
     except ImportError:
         raise _missing("wandb", "wandb") from None
-    # The folder's name is the run's: going on with a run goes on with its curve.
+    # The folder's name identifies the run, so that a resumed run extends its own curve.
     run = wandb.init(project="retroracer", id=folder.name, dir=str(folder), resume="allow")
 
     def log(step: int, figures: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""Trying places before a run begins, not when it has something to write."""
+"""Checks before a run begins that its files can be written."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from retroracer.errors import UserError
 
 
 def try_places(out: Path, runs: Path) -> None:
-    """Make sure that a model and a run can be written; missing folders are made.
+    """Make sure that a model and a run can be written; missing folders are created.
 
     Args:
         out: the model's file.
         runs: folder of all runs.
 
     Raises:
-        UserError: if not, naming the option to change.
+        UserError: if they cannot, naming the option to change.
     """
     if out.suffix != ".zip":
         raise UserError(f"--out {out}: a model is a .zip")

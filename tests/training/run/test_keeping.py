@@ -62,12 +62,12 @@ def test_what_is_no_model_or_of_another_kind_is_not_written_over(tmp_path: Path)
     out = tmp_path / "m.zip"
     out.write_text("a diary")
     with pytest.raises(UserError, match="choose another --out"):
-        Keeper(out, tmp_path / "best.zip", "run").stranger()
+        Keeper(out, tmp_path / "best.zip", "run").other_run_model()
     out.write_bytes((models_dir() / "pixels-dqn.zip").read_bytes())
     keeper = Keeper(out, tmp_path / "best.zip", "run")
-    assert keeper.stranger(algorithm="DQN") == out
+    assert keeper.other_run_model(algorithm="DQN") == out
     with pytest.raises(UserError, match=r"another kind \(algorithm: DQN, not PPO\)"):
-        keeper.stranger(algorithm="PPO")
+        keeper.other_run_model(algorithm="PPO")
 
 
 def test_places_are_tried_before_anything_else(tmp_path: Path) -> None:

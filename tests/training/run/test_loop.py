@@ -19,7 +19,7 @@ from retroracer.training.learners.racing import Racing
 from retroracer.training.learners.sac import SAC
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.loop import Run
-from retroracer.training.run.settings import goes_on
+from retroracer.training.run.settings import same_run
 from tests.training.tiny import PIXEL_ALGORITHMS, STAGES, pixels, racing, train
 
 pytestmark = pytest.mark.slow
@@ -179,8 +179,8 @@ def test_a_learner_that_always_diverges_ends_in_one_clear_line(
 
 def test_a_run_goes_on_only_with_its_own_settings_but_its_budget_may_grow() -> None:
     mine = racing()
-    assert goes_on(mine, racing("steps=9000"))
-    assert not goes_on(mine, racing("cars=9"))
+    assert same_run(mine, racing("steps=9000"))
+    assert not same_run(mine, racing("cars=9"))
 
 
 def test_progress_csv_holds_a_row_for_every_evaluation(tmp_path: Path) -> None:
