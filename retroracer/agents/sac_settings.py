@@ -47,7 +47,7 @@ class SacSettings:
     n_steps: Annotated[int, Range(low=1, high=1000)] = 1
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if isinstance(self.ent_coef, str):
             if not re.fullmatch(r"auto(_\d*\.?\d+(e-?\d+)?)?", self.ent_coef, re.ASCII):
                 raise ValueError("ent_coef must be a number, auto, or auto_0.1")

@@ -69,7 +69,7 @@ class Pipeline:
         return (self.smooth_alpha, self.steer_deadzone, self.steer_clip) != (0.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if self.calms and self.actions == "discrete":
             raise ValueError("smooth_alpha, steer_deadzone and steer_clip need continuous actions")
 

@@ -34,7 +34,7 @@ class Drawn:
     choice: tuple[float | str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         given = [n for n in ("loguniform", "uniform", "randint", "choice") if getattr(self, n)]
         if len(given) != 1:
             raise ValueError("give one of loguniform, uniform, randint and choice")
@@ -78,7 +78,7 @@ class SearchPage:
     sets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if not self.ranges:
             raise ValueError("ranges: name at least one setting to vary")
 

@@ -38,7 +38,7 @@ class Network:
     shared: bool = True
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if len(self.hidden) > 8 or not all(1 <= w <= 4096 for w in self.hidden):
             raise ValueError(f"hidden must be up to 8 widths from 1 to 4096: {self.hidden}")
 

@@ -1,4 +1,4 @@
-"""The algorithms: one file each behind one protocol (``learner``), and the table that names them.
+"""The algorithms: one file each behind one protocol (``learner``), and the tables that name them.
 
 To add one: a file here with a ``Learner``, a line in a table below, a page in ``configs/``.
 """
@@ -20,7 +20,7 @@ RACING = {
 """Learners of the racing task by name: the file in this folder, and the class in it."""
 
 STREAMED = {"sac": "streamed:StreamedSAC"}
-"""Learners whose rows come from actors in other processes, likewise."""
+"""Learners that train on rows sent by actors in other processes, likewise."""
 
 PIXELS = {
     "imitation": "pixels.imitation:Imitation",
@@ -33,14 +33,14 @@ PIXELS = {
 
 
 def find(table: dict[str, str], name: str) -> type[Learner]:
-    """The learner of that name; its libraries are loaded now.
+    """The learner class of that name; its libraries are imported now.
 
     Args:
         table: ``RACING``, ``STREAMED`` or ``PIXELS``.
         name: one of its keys.
 
     Raises:
-        KeyError: if there is no such name.
+        KeyError: if the table has no such name.
     """
     file, _, cls = table[name].partition(":")
     found: type[Learner] = getattr(import_module(f"{__name__}.{file}"), cls)
@@ -48,5 +48,5 @@ def find(table: dict[str, str], name: str) -> type[Learner]:
 
 
 def section(name: str) -> str:
-    """Where the settings of a learner stand on a page: its name, as a key."""
+    """The key of a learner's settings on a page: its name with underscores."""
     return name.replace("-", "_")

@@ -1,14 +1,15 @@
-"""Branched rollouts: what a change of an action is worth, found out by trying it.
+"""Branched rollouts: the slope of an action's value, measured in the simulator.
 
-A simulator can be put back into any state. From the states of some of the run's cars each action
-is tried a little larger and a little smaller, for one decision; the driver drives on for a second,
-and its target critics say what the rest is worth. Half the difference over the change is the slope
-of the action's value. SAC takes that slope from its critics, which hardly know it: 0.3 more
-throttle for 0.1 s is worth a thousandth of what the state is worth, less than a critic's error.
+The simulator can be set to any state. From the states of some of the run's cars each action is
+tried a little larger and a little smaller, for one decision; then the driver drives on for some
+steps, and its target critics value the rest. The difference of the two returns over the difference
+of the two actions is the slope of the action's value. SAC takes this slope from its critics, which
+hardly know it: 0.3 more throttle for 0.1 s changes a return by a thousandth, less than a critic's
+error.
 
 Sources: the "vine" of Schulman et al. 2015, Trust Region Policy Optimization; bootstrapped
 rollouts of a model as in Feinberg et al. 2018, Model-Based Value Expansion. Here the model is the
-simulator itself, and it is the actor that learns from it.
+simulator itself, and the actor learns from the slopes.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ TRIED = 4
 """Actions tried in a state: more and less steering, more and less throttle."""
 
 MAX_SLOPE = 1e9
+"""Largest slope accepted from a saved run."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,16 @@ class BranchSettings:
     """How the slopes of actions' values are measured.
 
     Attributes:
-        states: branched from before every round of updates; 0 = no branches: the actor learns from
-            the critics alone, as in Stable-Baselines3.
-        steps: decisions a branch is driven before the critics value the rest.
-        steer: by how much the steering is changed.
-        throttle: by how much the pedals are changed.
-        most: what is gained or lost counts at most, in scaled rewards: a car that a change sends
-            off the road would outweigh hundreds of others.
-        kept: rounds that slopes are learned from.
-        updates: of the actor in a round.
-        batch_size: states in an update of the actor.
+        states: number of states branched from before every round of updates; 0 = no branches: the
+            actor learns from the critics alone, as in Stable-Baselines3.
+        steps: decisions that a branch is driven before the critics value the rest.
+        steer: change of the steering action that is tried.
+        throttle: change of the throttle action that is tried.
+        most: differences of returns are clipped to +- this, in scaled rewards, so that one car that
+            leaves the road does not outweigh hundreds of others.
+        kept: number of rounds whose slopes are kept and learned from.
+        updates: updates of the actor from slopes, per round.
+        batch_size: states in such an update.
     """
 
     states: Annotated[int, Range(low=0, high=65536)] = 0
@@ -66,13 +68,13 @@ class BranchSettings:
 
 
 class Branches:
-    """Measures slopes, and keeps the last of them.
+    """Measures slopes and keeps those of the last rounds.
 
     Args:
-        racing: whose cars are branched from and whose model drives.
-        settings: how.
-        gamma: discount a decision.
-        reward_scale: what rewards are multiplied by.
+        racing: the task whose cars are branched from and whose model drives.
+        settings: of the branches.
+        gamma: discount per decision.
+        reward_scale: factor on rewards.
     """
 
     def __init__(
@@ -99,10 +101,10 @@ class Branches:
         self.head = self.filled = 0
 
     def measure(self) -> dict[str, float]:
-        """Branch from some of the cars as they are now.
+        """Branch from the current states of some of the cars.
 
         Returns:
-            The median of what a change gained or lost, in scaled rewards, by action.
+            The median absolute difference of returns, in scaled rewards, for each action.
         """
         s, own, model = self.settings, self.racing.batch, self.racing.model
         m = s.states
@@ -126,7 +128,7 @@ class Branches:
         return {"gain_steer": steer, "gain_throttle": throttle}
 
     def _drive(self, actions: Tensor) -> Tensor:
-        """What actions (N, 2) come to (N,), in scaled rewards, if the driver drives on."""
+        """Returns (N,) of actions (N, 2), in scaled rewards, if the driver drives on after them."""
         model, batch = self.racing.model, self.batch
         total, discount = np.zeros(batch.n), np.full(batch.n, self.reward_scale)
         for _ in range(self.settings.steps):
@@ -140,14 +142,14 @@ class Branches:
         return torch.from_numpy(total.astype(np.float32)).to(model.device)
 
     def sample(self) -> list[Measured]:
-        """Slopes for a round of updates of the actor."""
+        """Batches of slopes for a round of updates of the actor."""
         s = self.settings
         rows = torch.randint(self.filled * s.states, (s.updates, s.batch_size))
         rows = rows.to(self.obs.device)
         return [Measured(self.obs[r], self.actions[r], self.slopes[r], self.size) for r in rows]
 
     def state(self) -> State:
-        """Slopes kept and random state."""
+        """The slopes kept, and the random state."""
         used = self.filled * self.settings.states
         plain = {"head": self.head, "filled": self.filled, "rng": self.rng.bit_generator.state}
         return {

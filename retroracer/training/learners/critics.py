@@ -1,7 +1,7 @@
-"""SAC's critics learn what the driver is worth; the driver itself is left as it is.
+"""Fits SAC's critics to a driver without changing the driver.
 
-The zip of a run that trained its actor in another way is a whole SAC all the same: whoever goes
-on from it with SAC finds critics that know the driver.
+It follows a stage that trained the actor by another algorithm: the zip is then a complete SAC
+model, and SAC training can continue from it with critics that know the driver.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class CriticsSettings:
 
     Attributes:
         learning_rate: of the critics; it falls to a twentieth along half a cosine.
-        gamma: discount a control step.
+        gamma: discount per control step.
         batch_size: transitions in an update.
-        gradient_steps: updates a vector step of all cars.
-        n_steps: length of the returns.
+        gradient_steps: updates per vector step of all cars.
+        n_steps: length of the n-step returns.
         buffer_size: transitions kept for replay.
         learning_starts: steps the driver drives before the first update.
     """
@@ -46,7 +46,7 @@ class CriticsSettings:
     final_entropy: ClassVar[None] = None
 
     def arguments(self) -> dict[str, Any]:
-        """Those that Stable-Baselines3's SAC takes."""
+        """The arguments for Stable-Baselines3's SAC, by name."""
         names = ("learning_rate", "gamma", "batch_size", "gradient_steps", "n_steps")
         return {name: getattr(self, name) for name in names} | {"ent_coef": "auto_0.001"}
 
@@ -59,5 +59,5 @@ class Critics(SAC):
     train_actor = False
     moves_driver = False
 
-    def _demonstrate(self) -> None:
+    def _make_demonstrations(self) -> None:
         return None

@@ -1,9 +1,9 @@
 """Demonstrations: laps of a line driver, as lines to imitate or transitions to replay.
 
-Owns the solving of lines for the line driver and the gathering of its transitions. As replay
-they are transitions like any other: rewards decide what is learned from them. A policy that
-learns alone has hardly ever been fast, and its critics value 40 m/s above 60 because what they
-remember of 60 are crashes; demonstrations show them somebody who brakes in time.
+Owns solving the racing lines for the line driver and gathering its transitions. In a replay memory
+they are transitions like any other: the rewards decide what is learned from them. They help because
+a policy that learns alone has hardly ever been fast: in its replay, 60 m/s mostly ends in crashes,
+so its critics value 40 m/s more. Demonstrations add fast driving that brakes in time.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ from retroracer.training.learners.racing import Racing
 from retroracer.training.run.settings import DEMONSTRATION_SEED
 
 CARS = 128
+"""Cars the line driver drives side by side."""
 
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """How many demonstrations a replay learner is given.
+    """How many demonstrations a replay learner uses.
 
     Attributes:
-        share: of every batch of updates; 0 = none.
+        share: of every batch; 0 = none.
         ready: share of its training episodes that the driver must drive to their end before
             demonstrations are used.
-        latest: share of the budget after which they are used anyhow; 1 = never.
-        transitions: gathered.
-        tracks: random tracks they are driven on (a specialist's: its own).
-        grip: share of the car's grip the lines are solved for.
-        margin: left free beside the edges of the road [m].
-        noise: standard deviation of what is added to the line driver's actions.
+        latest: share of the budget after which they are used in any case; 1 = never.
+        transitions: number gathered.
+        tracks: number of random tracks they are driven on (a specialist's: its own tracks).
+        grip: fraction of the car's grip the lines are solved for.
+        margin: distance the lines keep from the edges of the road [m].
+        noise: standard deviation of the noise added to the line driver's actions.
     """
 
     share: Annotated[float, Range(low=0, high=0.9)] = 0.0
@@ -57,13 +58,16 @@ class Demonstrations:
 def drivers_of(
     tracks: list[Track] | int, car: Car, grip: float, margin: float
 ) -> tuple[list[Track], list[Any]]:
-    """Tracks and the lines a line driver follows on them; those without a line are left out.
+    """Tracks, and the lines a line driver follows on them.
 
     Args:
-        tracks: a number = so many random ones.
-        car: what is driven.
-        grip: share of the car's grip the lines are solved for.
-        margin: left free beside the edges of the road [m].
+        tracks: tracks, or a number of random ones.
+        car: the car that follows the lines.
+        grip: fraction of the car's grip the lines are solved for.
+        margin: distance the lines keep from the edges of the road [m].
+
+    Returns:
+        The tracks for which a line could be solved, and their lines.
     """
     places = random_tracks(DEMONSTRATION_SEED, tracks) if isinstance(tracks, int) else tracks
     lines = lines_to_follow(places, car, grip, margin)
@@ -72,16 +76,16 @@ def drivers_of(
 
 
 def gather(racing: Racing, wanted: Demonstrations, tracks: list[Track] | None) -> Memory | None:
-    """Let the line driver drive as the run's cars do, and keep its transitions.
+    """Let the line driver drive in the run's task and keep its transitions.
 
     Args:
-        racing: whose car, reward, endings and variety are those of the demonstrations. Tracks
-            are driven one way and at their own width: lines are solved for them as they are.
+        racing: the task; demonstrations have its car, reward, ending and variety. Tracks are driven
+            in their own direction and width, because the lines are solved for them as they are.
         wanted: how many, and how.
         tracks: where; None = random tracks.
 
     Returns:
-        The replay memory; None if none are wanted, or no line could be solved.
+        The replay memory; None if no demonstrations are wanted, or no line could be solved.
     """
     if wanted.share == 0.0:
         return None
@@ -91,7 +95,7 @@ def gather(racing: Racing, wanted: Demonstrations, tracks: list[Track] | None) -
         return None
     driver = LineDriver(lines)
     variety = settings.variety
-    grip = max(variety.grip[0], 0.95), max(variety.grip[1], 0.95)  # the lines know no less
+    grip = max(variety.grip[0], 0.95), max(variety.grip[1], 0.95)  # lines assume full grip
     batch = RacingBatch(
         CARS,
         tracks=places,

@@ -1,4 +1,4 @@
-"""Means over the last training episodes of all cars."""
+"""Episode statistics: means over the last training episodes of all cars."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NAMES = ("return", "seconds", "metres", "survived")
 
 
 class EpisodeStats:
-    """Counts episodes as they end.
+    """Collects statistics of episodes as they end.
 
     Args:
-        window: how many of the last ones are kept.
+        window: number of last episodes that the means are taken over.
     """
 
     def __init__(self, window: int = 200) -> None:
@@ -29,39 +29,39 @@ class EpisodeStats:
         metres: npt.NDArray[Any],
         survived: npt.NDArray[Any],
     ) -> None:
-        """Count the M episodes that ended in a step.
+        """Add the M episodes that ended in a step.
 
         Args:
-            returns: (M,) their rewards' sums.
-            seconds: (M,) their lengths [s].
-            metres: (M,) their progress [m].
-            survived: (M,) bool, driven until they were truncated.
+            returns: (M,) sums of rewards.
+            seconds: (M,) lengths [s].
+            metres: (M,) progress [m].
+            survived: (M,) bool, True for those driven until they were truncated.
         """
         columns = (returns, seconds, metres, survived.astype(float))
         self._episodes.extend(zip(*(c.tolist() for c in columns), strict=True))
 
     @property
     def survived(self) -> float:
-        """Share of the episodes driven to their end; 0 until the window is full."""
+        """Share of the episodes that were driven to their end; 0 until the window is full."""
         full = len(self._episodes) == self._episodes.maxlen
         return self.means()["survived"] if full else 0.0
 
     def means(self) -> dict[str, float]:
-        """By name; empty before the first episode has ended."""
+        """Means by name; empty before the first episode has ended."""
         count = len(self._episodes)
         if not count:
             return {}
         return {n: sum(e[k] for e in self._episodes) / count for k, n in enumerate(NAMES)}
 
     def state(self) -> list[tuple[float, ...]]:
-        """The episodes counted, as plain data."""
+        """The episodes in the window, as plain data."""
         return list(self._episodes)
 
     def restore(self, state: Sequence[Sequence[float]]) -> None:
-        """Count those that ``state`` returned.
+        """Replace the window by what ``state`` returned.
 
         Raises:
-            ValueError: if they are not four finite numbers each.
+            ValueError: if an episode is not four finite numbers.
         """
         episodes = np.array(state, np.float64).reshape(-1, len(NAMES))
         if not np.isfinite(episodes).all():

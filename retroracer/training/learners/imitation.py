@@ -1,9 +1,9 @@
-"""Imitation: the model learns to do what a line driver does (DAgger).
+"""Imitation learning: the model learns the actions of a line driver (DAgger).
 
-The line driver follows lines solved in advance and says at every step what it would do. The
-model drives a growing share of the cars itself, so that it is also told what to do in the
-places only its own mistakes lead to. Trained alone, a policy learns first that speed ends in
-the grass and is slow on straights for long; imitation gives it the right speeds in a minute.
+The line driver follows lines solved in advance and labels every state with its action. The model
+drives a growing share of the cars itself, so that states that only its own mistakes lead to are
+labelled too. A policy that learns from rewards alone first learns that speed ends in the grass, and
+stays slow on straights for long; imitation teaches it the right speeds in a minute.
 
 Source: Ross, Gordon and Bagnell 2011, A Reduction of Imitation Learning and Structured
 Prediction to No-Regret Online Learning.
@@ -36,10 +36,11 @@ from retroracer.training.learners.learner import Clock, Learner, State, part, un
 from retroracer.training.learners.racing import Racing
 
 CARS = 512
+"""Cars driven side by side."""
 
 DISTURBED, NOISE = 0.5, 0.05
-"""Share of the cars whose actions are disturbed, and the standard deviation of what is added:
-without mistakes there is nothing to learn about coming back from them."""
+"""Share of the cars whose actions are disturbed, and the standard deviation of the noise: without
+disturbances the states would hold no mistakes to recover from."""
 
 TEACHER_ROUNDS = 4
 """Rounds after which the model drives every car itself."""
@@ -51,7 +52,7 @@ HUBER_THRESHOLD = 0.05
 """Weighted error beyond which the loss is linear: extreme corrections of the teacher count less."""
 
 FINAL_STD = math.exp(-2.0)
-"""Standard deviation of the model's actions afterwards: some exploration for the next stage."""
+"""Standard deviation of the model's actions at the end: exploration for the next stage."""
 
 DRIVE_CHUNK, UPDATE_CHUNK = 20, 50
 """Vector steps, and updates, in one round of the run, so that a stop never waits long."""
@@ -62,14 +63,15 @@ class ImitationSettings:
     """How the line driver is imitated.
 
     Attributes:
-        rounds: of driving and learning.
-        tracks: random tracks driven on, their lines solved first.
-        grip: share of the car's grip the lines are solved for: a calm teacher is imitated well.
-        margin: left free beside the edges of the road [m].
+        rounds: number of rounds of driving and learning.
+        tracks: number of random tracks driven on; their lines are solved first.
+        grip: fraction of the car's grip the lines are solved for: a teacher below the limit is
+            easier to imitate.
+        margin: distance the lines keep from the edges of the road [m].
         n_steps: vector steps driven in a round.
-        updates: in a round; the last has three times as many.
-        batch_size: steps in an update.
-        learning_rate: it falls to a tenth in every round.
+        updates: gradient updates in a round; the last round has three times as many.
+        batch_size: states in an update.
+        learning_rate: at the beginning of every round; it falls to a tenth during the round.
     """
 
     rounds: Annotated[int, Range(low=1, high=1000)] = 9
@@ -86,9 +88,9 @@ class Imitation(Learner):
     """Regression on the line driver's actions.
 
     Args:
-        racing: whose model learns.
+        racing: the task whose model learns.
         settings: of the imitation.
-        first: not used: what the model knew is taught over.
+        first: not used: imitation replaces whatever the model has learned before.
     """
 
     Settings = ImitationSettings
@@ -103,7 +105,7 @@ class Imitation(Learner):
         seed = racing.settings.seed
         car, s = racing.batch.car, settings
         places, lines = drivers_of(s.tracks, car, s.grip, s.margin)
-        self.finished = not places  # no line could be solved: nothing to imitate
+        self.finished = not places  # if no line could be solved, there is nothing to imitate
         self.round_number, self.driven, self.updates_done, self.used = 0, 0, 0, 0
         if self.finished:
             return
@@ -124,8 +126,8 @@ class Imitation(Learner):
         self.random = torch.Generator().manual_seed(seed)
         self.adam = adam_over(self.actor)
         room = settings.rounds * settings.n_steps * CARS
-        self.seen = torch.zeros(room, racing.model.updater.n_obs, device=self.device)
-        self.told = torch.zeros(room, self.n_actions, device=self.device)
+        self.inputs = torch.zeros(room, racing.model.updater.n_obs, device=self.device)
+        self.labels = torch.zeros(room, self.n_actions, device=self.device)
         self.weight = torch.ones(self.n_actions, device=self.device)
         self.weight[0] = STEER_WEIGHT
 
@@ -161,27 +163,27 @@ class Imitation(Learner):
         return losses
 
     def _drive(self, steps: int) -> None:
-        """Drive: the teacher some of the cars, the model the rest; note what the teacher did."""
+        """Let teacher and model drive their share of the cars; label every state by the teacher."""
         batch = self.batch
         if self.driven == 0:
             share = 1.0 - self.round_number / TEACHER_ROUNDS
             self.by_teacher = self.rng.random(CARS) < share
         for _ in range(steps):
-            right = np.clip(self.teacher(batch.race), -1.0, 1.0)
+            label = np.clip(self.teacher(batch.race), -1.0, 1.0)
             rows = slice(self.used, self.used + CARS)
-            self.seen[rows] = torch.from_numpy(batch.obs)
-            self.told[rows] = torch.from_numpy(right)
+            self.inputs[rows] = torch.from_numpy(batch.obs)
+            self.labels[rows] = torch.from_numpy(label)
             self.used += CARS
             own = self._act(batch.obs)
             noise = self.rng.normal(0.0, NOISE, own.shape)
             noise *= self.rng.random((CARS, 1)) < DISTURBED
-            actions = np.where(self.by_teacher[:, None], right, own) + noise
+            actions = np.where(self.by_teacher[:, None], label, own) + noise
             batch.step(np.clip(actions, -1.0, 1.0))
         self.driven += steps
         self.racing.model.num_timesteps += CARS * steps
 
     def _act(self, obs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """What the model would do (N, A)."""
+        """The model's deterministic actions (N, A)."""
         with torch.no_grad():
             out: npt.NDArray[np.float32] = self._actions(
                 torch.from_numpy(obs).to(self.device)
@@ -199,12 +201,12 @@ class Imitation(Learner):
             self.adam.param_groups[0]["lr"] = rate
             rows = torch.randint(self.used, (settings.batch_size,), generator=self.random)
             rows = rows.to(self.device)
-            loss = self._update(self.seen[rows], self.told[rows])
+            loss = self._update(self.inputs[rows], self.labels[rows])
         return {"imitation_loss": float(loss), "learning_rate": rate}
 
-    def _update(self, obs: Tensor, told: Tensor) -> Tensor:
+    def _update(self, obs: Tensor, labels: Tensor) -> Tensor:
         """One gradient step on the Huber loss; returns the loss."""
-        error = (self._actions(obs) - told) * self.weight
+        error = (self._actions(obs) - labels) * self.weight
         zeros = torch.zeros_like(error)
         loss = nn.functional.huber_loss(error, zeros, delta=HUBER_THRESHOLD) / HUBER_THRESHOLD
         self.actor.differentiate(loss * self.n_actions)  # a sum over actions, a mean over steps
@@ -218,7 +220,7 @@ class Imitation(Learner):
             self.net.log_std.bias.fill_(math.log(FINAL_STD))
 
     def state(self) -> State:
-        """Cars, what was told so far, optimiser and random state."""
+        """Cars, labelled states so far, optimiser and random state."""
         if not hasattr(self, "batch"):
             return {}
         plain = {
@@ -234,8 +236,8 @@ class Imitation(Learner):
             "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
             "random": self.random.get_state().numpy().copy(),
             "by_teacher": self.by_teacher.copy(),
-            "seen": self.seen[: self.used].cpu().numpy().copy(),
-            "told": self.told[: self.used].cpu().numpy().copy(),
+            "seen": self.inputs[: self.used].cpu().numpy().copy(),
+            "told": self.labels[: self.used].cpu().numpy().copy(),
             **under("adam", adam_state(self.adam)),
             **under("batch", {k: v.copy() for k, v in self.batch.state_arrays().items()}),
         }
@@ -249,12 +251,12 @@ class Imitation(Learner):
         self.round_number = count(plain, "round", s.rounds)
         self.updates_done = count(plain, "updates", 3 * s.updates)
         self.driven = count(plain, "driven", s.n_steps)
-        self.used, self.finished = count(plain, "used", len(self.seen)), bool(plain["finished"])
+        self.used, self.finished = count(plain, "used", len(self.inputs)), bool(plain["finished"])
         by_teacher = Form((CARS,), np.bool_)
         self.by_teacher = demand_array("who drives", state["by_teacher"], by_teacher).copy()
         self.rng.bit_generator.state = generator_state(plain["rng"])
         self.random.set_state(torch.from_numpy(np.array(state["random"])))
-        for name, room, most in (("seen", self.seen, task.LIMIT), ("told", self.told, 1.0)):
+        for name, room, most in (("seen", self.inputs, task.LIMIT), ("told", self.labels, 1.0)):
             form = Form((self.used, room.shape[1]), np.float32, -most, most)
             room[: self.used] = torch.from_numpy(demand_array(name, state[name], form).copy())
         restore_adam(self.adam, part(state, "adam"))

@@ -1,8 +1,8 @@
-"""The protocol every algorithm follows: gather and update a round; state and restore.
+"""The protocol of every algorithm: a round of gathering and updates; state and restore.
 
 Owns the protocol and the schedules that algorithms share. The run (``run.loop``) decides when
 a round is due, what is saved and which driver is kept; a ``Task`` owns the environments, the
-model and the writing of its zip.
+model and its zip.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ State = dict[str, np.ndarray[Any, Any]]
 """Plain arrays by name, as they are written to disk."""
 
 ROUND = 60.0
-"""Seconds a round that cannot be left may go on after a stop. The process is ended long before
-(``stopping.LIMIT``) where one hangs or is compiled for the first time: the state saved last is
-as good. Only a save may take longer."""
+"""Seconds a round that cannot be interrupted may continue after a stop. A round that hangs, or is
+compiled for the first time, does not get that far: the process is ended after ``stopping.LIMIT``,
+and the run resumes from its last saved state."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a run is when a round begins.
+    """How far a run is when a round begins.
 
     Attributes:
-        share: of the whole budget used up, 0 to 1.
-        stage_share: of this stage's part of it, 0 to 1.
+        share: share of the whole budget that is used up, 0 to 1.
+        stage_share: share of this stage's part of the budget that is used up, 0 to 1.
         lr_scale: factor on every learning rate, halved after each divergence.
         tell: shows how far a preparation is, from 0 to 1.
     """
@@ -46,7 +46,7 @@ class Clock:
 
 
 class Learner(ABC):
-    """An algorithm at work on a task's model.
+    """An algorithm that trains a task's model.
 
     Args:
         task: the environments and the model; stages of a run share one.
@@ -54,12 +54,13 @@ class Learner(ABC):
         first: True if no stage has trained the model before this one.
 
     Attributes:
-        Settings: dataclass of what can be set, under the learner's name on the page.
-        algorithm: what moves the weights, as the zip and the screen name it.
-        patience: seconds a round may go on after a stop. A learner with long rounds sets less,
-            and puts task and itself back to before the round where it is left by ``Stopped``.
-        moves_driver: False if it trains what stands beside the driver, never the driver.
-        finished: True once it has nothing more to do, whatever is left of the budget.
+        Settings: dataclass of its settings, which stand under the learner's name on the page.
+        algorithm: its name in the zip and on the screen.
+        patience: seconds a round may continue after a stop. A learner with long rounds sets fewer;
+            if ``Stopped`` interrupts its round, it restores the task and itself to the state before
+            the round.
+        moves_driver: False if it trains other networks but never the driver.
+        finished: True once it has nothing more to do, even if budget is left.
     """
 
     Settings: ClassVar[type]
@@ -76,43 +77,42 @@ class Learner(ABC):
         """Gather experience, then update the model.
 
         Args:
-            clock: where the run is.
+            clock: how far the run is.
 
         Returns:
-            Means over the updates, by name; empty if there were none. ``learning_rate`` is the
-            rate the weights were moved by.
-
+            Means of losses over the updates, by name; empty if there were no updates.
+            ``learning_rate`` is the learning rate they used.
         """
 
     @abstractmethod
     def describe(self) -> str:
-        """What a round is, in a few words: batch, updates, learning rate."""
+        """A round in a few words: batch, updates, learning rate."""
 
     @abstractmethod
     def state(self) -> State:
-        """All that its future depends on, beside the task's state."""
+        """Everything the rest of training depends on, apart from the task's state."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Continue from what ``state`` returned.
 
         Raises:
-            ValueError: if it does not fit.
+            ValueError: if the state does not fit this learner.
             KeyError: if something is missing.
         """
 
     def rewind(self) -> None:  # noqa: B027 (most keep nothing)
-        """The task's weights went back to the last good ones: forget what led astray."""
+        """Called after a divergence, when the task has restored its last good weights."""
 
     def save_files(self, folder: Path, moment: float = math.inf) -> bool:
-        """Write what is too large for ``state`` into the run's folder, if anything is.
+        """Write what is too large for ``state`` into the run's folder, if there is anything.
 
         Args:
             folder: of the run.
-            moment: by which it must be over (``time.monotonic``): the run was stopped.
+            moment: when writing must be over (``time.monotonic``), if the run was stopped.
 
         Returns:
-            False if there was no time for it; what was written before stays and is good enough.
+            False if there was no time for it; the file written before stays valid.
         """
         return True
 
@@ -120,19 +120,19 @@ class Learner(ABC):
         """Read what ``save_files`` wrote."""
 
     def close(self) -> None:  # noqa: B027
-        """Let go of processes, if there are any."""
+        """End the processes it started, if any."""
 
 
 def cosine(first: float, last: float, share: float) -> float:
-    """From ``first`` to ``last`` along half a cosine, ``share`` of the way (0 to 1)."""
+    """A value between ``first`` and ``last`` along half a cosine; ``share`` runs from 0 to 1."""
     return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(max(share, 0.0), 1.0)))
 
 
 def part(state: Mapping[str, np.ndarray[Any, Any]], name: str) -> State:
-    """The entries called ``name.something``, without the name."""
+    """The entries whose names begin with ``name.``, without that prefix."""
     return {k[len(name) + 1 :]: v for k, v in state.items() if k.startswith(f"{name}.")}
 
 
 def under(name: str, state: Mapping[str, Any]) -> State:
-    """The opposite of ``part``."""
+    """The entries with the prefix ``name.``: the inverse of ``part``."""
     return {f"{name}.{k}": np.asarray(v) for k, v in state.items()}

@@ -1,8 +1,8 @@
-"""PPO on the SAC model's actor: rollouts of many cars, used a few times and thrown away.
+"""PPO on the SAC model's actor: rollouts of many cars, each used for a few epochs.
 
-Owns the rollouts and when they are learned from; the update is ``agents.ppo_update``. The value
-network is told more than the driver sees (privileged observations: the road to 750 m, the
-car's mass, power and latency), so that its advantages have lower variance.
+Owns the rollouts and the schedule; the update is ``agents.ppo_update``. The value network sees more
+than the driver (privileged observations: the road to 750 m, the car's mass, power and latency), so
+that its advantages have lower variance.
 
 Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms.
 """
@@ -26,17 +26,17 @@ from retroracer.training.learners.racing import Racing, StepResult
 from retroracer.training.run.stopping import PATIENCE
 
 REWARD_SCALE = 0.1
-"""Factor on rewards: a fresh network learns values of about one better than of fifty."""
+"""Factor on rewards: a new network learns values of about 1 better than values of about 50."""
 
 FINAL_RATE = 0.02
 """Share of the learning rate that is left at the end of the stage."""
 
 VALUE_RATE = 1e-3
-"""Least learning rate of the value network: it must follow a driver that changes little."""
+"""Smallest learning rate of the value network: it must keep up while the actor's rate is low."""
 
 WARMUP_NOISE = 5.0
-"""Factor on the noise of actions while only values are learned: the value network must see
-off-road states before the policy is trained on it."""
+"""Factor on the action noise during value warm-up: the value network must see off-road states
+before the policy is trained on it."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,15 @@ class PPOSettings:
 
     Attributes:
         n_steps: vector steps of all cars in a rollout.
-        n_epochs: times each step of it is used.
+        n_epochs: passes over a rollout.
         batch_size: steps in an update.
         learning_rate: of the actor; it falls along half a cosine to a fiftieth.
-        gamma: discount a control step.
-        gae_lambda: of the advantages: 0 trusts the values, 1 only what was driven.
+        gamma: discount per control step.
+        gae_lambda: lambda of generalised advantage estimation: 0 uses the values alone, 1 the
+            returns that were driven.
         ent_coef: entropy coefficient.
-        value_warmup: rollouts in which a driver that can drive already only drives, while the
-            value network learns.
+        value_warmup: rollouts at the beginning that train only the value network, for a driver
+            that was trained before.
     """
 
     n_steps: Annotated[int, Range(low=1, high=10_000)] = 160
@@ -69,9 +70,9 @@ class PPO(Learner):
     """Rollouts and updates of the actor.
 
     Args:
-        racing: whose cars drive and whose actor learns.
+        racing: the task whose cars drive and whose actor learns.
         settings: of PPO.
-        first: True if the actor knows nothing yet.
+        first: True if no earlier stage has trained the actor.
     """
 
     Settings = PPOSettings
@@ -110,11 +111,11 @@ class PPO(Learner):
         )
 
     def round(self, clock: Clock) -> dict[str, float]:
-        """A rollout of ``n_steps`` vector steps, then the updates it is used for."""
+        """A rollout of ``n_steps`` vector steps, then the updates from it."""
         before = self.racing.state(), self.state()
         try:
             return self._round(clock)
-        except BaseException:  # a stop, or what a library makes of it
+        except BaseException:  # a stop, or an error it caused in a library
             self.racing.restore(before[0])
             self.restore(before[1])
             raise
@@ -154,7 +155,7 @@ class PPO(Learner):
         self.rollout.add_rewards(t, reward, ended, result.rows, self._bootstrap(result))
 
     def _value_obs(self) -> torch.Tensor:
-        """What the value network is told of all cars, (N, O + K)."""
+        """Inputs of the value network for all cars, (N, O + K)."""
         value_obs = np.concatenate((self.racing.obs, self.racing.batch.privileged_obs()), axis=1)
         return torch.from_numpy(value_obs).to(self.device)
 

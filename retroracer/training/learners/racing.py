@@ -1,8 +1,8 @@
 """The racing task: cars on tracks side by side, the model that drives them, its zip.
 
 Owns what the stages of a run share: the cars, the SAC model whose actor drives them, the
-averaged weights that are evaluated and kept, and episode statistics. How good the driver is
-says ``judging.choice``; how the model is updated say the learners.
+averaged weights that are evaluated and kept, and episode statistics. The evaluation is in
+``judging.choice``; the learners update the model.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ PLAIN: dict[str, float] = {
     "n_envs": 1,
     "learning_rate": 1e-5,
 }
-"""What plain ``SAC.load`` of a run's zip goes on with, in one env: a replay buffer of its own (a
-run keeps its transitions elsewhere), one update a step (a run makes its updates for hundreds of
-cars at once), the driver at the wheel from the first step, not random actions, and 25 s of its
-driving before the first update: critics fitted to a handful of transitions spoil a driver. At a low
-rate: plain SAC follows the slopes of its critics alone."""
+"""Arguments written into a run's zip for plain ``SAC.load``, which continues in one env: a replay
+buffer of its own (a run keeps its transitions elsewhere) and one update per step (a run updates for
+hundreds of cars at once). The driver acts from the first step, without random actions, and drives
+25 s before the first update, because critics fitted to a handful of transitions spoil a driver. The
+learning rate is low because plain SAC takes the slopes of values from its critics alone."""
 
 
 class StepResult(NamedTuple):
-    """What came of a vector step of N cars.
+    """The result of a vector step of N cars.
 
     Attributes:
         reward: (N,).
         terminated: (N,) bool.
         truncated: (N,) bool.
         next_obs: (N, O) float32; where an episode ended, its last observation.
-        rows: (M,) of the cars whose episodes ended.
+        rows: (M,) indices of the cars whose episodes ended.
         final_obs: (M, O) their last observations.
     """
 
@@ -79,13 +79,13 @@ class Racing(SACTask):
 
     Args:
         settings: of the run.
-        car: what is driven.
+        car: the car that is driven.
         tracks: driven on; None = endless random ones.
-        judge: of its drivers.
+        judge: evaluates its drivers.
 
     Attributes:
         batch: the cars.
-        obs: (N, 22) float32, what they see now.
+        obs: (N, 22) float32, their current observations.
     """
 
     def __init__(
@@ -110,10 +110,10 @@ class Racing(SACTask):
         self._returns = np.zeros(settings.cars)
 
     def begin(self, session: int) -> None:
-        """Nothing to do: the cars stand where they stood."""
+        """Do nothing: the cars continue from where they are."""
 
     def step(self, actions: np.ndarray[Any, Any]) -> StepResult:
-        """Let all cars act for a control step.
+        """Drive all cars for one decision, that is ``action_repeat`` control steps.
 
         Args:
             actions: (N, 2) in [-1, 1].
@@ -135,11 +135,11 @@ class Racing(SACTask):
         return StepResult(reward, terminated, truncated, seen, rows, final)
 
     def set_reward(self, share: float) -> None:
-        """Pay what the settings say where ``share`` of the budget is used up."""
+        """Use the reward's weights for the moment when ``share`` of the budget is used up."""
         self.batch.reward = self.settings.weights(share)
 
     def evaluate(self, parent: bool = False) -> Evaluation:
-        """Let the averaged driver drive the judge's tracks."""
+        """Evaluate the averaged driver on the judge's tracks."""
         with self.averaged() as model:
             layers, activation = checkpoint.actor_layers(model)
         return self.judge(layers, activation, parent)
@@ -215,7 +215,7 @@ class Racing(SACTask):
             torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda_rng"])))
 
     def facts(self) -> dict[str, Any]:
-        """What the judge needs to go on."""
+        """What the judge needs to resume."""
         return self.judge.state()
 
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
@@ -224,7 +224,7 @@ class Racing(SACTask):
 
 
 def _model(settings: RacingSettings, batch: RacingBatch) -> FastSAC:
-    env = RacingVecEnv(batch)  # the model asks it for its spaces only
+    env = RacingVecEnv(batch)  # the model needs only its spaces
     arguments = settings.sac_arguments() | {
         "buffer_size": 1,  # SB3's own replay stays unused
         "seed": settings.seed,
@@ -240,10 +240,10 @@ def _model(settings: RacingSettings, batch: RacingBatch) -> FastSAC:
 
 
 def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
-    """The tracks (None: random ones) and the car of a run; its parent is looked for too.
+    """Find the tracks (None = random ones) and the car of a run; check its parent too.
 
     Raises:
-        UserError: for what is missing or unfit.
+        UserError: if a track, car or parent is missing or does not fit.
     """
     with about("track"):
         tracks = [load_track(name) for name in settings.track] or None
@@ -253,7 +253,7 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
     if facts is not None and facts.activation != "relu":
         raise UserError(
             f"{shown_path(settings.parent or '')} has {facts.activation} layers and runs train "
-            "relu ones: it can be judged and raced; go on training it with plain SAC.load"
+            "relu ones: it can be evaluated and raced; train it further with plain SAC.load"
         )
     with about("parent"):
         repeat = settings.action_repeat if facts is None else action_repeat_of(facts)
@@ -271,11 +271,11 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
 
 
 def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
-    """The racing task of a run.
+    """Build the racing task of a run.
 
     Args:
         settings: of the run.
-        budget: of which a part may be spent on solving limits.
+        budget: part of it may be spent on solving limits.
     """
     return Racing(settings, *racing_parts(settings, budget))
 
@@ -283,7 +283,7 @@ def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
 def racing_parts(
     settings: RacingSettings, budget: Budget
 ) -> tuple[Car, list[Track] | None, LapJudge]:
-    """Car, tracks (None: random ones) and judge of a run; arguments as ``make_racing``."""
+    """Car, tracks (None = random ones) and judge of a run; arguments as for ``make_racing``."""
     tracks, car = look_for(settings)
     judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
     judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS), settings.action_repeat)

@@ -1,7 +1,4 @@
-"""The settings of a run in the racing task that are not a learner's own.
-
-Owns the record and its bounds.
-"""
+"""The settings of a run in the racing task that do not belong to one learner, with their bounds."""
 
 from __future__ import annotations
 
@@ -28,32 +25,33 @@ PROFILES: dict[str, tuple[str, ...]] = {"cpu": ()} | {
         ("12gb", 2048, 32768, 2048, 10_000_000),
     )
 }
-"""Settings laid over a shipped page on a GPU with at least so much memory; the pages themselves
+"""Settings laid over a shipped page on a GPU with at least that much memory; the pages themselves
 are made for a processor."""
 
 
 @dataclass(frozen=True)
 class RacingSettings(RunSettings):
-    """What a run in the racing task has, beside what every run has.
+    """The settings of a run in the racing task, in addition to those of every run.
 
     Attributes:
-        track: names or paths of the tracks to train on; none = endless random tracks. With
+        track: names or paths of the tracks to train on; empty = endless random tracks. With
             tracks, evaluations are driven on those alone.
-        car: a shipped car's name or a path; None = the parent's, or the GT car.
-        cars: cars driving side by side.
-        hidden: widths of the hidden layers of actor and critics (a parent's stand).
-        precision: of the matrix products of hidden layers: "auto" takes bfloat16 where the
+        car: name of a shipped car, or a path; None = the parent's, or the GT car.
+        cars: number of cars driving side by side.
+        hidden: widths of the hidden layers of actor and critics (a parent's widths are kept).
+        precision: of the matrix products of hidden layers; "auto" takes bfloat16 where the
             processor or GPU multiplies it faster.
-        averaging: updates over which the weights of the driver that is evaluated and kept are
-            averaged; 0 = the last ones. Single weights swing from update to update.
-        action_repeat: control steps of 50 ms for which an action is held: 2 decides at 10 Hz.
+        averaging: updates over which the weights of the evaluated driver are averaged; 0 = the
+            current weights. Averages drive more evenly: single weights change at every update.
+        action_repeat: control steps of 50 ms for which an action is held; 2 means 10 decisions
+            per second.
         episode: seconds after which an episode is truncated.
-        patience: seconds off the road, or without getting on, after which it is terminated:
-            longer than the env's own, so that the way back to the road is worth finding.
+        patience: seconds off the road, or without progress, after which an episode is terminated.
+            It is longer than the env's default, so that returning to the road pays.
         reward: weights of the reward's terms.
-        penalty_scale: factor on the penalties among them, at the beginning and at the end of
-            the run: mistakes are cheap for who cannot drive yet, and above 1 makes cleaner and
-            slower drivers.
+        penalty_scale: factor on the penalties among the terms, at the beginning and at the end of
+            the run. Small at first, so that a driver may make mistakes while it learns; factors
+            above 1 make cleaner and slower drivers.
         variety: what varies between episodes.
     """
 
@@ -75,7 +73,7 @@ class RacingSettings(RunSettings):
     variety: Variety = TRAINING
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         super().__post_init__()
         if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
             raise ValueError(f"hidden must be widths from 1 to 4096: {list(self.hidden)}")
@@ -87,7 +85,7 @@ class RacingSettings(RunSettings):
                 raise ValueError(f"reward has no term {name!r}; {hint}")
 
     def half(self) -> bool:
-        """Whether hidden layers are multiplied in bfloat16 on this machine."""
+        """True if hidden layers are multiplied in bfloat16 on this machine."""
         if self.precision != "auto":
             return self.precision == "bfloat16"
         from retroracer.training.run.hardware import has_bfloat16
@@ -102,7 +100,7 @@ class RacingSettings(RunSettings):
         return task.Reward()._replace(**scaled)
 
     def sac_arguments(self) -> dict[str, Any]:
-        """Arguments of the SAC model: those of the stage that uses its critics, or SB3's."""
+        """Arguments of the SAC model: those of the stage that trains its critics; else none."""
         for name in ("sac", "critics"):
             if hasattr(self, name):
                 found: dict[str, Any] = getattr(self, name).arguments()
@@ -111,11 +109,11 @@ class RacingSettings(RunSettings):
 
 
 PROGRAM = 700_000_000
-"""Bytes of a run beside its replay memory: the program with torch, cars, tracks, rollouts."""
+"""Memory of a run without its replay: the program with torch, cars, tracks, rollouts [bytes]."""
 
 
 def describe(settings: RacingSettings) -> str:
-    """The batch of each stage, and the memory the run will take: two lines."""
+    """The batch size of each stage, and the memory the run will take: two lines."""
     from retroracer.agents.policy import N_ACTIONS
     from retroracer.agents.replay import Memory
     from retroracer.training.run.hardware import gigabytes

@@ -1,7 +1,7 @@
-"""SAC: every car's transitions in one replay memory, several updates a vector step.
+"""SAC: every car's transitions in one replay memory, several updates per vector step.
 
-Owns when experience is gathered and learned from. The update is ``agents.sac_update``, the
-class that Stable-Baselines3 opens is ``agents.fast_sac``.
+Owns the schedule of gathering and updates. The update is in ``agents.sac_update``, the class that
+Stable-Baselines3 opens in ``agents.fast_sac``.
 
 Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications.
 """
@@ -32,7 +32,8 @@ from retroracer.training.learners.learner import Clock, Learner, State, cosine, 
 from retroracer.training.learners.racing import Racing
 
 HOLD = 0.1
-"""Chance that a random driver changes its action in a step: it holds one for half a second."""
+"""Probability per step that a random driver draws a new action; on average it holds one for ten
+steps."""
 
 WARMUP_CHUNK = 16
 """Vector steps of the warm-up in one round of the run."""
@@ -44,20 +45,20 @@ class SACSettings(SacArguments):
 
     Attributes:
         buffer_size: transitions kept for replay.
-        learning_starts: steps driven before the first update: at random, or by a driver that
-            was trained before.
-        critics_first: updates of the critics alone at the beginning, so that a driver that can
-            drive is not trained on critics that know nothing.
-        policy_delay: the actor is updated every so many critic updates.
-        critics: the value of an action: the least of the two critics, as in Stable-Baselines3,
-            or their mean. The least is cautious: it makes slow drivers.
-        reward_scale: what rewards are multiplied by before they are learned from, so that
-            values are numbers a network learns soon; a zip has the rewards' own scale again.
-        action_noise: standard deviation of what is added to the actions of the cars that fill the
-            replay, after the squashing: what a little less throttle costs must be seen to be known.
-        noise_hold: time constant of that and of SAC's own noise [s]; 0 = drawn anew every decision.
+        learning_starts: steps driven before the first update: with random actions, or by a driver
+            that was trained before.
+        critics_first: updates of the critics alone at the beginning, so that a trained driver is
+            not updated from untrained critics.
+        policy_delay: update the actor every N critic updates.
+        critics: value of an action: "least" of the two critics, as in Stable-Baselines3, or their
+            "mean". The least underestimates values and makes slow drivers.
+        reward_scale: factor on rewards in training, so that values have a size that networks learn
+            quickly; the zip's critics have the rewards' own scale again.
+        action_noise: standard deviation of the noise added to the squashed actions of the cars that
+            fill the replay: the critics must see what slightly less throttle costs.
+        noise_hold: time constant of that noise and of SAC's own [s]; 0 = drawn anew every decision.
         final_rate: share of the learning rate that is left at the end, along half a cosine.
-        final_entropy: target entropy at the end, approached evenly; None = as at the start.
+        final_entropy: target entropy at the end, approached linearly; None = as at the start.
         branches: how the slopes of actions' values are measured in the simulator.
         demonstrations: transitions of the line driver in the batches.
     """
@@ -82,7 +83,7 @@ class SACSettings(SacArguments):
     demonstrations: Demonstrations = field(default_factory=Demonstrations)
 
     def arguments(self) -> dict[str, Any]:
-        """Those that Stable-Baselines3's SAC takes."""
+        """The arguments for Stable-Baselines3's SAC, by name."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(SacArguments)}
 
 
@@ -90,9 +91,9 @@ class SAC(Learner):
     """Replay and updates of actor, critics and entropy coefficient.
 
     Args:
-        racing: whose cars drive and whose model learns.
+        racing: the task whose cars drive and whose model learns.
         settings: of SAC.
-        first: True if nothing has trained the model in this run.
+        first: True if no earlier stage has trained the model.
     """
 
     Settings: ClassVar[type] = SACSettings
@@ -105,8 +106,8 @@ class SAC(Learner):
         self.model.policy_delay = settings.policy_delay
         self.model.mean_of_critics = settings.critics == "mean"
         self.model.set_reward_scale(settings.reward_scale)
-        self.memory = self._remember()
-        self.demonstrations = self._demonstrate()
+        self.memory = self._make_memory()
+        self.demonstrations = self._make_demonstrations()
         self.branches: Branches | None = None
         if self.train_actor and settings.branches.states:
             self.branches = Branches(
@@ -117,18 +118,18 @@ class SAC(Learner):
         self.warmed = 0
         self.critics_left = settings.critics_first if self.trained else 0
         self.first_entropy = float(self.model.target_entropy)
-        if not first:  # go on from as much exploration as the stage before has left
+        if not first:  # start from the entropy that the stage before has left
             self.first_entropy = self._entropy()
         self.rng = np.random.default_rng([run.seed, 1])
         self.held = np.zeros((run.cars, updater.n_actions), np.float32)
         self.noise = torch.zeros(2, run.cars, updater.n_actions)  # before and after squashing
 
-    def _remember(self) -> Any:
+    def _make_memory(self) -> Any:
         updater, cars = self.model.updater, self.racing.settings.cars
         size, device = self.settings.buffer_size, self.model.device
         return Memory(size, cars, updater.n_obs, updater.n_actions, device)
 
-    def _demonstrate(self) -> Memory | None:
+    def _make_demonstrations(self) -> Memory | None:
         settings = self.racing.settings
         pool = self.racing.batch.pool.tracks if settings.track else None
         demonstrations = gather(self.racing, self.settings.demonstrations, pool)
@@ -157,14 +158,14 @@ class SAC(Learner):
             self._warm_up(clock)
             return {}
         for _ in range(self.settings.train_freq):
-            self._take(self._explore())
+            self._step(self._explore())
         return self._learn(clock, self._count())
 
     def _warm_up(self, clock: Clock) -> None:
-        """Fill the memory before the first update.
+        """Fill the replay memory before the first update.
 
-        An untrained driver takes smooth random actions. A trained one drives itself: random
-        actions in its memory would teach its critics to expect crashes.
+        With an untrained driver, actions are random and held for a while. A trained driver acts
+        itself, because random actions would teach its critics to expect crashes.
         """
         n = self.racing.batch.n
         for _ in range(WARMUP_CHUNK):
@@ -174,14 +175,14 @@ class SAC(Learner):
                 drawn = self.rng.uniform(-1.0, 1.0, self.held.shape).astype(np.float32)
                 change = self.rng.random((n, 1)) < HOLD
                 actions = self.held = np.where(change, drawn, self.held)
-            self._take(actions)
+            self._step(actions)
             self.warmed += n
             if self.warmed >= self.settings.learning_starts:
                 break
         clock.tell(self.warmed / self.settings.learning_starts)
 
     def _explore(self) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Actions of all cars, with noise that lasts for a while."""
+        """Actions of all cars (N, 2), with noise correlated over ``noise_hold`` seconds."""
         s = self.settings
         decision = CONTROL_DT * self.racing.settings.action_repeat
         kept = math.exp(-decision / s.noise_hold) if s.noise_hold else 0.0
@@ -192,7 +193,7 @@ class SAC(Learner):
         moved: np.ndarray[Any, np.dtype[np.float32]] = actions + s.action_noise * after.numpy()
         return np.clip(moved, -1.0, 1.0, out=moved)
 
-    def _take(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    def _step(self, actions: np.ndarray[Any, np.dtype[np.float32]]) -> None:
         obs = self.racing.obs
         result = self.racing.step(actions)
         reward = (self.settings.reward_scale * result.reward).astype(np.float32)
@@ -200,30 +201,30 @@ class SAC(Learner):
 
     def _learn(self, clock: Clock, count: int) -> dict[str, float]:
         settings, model = self.settings, self.model
-        shown = self._shown(clock.share)
+        shown = self._n_demonstrations(clock.share)
         batches = self.memory.sample(
             count, settings.batch_size - shown, settings.gamma, settings.n_steps
         )
         if shown and self.demonstrations is not None:
-            theirs = self.demonstrations.sample(count, shown, settings.gamma, settings.n_steps)
-            batches = [own.beside(other) for own, other in zip(batches, theirs, strict=True)]
+            added = self.demonstrations.sample(count, shown, settings.gamma, settings.n_steps)
+            batches = [own.beside(other) for own, other in zip(batches, added, strict=True)]
         train_actor = self.train_actor and self.critics_left == 0
         self.critics_left = max(self.critics_left - count, 0)
         model.target_entropy = self._target_entropy(clock.stage_share)
         last = settings.final_rate * settings.learning_rate
         rate = clock.lr_scale * cosine(settings.learning_rate, last, clock.stage_share)
-        told: dict[str, float] = {}
+        gains: dict[str, float] = {}
         measured: list[Measured] = []
         if self.branches is not None and train_actor:
-            told = self.branches.measure()
+            gains = self.branches.measure()
             measured = self.branches.sample()
         losses = model.update(batches, rate, train_actor, measured)
-        model._n_updates -= count  # ``update`` counts by itself
+        model._n_updates -= count  # ``update`` has counted them already
         self.racing.count_updates(count, train_actor)
-        return losses | told | {"learning_rate": rate}
+        return losses | gains | {"learning_rate": rate}
 
-    def _shown(self, share: float) -> int:
-        """How many transitions of a batch are demonstrations."""
+    def _n_demonstrations(self, share: float) -> int:
+        """Number of demonstrations in a batch, when ``share`` of the budget is used up."""
         if self.demonstrations is None:
             return 0
         wanted = self.settings.demonstrations
@@ -233,12 +234,12 @@ class SAC(Learner):
 
     def _target_entropy(self, share: float) -> float:
         first, last = self.first_entropy, self.settings.final_entropy
-        if last is None or first < last:  # explores less already than it shall
+        if last is None or first < last:  # the entropy is already below its final target
             return first
         return float(first + share * (last - first))
 
     def _entropy(self) -> float:
-        """Mean entropy of the actor's squashed actions where the cars are now."""
+        """Mean entropy of the actor's squashed actions for the cars' current observations."""
         with torch.no_grad():
             obs = torch.from_numpy(self.racing.obs).to(self.model.device)
             head = torch.cat(policy_head(self.model.actor, obs, self.model.half), 1)

@@ -1,7 +1,7 @@
-"""What every task has whose model is a SAC: weights, their average, episode statistics, counters.
+"""What tasks with a SAC model share: weights, their average, episode statistics, counters.
 
-Owns the model's side of a task. Where experience comes from is the subclass's: ``racing`` drives
-cars, ``streamed_task`` takes rows from actors.
+Owns the model's side of a task. Subclasses provide the experience: ``racing`` drives cars,
+``streamed_task`` receives rows from actors.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from retroracer.training.learners.task import Task
 
 
 class SACTask(Task):
-    """A SAC whose averaged actor is the driver that is judged and kept.
+    """A task with a SAC model whose averaged actor is the driver that is evaluated and kept.
 
     Args:
         settings: of the run.
-        model: whose actor drives; SB3's SAC, so that the zip is one.
+        model: its actor drives; a subclass of SB3's SAC, so that SB3 opens the zip.
 
     Attributes:
         average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
@@ -39,7 +39,7 @@ class SACTask(Task):
 
     @property
     def actor(self) -> Any:
-        """The parameters of the network that drives, one flat vector."""
+        """The parameters of the actor; ``flat`` is one vector of all of them."""
         return self.model.updater.actor
 
     @property
@@ -54,11 +54,11 @@ class SACTask(Task):
 
     @property
     def survived(self) -> float:
-        """Share of the last episodes that were driven to their end."""
+        """Share of the last training episodes that were driven to their end."""
         return self._stats.survived
 
     def count_updates(self, updates: int, actor: bool = True) -> None:
-        """Count updates; let the averaged weights follow if the actor was among what moved."""
+        """Count updates; if the actor was updated, move the averaged weights towards it."""
         self.model._n_updates += updates
         if actor and updates:
             window = self.settings.averaging
@@ -66,12 +66,12 @@ class SACTask(Task):
             self.average.lerp_(self.actor.flat, share)
 
     def keep_actor(self) -> None:
-        """Let the averaged weights be the actor's as it is now."""
+        """Set the averaged weights to the actor's current weights."""
         self.average.copy_(self.actor.flat)
 
     @contextmanager
     def averaged(self) -> Iterator[FastSAC]:
-        """The model with the averaged weights in its actor."""
+        """The model with the averaged weights in its actor, inside this block."""
         own = self.actor.flat.clone()
         self.actor.flat.copy_(self.average)
         try:
@@ -84,12 +84,12 @@ class SACTask(Task):
         return self._stats.means()
 
     def weights(self) -> dict[str, Any]:
-        """Weights, optimiser moments and averages, copies."""
+        """Copies of weights, optimiser moments and averages."""
         return {"average": self.average.cpu().numpy().copy()} | {
             f"model.{k}": v for k, v in self.model.updater.state().items()
         }
 
     def rewind(self, weights: Mapping[str, Any]) -> None:
-        """Take over what ``weights`` returned; the cars stay where they are."""
+        """Restore what ``weights`` returned; the cars stay where they are."""
         self.model.updater.restore(part(weights, "model"))
         self.average.copy_(torch.from_numpy(weights["average"]))

@@ -54,7 +54,7 @@ class Stream:
     steer_scale: Annotated[float, Range(above=0, high=1)] = 1.0
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if not self.accel_scales:
             raise ValueError("accel_scales must name at least one factor")
         if self.least_updates > self.most_updates:

@@ -88,7 +88,7 @@ class StreamedSAC(SAC):
         self._began = self._published = -math.inf
         self._rates = Rates()
 
-    def _remember(self) -> Any:
+    def _make_memory(self) -> Any:
         updater, device = self.model.updater, self.model.device
         size = self.settings.buffer_size
         return LinkedMemory(size, updater.n_obs, updater.n_actions, device)

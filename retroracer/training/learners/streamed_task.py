@@ -60,7 +60,7 @@ class Streamed(SACTask):
     _reserved = 0
     _zipped = -math.inf
     _random = False
-    _told: tuple[int, bool, tuple[float, ...]] | None = None
+    _published: tuple[int, bool, tuple[float, ...]] | None = None
     _last: Weights
 
     def begin(self, session: int) -> None:
@@ -70,7 +70,7 @@ class Streamed(SACTask):
             reserved = int((self.folder / "version").read_text(encoding="utf-8"))
         self.version = max(self.version, min(reserved, 2**62)) + 1
         self._random = self.updates == 0
-        self._last = self._given()
+        self._last = self._next_weights()
         self.feed.open(self._last)
 
     def arrived(self, rows: Rows) -> None:
@@ -83,15 +83,15 @@ class Streamed(SACTask):
     def publish(self, random: bool, figures: Mapping[str, float]) -> None:
         """Give the actors the weights of now, if they are others than the last ones."""
         now = (self.updates, random, self._reward())
-        if now != self._told:
+        if now != self._published:
             self.version += 1
             self._random = random
-            self._last = self._given()
+            self._last = self._next_weights()
         told = {**figures, "steps": self.steps, "updates": self.updates}
         self.feed.publish(self._last, told)
 
-    def _given(self) -> Weights:
-        self._told = (self.updates, self._random, self._reward())
+    def _next_weights(self) -> Weights:
+        self._published = (self.updates, self._random, self._reward())
         if self.version >= self._reserved:
             self._reserved = self.version + RESERVED
             write_text(self.folder / "version", f"{self._reserved}\n")

@@ -1,8 +1,8 @@
-"""One run: stages of learners on one task, evaluated, saved and stopped in one way.
+"""One run: stages of learners on one task, with evaluation, saving, stopping and recovery.
 
-Owns the order of a run: rounds of the stage's learner, an evaluation now and then, the best
-driver kept, the state saved, the way back after a divergence. What trains is a ``Learner``,
-what it trains on a ``Task``; this file knows no algorithm.
+Owns the order of a run: rounds of the stage's learner, regular evaluations, keeping the best
+driver, saving the state, recovery from divergence. The algorithm is a ``Learner``, what it trains
+on is a ``Task``; this file is the same for all of them.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from retroracer.training.run.stopping import check, held, stoppable, until
 from retroracer.training.run.tracking import Tracking
 
 MAX_RECOVERIES = 5
-"""Times a run goes back to its last good weights before it gives up."""
+"""Times a run restores its last good weights after a divergence before it gives up."""
 
 LOG_EVERY = 10.0
-"""Seconds between the rows of losses and episode statistics."""
+"""Seconds between logged rows of losses and episode statistics."""
 
 SAVED_BY = 1.3
-"""Seconds after a stop by which memories must be written."""
+"""Seconds after a stop by which replay memories must be written."""
 
 PREPARATION = 0.5
-"""Share of the minutes that preparing the first stage may take at most."""
+"""Largest share of the minutes that preparing the first stage may take."""
 
 
 class Run:
@@ -47,11 +47,11 @@ class Run:
 
     Args:
         settings: of the run.
-        table: its task's learners by name.
+        table: the task's learners by name.
         make_task: builds the task; may take long.
         folder: of the run.
-        keeper: of its best driver.
-        evaluated: called after every evaluation, to draw what there is to see.
+        keeper: writes its best driver.
+        evaluated: called after every evaluation, to draw pictures.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Run:
         self.stage, self.stage_began = 0, 0.0
         self.best_score = -math.inf
         self.best: Evaluation | None = None
-        self.improved = False  # whether a driver better than the parent was found
+        self.improved = False  # True once a driver better than the parent was found
         self.first_step = 0
         self.lr_scale, self.recoveries, self.sessions = 1.0, 0, 0
-        self.saved = -math.inf  # when the state was last saved [s]
+        self.saved = -math.inf  # when the state was last saved [s of the run]
         self.losses: dict[str, float] = {}
         self.notes: list[str] = []
         self.learner: Learner | None = None
@@ -85,8 +85,8 @@ class Run:
         """Train from the beginning, or from the state in the folder.
 
         Raises:
-            UserError: if the run cannot be gone on with, or cannot be kept from diverging.
-            Stopped: if a stop came before there was anything to save but the run's beginning.
+            UserError: if the run cannot be resumed, or keeps diverging.
+            Stopped: if it was stopped before there was anything to save.
         """
         state = self.folder.load() if resume else None
         if not resume:
@@ -126,7 +126,7 @@ class Run:
                 self.task.close()
 
     def _start(self, state: tuple[State, dict[str, Any]] | None) -> None:
-        """Take over a state, or do what comes before the first round."""
+        """Restore a state, or prepare the first stage and evaluate the parent, if there is one."""
         if state is not None:
             self._restore(*state)
             self.task.begin(self.sessions)
@@ -135,7 +135,7 @@ class Run:
         self.learner = self._enter(self.settings.stages[0])
         if self.learner is None:
             self._leave()
-        self.first_step = self.task.steps  # a parent's come before
+        self.first_step = self.task.steps  # the counter starts with the parent's steps
         self.task.begin(self.sessions)
         self._evaluate_other_model()
         self.good = self.task.weights()
@@ -145,7 +145,7 @@ class Run:
         self._save()
 
     def _train(self, tracking: Tracking) -> None:
-        """All stages, then a last evaluation."""
+        """Train all stages, then evaluate once more."""
         stages = self.settings.stages
         judge_at = self._next(self.settings.evaluate_every)
         log_at = self._next(LOG_EVERY)
@@ -198,7 +198,7 @@ class Run:
         )
 
     def _finish(self) -> None:
-        """The run has come to its end: its model lies where it shall, and no state is needed."""
+        """End a finished run: make sure ``--out`` has a model, and remove the state."""
         self.keeper.keep_any(lambda path: self._write(path, None))
         if self.settings.parent is not None and not self.improved:
             self.notes.append(f"no better driver than {self.settings.parent} was found")
@@ -209,7 +209,7 @@ class Run:
         self.folder.finish()
 
     def _make(self, stage: Stage) -> Learner:
-        """The learner of a stage; it may take long, solving lines or filling memories."""
+        """Build the learner of a stage; may take long where it solves lines or fills memories."""
         self.screen.stage(stage.learner)
         kind = learners.find(self.table, stage.learner)
         return kind(self.task, self.settings.of(stage.learner), first=not self.log.records)
@@ -239,7 +239,7 @@ class Run:
         self.screen.say(f"{stage.learner}: {learner.describe()}")
 
     def _leave(self) -> None:
-        """The stage is over: what it has done is what the counters have moved by."""
+        """End the stage and record what it has done."""
         if self.learner is not None:
             self.log.end(self.task)
             self.learner.close()
@@ -247,7 +247,7 @@ class Run:
         self.stage += 1
 
     def _share(self) -> float:
-        """How much of the budget is used up."""
+        """The share of the budget that is used up, 0 to 1."""
         return self.budget.share(self.task.steps - self.first_step)
 
     def _next(self, seconds: float) -> float:
@@ -259,7 +259,7 @@ class Run:
         return Clock(share, min(max(stage_share, 0.0), 1.0), self.lr_scale, self.screen.part)
 
     def _judge(self, tracking: Tracking | None, parent: bool = False) -> None:
-        """Evaluate the driver, keep it if it is the best, write it all down."""
+        """Evaluate the driver, keep it if it is the best, and write the results."""
         self.screen.evaluating()
         found = self.task.evaluate(parent)
         best = found.acceptable and (found.score > self.best_score or self._same_driver(found))
@@ -268,7 +268,7 @@ class Run:
             self.rows.append(row)
             if best:
                 self.best_score, self.best = found.score, found
-            if parent:  # it is put at --out only in the end, and only if nothing lies there
+            if parent:  # it goes to --out only at the end, and only if no model is there
                 self._write(self.folder.best, found)
             elif best:
                 self.keeper.keep(lambda path: self._write(path, found), found.score)
@@ -284,21 +284,21 @@ class Run:
             self.evaluated()
 
     def _same_driver(self, found: Evaluation) -> bool:
-        """Whether this is the best driver still, with critics that know it better by now."""
+        """True if the stage trains only the critics of the best driver: the newer zip is better."""
         stages = self.settings.stages
         stage = stages[min(self.stage, len(stages) - 1)]
         fixed = not learners.find(self.table, stage.learner).moves_driver
         return fixed and found.score == self.best_score
 
     def _evaluate_other_model(self) -> None:
-        """See how good another run's model at ``--out`` is: only a better one replaces it.
+        """Evaluate another run's model at ``--out``: only a better driver replaces it.
 
         Raises:
-            UserError: if what lies there is no driver of the same kind.
+            UserError: if the file there is not a driver of the same kind.
         """
         path = self.keeper.other_run_model(**self.task.kind())
         if path is not None:
-            self.keeper.to_beat = math.inf  # what could not be judged in time stays
+            self.keeper.to_beat = math.inf  # a model that cannot be evaluated in time stays
             with until(self.budget.last):
                 self.keeper.to_beat = self.task.score_of(path)
 
@@ -320,7 +320,7 @@ class Run:
         self.task.write(path, evaluation, notes | {RUN_NOTE: self.folder.name})
 
     def _recover(self, trouble: str) -> None:
-        """Go back to the last good weights, and on from there with half the learning rate."""
+        """Restore the last good weights and halve the learning rate."""
         assert self.learner is not None
         self.recoveries += 1
         name = self.settings.stages[self.stage].learner
@@ -337,7 +337,7 @@ class Run:
         self.screen.say(f"{trouble}: back to the last good weights, learning rate halved")
 
     def _save(self, moment: float = math.inf) -> None:
-        """Write all that is needed to go on; memories only if that is over by ``moment``."""
+        """Save what is needed to resume; replay memories only if there is time until ``moment``."""
         with held():
             self.folder.note(self.rows)
             state = under("task", self.task.state())

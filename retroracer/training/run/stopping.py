@@ -1,13 +1,13 @@
-"""Stops: Ctrl+C, a polite kill, a closed terminal; and time that is up.
+"""Stops a run on Ctrl+C (SIGINT), SIGTERM or a closed terminal (SIGHUP), and when time is up.
 
 Owns the signal handlers. A stop is the exception ``Stopped``, raised in the main thread:
 
-- at once, wherever nothing can be left half done (loading, solving, judging, pictures);
-- within ``held``, not before PATIENCE seconds have passed (a round), or not at all (a save).
+- at once where nothing can be left half done (loading, solving, evaluation, pictures);
+- inside ``held(patience)`` only after that many seconds (a round), or never (a save).
 
-A request is never taken back: a second Ctrl+C changes nothing. ``TimeUp`` works the same way
+A request cannot be withdrawn: a second Ctrl+C changes nothing. ``TimeUp`` works the same way
 for a moment given to ``until``. If a command has not ended LIMIT seconds after a stop, a thread
-ends the process: files are written whole or not at all, so that is as safe as a kill.
+ends the process; files are written atomically, so this is safe.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ from retroracer.errors import UserError
 from retroracer.processes import being_started
 
 PATIENCE = 0.5
-"""Seconds a round may go on after a stop before it is left in its midst."""
+"""Seconds a round may continue after a stop before it is interrupted."""
 
 LIMIT = 1.4
-"""Seconds after a stop until the process ends, whatever it does (a save excepted)."""
+"""Seconds after a stop until the process is ended, whatever it does, except during a save."""
 
 LONGEST_SAVE = 30.0
-"""Seconds a save may take after a stop: on a slow disk, losing nothing matters more."""
+"""Seconds a save may take after a stop: on a slow disk, saving the run matters more."""
 
 TICK = 0.1
-"""Seconds between looks at the clock."""
+"""Seconds between checks of the clock."""
 
 AGAIN = 0.5
-"""An exception that was swallowed by a library is raised again after so many seconds."""
+"""Seconds after which the exception is raised again, in case a library swallowed it."""
 
 _CALLED_FROM_OUTSIDE = ("_raw_object_cache_notify", "_raw_object_cache_getbuffer", "__del__")
-"""Functions that compiled code calls (LLVM while it compiles, the collector of garbage)."""
+"""Functions called from compiled code (by LLVM while it compiles, by the garbage collector): an
+exception raised in them is lost."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -51,7 +52,7 @@ INTERRUPTED = 130
 
 
 class Stopped(KeyboardInterrupt):
-    """The user wants the run to stop."""
+    """The user has asked the run to stop."""
 
 
 class TimeUp(BaseException):
@@ -59,13 +60,13 @@ class TimeUp(BaseException):
 
 
 class Stop:
-    """What has been asked for, and where it may be obeyed.
+    """A request to stop, and when it may be carried out.
 
     Attributes:
-        requested: whether the user wants the run to stop.
+        requested: True if the user has asked the run to stop.
         at: when that was asked for (``time.monotonic``).
-        farewell: what to say, and with which exit code, should the process have to be ended;
-            None: the command has said all.
+        farewell: returns the last message and the exit code if the process has to be ended by the
+            thread; None = the command has printed its last message.
     """
 
     def __init__(self, farewell: Callable[[], tuple[str, int]] | None = None) -> None:
@@ -81,15 +82,16 @@ class Stop:
         self._terminals = [fd for fd in (0, 1, 2) if _is_terminal(fd)]
 
     def settle(self) -> None:
-        """The stop has been taken note of: no exception any more."""
+        """Raise no more exceptions: the command is handling the stop."""
         self._settled = True
         self._moment = None
         _set_timer(None)
 
     def leave(self, code: int) -> None:
-        """The command has said its last word: after a stop, end the process with this exit code.
+        """After a stop, end the process at once with this exit code; otherwise do nothing.
 
-        Taking down an interpreter with torch in it takes a second on a busy machine.
+        The command has printed its last message. Shutting down an interpreter with torch loaded
+        takes a second on a busy machine.
         """
         self.farewell, self._code = None, code
         if self.requested and self._watched:
@@ -99,9 +101,9 @@ class Stop:
             os._exit(code)
 
     def ask(self, number: int, frame: FrameType | None = None) -> None:
-        """A signal has come."""
+        """Handle a signal that asks for a stop."""
         if number == getattr(signal, "SIGHUP", None):
-            for fd in self._terminals:  # nothing can be written there any more
+            for fd in self._terminals:  # the terminal is closed: send output to /dev/null
                 with suppress(OSError):
                     os.dup2(os.open(os.devnull, os.O_RDWR), fd)
         if not self.requested:
@@ -111,7 +113,7 @@ class Stop:
         self.tick(number, frame)
 
     def tick(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Raise what is due, if it may be raised here.
+        """Raise the exception that is due, unless the current block holds it back.
 
         Raises:
             Stopped: if a stop was asked for.
@@ -131,12 +133,12 @@ class Stop:
             raise TimeUp
 
     def caused(self, error: BaseException) -> bool:
-        """Whether an exception is the stop, or what a library made of it."""
+        """True if an exception is the stop, or an error that the stop caused in a library."""
         return isinstance(error, Stopped) or (self.requested and isinstance(error, Exception))
 
     @contextmanager
     def held(self, patience: float = float("inf")) -> Iterator[None]:
-        """Raise nothing here, or not before ``patience`` seconds have passed."""
+        """Hold the exception back in this block until ``patience`` seconds after the stop."""
         self._holds.append(patience)
         try:
             yield
@@ -167,10 +169,10 @@ class Stop:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Hear stops in a thread too.
+        """Watch for stops in a second thread too.
 
-        A handler waits until the main thread is back from whatever library it is in: compiling
-        the simulator for the first time, that may be many seconds.
+        Python runs a signal handler only when the main thread returns from the library it is in;
+        while the simulator is compiled for the first time, that may take many seconds.
         """
         main = threading.current_thread() is threading.main_thread()
         if not (self._watched and main and hasattr(os, "set_blocking")):
@@ -187,7 +189,7 @@ class Stop:
             os.close(there)
 
     def _hear(self, pipe: int) -> None:
-        """Wait for the first stop, and see to it that the process ends."""
+        """Wait for the first stop signal, then make sure that the process ends."""
         numbers = {getattr(signal, name, None) for name in SIGNALS}
         while heard := os.read(pipe, 64):
             if numbers.intersection(heard):
@@ -196,7 +198,7 @@ class Stop:
         os.close(pipe)
 
     def _end(self) -> None:
-        """End the process if it has not ended by itself in time."""
+        """End the process if it has not ended by itself after LIMIT seconds."""
         while True:
             time.sleep(0.05)
             waited = time.monotonic() - self.at
@@ -218,11 +220,11 @@ _now: Stop | None = None
 
 @contextmanager
 def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator[Stop]:
-    """Let signals stop what is done here; within another such block, it is that one's.
+    """Let signals stop the work in this block; inside another such block, use the outer one's stop.
 
     Args:
-        farewell: text and exit code for a process that does not end by itself in time; without
-            it, none is ever ended.
+        farewell: returns message and exit code for a process that does not end by itself in time;
+            without it the process is never ended.
     """
     global _now
     if _now is not None:
@@ -233,40 +235,40 @@ def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator
     if threading.current_thread() is threading.main_thread():
         for name in SIGNALS:
             number = getattr(signal, name, None)
-            # Ignored hang-ups are nohup's wish. An ignored Ctrl+C is a shell's way with jobs in
-            # the background; who sends one all the same means it.
+            # nohup ignores SIGHUP on purpose: leave that alone. Shells ignore Ctrl+C for jobs in
+            # the background, but a SIGINT sent to one is meant for it.
             if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                 continue
             earlier[number] = signal.signal(number, stop.ask)
         if hasattr(signal, "SIGALRM"):
             earlier[signal.SIGALRM] = signal.signal(signal.SIGALRM, stop.tick)
-    told = sys.unraisablehook
-    sys.unraisablehook = lambda lost: None if lost.exc_type in (Stopped, TimeUp) else told(lost)
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if lost.exc_type in (Stopped, TimeUp) else hook(lost)
     _now = stop
     try:
         with stop.watching():
             yield stop
     except (UserError, OSError):
-        raise  # of what could not be written, say
+        raise  # for example a file that could not be written
     except Exception as error:
         if stop.requested:
-            raise Stopped from error  # what a library has made of it
+            raise Stopped from error  # an error the stop caused in a library
         raise
     finally:
         _now = None
-        sys.unraisablehook = told
+        sys.unraisablehook = hook
         _set_timer(None)
         for number, handler in earlier.items():
-            # A command that ends because it was asked to is not to be hurried any more.
+            # A command that is ending because of a stop ignores further signals.
             quiet = stop.requested and farewell is not None
             signal.signal(number, signal.SIG_IGN if quiet else handler)
 
 
 def check() -> None:
-    """A place where a run may stop.
+    """Let the run stop here if a stop is due.
 
     Raises:
-        Stopped: if the user wants that.
+        Stopped: if the user has asked for it.
         TimeUp: if the moment of ``until`` has come.
     """
     if _now is not None:
@@ -274,13 +276,13 @@ def check() -> None:
 
 
 def requested() -> bool:
-    """Whether the user wants the run to stop."""
+    """True if the user has asked the run to stop."""
     return _now is not None and _now.requested
 
 
 @contextmanager
 def held(patience: float = float("inf")) -> Iterator[None]:
-    """As ``Stop.held``, of the run under way."""
+    """``Stop.held`` of the current run."""
     if _now is None:
         yield
         return
@@ -290,7 +292,7 @@ def held(patience: float = float("inf")) -> Iterator[None]:
 
 @contextmanager
 def until(moment: float) -> Iterator[list[bool]]:
-    """As ``Stop.until``, of the run under way; without one, nothing is cut short."""
+    """``Stop.until`` of the current run; without a run, nothing is cut short."""
     if _now is None:
         yield []
         return
@@ -299,7 +301,7 @@ def until(moment: float) -> Iterator[list[bool]]:
 
 
 def _swallows(frame: FrameType | None) -> bool:
-    """Whether an exception raised here would be lost, and what it was raised in left broken."""
+    """True if an exception raised here would be lost and leave the library it is in broken."""
     while frame is not None:
         if frame.f_code.co_name in _CALLED_FROM_OUTSIDE:
             return True
@@ -308,7 +310,7 @@ def _swallows(frame: FrameType | None) -> bool:
 
 
 def _set_timer(first: float | None) -> None:
-    """Look at the clock after ``first`` seconds and every TICK from then on; None = never."""
+    """Check the clock after ``first`` seconds and every TICK from then on; None = never."""
     if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
         if first is None:
             signal.setitimer(signal.ITIMER_REAL, 0.0)

@@ -48,5 +48,5 @@ def test_a_share_of_nothing_gathers_nothing_and_a_batch_holds_the_share_asked_fo
         "sac.demonstrations.ready=0.9",
     )  # fmt: skip
     sac = SAC(make_racing(settings, Budget(None, None)), settings.of("sac"), first=True)
-    assert sac._shown(0.4) == 0, "not before the driver is ready, or it is late"
-    assert sac._shown(0.5) == 8
+    assert sac._n_demonstrations(0.4) == 0, "not before the driver is ready, or it is late"
+    assert sac._n_demonstrations(0.5) == 8

@@ -1,7 +1,7 @@
-"""Drives to learn from: a student at the wheel, the expert saying at every frame what it would do.
+"""Episodes for imitation: a student drives, and the expert labels every frame with its action.
 
-Owns: who drives when, how drives are disturbed, and what is kept of them. Runs in processes of
-its own; a drive depends on its seed and the student alone.
+Owns who drives when, how episodes are disturbed, and what is kept of them. Runs in worker
+processes; an episode depends only on its seed and the student.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Mixture:
     """Who drives.
 
     Attributes:
-        expert: share of the time the expert is at the wheel.
-        shoves: disturbances a second, in every other drive.
-        patience: frames without a new tile after which a drive is given up.
-        style: the expert's.
+        expert: share of the time in which the expert drives.
+        shoves: disturbances per second, in every second drive.
+        patience: frames without a new tile after which a drive is ended.
+        style: driving style of the expert.
     """
 
     expert: float = 0.0
@@ -38,15 +38,15 @@ class Mixture:
 
 @dataclass
 class Drive:
-    """What is kept of a drive of T frames.
+    """What is kept of an episode of T frames.
 
     Attributes:
-        frames: (T, size, size) uint8, what was seen; stacks are put together later.
-        actions: (T, 2) float32, the expert's.
-        state: (T, K) float32, ``Expert.seen``.
+        frames: (T, size, size) uint8; they are stacked when batches are drawn.
+        actions: (T, 2) float32, the expert's actions.
+        state: (T, K) float32, the true state (``Expert.seen``).
         reward: raw return.
-        finished: whether every tile was visited.
-        alone: whether the student drove all the way undisturbed.
+        finished: True if every tile was visited.
+        alone: True if the student drove all the way undisturbed.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -57,8 +57,8 @@ class Drive:
     alone: bool
 
 
-class _Seat:
-    """One car: its env, its expert, and who holds the wheel."""
+class _Episode:
+    """One running episode: its env, its expert, and who drives now."""
 
     def __init__(self, seed: int, disturbed: bool, pipeline: Pipeline, mixture: Mixture) -> None:
         self.rng = np.random.default_rng([seed, 5])
@@ -70,29 +70,30 @@ class _Seat:
         self.frames: list[Any] = []
         self.actions: list[Any] = []
         self.state: list[Any] = []
-        self.reward, self.finished, self.barren = 0.0, False, 0
+        self.reward, self.finished, self.without_tile = 0.0, False, 0
         self.turn, self.by_expert = 0, False
         self.shove, self.shoved = np.zeros(2), 0
 
     def step(self, student: npt.NDArray[Any] | None) -> bool:
-        """Drive on for a frame; whether the drive goes on after it."""
-        right = np.array(self.expert.act(self.env.unwrapped.car))
+        """Drive one frame; ``student`` is its action. Returns False once the episode has ended."""
+        label = np.array(self.expert.act(self.env.unwrapped.car))
         self.frames.append(self.obs[-1])
-        self.actions.append(right)
+        self.actions.append(label)
         self.state.append(self.expert.seen(self.env.unwrapped.car))
-        action = self._wheel(right, student)
+        action = self._choose(label, student)
         self.obs, reward, terminated, truncated, info = self.env.step(action)
         self.reward += float(reward)
-        self.barren = 0 if reward > 0.0 else self.barren + 1
+        self.without_tile = 0 if reward > 0.0 else self.without_tile + 1
         self.finished = bool(info.get("lap_finished", False))
-        return not (terminated or truncated or self.barren > self.mixture.patience)
+        return not (terminated or truncated or self.without_tile > self.mixture.patience)
 
-    def _wheel(self, right: Any, student: Any) -> Any:
+    def _choose(self, expert: Any, student: Any) -> Any:
+        """The action that is taken: the expert's or the student's, disturbed now and then."""
         if self.turn == 0:
             self.turn = int(self.rng.integers(15, 60))
             self.by_expert = bool(self.rng.random() < self.mixture.expert)
         self.turn -= 1
-        action = right if self.by_expert or student is None else np.asarray(student, np.float64)
+        action = expert if self.by_expert or student is None else np.asarray(student, np.float64)
         if self.disturbed and self.shoved == 0 and self.rng.random() < self.mixture.shoves / 50.0:
             self.shoved = int(self.rng.integers(4, 22))
             self.shove = self.rng.normal(0.0, [0.25, 0.4])
@@ -102,7 +103,7 @@ class _Seat:
         return np.clip(action, -1.0, 1.0).astype(np.float32)
 
     def drive(self) -> Drive:
-        """What is kept."""
+        """What is kept of the episode."""
         return Drive(
             np.array(self.frames, np.uint8),
             np.array(self.actions, np.float32),
@@ -116,19 +117,20 @@ class _Seat:
 def drive(
     act: Act | None, seeds: Sequence[int], pipeline: Pipeline, mixture: Mixture
 ) -> list[Drive]:
-    """Drive an episode on each seed, side by side; those of odd place are disturbed.
+    """Drive one episode per seed, side by side; every second one is disturbed.
 
     Args:
-        act: the student's actions for stacks of pictures; None: the expert drives alone.
+        act: the student's actions for stacks of frames; None = the expert drives alone.
         seeds: of the tracks.
-        pipeline: the student's wrappers; actions "steer-accel", grey, one frame an action.
+        pipeline: the student's wrappers; they must have steer-accel actions, grey frames and one
+            frame per action.
         mixture: who drives.
     """
-    seats = [_Seat(s, i % 2 == 1, pipeline, mixture) for i, s in enumerate(seeds)]
-    going = seats
-    while going:
-        chosen = [None] * len(going) if act is None else act(np.stack([s.obs for s in going]))
-        going = [seat for seat, a in zip(going, chosen, strict=True) if seat.step(a)]
-    for seat in seats:
-        seat.env.close()
-    return [seat.drive() for seat in seats]
+    episodes = [_Episode(s, i % 2 == 1, pipeline, mixture) for i, s in enumerate(seeds)]
+    running = episodes
+    while running:
+        chosen = [None] * len(running) if act is None else act(np.stack([e.obs for e in running]))
+        running = [e for e, action in zip(running, chosen, strict=True) if e.step(action)]
+    for episode in episodes:
+        episode.env.close()
+    return [episode.drive() for episode in episodes]

@@ -1,6 +1,7 @@
-"""Frames of many drives, kept once each, and stacks of them put together when they are drawn.
+"""The data set of imitation from pixels: frames of many drives, stacked when they are drawn.
 
-Owns: the arrays, the batches, and the file of a round's drives. Nothing is ever overwritten.
+Owns the arrays, the batches, and the file of a round's drives. Every frame is stored once, and
+nothing is ever overwritten.
 """
 
 from __future__ import annotations
@@ -23,17 +24,23 @@ from retroracer.training.learners.pixels.drives import Drive
 N_ACTIONS = 2
 
 MOST_DRIVES, LONGEST_DRIVE, MOST_SIDE = 1000, 1000, 256
-"""Of a round, in frames, and of a frame: more is no round of ours."""
+"""Largest values accepted from a file: drives in a round, frames in a drive, pixels of a side."""
 
 
 def bytes_of_a_frame(size: int, n_state: int) -> int:
-    """What ``DrivesMemory`` takes for a frame."""
+    """Memory that ``DrivesMemory`` takes for a frame [bytes]."""
     return size * size + 4 * (N_ACTIONS + n_state) + 8
 
 
 @dataclass
 class Batch:
-    """What a lesson is made of: stacks (B, stack, size, size) uint8, actions, states."""
+    """A batch of an update.
+
+    Attributes:
+        pictures: (B, stack, size, size) uint8.
+        actions: (B, 2) float32, the expert's actions.
+        state: (B, K) float32, true states.
+    """
 
     pictures: npt.NDArray[np.uint8]
     actions: npt.NDArray[np.float32]
@@ -44,10 +51,10 @@ class DrivesMemory:
     """Frames, the expert's actions and true states.
 
     Args:
-        capacity: frames there is room for; memory is taken as it fills.
-        size: side of a frame.
-        stack: frames seen at once.
-        n_state: numbers of a state.
+        capacity: most frames; memory is taken as it fills.
+        size: side of a frame [pixels].
+        stack: frames in a stack.
+        n_state: numbers in a state.
 
     Attributes:
         used: frames in it.
@@ -61,7 +68,7 @@ class DrivesMemory:
         self._back = np.arange(stack - 1, -1, -1)
 
     def add(self, drives: Sequence[Drive]) -> None:
-        """Keep drives; those that there is no room for any more are left out."""
+        """Keep drives; those for which there is no room are left out."""
         for drive in drives:
             begin, end = self.used, self.used + len(drive.frames)
             if end > self.capacity:
@@ -73,22 +80,22 @@ class DrivesMemory:
             self.used = end
 
     def draw(self, rows: npt.NDArray[np.int64]) -> Batch:
-        """The stacks that end at ``rows``; before a drive's first frame stands that frame."""
+        """The stacks that end at ``rows``; a drive's first frame fills up stacks at its start."""
         places = np.maximum(rows[:, None] - self._back, self._first[rows, None])
         labels = self._labels[rows]
         return Batch(self._frames[places], labels[:, :N_ACTIONS], labels[:, N_ACTIONS:])
 
 
-_NO_WAY_ON = "and the run learned from it: it cannot go on; --fresh begins a new one"
+_CANNOT_RESUME = "and the run has learned from it, so it cannot go on; --fresh begins a new one"
 
 
 def write_drives(path: Path, drives: Sequence[Drive], compressed: bool = True) -> None:
-    """Keep a round's drives on disk, whole or not at all.
+    """Write a round's drives to disk, atomically.
 
     Args:
         path: of the file.
         drives: of the round.
-        compressed: False is many times as fast.
+        compressed: False writes a larger file many times as fast.
     """
     write = np.savez_compressed if compressed else np.savez
     with replacing(path) as part, part.open("wb") as file:
@@ -120,18 +127,18 @@ def read_drives(path: Path) -> list[Drive]:
             for f, a, s, (reward, finished, alone) in zip(*pieces, facts, strict=True)
         ]
     except (ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({shown(str(error), 120)}), {_NO_WAY_ON}") from None
+        raise UserError(f"{path} is damaged ({shown(str(error), 120)}), {_CANNOT_RESUME}") from None
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a round's drives; how long each is says how large all others must be.
+    """The arrays of a round's drives; the lengths of drives give the expected shapes of the others.
 
     Raises:
-        ValueError: if one is of another form.
+        ValueError: if an array has another type, shape or range.
         UserError: if the file is missing.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing, {_NO_WAY_ON}")
+        raise UserError(f"{path} is missing, {_CANNOT_RESUME}")
     with Archive(path, 16, ratio=2000) as page:
         (drives,) = page.form("lengths.npy")[1]
         if drives > MOST_DRIVES:
@@ -140,10 +147,10 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
         frames = int(demand_array("lengths", page.array("lengths.npy"), lengths).sum())
         sides = page.form("frames.npy")[1][1:]
         if len(sides) != 2 or max(sides) > MOST_SIDE:
-            raise ValueError("its frames are no pictures")
+            raise ValueError(f"its frames are not pictures of at most {MOST_SIDE} pixels a side")
         numbers = page.form("state.npy")[1][1:]
         if len(numbers) != 1 or max(numbers) > MOST_SIDE:
-            raise ValueError("its states are none")
+            raise ValueError(f"its states are not rows of at most {MOST_SIDE} numbers")
         forms = {
             "frames": Form((frames, *sides), np.uint8),
             "actions": Form((frames, N_ACTIONS), np.float32, -10.0, 10.0),
@@ -154,6 +161,6 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
             "alone": Form((drives,), np.bool_),
         }
         for name, form in forms.items():
-            if page.form(f"{name}.npy")[1] != form.shape:  # before there is room for it
-                raise ValueError(f"{name} is as long as no drive")
+            if page.form(f"{name}.npy")[1] != form.shape:  # before memory is taken for it
+                raise ValueError(f"{name} has not one row per frame or drive")
         return {n: demand_array(n, page.array(f"{n}.npy"), f) for n, f in forms.items()}

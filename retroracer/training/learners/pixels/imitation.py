@@ -1,9 +1,9 @@
-"""Imitation from pixels: the model learns to do what an expert does that knows the road (DAgger).
+"""Imitation learning from pixels: the model learns the actions of an expert (DAgger).
 
-Owns the rounds: drive with the model, ask the expert, learn from all drives so far. While the
-model learns from the drives there are, the next are driven beside it, in processes of their own,
-by the model of the round before. Counts, not the clock, say when a round ends, so that a run is
-the same again on the same machine, however often it was stopped.
+The expert knows the road. Owns the rounds: drive with the model, label with the expert's actions,
+learn from all drives so far. While the model learns, worker processes drive the next round with the
+model of the round before. A round ends after a fixed number of drives and updates, so a run is
+reproducible on the same machine, however often it was stopped.
 
 Source: Ross, Gordon and Bagnell 2011, A Reduction of Imitation Learning and Structured
 Prediction to No-Regret Online Learning.
@@ -54,19 +54,19 @@ from retroracer.training.learners.pixels.student import Pilot, Student, rows_of
 from retroracer.training.learners.pixels.task import Pixels, packed
 
 FIRST_SEED = 1_000_000_000
-"""Seeds of the tracks learned on begin here; drivers are judged on small ones."""
+"""First seed of the tracks learned on; drivers are evaluated on smaller seeds."""
 
 TOGETHER = 8
 """Cars a process drives side by side, so that the network sees them as one batch."""
 
 LONGEST = 1000
-"""Frames of a drive, at most."""
+"""Most frames of a drive."""
 
 CHUNK = 4
 """Updates in one round of the run, so that a stop never waits long."""
 
 POLL = 0.2
-"""Seconds to wait for drives before the run looks around."""
+"""Seconds to wait for drives before a round of the run returns."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,18 @@ class ImitationSettings:
     """How the expert is imitated.
 
     Attributes:
-        rounds: of driving and learning.
-        first_drives: of the expert, before the first round.
-        drives: in a round.
-        updates: in a round; the last round has twice as many.
-        batch_size: stacks in an update.
+        rounds: number of rounds of driving and learning.
+        first_drives: episodes driven by the expert before the first round.
+        drives: episodes in a round.
+        updates: gradient updates in a round; the last round has twice as many.
+        batch_size: stacks of frames in an update.
         learning_rate: at first; it falls to a fiftieth along half a cosine.
         expert: share of the time the expert drives in the first round; it halves every round.
-        shoves: disturbances a second, in every other drive.
-        capacity: frames kept.
-        processes: that drive.
-        style: the expert's. Calmer than it could be: mistakes at its pace can be survived, and
-            a missed tile costs more than the frames gained.
+        shoves: disturbances per second, in every second drive.
+        capacity: most frames kept.
+        processes: worker processes that drive.
+        style: driving style of the expert. It drives below its limit: at that speed the student
+            survives its mistakes, and a missed tile costs more than the frames gained.
     """
 
     rounds: Annotated[int, Range(low=0, high=900)] = 24
@@ -103,7 +103,7 @@ class ImitationSettings:
     )
 
     def footprint(self, run: PixelSettings) -> Footprint:
-        """Memory it takes: frames, and the processes that drive."""
+        """Memory it takes: frames, and the worker processes."""
         return Footprint(
             kept=self.frames() * bytes_of_a_frame(run.pipeline.size, N_SEEN),
             frames=self.frames(),
@@ -115,7 +115,7 @@ class ImitationSettings:
     def complaint(self, run: PixelSettings) -> str | None:
         """Why these settings cannot work in a run; None if they can."""
         p = run.pipeline
-        # The expert speaks in these actions, and frames are kept as one plane each.
+        # The expert's labels are actions of this kind, and frames are stored as one plane each.
         if (p.actions, p.colour, p.action_repeat) != ("steer-accel", "grey", 1):
             return (
                 "imitation needs pipeline.actions=steer-accel, pipeline.colour=grey and "
@@ -148,10 +148,10 @@ def gather(
     network: Network,
     mixture: Mixture,
 ) -> list[Drive]:
-    """Drive, in a process of its own.
+    """Drive episodes; runs in a worker process.
 
     Args:
-        weights: of the model, None for the expert alone.
+        weights: of the model; None = the expert drives alone.
         seeds: of the tracks.
         pipeline: the model's wrappers.
         network: its shape.
@@ -166,7 +166,7 @@ def gather(
 
 
 class Imitation(Learner):
-    """Regression on the expert's actions, drives gathered beside it."""
+    """Regression on the expert's actions; workers gather drives meanwhile."""
 
     Settings = ImitationSettings
     algorithm = "imitation"
@@ -184,7 +184,7 @@ class Imitation(Learner):
         self._coming: list[Future[list[Drive]]] = []
         self._pool: ProcessPoolExecutor | None = None
         self._before = set(multiprocessing.active_children())
-        # The driver of the coming round; None: only the expert is fit to drive.
+        # The driver of the next round; None = the model cannot drive yet, the expert does.
         able = not first or run.parent is not None
         self.pilot = self.student.weights() if able else None
 
@@ -197,7 +197,7 @@ class Imitation(Learner):
         )
 
     def round(self, clock: Clock) -> dict[str, float]:
-        """Wait a moment for this round's drives, or a few updates."""
+        """Wait up to POLL seconds for this round's drives, or make a few updates."""
         s = self.settings
         if self.number > s.rounds:
             self.finished = True
@@ -238,7 +238,7 @@ class Imitation(Learner):
             ) from None
 
     def _take(self, drives: list[Drive]) -> None:
-        """Learn from these drives from now on; the next are driven by the model as it is now."""
+        """Add drives to the memory; the next ones are driven with the model's current weights."""
         self._unsaved.append((self.taken, drives))
         self.memory.add(drives)
         self.pixels.model.num_timesteps += sum(len(d.frames) for d in drives)
@@ -262,7 +262,7 @@ class Imitation(Learner):
             return [pool.submit(gather, self.pilot, part, *shape, mixture) for part in parts]
 
     def _open(self) -> ProcessPoolExecutor:
-        """Processes that drive, of one thread each."""
+        """The pool of worker processes, which use one thread each."""
         if self._pool is None:
             threads = os.environ.get("OMP_NUM_THREADS")
             os.environ["OMP_NUM_THREADS"] = "1"
@@ -278,26 +278,26 @@ class Imitation(Learner):
         return self._pool
 
     def close(self) -> None:
-        """End the processes that drive, at once."""
+        """End the worker processes at once."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - self._before:
-                process.kill()  # they heed no polite ones
+                process.kill()  # they ignore SIGTERM
 
     def save_files(self, folder: Path, moment: float = math.inf) -> bool:
-        """Write the drives that are not on disk yet; in haste, without compressing them."""
+        """Write the drives that are not on disk yet; uncompressed if there is a time limit."""
         for number, drives in self._unsaved:
             write_drives(_drives(folder, number), drives, compressed=moment == math.inf)
         self._unsaved = []
         return True
 
     def load_files(self, folder: Path) -> None:
-        """Read the drives that were taken."""
+        """Read the drives of all rounds so far."""
         for number in range(self.taken):
             self.memory.add(read_drives(_drives(folder, number)))
 
     def state(self) -> State:
-        """Student, the coming round's driver, and counters; drives are files of their own."""
+        """Student, the next round's driver, and counters; drives are separate files."""
         plain = {
             "number": self.number,
             "updates": self.updates_done,
@@ -325,5 +325,5 @@ class Imitation(Learner):
 
 
 def _drives(folder: Path, number: int) -> Path:
-    """Where the drives of a round are kept."""
+    """The file of a round's drives."""
     return folder / f"drives-{number:03d}.npz"

@@ -1,7 +1,6 @@
-"""The memory a run from pixels will take, told before it is taken; what cannot fit is refused.
+"""Estimates the memory of a run from pixels before it starts, and refuses one that cannot fit.
 
-Figures for a GPU are sums of what is allocated and an allowance for CUDA itself, not
-measurements.
+Figures for a GPU are not measured: they add up what is allocated and an allowance for CUDA.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from retroracer.training.learners.pixels.settings import Footprint, PixelSetting
 from retroracer.training.run.hardware import free_ram, gigabytes, machine
 
 PROGRAM = 1_000_000_000
-"""Bytes of this program with torch loaded and the envs' picture code compiled."""
+"""Memory of this program with torch loaded and the envs' drawing code compiled [bytes]."""
 WORKER = 110_000_000
-"""Bytes of a process of envs that it shares with nobody."""
+"""Unshared memory of a worker process that runs envs [bytes]."""
 CUDA = 700_000_000
-"""Bytes of a GPU that CUDA and cuDNN take for themselves."""
+"""GPU memory that CUDA and cuDNN take for themselves [bytes]."""
 
 SPARE = 0.92
-"""Share of what is free that a run may take."""
+"""Share of the free memory that a run may take."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Memory a run takes [bytes].
+    """Memory a run takes.
 
     Attributes:
-        ram: of the machine, all processes.
-        vram: of the GPU; 0 without one.
+        ram: main memory of all processes [bytes].
+        vram: GPU memory [bytes]; 0 without a GPU.
         footprint: of the learner that takes most.
         learner: its name.
     """
@@ -46,7 +45,7 @@ class Need:
 
 
 def need(settings: PixelSettings) -> Need:
-    """What a run will take, before it takes it."""
+    """The memory a run will take: that of its largest stage."""
     found = [_need(settings, stage.learner) for stage in settings.stages]
     return max(found, key=lambda n: (n.ram, n.vram))
 
@@ -61,7 +60,7 @@ def _need(settings: PixelSettings, learner: str) -> Need:
     learning = 32 * _parameters(settings) + seen
     if not on_gpu:
         return Need(ram + footprint.kept + footprint.gathered + learning, 0, footprint, learner)
-    ram += 4 * footprint.batch * picture + 2_000_000_000  # pinned, and CUDA's part in the program
+    ram += 4 * footprint.batch * picture + 2_000_000_000  # pinned memory, CUDA's host libraries
     vram = CUDA + learning
     if footprint.on_device:
         return Need(ram + footprint.gathered, vram + footprint.kept, footprint, learner)
@@ -78,15 +77,15 @@ def _parameters(settings: PixelSettings) -> int:
 
 
 def demand_room(settings: PixelSettings, free: int | None = None, vram: int | None = None) -> Need:
-    """Make sure that a run fits, and tell what it will take.
+    """Make sure that a run fits into memory, and return what it will take.
 
     Args:
         settings: of the run.
-        free: bytes of memory there are; None = look.
-        vram: bytes of the GPU there are; None = look.
+        free: free main memory [bytes]; None = ask the system.
+        vram: free GPU memory [bytes]; None = ask the system.
 
     Raises:
-        UserError: if it does not fit, with what would.
+        UserError: if it does not fit; the message names settings that would.
     """
     wanted = need(settings)
     free = free_ram() if free is None else free
@@ -116,7 +115,7 @@ def _advice(wanted: Need, over: float) -> str:
 
 
 def describe(settings: PixelSettings, wanted: Need) -> str:
-    """What was chosen and what it will take, in two lines."""
+    """Machine, network and memory of a run, in two lines."""
     network = settings.network
     shape = f"{network.convs} convolutions to {network.features}, hidden {list(network.hidden)}"
     takes = f"{gigabytes(wanted.ram)} of memory"

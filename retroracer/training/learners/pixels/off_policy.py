@@ -1,7 +1,7 @@
-"""SAC, SAC+DrQ and DQN from pixels: driving, replay, and learning while the envs drive on.
+"""SAC, SAC+DrQ and DQN from pixels: driving, replay, and updates while the envs drive on.
 
-Owns the loop between envs, replay and model. The updates are SB3's own (SAC, DQN) or
-``agents.drq``'s.
+Owns the loop between envs, replay and model. The updates are SB3's (SAC, DQN) or those of
+``agents.pixels.drq``.
 
 Source: Haarnoja et al. 2018 (SAC); Kostrikov et al. 2020 (DrQ); Mnih et al. 2015 (DQN).
 """
@@ -36,24 +36,25 @@ from retroracer.training.learners.pixels.settings import (
 from retroracer.training.learners.pixels.task import Pixels
 
 HOLD = 0.25
-"""Chance that a random driver changes its action: it holds one for a third of a second."""
+"""Probability per action that a random driver draws a new one; on average it holds one for a
+third of a second."""
 
 
 @dataclass(frozen=True)
 class OffPolicySettings:
-    """What the three have in common.
+    """The settings that the three algorithms share.
 
     Attributes:
-        learning_rate: of everything.
-        gamma: discount an action.
-        tau: share of the critic its target takes over at an update.
+        learning_rate: of all networks.
+        gamma: discount per action.
+        tau: soft-update coefficient of the target network, per update.
         batch_size: transitions in an update.
-        n_steps: length of the returns learned from.
+        n_steps: length of the n-step returns.
         buffer_size: frames kept.
-        replay_on_device: whether they are kept on the GPU.
-        learning_starts: actions before the first update: random, or a parent's own.
+        replay_on_device: True to keep them on the GPU.
+        learning_starts: actions before the first update: random ones, or a parent's.
         update_every: vector steps from one round of updates to the next.
-        update_ratio: updates for an action taken.
+        update_ratio: updates per action taken.
     """
 
     learning_rate: Rate = 3e-4
@@ -111,8 +112,8 @@ class DrQSettings(SACSettings):
     """SAC+DrQ's hyperparameters.
 
     Attributes:
-        pad: most pixels of the random shift.
-        amp: networks computed in bfloat16, weights kept in float32.
+        pad: largest random shift of a picture [pixels].
+        amp: True to compute the networks in bfloat16; weights stay in float32.
     """
 
     pad: Annotated[int, Range(low=0, high=16)] = 4
@@ -126,8 +127,8 @@ class DQNSettings(OffPolicySettings):
     """DQN's hyperparameters.
 
     Attributes:
-        explore: share of the budget over which random actions become rare.
-        explore_last: chance of a random action from then on.
+        explore: share of the budget over which the probability of a random action falls.
+        explore_last: probability of a random action from then on.
     """
 
     explore: Rate = 0.2
@@ -138,7 +139,7 @@ class DQNSettings(OffPolicySettings):
 
 
 class Drawn:
-    """The replay as SB3's own updates ask for it: in the place of a replay buffer."""
+    """Adapter: gives SB3's updates samples of our replay, in place of SB3's replay buffer."""
 
     def __init__(self, replay: PixelReplay) -> None:
         self.replay = replay
@@ -155,12 +156,12 @@ class Drawn:
 
 
 class SAC(Learner):
-    """SAC, and what the others share with it.
+    """SAC, and what the other two share with it.
 
     Args:
-        pixels: whose envs drive.
+        pixels: the task whose envs drive.
         settings: of the algorithm.
-        first: True if no stage was before.
+        first: True if no earlier stage has trained the model.
     """
 
     Settings: ClassVar[type] = SACSettings
@@ -197,13 +198,13 @@ class SAC(Learner):
         self.model.replay_buffer = Drawn(self.replay)
         self.trained = not first or run.parent is not None
         self.rng = np.random.default_rng([run.seed, 7])
-        self.owed = 0.0  # updates
-        self.warmed = 0  # actions
+        self.owed = 0.0  # updates due
+        self.warmed = 0  # actions taken before the first update
         self.obs: Any = None
         self._held: Any = np.zeros((run.envs, *(self.space.shape or ())), self.space.dtype)
 
     def _arguments(self) -> dict[str, Any]:
-        """Arguments of the SB3 class that are this algorithm's own."""
+        """Arguments of the SB3 class that only this algorithm has."""
         return {"ent_coef": self.settings.ent_coef}
 
     def describe(self) -> str:
@@ -215,7 +216,7 @@ class SAC(Learner):
         )
 
     def round(self, clock: Clock) -> dict[str, float]:
-        """A few actions of every env, and the updates they are worth."""
+        """``update_every`` actions of every env, and the updates that are due."""
         s, envs, losses = self.settings, self.pixels.envs, {}
         if self.obs is None:
             self.obs = envs.reset()
@@ -241,7 +242,7 @@ class SAC(Learner):
         return losses
 
     def _choose(self, share: float) -> tuple[Any, Any]:
-        """Actions as the envs take them, and as they are learned from."""
+        """Actions as the envs take them, and scaled as the replay keeps them."""
         policy = self.model.policy
         if self.warmed < self.settings.learning_starts and not self.trained:
             low, high = self.space.low, self.space.high
@@ -255,7 +256,7 @@ class SAC(Learner):
         return actions, policy.scale_action(actions)
 
     def _changes(self) -> Any:
-        """Which envs' random drivers change their action, (N,) bool."""
+        """True for the envs whose random driver draws a new action, (N,) bool."""
         return self.rng.random(self.pixels.settings.envs) < HOLD
 
     def _learn(self, count: int, lr_scale: float) -> dict[str, float]:
@@ -268,44 +269,45 @@ class SAC(Learner):
         return losses | {"learning_rate": rate}
 
     def _update(self, count: int) -> dict[str, float]:
-        """That many updates."""
+        """Make ``count`` updates; returns their mean losses by name."""
         self.model.train(count, self.settings.batch_size)
-        return self._told()
+        return self._logged_losses()
 
     def _told(self) -> dict[str, float]:
-        """The losses that SB3 logged since last time."""
-        told = dict(self.model.logger.name_to_value)
+        """The losses that SB3 has logged since the last call."""
+        logged = dict(self.model.logger.name_to_value)
         self.model.logger.name_to_value.clear()
         wanted = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
-        return {n: float(told[f"train/{n}"]) for n in wanted if f"train/{n}" in told}
+        return {n: float(logged[f"train/{n}"]) for n in wanted if f"train/{n}" in logged}
 
     def save_files(self, folder: Path, moment: float = float("inf")) -> bool:
         """Write the replay.
 
-        A kill between it and the state, or a stop that leaves no time for it, leaves a replay
-        newer or older than the weights, which is experience as good as any.
+        If the process is killed before the state is written too, or a stop leaves no time, the
+        replay is newer or older than the weights. That does no harm: SAC and DQN learn from any
+        experience.
         """
         return replay_file.save(self.replay, folder / "replay.bin", moment)
 
     def load_files(self, folder: Path) -> None:
-        """Read the replay; a run that was stopped before it could write one fills it anew.
+        """Read the replay; if none was written, the run fills a new one before its next update.
 
         Raises:
-            UserError: if it is damaged.
+            UserError: if the file is damaged.
         """
         path = folder / "replay.bin"
         if not path.exists():
             self.warmed = 0
             return
         replay_file.load(self.replay, path)
-        # Continuous ones are kept scaled to -1..1, up to rounding.
+        # Continuous actions are kept scaled to -1..1, up to rounding.
         most = self.space.n - 1 if self.settings.discrete else 1.001
         if abs(self.replay.action).max() > most:
             self.replay.filled[:] = 0
-            raise UserError(f"{path} holds actions that are none; delete it to begin without")
+            raise UserError(f"{path} holds impossible actions; delete it to begin without a replay")
 
     def state(self) -> State:
-        """Counters and random state; the replay is a file of its own."""
+        """Counters and random state; the replay is a separate file."""
         rng = self.rng.bit_generator.state
         plain = {"owed": self.owed, "warmed": self.warmed, "trained": self.trained, "rng": rng}
         return {"facts": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
@@ -320,7 +322,7 @@ class SAC(Learner):
 
 
 class SACDrQ(SAC):
-    """SAC with randomly shifted pictures and one encoder, trained by the critic alone."""
+    """SAC with randomly shifted pictures and one encoder, which only the critic's loss trains."""
 
     Settings = DrQSettings
     algorithm = "SAC+DrQ"
@@ -340,17 +342,17 @@ class SACDrQ(SAC):
 
 
 class DQN(SAC):
-    """DQN, its target following softly at every update."""
+    """DQN with a soft update of its target network at every update."""
 
     Settings = DQNSettings
     algorithm = "DQN"
 
     def _arguments(self) -> dict[str, Any]:
-        # SB3 updates DQN's target while it drives; here the updates do, softly.
+        # SB3 copies DQN's target network while it drives; here ``_update`` updates it softly.
         return {"target_update_interval": 10**9, "max_grad_norm": 10.0}
 
     def _choose(self, share: float) -> tuple[Any, Any]:
-        """Random actions, rarer and rarer, among the best ones."""
+        """Epsilon-greedy actions: random with a probability that falls over the run."""
         s, change = self.settings, self._changes()
         drawn = self.rng.integers(0, self.space.n, len(change))
         self._held = np.where(change, drawn, self._held)
@@ -368,4 +370,4 @@ class DQN(SAC):
             model.train(1, self.settings.batch_size)
             net, target = model.q_net.parameters(), model.q_net_target.parameters()
             polyak_update(net, target, self.settings.tau)
-        return self._told()
+        return self._logged_losses()

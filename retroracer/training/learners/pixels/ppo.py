@@ -1,6 +1,6 @@
 """PPO from pixels: SB3's own rollouts and updates, in two phases.
 
-Owns the switch between them, and the normalisation of rewards. Does not own PPO.
+Owns the switch between the phases, and the normalisation of rewards. PPO itself is SB3's.
 
 Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms.
 """
@@ -32,7 +32,7 @@ from retroracer.training.learners.pixels.settings import (
 from retroracer.training.learners.pixels.task import STATISTICS, Pixels
 from retroracer.training.run.stopping import PATIENCE
 
-_SHOWN = (
+_LOGGED = (
     "policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction",
     "explained_variance", "std",
 )  # fmt: skip
@@ -44,18 +44,18 @@ class PPOSettings:
 
     Attributes:
         learning_rate: in the first phase.
-        gamma: discount an action.
-        gae_lambda: of the advantages.
+        gamma: discount per action.
+        gae_lambda: lambda of generalised advantage estimation.
         n_steps: actions of every env in a rollout.
-        batch_size: of an update.
-        n_epochs: times a rollout is used.
+        batch_size: actions in an update.
+        n_epochs: passes over a rollout.
         ent_coef: entropy coefficient.
-        clip_range: how far an action's probability may move in a round.
-        vf_coef: weight of the value's loss.
-        max_grad_norm: gradients are clipped to.
-        target_kl: a round ends where the policy has moved this far; None = never.
-        log_std_init: of the actions' spread.
-        norm_reward: whether rewards are divided by the spread of their discounted sums.
+        clip_range: clip range of the probability ratio.
+        vf_coef: weight of the value loss.
+        max_grad_norm: gradients are clipped to this norm.
+        target_kl: KL divergence from the rollout's policy that ends a round; None = never.
+        log_std_init: initial log standard deviation of the actions.
+        norm_reward: True to divide rewards by the standard deviation of discounted returns.
         second_phase_at: share of the budget at which the second phase begins; None = never.
         second_learning_rate: learning rate from then on.
         second_ent_coef: entropy coefficient from then on.
@@ -81,7 +81,7 @@ class PPOSettings:
     second_clip_range: Rate = 0.15
 
     def footprint(self, run: PixelSettings) -> Footprint:
-        """Memory it takes: SB3 keeps every stack whole, and again in the order of updates."""
+        """Memory it takes: SB3 keeps every stack of frames twice, once in the order of updates."""
         gathered = 2 * run.envs * self.n_steps * run.picture_bytes
         return Footprint(gathered=gathered, batch=self.batch_size)
 
@@ -97,7 +97,7 @@ class PPOSettings:
 
 
 class _Counting(BaseCallback):
-    """Hands every step's infos on."""
+    """Passes the infos of every step to ``count``."""
 
     def __init__(self, count: Any) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class PPO(Learner):
     """SB3's PPO.
 
     Attributes:
-        switched_at: actions after which the second phase began; None = it has not.
+        switched_at: actions at which the second phase began; None = it has not begun.
     """
 
     Settings = PPOSettings
@@ -159,7 +159,7 @@ class PPO(Learner):
         )
 
     def round(self, clock: Clock) -> dict[str, float]:
-        """A rollout of every env, and the updates it is used for."""
+        """A rollout of every env, and the updates from it."""
         model, at = self.model, self.settings.second_phase_at
         if not self._begun:
             model._last_obs = model.env.reset()
@@ -172,14 +172,14 @@ class PPO(Learner):
         try:
             model.collect_rollouts(model.env, self._callback, model.rollout_buffer, model.n_steps)
             model.train()
-        except BaseException:  # a stop, or what a library makes of it
+        except BaseException:  # a stop, or an error it caused in a library
             self.pixels.restore(before[0])
             self.restore(before[1])
             raise
-        told = dict(model.logger.name_to_value)
+        logged = dict(model.logger.name_to_value)
         model.logger.name_to_value.clear()
-        losses = {n: float(told[f"train/{n}"]) for n in _SHOWN if f"train/{n}" in told}
-        if "std" in losses:  # of the actions; an evaluation has one of its returns
+        losses = {n: float(logged[f"train/{n}"]) for n in _LOGGED if f"train/{n}" in logged}
+        if "std" in losses:  # of the actions; evaluations report another "std", of returns
             losses["action_std"] = losses.pop("std")
         losses["learning_rate"] = float(model.policy.optimizer.param_groups[0]["lr"])
         losses["iteration"] = self.pixels.steps // (model.n_steps * self.pixels.settings.envs)
@@ -188,7 +188,7 @@ class PPO(Learner):
         return losses
 
     def _set_phase(self, lr_scale: float) -> None:
-        """Put the phase's settings into the live model; what Adam remembers stays."""
+        """Apply the phase's settings to the model; Adam's moments stay."""
         s, model, second = self.settings, self.model, self.switched_at is not None
         model.ent_coef = s.second_ent_coef if second else s.ent_coef
         model.clip_range = FloatSchedule(s.second_clip_range if second else s.clip_range)
@@ -213,17 +213,17 @@ class PPO(Learner):
             self._set_statistics(plain["return_rms"])
 
     def _statistics(self) -> dict[str, float]:
-        """Those of the discounted sums of rewards that rewards are divided by the spread of."""
+        """Mean, variance and count of the discounted returns that normalise the rewards."""
         assert self.normalised is not None
         rms = self.normalised.ret_rms
         return {"mean": float(rms.mean), "variance": float(rms.var), "count": float(rms.count)}
 
     def _set_statistics(self, record: Mapping[str, Any]) -> None:
-        """Go on from what ``_statistics`` returned.
+        """Continue from what ``_statistics`` returned.
 
         Raises:
-            ValueError: if it is no such thing.
-            KeyError: if something is missing.
+            ValueError: if a number is out of range.
+            KeyError: if one is missing.
         """
         assert self.normalised is not None
         found = {name: number(record, name, low, most) for name, low, most in STATISTICS}

@@ -1,7 +1,4 @@
-"""The settings of a run from pixels that are not a learner's own.
-
-Owns the record and its bounds.
-"""
+"""The settings of a run from pixels that do not belong to a single learner, with their bounds."""
 
 from __future__ import annotations
 
@@ -43,11 +40,11 @@ PROFILES: dict[str, tuple[str, ...]] = {
         ("12gb", 16, 1024, 500_000, 1, "atari", "true", "true"),
     )
 }
-"""Settings laid over a shipped page on a processor, or a GPU with at least so much memory."""
+"""Settings laid over a shipped page, for a processor or for a GPU with at least that memory."""
 
 
 def profiles_of(learner: str) -> dict[str, tuple[str, ...]]:
-    """The profiles of a learner's page: PPO drives twice as many envs, imitation none."""
+    """The profiles for a learner's page: PPO's have twice as many envs, imitation's are empty."""
     if learner == "imitation":
         return {name: () for name in PROFILES}
     if learner != "ppo":
@@ -66,14 +63,14 @@ class Footprint:
     """What a learner keeps in memory.
 
     Attributes:
-        kept: bytes of the frames it keeps.
-        frames: how many they are.
-        setting: that says how many; empty if there is none.
-        gathered: bytes of a rollout.
+        kept: size of the frames it keeps [bytes].
+        frames: number of those frames.
+        setting: name of the setting that limits them; empty if there is none.
+        gathered: size of a rollout [bytes].
         batch: pictures in an update.
-        passes: of a picture through the convolutions in an update.
-        on_device: whether frames are kept on the GPU.
-        processes: beside this one and the envs' own.
+        passes: passes of a picture through the convolutions in an update.
+        on_device: True if frames are kept on the GPU.
+        processes: number of processes, besides this one and the envs' workers.
     """
 
     kept: int = 0
@@ -88,16 +85,16 @@ class Footprint:
 
 @dataclass(frozen=True)
 class PixelSettings(RunSettings):
-    """What a run from pixels has, beside what every run has.
+    """The settings of a run from pixels, in addition to those of every run.
 
     ``evaluate_on`` counts episodes of the fast env on fixed seeds; ``steps`` counts actions.
 
     Attributes:
-        envs: side by side.
-        workers: processes they run in; None = one a core, 0 = in the learner's own.
-        compile: whether torch compiles the convolutions, about a minute once.
+        envs: number of envs that are stepped together.
+        workers: processes they run in; None = one per core, 0 = the learner's own process.
+        compile: True to let torch compile the convolutions, which takes about a minute once.
         pipeline: the wrappers.
-        network: its shape (a parent's stands).
+        network: shape of the network (a parent's shape is kept).
     """
 
     envs: Annotated[int, Range(low=1, high=1024)] = 8
@@ -108,16 +105,16 @@ class PixelSettings(RunSettings):
 
     @property
     def colours(self) -> int:
-        """Planes of one frame."""
+        """Colour planes of one frame."""
         return 1 if self.pipeline.colour == "grey" else 3
 
     @property
     def picture_bytes(self) -> int:
-        """Of a stack of frames."""
+        """Size of a stack of frames [bytes]."""
         return self.pipeline.stack * self.colours * self.pipeline.size**2
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         super().__post_init__()
         if self.pipeline.layout != "first" or self.pipeline.unit_floats:
             raise ValueError("training needs pipeline.layout=first and pipeline.unit_floats=false")

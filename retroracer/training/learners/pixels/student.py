@@ -1,7 +1,7 @@
-"""The network that learns to drive as the expert does, from stacks of frames.
+"""The network that learns the expert's actions from stacks of frames.
 
-Owns: the student's policy, its loss and its optimiser. It is SB3's PPO policy, of which the
-deterministic action is trained by regression; the value head stays as it was made.
+Owns the student's policy, its loss and its optimiser. The policy is SB3's PPO policy; its
+deterministic action is trained by regression, and its value head is not trained.
 """
 
 from __future__ import annotations
@@ -28,18 +28,21 @@ from retroracer.training.learners.pixels.drives_memory import Batch
 
 STEER_WEIGHT = 4.0
 BRAKE_WEIGHT = 5.0
-"""The tyres take no more than a fifth of a full brake, and 0.4 of full steering."""
+"""Weights of errors in steering and braking relative to the throttle: the tyres' grip is used up at
+0.4 of full steering and at a fifth of full braking."""
 STATE_WEIGHT = 0.15
-HUBER_THRESHOLD = 0.1  # weighted error beyond which the loss is linear
+"""Weight of the auxiliary loss of the state."""
+HUBER_THRESHOLD = 0.1
+"""Weighted error beyond which the loss is linear."""
 
 
 class Pilot:
-    """A student as it drives: no learning.
+    """A student that only drives, in a worker process.
 
     Args:
         pipeline: its wrappers.
         network: its shape.
-        weights: as ``Student.weights`` gave them.
+        weights: from ``Student.weights``.
     """
 
     def __init__(self, pipeline: Pipeline, network: Network, weights: bytes) -> None:
@@ -50,24 +53,24 @@ class Pilot:
         self.policy.set_training_mode(False)
 
     def act(self, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Its best actions."""
+        """Deterministic actions (N, 2) for stacks of frames (N, stack, size, size) uint8."""
         actions: npt.NDArray[Any] = self.policy.predict(pictures, deterministic=True)[0]
         return actions
 
 
 class Student:
-    """A PPO model whose actor is taught.
+    """A PPO model whose actor is trained by imitation.
 
     Args:
-        model: SB3's; the value head stays as it is.
+        model: SB3's model; its value head is not trained.
         network: its shape.
-        n_state: numbers of the true state, which an auxiliary head must predict: the encoder
-            learns faster, and the head is thrown away in the end.
-        averaging: share of the averaged weights kept in each update.
+        n_state: numbers in the true state. An auxiliary head predicts it so that the encoder learns
+            faster; the head is not part of the saved model.
+        averaging: decay of the exponential average of the weights, per update.
 
     Attributes:
-        averages: the parameters that learn, and their averages: what drives.
-        steps: updates.
+        averages: the trained parameters, and their averages, which drive.
+        steps: number of updates.
     """
 
     def __init__(
@@ -83,32 +86,33 @@ class Student:
         self._averaging = averaging
         self.optimiser = torch.optim.AdamW(learned, 1e-3, weight_decay=1e-4)
         self.steps = 0
-        # Whether the processor multiplies bfloat16 itself; without, it would be far slower.
+        # Only where the processor multiplies bfloat16 itself: emulated, it is far slower.
         self._half = bool(torch.cpu._is_avx512_bf16_supported())
 
     def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
-        """One step; returns the loss of the actions and that of the state."""
+        """One update; returns the loss of the actions and that of the state."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         pictures = torch.from_numpy(batch.pictures).float().div_(255.0)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
             features = self.policy.features_extractor(pictures)
-            told = self.head(features)
+            predicted = self.head(features)
             actions = self.policy.action_net(self.policy.mlp_extractor.forward_actor(features))
         loss = action_loss(actions.float(), torch.from_numpy(batch.actions))
-        state = nn.functional.smooth_l1_loss(told.float(), torch.from_numpy(batch.state), beta=0.2)
+        state = torch.from_numpy(batch.state)
+        state_loss = nn.functional.smooth_l1_loss(predicted.float(), state, beta=0.2)
         self.optimiser.zero_grad()
-        (loss + STATE_WEIGHT * state).backward()  # type: ignore[no-untyped-call]
+        (loss + STATE_WEIGHT * state_loss).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.averages[0], 1.0)
         self.optimiser.step()
         self.steps += 1
-        # Young averages forget faster, so that the first ones are not the random beginning.
+        # A short window at first, so that the average forgets the random initial weights.
         kept = min(self._averaging, self.steps / (self.steps + 10.0))
         with torch.no_grad():
             for mean, p in zip(self.averages[1], self.averages[0], strict=True):
                 mean.lerp_(p, 1.0 - kept)
-        return float(loss.detach()), float(state.detach())
+        return float(loss.detach()), float(state_loss.detach())
 
     def weights(self) -> bytes:
         """The policy with its averaged weights, as ``torch.save`` writes tensors."""
@@ -119,7 +123,7 @@ class Student:
         return buffer.getvalue()
 
     def state(self) -> dict[str, Any]:
-        """All that its future depends on, but the policy."""
+        """Everything that further training depends on, apart from the policy."""
         return {
             "head": self.head.state_dict(),
             "averages": self.averages[1],
@@ -142,7 +146,7 @@ class Student:
 
 @contextmanager
 def swapped(live: list[Any], values: list[Tensor]) -> Iterator[None]:
-    """Parameters with other values while this lasts."""
+    """Give parameters other values inside this block."""
     kept = [p.detach().clone() for p in live]
     _put(live, values)
     try:
@@ -157,11 +161,11 @@ def _put(live: list[Any], values: list[Tensor]) -> None:
             p.copy_(value)
 
 
-def action_loss(told: Tensor, right: Tensor) -> Tensor:
-    """How far actions are from the expert's, each on a scale of what it does to the car."""
+def action_loss(actions: Tensor, expert: Tensor) -> Tensor:
+    """Mean Huber loss between actions (B, 2) and the expert's, weighted by their effect."""
     scale = torch.tensor([STEER_WEIGHT, 1.0])
     return nn.functional.smooth_l1_loss(
-        _scaled(told) * scale, _scaled(right) * scale, beta=HUBER_THRESHOLD, reduction="mean"
+        _scaled(actions) * scale, _scaled(expert) * scale, beta=HUBER_THRESHOLD, reduction="mean"
     )
 
 
@@ -171,5 +175,12 @@ def _scaled(actions: Tensor) -> Tensor:
 
 
 def rows_of(used: int, batch: int, seed: int, step: int) -> npt.NDArray[np.int64]:
-    """The rows of a step's batch: the same again in a run that goes on."""
+    """The rows of a step's batch. They depend on seed and step alone: a resumed run draws the same.
+
+    Args:
+        used: rows there are.
+        batch: rows in the batch.
+        seed: of the run.
+        step: number of the update.
+    """
     return np.random.default_rng([seed, 77, step]).integers(0, used, batch)

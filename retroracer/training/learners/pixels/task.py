@@ -1,7 +1,7 @@
 """CarRacing from pixels as a task: environments, an SB3 model, its evaluation and its zip.
 
 Owns what the learners of pixels share. A learner makes the model it needs; the policy of an
-earlier stage's model goes over into it.
+earlier stage's model is copied into it.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from retroracer.training.learners.task import Task
 from retroracer.training.run.settings import EVALUATION_SEED
 
 REWARD_STATISTICS = "reward_statistics"
-"""Under this name a model's notes tell the statistics of the rewards it was trained on."""
+"""Key in a model's notes: statistics of the rewards it was trained on."""
 
 STATISTICS = (("mean", -1e12, 1e12), ("variance", 0.0, 1e12), ("count", 0.0, 1e15))
-"""What they are, with their bounds."""
+"""Those statistics by name, each with its least and largest accepted value."""
 
 
 class Pixels(Task):
@@ -59,11 +59,11 @@ class Pixels(Task):
         settings: of the run.
 
     Attributes:
-        envs: as SB3 wants them.
-        model: SB3's, once a learner has made one.
-        averages: parameters and their averages, if the averages are what drives and is kept.
-        reward_statistics: tells those of the rewards' normaliser, where a learner has one; they
-            go into the zip.
+        envs: SB3's VecEnv.
+        model: SB3's model, once a learner has made one.
+        averages: parameters and their averages, if the averages are evaluated and kept.
+        reward_statistics: returns the statistics of the reward normaliser, where a learner has
+            one; they go into the zip.
     """
 
     unit = "actions"
@@ -81,15 +81,15 @@ class Pixels(Task):
         self._returns: list[float] = []
 
     def make_model(self, algorithm: str, env: Any = None, **arguments: Any) -> Any:
-        """Make the model a learner needs; it goes on from the one there is, or from the parent.
+        """Make the model a learner needs, with the weights of the last stage or of the parent.
 
         Args:
             algorithm: a key of ``checkpoint.KINDS``.
-            env: SB3 VecEnv it sees; None = the task's own.
+            env: SB3 VecEnv it is trained in; None = the task's own.
             arguments: of the SB3 class.
 
         Raises:
-            UserError: if a stage before trained a model of another kind, or the parent does not
+            UserError: if an earlier stage trained a model of another kind, or the parent does not
                 fit.
         """
         settings, before = self.settings, self.model
@@ -125,17 +125,17 @@ class Pixels(Task):
 
     @property
     def updates(self) -> int:
-        """Gradient updates; of PPO, rounds over what was gathered."""
+        """Gradient updates; for PPO, epochs."""
         return int(self.model._n_updates)
 
     def begin(self, session: int) -> None:
         """Choose the first tracks.
 
-        Box2D's world cannot be written down: a run that goes on drives other tracks from here,
-        the same ones every time it goes on from there.
+        Box2D's world cannot be saved, so a resumed run begins new episodes, on tracks that depend
+        on the number of the session alone.
         """
         drawn = np.random.SeedSequence([self.settings.seed, 31, session]).generate_state(1)
-        self.envs.seed(int(drawn[0]) // 2)  # far from the seeds drivers are judged on
+        self.envs.seed(int(drawn[0]) // 2)  # far from the seeds drivers are evaluated on
 
     def count(self, infos: list[dict[str, Any]]) -> None:
         """Count the episodes that ended in a step."""
@@ -146,7 +146,7 @@ class Pixels(Task):
         self._returns = (self._returns + returns)[-200:]
 
     def episode_stats(self) -> dict[str, float]:
-        """Least, mean and most raw return of the last episodes in training."""
+        """Mean, minimum and maximum raw return of the last 20 training episodes."""
         if not self._returns:
             return {}
         last = self._returns[-20:]
@@ -157,7 +157,7 @@ class Pixels(Task):
         }
 
     def act(self, obs: Any) -> Any:
-        """The driver's best actions."""
+        """The driver's deterministic actions."""
         self.model.policy.set_training_mode(False)
         return self.model.policy.predict(obs, deterministic=True)[0]
 
@@ -222,7 +222,7 @@ class Pixels(Task):
         return {REWARD_STATISTICS: self.reward_statistics()}
 
     def parent_statistics(self) -> dict[str, float] | None:
-        """Statistics of the parent's rewards, if it was trained with a normaliser.
+        """Reward statistics of the parent; None if it was trained without a normaliser.
 
         Raises:
             UserError: if they are damaged.
@@ -252,7 +252,7 @@ class Pixels(Task):
         return state
 
     def rewind(self, weights: Mapping[str, Any]) -> None:
-        """Take over what ``weights`` returned."""
+        """Restore what ``weights`` returned."""
         names, variables = self.model._get_torch_save_params()
         for name in names:
             recursive_getattr(self.model, name).load_state_dict(weights[name])
@@ -260,8 +260,8 @@ class Pixels(Task):
             recursive_getattr(self.model, name).data.copy_(weights[name])
 
     def state(self) -> State:
-        """Model, counters and random state; the envs begin anew."""
-        # SB3 draws from numpy's one generator for all.
+        """Model, counters and random state; the envs are not saved."""
+        # SB3 draws from NumPy's global generator.
         keys: Any = np.random.get_state()  # noqa: NPY002
         plain = {"steps": self.steps, "updates": self.updates, "returns": self._returns}
         tensors = {
@@ -299,14 +299,14 @@ class Pixels(Task):
             torch.cuda.set_rng_state(tensors["cuda_rng"])
 
     def facts(self) -> dict[str, Any]:
-        """Nothing: evaluations need no memory."""
+        """Nothing: an evaluation does not depend on earlier ones."""
         return {}
 
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Stop the envs."""
+        """Close the envs."""
         self.envs.close()
 
 
@@ -318,10 +318,10 @@ def packed(tensors: Mapping[str, Any]) -> np.ndarray[Any, Any]:
 
 
 def _twister(state: Any) -> tuple[str, Any, int, int, float]:
-    """The state of NumPy's one generator for all, which takes any place in it unseen.
+    """The checked state of NumPy's global generator, which does not check it itself.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not a valid state.
     """
     keys, place, has_gauss, gauss = state
     keys = demand_array("keys", keys.numpy(), Form((624,), np.int64, 0, 2**32 - 1))
@@ -336,15 +336,15 @@ def _twister(state: Any) -> tuple[str, Any, int, int, float]:
 
 
 def check_parent(settings: PixelSettings, algorithm: str = "") -> None:
-    """Make sure that a run can go on from its parent.
+    """Make sure that a run can start from its parent.
 
     Args:
         settings: of the run.
-        algorithm: of the model it makes; empty = not looked at.
+        algorithm: of the model it makes; empty = not checked.
 
     Raises:
-        UserError: if the parent is missing, damaged, of another algorithm, sees through other
-            wrappers, or has another network.
+        UserError: if the parent is missing, damaged, or has another algorithm, other wrappers or
+            another network.
     """
     if settings.parent is None:
         return
@@ -371,7 +371,7 @@ _FREE = {
     "reward_scale", "early_stop", "early_stop_penalty",
     "smooth_alpha", "steer_deadzone", "steer_clip",
 }  # fmt: skip
-"""Wrappers that change neither what a driver sees nor what its actions do."""
+"""Settings of the pipeline that may differ from the parent's."""
 
 
 def _text(value: Any) -> str:

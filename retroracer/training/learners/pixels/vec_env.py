@@ -15,7 +15,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 class PixelVecEnv(VecEnv):
-    """CarRacing as SB3 wants it: 4-tuples, ``terminal_observation``, ``TimeLimit.truncated``.
+    """CarRacing in SB3's form: 4-tuples, ``terminal_observation``, ``TimeLimit.truncated``.
 
     With a pipeline, an episode's last info has its raw return, steps and seconds
     (``info["episode"]``) as SB3's Monitor reports them, before any scaling.
@@ -31,26 +31,26 @@ class PixelVecEnv(VecEnv):
 
     def reset(self) -> npt.NDArray[Any]:
         """Begin new episodes; seeds given by ``seed()`` are used once."""
-        obs, told = self.envs.begin(self._seeds)
+        obs, begun = self.envs.begin(self._seeds)
         self._reset_seeds()
         self._reset_options()
         self.reset_infos = [{} for _ in range(self.num_envs)]
-        for row, facts in told:
+        for row, facts in begun:
             self.reset_infos[row] = facts
         return obs
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Begin a step; the workers are at it until ``step_wait``."""
+        """Begin a step; the workers compute it until ``step_wait``."""
         self.envs.send(actions)
 
     def step_wait(
         self,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[Any], list[dict[str, Any]]]:
-        """End the step."""
-        obs, reward, terminated, truncated, told, ended = self.envs.receive()
+        """End the step; returns observations, rewards, dones and infos."""
+        obs, reward, terminated, truncated, row_infos, ended = self.envs.receive()
         infos = [_NOTHING] * self.num_envs
         done = terminated | truncated
-        for row, facts in told:
+        for row, facts in row_infos:
             if done[row]:
                 self.reset_infos[row] = facts
             else:
@@ -74,7 +74,7 @@ class PixelVecEnv(VecEnv):
         return [found[i] for i in self._rows(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of all envs; of single ones it is refused."""
+        """Set an attribute of all envs; refused for single envs."""
         if indices is not None:
             raise NotImplementedError(f"cannot set {attr_name!r} of single envs")
         self.envs.set_attr(attr_name, [value] * self.num_envs)
@@ -82,12 +82,12 @@ class PixelVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of every env; the results of those asked for."""
+        """Call a method of every env; returns the results of the envs asked for."""
         found = self.envs.call(method_name, *method_args, **method_kwargs)
         return [found[i] for i in self._rows(indices)]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """True for SB3's Monitor where a pipeline does its work; False for all else."""
+        """True for SB3's Monitor where the pipeline does its work; False for other wrappers."""
         from stable_baselines3.common.monitor import Monitor
 
         monitor = isinstance(wrapper_class, type) and issubclass(wrapper_class, Monitor)
@@ -95,7 +95,7 @@ class PixelVecEnv(VecEnv):
         return [wrapped for _ in self._rows(indices)]
 
     def get_images(self) -> Sequence[Any]:
-        """Every env's picture."""
+        """A picture of every env."""
         return self.envs.render() or []
 
     def _rows(self, indices: Any) -> Sequence[int]:
