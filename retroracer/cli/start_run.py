@@ -207,7 +207,7 @@ def _train(
     from retroracer.training.run.keeping import Keeper
     from retroracer.training.run.loop import Run
     from retroracer.training.run.session import say
-    from retroracer.training.run.settings import same_run, read
+    from retroracer.training.run.settings import read, same_run
     from retroracer.training.run.stopping import until
 
     settings = _settings(args, program, folder, overrides)

@@ -236,6 +236,7 @@ class Imitation(Learner):
             "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
             "random": self.random.get_state().numpy().copy(),
             "by_teacher": self.by_teacher.copy(),
+            # Part of the file format: "seen" are the inputs, "told" the labels.
             "seen": self.inputs[: self.used].cpu().numpy().copy(),
             "told": self.labels[: self.used].cpu().numpy().copy(),
             **under("adam", adam_state(self.adam)),

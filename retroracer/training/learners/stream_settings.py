@@ -1,7 +1,4 @@
-"""The settings of a run whose rows come from actors in other processes.
-
-Owns the record and its bounds.
-"""
+"""The settings of a run whose rows come from actors in other processes, with their bounds."""
 
 from __future__ import annotations
 
@@ -12,29 +9,29 @@ from retroracer.config import Range
 from retroracer.training.learners.racing_settings import RacingSettings
 
 RACING, LIDAR, NOBODY = "racing", "lidar", "nobody"
-"""What the run's own actors may drive, beside anyone's ``package.module:make``."""
+"""What the run's own actors may drive, besides a user's ``package.module:make``."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """How rows come and what they are worth.
+    """Where rows come from, and how many updates are made for them.
 
     Attributes:
         actors: processes that drive, started by the run; others may join (``scale actor``).
         env: what they drive: racing, lidar, package.module:make or the id of a Gymnasium
-            environment; nobody = only actors that join send rows.
-        obs_dim: numbers in an observation, where ``env`` is nobody.
+            environment; nobody = the run starts no actors, others join.
+        obs_dim: numbers in an observation, if ``env`` is nobody.
         act_dim: numbers in an action, likewise.
-        envs: environments an actor drives side by side, where they are not cars of ours.
-        updates_per_row: target of gradient updates per new row; null = as many as the page
-            makes for cars in one process.
-        least_updates: of a round.
-        most_updates: of a round.
-        most_debt: updates owed beyond which actors wait.
-        train_every_seconds: least time between the beginnings of two rounds.
-        zip_every: least seconds between the zips saved after rounds.
+        envs: environments that an actor drives side by side, if ``env`` is not racing.
+        updates_per_row: gradient updates per new row; null = as many as the page makes for cars in
+            one process.
+        least_updates: smallest number of updates in a round.
+        most_updates: largest number of updates in a round.
+        most_debt: updates due above which actors wait.
+        train_every_seconds: least time between the beginnings of two rounds [s].
+        zip_every: least time between zips saved after rounds [s].
         rollout: vector steps an actor sends at once.
-        accel_scales: factors on the throttle, by actor in turn.
+        accel_scales: factors on the throttle; actors take them in turn.
         steer_scale: factor on the steering of every actor.
     """
 
@@ -68,10 +65,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class StreamSettings(RacingSettings):
-    """What a run with actors has beside what every racing run has.
+    """The settings of a run with actors, in addition to those of every racing run.
 
     Attributes:
-        stream: how rows come and what they are worth.
+        stream: where rows come from, and how many updates are made for them.
     """
 
     stream: Stream = field(default_factory=Stream)

@@ -1,7 +1,7 @@
-"""SAC on rows that actors in other processes send: replay, and updates by debt.
+"""SAC on rows that actors in other processes send.
 
-Owns when rows are taken in, how many updates they are worth, and when actors are given new
-weights. How rows and weights travel is the ``Feed``'s (``scale``); the updates are ``sac``'s.
+Owns when rows are taken in, how many updates are made for them, and when actors get new weights.
+A ``Feed`` (``scale``) transports rows and weights; the updates are those of ``sac``.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from retroracer.training.learners.learner import Clock, State
 from retroracer.training.learners.sac import SAC
 
 CHUNK = 32
-"""Updates between looks at what has come."""
+"""Updates between two checks for new rows."""
 
 PUBLISH_EVERY = 1.0
-"""Seconds between new weights for the actors while a round of updates lasts."""
+"""Seconds between new weights for the actors during a round of updates."""
 
 WAIT = 0.1
-"""Seconds to wait for rows when there is nothing to learn."""
+"""Seconds to wait for rows when no update is due."""
 
 
 class Feed(ABC):
-    """Where rows come from and weights go to.
+    """The connection to the actors: brings rows, takes weights.
 
     Attributes:
-        lost: pieces that were announced and never arrived whole, by a killed actor.
-        contract: what actors and learner agree on.
+        lost: pieces of rows that were announced but never arrived, because an actor was killed.
+        contract: shapes and layout that actors and learner agree on.
     """
 
     lost: int
@@ -46,27 +46,27 @@ class Feed(ABC):
 
     @abstractmethod
     def open(self, weights: Weights) -> None:
-        """Begin: actors may join, and are given these weights at once."""
+        """Let actors join; they get these weights at once."""
 
     @abstractmethod
     def take(self, seconds: float) -> Sequence[Rows]:
-        """The pieces that have come; waits at most so long for the first."""
+        """The pieces that have arrived; waits at most ``seconds`` for the first."""
 
     @abstractmethod
     def publish(self, weights: Weights, figures: Mapping[str, float]) -> None:
-        """Give actors newer weights, and whoever asks how the learner is doing."""
+        """Send newer weights to the actors; the figures are for those who ask for the status."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of all actors."""
+        """Disconnect all actors."""
 
 
 class StreamedSAC(SAC):
-    """Replay of streamed rows, and updates by debt.
+    """SAC on streamed rows: a fixed number of updates per row.
 
-    Every new row owes ``stream.updates_per_row`` updates. A round begins every
-    ``stream.train_every_seconds`` and makes good what is owed, within its bounds; actors that are
-    too fast wait as long as more than ``stream.most_debt`` updates are owed.
+    Every new row adds ``stream.updates_per_row`` to the updates that are due (the debt). A round
+    begins every ``stream.train_every_seconds`` and makes the updates due, within its bounds. While
+    more than ``stream.most_debt`` updates are due, actors wait.
     """
 
     train_actor: ClassVar[bool] = True
@@ -78,7 +78,7 @@ class StreamedSAC(SAC):
         self.task: Any = racing  # a ``Streamed``
         self.stream = racing.settings.stream
         self.ratio = self.stream.updates_per_row
-        if self.ratio is None:  # as the page has it for cars in one process
+        if self.ratio is None:  # the same ratio as for cars in one process
             rows = settings.train_freq * racing.settings.cars
             self.ratio = settings.gradient_steps / rows if settings.gradient_steps > 0 else 1.0
         self.debt = 0.0
@@ -103,7 +103,7 @@ class StreamedSAC(SAC):
         )
 
     def round(self, clock: Clock) -> dict[str, float]:
-        """Take in what has come, then learn a chunk of what is owed."""
+        """Take in new rows, then make up to CHUNK of the updates that are due."""
         self.task.set_reward(clock.share)
         self._take_in(0.0 if self.round_left else WAIT)
         now = time.monotonic()
@@ -144,7 +144,7 @@ class StreamedSAC(SAC):
             self.warmed += rows.transitions
 
     def _refuse(self, rows: Rows, why: str) -> None:
-        """Count rows that cannot be learned from; the first of a kind is told."""
+        """Count rows that cannot be learned from; print the first refusal of each kind."""
         self.refused += rows.transitions
         what = f"rows of actor {rows.actor} are refused: {why}"
         if what not in self.refusals:
@@ -166,7 +166,7 @@ class StreamedSAC(SAC):
             self._published = now
 
     def figures(self) -> dict[str, float]:
-        """How rows and updates come along, for the screen and TensorBoard."""
+        """Rates, debt and counters of rows, for the screen and TensorBoard."""
         return {
             **self._rates.now(),
             "debt": self.debt + self.round_left,
@@ -176,7 +176,7 @@ class StreamedSAC(SAC):
         }
 
     def state(self) -> State:
-        """SAC's, and what is owed."""
+        """The state of SAC, and the updates that are due."""
         plain = {"debt": self.debt + self.round_left}
         return super().state() | {"stream": np.frombuffer(json.dumps(plain).encode(), np.uint8)}
 
@@ -188,19 +188,19 @@ class StreamedSAC(SAC):
 
 
 class Rates:
-    """Rows and updates a second, over the last ten seconds or so."""
+    """Rows and updates per second, over about the last ten seconds."""
 
     def __init__(self) -> None:
         self._sums = {"rows": 0.0, "updates": 0.0}
         self._marks = [(time.monotonic(), 0.0, 0.0)]
 
     def count(self, rows: int = 0, updates: int = 0) -> None:
-        """Add to the sums."""
+        """Count rows and updates."""
         self._sums["rows"] += rows
         self._sums["updates"] += updates
 
     def now(self) -> dict[str, float]:
-        """By name."""
+        """The rates by name."""
         moment = time.monotonic()
         if moment >= self._marks[-1][0] + 1.0:
             self._marks.append((moment, self._sums["rows"], self._sums["updates"]))
@@ -214,10 +214,10 @@ class Rates:
 
 
 def demand_sac(stages: Sequence[Any]) -> None:
-    """Make sure that a run learns by SAC alone.
+    """Make sure that SAC is a run's only learner.
 
     Raises:
-        UserError: if it does not.
+        UserError: if it is not.
     """
     if [stage.learner for stage in stages] != ["sac"]:
         raise UserError("a learner with actors trains by SAC alone: stages: [{learner: sac}]")

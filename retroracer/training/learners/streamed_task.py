@@ -1,7 +1,7 @@
-"""Tasks whose rows are driven elsewhere: the racing task with actors, and anyone's simulator.
+"""Tasks whose rows come from actors: the racing task, and any other simulator.
 
-Owns what a learner with actors has beside any other task: the feed, the versions of the weights
-it gave away, and the zip of the latest round. Knows nothing of how rows travel.
+Owns what a task with actors has in addition: the feed, the versions of published weights, and the
+zip of the latest round. How rows are transported is the feed's business.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from retroracer.training.learners.stream_settings import StreamSettings
 from retroracer.training.learners.streamed import Feed
 
 RESERVED = 1000
-"""Versions kept free on disk before they are given away: a learner killed at any moment goes on
-above every version that an actor can have."""
+"""Version numbers reserved on disk before they are used: after a kill the learner continues with a
+number above every version that an actor can have."""
 
 
 class Streamed(SACTask):
@@ -48,8 +48,8 @@ class Streamed(SACTask):
     Attributes:
         feed: of rows and weights.
         folder: of the run.
-        version: of the weights given away last.
-        tell: shows a line.
+        version: of the last published weights.
+        tell: prints a line.
     """
 
     settings: StreamSettings
@@ -64,7 +64,7 @@ class Streamed(SACTask):
     _last: Weights
 
     def begin(self, session: int) -> None:
-        """Let actors join; they are given the weights of now."""
+        """Let actors join; they get the current weights."""
         reserved = 0
         with suppress(OSError, ValueError):
             reserved = int((self.folder / "version").read_text(encoding="utf-8"))
@@ -81,14 +81,13 @@ class Streamed(SACTask):
             self._stats.add(episodes[:, 0], episodes[:, 1], episodes[:, 2], episodes[:, 3])
 
     def publish(self, random: bool, figures: Mapping[str, float]) -> None:
-        """Give the actors the weights of now, if they are others than the last ones."""
+        """Send the actors the current weights if these have changed, and the figures."""
         now = (self.updates, random, self._reward())
         if now != self._published:
             self.version += 1
             self._random = random
             self._last = self._next_weights()
-        told = {**figures, "steps": self.steps, "updates": self.updates}
-        self.feed.publish(self._last, told)
+        self.feed.publish(self._last, {**figures, "steps": self.steps, "updates": self.updates})
 
     def _next_weights(self) -> Weights:
         self._published = (self.updates, self._random, self._reward())
@@ -101,26 +100,26 @@ class Streamed(SACTask):
         return ()
 
     def keep_round(self) -> None:
-        """Save the driver of the round that has ended, unless one was saved just before."""
+        """Save the driver after a round, at most every ``stream.zip_every`` seconds."""
         now = time.monotonic()
         if now >= self._zipped + self.settings.stream.zip_every:
             self.write(self.folder / "latest.zip", None, {})
             self._zipped = now
 
     def set_reward(self, share: float) -> None:
-        """A simulator that is not ours pays what it pays."""
+        """Do nothing: another simulator has its own reward."""
 
     def close(self) -> None:
-        """Let go of all actors."""
+        """Disconnect all actors."""
         self.feed.close()
 
 
 class StreamedRacing(Streamed, Racing):
-    """The racing task, driven by actors; its laps are judged here as ever.
+    """The racing task, driven by actors; drivers are evaluated in this process.
 
     Args:
         settings: of the run.
-        parts: of ``Racing``: car, tracks and judge.
+        parts: car, tracks and judge, as for ``Racing``.
         feed: of rows.
         folder: of the run.
     """
@@ -136,7 +135,7 @@ class StreamedRacing(Streamed, Racing):
         self.settings, self.feed, self.folder = settings, feed, folder
 
     def set_reward(self, share: float) -> None:
-        """Pay what the settings say; actors hear of it with the next weights."""
+        """Set the reward's weights; actors get them with the next weights of the network."""
         Racing.set_reward(self, share)
 
     def _reward(self) -> tuple[float, ...]:
@@ -144,7 +143,7 @@ class StreamedRacing(Streamed, Racing):
 
 
 class Foreign(Streamed):
-    """A simulator that is not ours: spaces and rows are all that is known of it.
+    """Another simulator, of which only the spaces and the rows are known.
 
     Args:
         settings: of the run.
@@ -159,11 +158,11 @@ class Foreign(Streamed):
 
     @property
     def _layout(self) -> str:
-        told = self.feed.contract
-        return told.layout or f"own-{told.observations}x{told.actions}"
+        contract = self.feed.contract
+        return contract.layout or f"own-{contract.observations}x{contract.actions}"
 
     def evaluate(self, parent: bool = False) -> Evaluation:
-        """The mean return of the last training episodes: no track, no limit is known."""
+        """The mean return of the last training episodes: no tracks or limits are known."""
         stats = self._stats.means()
         score = stats.get("return", -1e9)
         text = f"mean return {score:.1f} of the last training episodes" if stats else "no episode"
@@ -175,7 +174,7 @@ class Foreign(Streamed):
         return {"observation_layout": self._layout}
 
     def score_of(self, path: Path) -> float:
-        """Nothing is known of it: it stays where it is."""
+        """Infinite: another run's model cannot be evaluated here, so it is never replaced."""
         return math.inf
 
     def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
@@ -220,16 +219,16 @@ class Foreign(Streamed):
         torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
 
     def facts(self) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing: an evaluation does not depend on earlier ones."""
         return {}
 
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def _model(settings: StreamSettings, feed: Feed) -> FastSAC:
-    told = feed.contract
-    env = DummyVecEnv([lambda: SpacesOnly(told.observations, told.actions)])
+    contract = feed.contract
+    env = DummyVecEnv([lambda: SpacesOnly(contract.observations, contract.actions)])
     arguments = settings.sac_arguments() | {
         "buffer_size": 1,  # SB3's own replay stays unused
         "seed": settings.seed,
@@ -246,7 +245,7 @@ def _model(settings: StreamSettings, feed: Feed) -> FastSAC:
 
 
 def exploring_layers(model: FastSAC) -> Layers:
-    """The actor as plain layers whose last has means, then log standard deviations: copies."""
+    """Copies of the actor's layers; the last gives means, then log standard deviations."""
     actor: Any = model.actor
     linear = [m for m in actor.latent_pi if isinstance(m, torch.nn.Linear)]
 
@@ -259,7 +258,7 @@ def exploring_layers(model: FastSAC) -> Layers:
 
 
 def spaces_of(model: str | Path) -> tuple[str, int, int]:
-    """Layout, numbers in an observation and in an action of a model to go on from."""
+    """Layout, numbers in an observation and numbers in an action of a model to start from."""
     path = find_model(model)
     layers = read_actor(path)
     return read_facts(path).observation_layout, len(layers[0][0]), len(layers[-1][1])

@@ -1,6 +1,6 @@
-"""What a run trains on: environments, the model, its evaluation and its zip.
+"""The protocol of a task: environments, the model, its evaluation and its zip.
 
-Owns the protocol. ``racing`` and ``pixels.task`` are the two tasks.
+``racing``, ``streamed_task`` and ``pixels.task`` implement it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Task(ABC):
         """Begin to drive.
 
         Args:
-            session: how many times the run has been gone on with.
+            session: number of times the run has been resumed.
         """
 
     @abstractmethod
@@ -49,15 +49,15 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, parent: bool = False) -> Evaluation:
-        """Drive the evaluation's tracks with the driver that would be kept.
+        """Evaluate the current driver: the one that ``write`` would write.
 
         Args:
-            parent: True if this is the driver the run begins with: later ones must be no worse.
+            parent: True if this is the driver the run starts from; later ones must be no worse.
         """
 
     @abstractmethod
     def kind(self) -> dict[str, Any]:
-        """Facts, by name, that a model must share to be of the same kind as this run's."""
+        """Facts by name; a model with the same ones is of the same kind as this run's."""
 
     @abstractmethod
     def score_of(self, path: Path) -> float:
@@ -65,42 +65,42 @@ class Task(ABC):
 
     @abstractmethod
     def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
-        """Write the driver that would be kept as a model zip, whole or not at all.
+        """Write the current driver as a model zip, atomically.
 
         Args:
             path: of the zip.
-            evaluation: of it, if there is one.
+            evaluation: of the driver, if there is one.
             notes: plain facts of the run.
         """
 
     @abstractmethod
     def weights(self) -> dict[str, Any]:
-        """What learning changes: weights, optimiser moments, averages; copies."""
+        """Copies of what updates change: weights, optimiser moments, averages."""
 
     @abstractmethod
     def rewind(self, weights: Mapping[str, Any]) -> None:
-        """Take over what ``weights`` returned; environments stay as they are."""
+        """Restore what ``weights`` returned; environments stay as they are."""
 
     @abstractmethod
     def state(self) -> State:
-        """All that its future depends on."""
+        """Everything the rest of training depends on, as arrays by name."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Continue from what ``state`` returned in a task of the same settings.
 
         Raises:
-            ValueError: if it does not fit.
+            ValueError: if the state does not fit this task.
             KeyError: if something is missing.
         """
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What judging needs to go on, as plain data."""
+        """What later evaluations depend on, as plain data."""
 
     @abstractmethod
     def restore_facts(self, facts: Mapping[str, Any]) -> None:
         """Continue from what ``facts`` returned."""
 
     def close(self) -> None:  # noqa: B027
-        """Let go of processes, if there are any."""
+        """End the processes it started, if any."""

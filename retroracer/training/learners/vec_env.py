@@ -16,7 +16,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 class RacingVecEnv(VecEnv):
-    """N cars as SB3 wants them: 4-tuples, ``terminal_observation``, ``TimeLimit.truncated``.
+    """N cars in SB3's form: 4-tuples, ``terminal_observation``, ``TimeLimit.truncated``.
 
     Episodes report their return, length and time as SB3's Monitor does (``info["episode"]``),
     with their progress [m], laps and time off track beside it.
@@ -58,8 +58,8 @@ class RacingVecEnv(VecEnv):
         self._returns += reward
         self._lengths += 1
         done = terminated | truncated
-        # One shared empty dict for rows that go on: making thousands of them costs more than
-        # the simulation.
+        # One shared empty dict for all rows whose episode continues: thousands of new ones would
+        # cost more than the simulation.
         infos = [_NOTHING] * batch.n
         rows = np.flatnonzero(done)
         for k, i in enumerate(rows):
@@ -81,7 +81,7 @@ class RacingVecEnv(VecEnv):
         return obs, reward.astype(np.float32), done, infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is nothing to close."""
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The attribute of this adapter or its batch, once per car asked for."""
@@ -89,7 +89,11 @@ class RacingVecEnv(VecEnv):
         return [getattr(source, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Refused: cars of a batch share everything; make another batch instead."""
+        """Not supported: the cars of a batch share all attributes.
+
+        Raises:
+            NotImplementedError: always; make another batch instead.
+        """
         raise NotImplementedError(f"cannot set {attr_name!r} of single cars in a batch")
 
     def env_method(
@@ -100,7 +104,7 @@ class RacingVecEnv(VecEnv):
         return [result for _ in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """True for SB3's Monitor, whose work is done here; False for all else."""
+        """True for SB3's Monitor, whose work is done here; False for other wrappers."""
         from stable_baselines3.common.monitor import Monitor
 
         wrapped = isinstance(wrapper_class, type) and issubclass(wrapper_class, Monitor)

@@ -1,6 +1,6 @@
-"""A run's learning curve as a picture, from what its folder says so far.
+"""Draws a run's learning curve from ``evaluations.json`` in its folder.
 
-Owns the picture. It can be drawn at any moment of a run: ``evaluations.json`` is always whole.
+It can be drawn at any moment of a run, because that file is always complete.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from retroracer.training.run.folder import RunFolder, read_evaluations
 Row = dict[str, Any]
 
 
-_TOLD = ("seconds", "steps", "updates", "score")
+_REQUIRED = ("seconds", "steps", "updates", "score")
 _LAPS = ("completed", "clean", "tracks")
 _RETURNS: tuple[str, ...] = ("frames", "min", "mean", "max")
 
@@ -38,10 +38,10 @@ def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
         path: of the picture; None = ``curve.png`` in the folder.
 
     Returns:
-        The picture; None if the run was never evaluated and no path was given.
+        The picture's path; None if the run was never evaluated and no path was given.
 
     Raises:
-        UserError: if the evaluations cannot be read, or the place cannot be written.
+        UserError: if the evaluations cannot be read, or the picture cannot be written.
     """
     written = folder.path / "evaluations.json"
     if not written.is_file():
@@ -50,13 +50,13 @@ def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
         raise UserError(
             f"no {shown_path(written)}: --plot draws a run's curve; name its folder with --run DIR"
         )
-    rows = read_evaluations(folder.path, _TOLD)
+    rows = read_evaluations(folder.path, _REQUIRED)
     if not rows:
         raise UserError(f"{shown_path(written)} holds no evaluations yet")
     draw, needed = _draw_returns, _RETURNS
     if "completed" in rows[0]:
         draw, needed = _draw_laps, _LAPS
-    elif "training_return" in rows[0]:  # a simulator that is not ours
+    elif "training_return" in rows[0]:  # another simulator
         draw, needed = _draw_training, ()
     read_evaluations(folder.path, needed)
     figure = new_figure(9.0, 6.0)
@@ -76,7 +76,7 @@ def _best(rows: list[Row]) -> int:
 
 
 def _draw_laps(figure: Any, rows: list[Row]) -> None:
-    """Tracks lapped and laps over their limits, by minutes."""
+    """Share of tracks completed, and lap times over their limits, against minutes."""
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1))
     minutes = np.array([row["seconds"] / 60.0 for row in rows])
     for name, colour in (("completed", COLOURS[0]), ("clean", COLOURS[2])):
@@ -97,7 +97,7 @@ def _draw_laps(figure: Any, rows: list[Row]) -> None:
 
 
 def _draw_training(figure: Any, rows: list[Row]) -> None:
-    """Mean return of the last training episodes, by minutes."""
+    """Mean return of the last training episodes against minutes."""
     axes = figure.add_subplot()
     shown = [r for r in rows if type(r["training_return"]) in (int, float)]
     minutes = [r["seconds"] / 60.0 for r in shown]
@@ -108,7 +108,7 @@ def _draw_training(figure: Any, rows: list[Row]) -> None:
 
 
 def _draw_returns(figure: Any, rows: list[Row]) -> None:
-    """Least, mean and most return of training episodes and evaluations, by frames."""
+    """Minimum, mean and maximum return of training episodes and evaluations, against frames."""
     axes = figure.add_subplot()
     for colour, label, names in (
         (COLOURS[0], "training", ("episode_return_min", "episode_return", "episode_return_max")),

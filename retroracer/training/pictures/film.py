@@ -1,4 +1,4 @@
-"""A drive of CarRacing for the camera; ``render.film`` writes what comes of it."""
+"""Films an episode of CarRacing; ``render.film`` writes the file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from retroracer.render.film import Picture, write_film
 from retroracer.training.judging.episodes import MAX_FRAMES, Act
 
 GIF_SIZE = (300, 200)
-"""Pixels; a whole lap at twice that would be some 30 MB."""
+"""Width and height [pixels]; a whole lap at twice that size would be some 30 MB."""
 
 FRAMES = 50
-"""Of driving a second."""
+"""Frames of the env per second of driving."""
 
 
 def film(
@@ -23,12 +23,12 @@ def film(
     """Film one episode on the stock env.
 
     Args:
-        path: of the file; its ending says the kind.
+        path: of the file; its suffix chooses the format.
         act: the driver.
         pipeline: the wrappers.
         seed: of the track.
-        fps: most pictures a second of driving; they are shown at the speed they were driven.
-        max_frames: after which the film ends.
+        fps: most pictures per second; the film runs at the speed that was driven.
+        max_frames: frames after which the film ends.
 
     Raises:
         UserError: if the file cannot be written.

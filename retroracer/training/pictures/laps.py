@@ -1,4 +1,4 @@
-"""Laps against the limit: the map coloured by speed, and speed over distance. Owns the plot."""
+"""Plots laps against the limit: the map coloured by speed, and speed over distance."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from retroracer.training.judging.laps import LapTrace, Report
 
 PAPER, ROAD, INK, LIMIT_COLOUR = "#f4f1ea", "#c9c4ba", "#2b2a28", "#8a867d"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-"""Told apart by colour-blind eyes too (Okabe and Ito)."""
+"""Colours of drivers, which colour-blind people can tell apart (Okabe and Ito)."""
 
 BRAKING = 3.0
 """Deceleration [m/s^2] that counts as braking."""
 
 MOST = len(COLOURS)
+"""Most laps in a plot."""
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure in our colours, drawn without a display.
+    """An empty figure of ``width`` x ``height`` inches in our colours; needs no display.
 
     Raises:
         UserError: if matplotlib is missing.
@@ -44,25 +45,25 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path, dpi: int = 110) -> None:
-    """Write a figure as its name's ending says (.png, .svg, .pdf), whole or not at all."""
+    """Write a figure atomically; the path's suffix chooses the format (.png, .svg, .pdf)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         figure.savefig(part, dpi=dpi, format=path.suffix.lower().removeprefix(".") or "png")
 
 
 def draw_road(axes: Any, track: Track) -> None:
-    """The road from above, in metres."""
+    """Draw the road from above, in metres."""
     axes.set_aspect("equal")
     axes.axis("off")
     left, right = (np.vstack([e, e[:1]]) for e in (track.left_edge, track.right_edge))
-    for i in range(0, track.n, 64):  # pieces, so that a bridge hides nothing
+    for i in range(0, track.n, 64):  # in pieces, so that the road may cross itself at a bridge
         part = slice(i, i + 66)
         axes.fill(*np.vstack([left[part], right[part][::-1]]).T, color=ROAD, lw=0)
     axes.plot(*np.stack([track.left_edge[0], track.right_edge[0]]).T, color=INK, lw=2.5)
 
 
 def draw_line(axes: Any, points: Array, fastest: float, width: float = 2.2) -> Any:
-    """A driven line coloured by speed; returns what a colour bar needs.
+    """Draw a driven line coloured by speed; returns it, for a colour bar.
 
     Args:
         axes: to draw on.
@@ -92,7 +93,8 @@ def plot_laps(
         path: of the file.
         track: driven on.
         limit: of the track and car, if known.
-        laps: at most four; reports whose first result is that lap's.
+        laps: report and trace of each; the first result of the report is that lap. Only the last
+            four are drawn.
 
     Raises:
         UserError: if matplotlib is missing or the file cannot be written.

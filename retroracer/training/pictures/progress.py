@@ -1,6 +1,6 @@
-"""``progress.csv`` of a run as a picture, at any moment of the run.
+"""Draws ``progress.csv`` of a run, at any moment of the run.
 
-Owns the picture. Tables of other trainers with the usual names of columns are read too.
+Tables of other trainers are read too, if their columns have the usual names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from retroracer.training.pictures.laps import COLOURS, INK, PAPER, new_figure, s
 from retroracer.training.run.tracking import MAX_BYTES
 
 PLACES = ("iteration", "training_iteration", "steps")
-"""Columns that tell where a row is; the first one there is counts."""
+"""Columns for the horizontal axis; the first one that the table has is used."""
 
 RETURNS = (
     ("episode_return_min", "episode_return", "episode_return_max"),
@@ -24,17 +24,17 @@ RETURNS = (
      "env_runners/episode_return_max"),
     ("episode_reward_min", "episode_reward_mean", "episode_reward_max"),
 )  # fmt: skip
-"""Columns of the least, mean and most return of episodes: ours, and Ray RLlib's."""
+"""Columns of the minimum, mean and maximum return of episodes: ours, and Ray RLlib's."""
 
 
 def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> None:
-    """Draw least, mean and most return of training episodes.
+    """Draw minimum, mean and maximum return of training episodes.
 
     Args:
-        table: ``progress.csv``.
-        out: the picture.
-        second_phase: the iteration at which the second phase began, a red dashed line; None =
-            as the table tells.
+        table: path of ``progress.csv``.
+        out: path of the picture.
+        second_phase: iteration at which the second phase began, drawn as a red dashed line; None =
+            read it from the table.
 
     Raises:
         UserError: if the table cannot be read or has no returns yet, or the picture cannot be
@@ -49,36 +49,36 @@ def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> No
             f"{shown_path(table)} has no returns of episodes yet (columns {PLACES[0]} or "
             f"{PLACES[-1]}, and {RETURNS[0][1]})"
         )
-    told = [row for row in rows if place in row and names[1] in row]
-    if not told:
+    shown_rows = [row for row in rows if place in row and names[1] in row]
+    if not shown_rows:
         raise UserError(f"{shown_path(table)} has no returns of episodes yet")
     figure = new_figure(9.0, 5.0)
     axes = figure.add_subplot()
-    whole = [row for row in told if names[0] in row and names[2] in row]
+    whole = [row for row in shown_rows if names[0] in row and names[2] in row]
     if whole:
         x = [row[place] for row in whole]
         low, most = [row[names[0]] for row in whole], [row[names[2]] for row in whole]
         axes.fill_between(x, low, most, color=COLOURS[0], alpha=0.2, label="min to max")
-    x, mean = [row[place] for row in told], [row[names[1]] for row in told]
+    x, mean = [row[place] for row in shown_rows], [row[names[1]] for row in shown_rows]
     axes.plot(x, mean, color=COLOURS[0], marker=".", label="mean")
-    switch = _switch(told, place) if second_phase is None else float(second_phase)
+    switch = _switch(shown_rows, place) if second_phase is None else float(second_phase)
     if switch is not None:
         axes.axvline(switch, color="red", linestyle="--", label="second phase")
     axes.set_facecolor(PAPER)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel=place.replace("_", " "), ylabel="return of a training episode")
-    axes.set_title(shown(f"{table.absolute().parent.name}: {len(told)} rows", 80), color=INK)
+    axes.set_title(shown(f"{table.absolute().parent.name}: {len(shown_rows)} rows", 80), color=INK)
     axes.legend(frameon=False, fontsize="small")
     save_figure(figure, out)
 
 
 def _switch(rows: list[dict[str, float]], place: str) -> float | None:
-    """Where the first row of the second phase is."""
+    """Horizontal position of the first row of the second phase; None if there is none."""
     return next((row[place] for row in rows if "second_phase" in row), None)
 
 
 def _rows(table: Path) -> list[dict[str, float]]:
-    """The finite numbers of each row; the last one may be half written."""
+    """The finite numbers of each row by column; the last row may be incomplete."""
     text = read_text(table, MAX_BYTES)
     try:
         raw = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -1,4 +1,4 @@
-"""A run's checkpoints driving one track: their laps as a strip and as a film."""
+"""Draws the laps of a run's checkpoints on one track, side by side and as a film."""
 
 from __future__ import annotations
 
@@ -24,20 +24,25 @@ from retroracer.training.pictures.laps import (
 from retroracer.training.run.folder import RunFolder
 
 STRIP = 6
-"""Checkpoints in a strip, evenly over the run."""
+"""Number of checkpoints drawn, spread evenly over the run."""
 
 SECONDS = 1.2
-"""Each checkpoint is shown for in the film."""
+"""Time for which the film shows each checkpoint [s]."""
 
 FASTEST = 75.0
 """Speed [m/s] of the brightest colour: the same for all checkpoints."""
 
 
 def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | None:
-    """Let a run's checkpoints drive one track, and draw their laps side by side and in turn.
+    """Let a run's checkpoints drive one track, and draw their laps.
+
+    Args:
+        folder: of the run.
+        track: driven on.
+        car: the car that is driven.
 
     Returns:
-        The strip (PNG) and the film (GIF); None if there are no checkpoints.
+        Paths of the strip (PNG) and the film (GIF); None if there are no checkpoints.
     """
     paths = sorted(folder.checkpoints.glob("*.zip"))
     if not paths:
@@ -66,7 +71,7 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
 
 
 def _singles(track: Track, traces: list[LapTrace], titles: list[str]) -> Iterator[Picture]:
-    """One picture a checkpoint."""
+    """One picture per checkpoint."""
     for trace, title in zip(traces, titles, strict=True):
         figure = new_figure(6.4, 5.4)
         _draw(figure.add_subplot(), track, trace, title)

@@ -273,7 +273,7 @@ class SAC(Learner):
         self.model.train(count, self.settings.batch_size)
         return self._logged_losses()
 
-    def _told(self) -> dict[str, float]:
+    def _logged_losses(self) -> dict[str, float]:
         """The losses that SB3 has logged since the last call."""
         logged = dict(self.model.logger.name_to_value)
         self.model.logger.name_to_value.clear()
