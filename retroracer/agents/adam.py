@@ -19,9 +19,9 @@ def adam_over(
     """An Adam for all of a network's parameters; its learning rate is set before each use.
 
     Args:
-        network: whose ``grad`` it follows.
-        theirs: a plain Adam of the same parameters to take settings and moments over from.
-        eps: of a new one, against division by zero.
+        network: it applies this network's ``grad``.
+        theirs: a plain Adam of the same parameters, whose settings and moments are copied.
+        eps: epsilon of a new Adam, against division by zero.
 
     Raises:
         ValueError: if ``theirs`` is of another kind.
@@ -48,7 +48,7 @@ def adam_over(
 
 
 def fill_state(adam: torch.optim.Optimizer) -> None:
-    """Give an Adam that has not stepped yet its moments: zeros, at step 0."""
+    """Give an Adam that has not stepped yet zero moments, at step 0."""
     (parameter,) = adam.param_groups[0]["params"]
     if not adam.state.get(parameter):
         adam.state[parameter] = {
@@ -59,17 +59,17 @@ def fill_state(adam: torch.optim.Optimizer) -> None:
 
 
 def adam_state(adam: torch.optim.Optimizer) -> dict[str, np.ndarray[Any, Any]]:
-    """Moments and step of an Adam over one vector, as NumPy arrays by name; copies."""
+    """Copies of the moments and step of an Adam over one vector, as NumPy arrays by name."""
     fill_state(adam)
     kept = adam.state[adam.param_groups[0]["params"][0]]
     return {k: kept[k].detach().cpu().numpy().copy() for k in _MOMENTS}
 
 
 def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Take over what ``adam_state`` returned.
+    """Restore what ``adam_state`` returned.
 
     Raises:
-        ValueError: if it does not fit.
+        ValueError: if the state does not fit this Adam.
         KeyError: if something is missing.
     """
     fill_state(adam)
@@ -84,13 +84,13 @@ def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any
 
 
 def check_moments(mean: torch.Tensor, square: torch.Tensor) -> None:
-    """Refuse moments of Adam that no gradients can lead to: one step with them ends a run.
+    """Refuse moments of Adam that no gradients can produce: one step with them ruins the weights.
 
-    A mean of gradients is bounded by their mean square (Cauchy and Schwarz): 7.3 times its root
-    with Adam's usual decays, and less than ``MOST_OF_ROOT`` times with any that are used.
+    By the Cauchy-Schwarz inequality the mean of gradients is bounded by the root of their mean
+    square: by 7.3 times with Adam's default decays, less than ``MOST_OF_ROOT`` with any in use.
 
     Raises:
-        ValueError: if they do not go together.
+        ValueError: if the moments contradict each other.
     """
     if not (mean.abs() <= MOST_OF_ROOT * square.sqrt() + 1e-10).all():
         raise ValueError("the optimiser's moments do not go together")

@@ -1,9 +1,8 @@
-"""Drivers trained by plain Stable-Baselines3, made models of ours without running anything.
+"""Turns drivers trained by plain Stable-Baselines3 into RetroRacer models without running code.
 
-Owns reading a stranger's zip that has no record of ours, and writing it anew with one and with
-its actor as plain arrays. The pickles in it are carried along and never opened: weights are read
-as tensors, and ``data`` as the plain JSON that stands beside its pickles. Which tensors are the
-actor is known to ``stock_actor``.
+Owns reading a zip that has no ``retroracer.json``, and writing it again with one and with the actor
+as plain arrays. The pickles in it are copied but never opened: weights are read as tensors, and
+``data`` as JSON, in which pickles are text. ``stock_actor`` finds the actor's tensors.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ DATA_ENTRY, VERSION_ENTRY = "data", "_stable_baselines3_version"
 
 MAX_DATA_BYTES = 16_000_000
 MAX_STATE_BYTES = 256_000_000
-"""Of all weights and moments in a zip together."""
+"""Largest accepted size of all weights and moments in a zip together [bytes]."""
 
 _KEPT = re.compile(r"(policy|pytorch_variables|(\w{1,40}\.)?(\w{1,40}_)?optimizer)\.pth", re.ASCII)
 _NUMBERS = re.compile(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf)|\.\.\.", re.ASCII)
@@ -53,48 +52,49 @@ _CLASS = re.compile(r"<class '(?:\w{1,40}\.){0,9}(\w{1,40})'>", re.ASCII)
 def adopt(
     source: Path, out: Path, car: Car, *, activation: str | None = None, layout: str = LAYOUT
 ) -> Facts:
-    """Write a zip of plain Stable-Baselines3 as a model of ours.
+    """Write a zip of plain Stable-Baselines3 as a RetroRacer model.
 
-    Its own entries stay byte for byte, so that what plain Stable-Baselines3 opened it opens
-    still, and training goes on from the same critics and moments.
+    Its entries are copied byte for byte, so that plain Stable-Baselines3 still opens it, and
+    training can continue with the same critics and moments.
 
     Args:
         source: saved by SAC, PPO, A2C, TD3 or DDPG, or by TQC or TRPO of sb3-contrib, with an
             ``MlpPolicy`` of any widths.
-        out: of the model.
-        car: it was trained in.
-        activation: of hidden layers; None = what the zip tells beside its pickles, or what the
-            algorithm has by default.
-        layout: id of the observations it was trained on, which no plain zip tells.
+        out: path of the new model.
+        car: the car the driver was trained in.
+        activation: of hidden layers; None = the one named in the zip's ``data``, or the
+            algorithm's default.
+        layout: id of the observations it was trained on, which a plain zip does not record.
 
     Returns:
         The facts written.
 
     Raises:
-        UserError: if it is damaged, another kind of policy, of other spaces, or ours already.
+        UserError: if the zip is damaged, holds another kind of policy or other spaces, or is a
+            RetroRacer model already.
     """
     try:
         entries = _entries(source)
-        told = _told(entries[DATA_ENTRY])
-        actor, layers = _actor(entries[WEIGHTS_ENTRY], told)
+        recorded = _recorded(entries[DATA_ENTRY])
+        actor, layers = _actor(entries[WEIGHTS_ENTRY], recorded)
     except NotAZipError:
         raise UserError(f"{shown_path(source)} is not a zip of Stable-Baselines3") from None
     except ValueError as error:
         reason = shown(str(error), 300)
         raise UserError(f"{shown_path(source)} cannot be adopted: {reason}") from None
-    _demand_spaces(source, layers, told, layout)
-    name = activation or _activation(source, actor, told)
+    _demand_spaces(source, layers, recorded, layout)
+    name = activation or _activation(source, actor, recorded)
     facts = Facts(
         observation_layout=layout,
-        steps=_count(told, "num_timesteps"),
-        seed=told["seed"] if type(told.get("seed")) is int else None,
-        algorithm=_algorithm(actor, told),
+        steps=_count(recorded, "num_timesteps"),
+        seed=recorded["seed"] if type(recorded.get("seed")) is int else None,
+        algorithm=_algorithm(actor, recorded),
         activation=name,
         output=actor.output,
         layers=tuple(len(bias) for _, bias in layers[:-1]),
         car=car_facts(car),
-        updates=_count(told, "_n_updates"),
-        settings=_settings(told) if actor.algorithm == "SAC" else {},
+        updates=_count(recorded, "_n_updates"),
+        settings=_settings(recorded) if actor.algorithm == "SAC" else {},
         notes={"adopted_from": shown(source.name, 80), "saved_by": _version(entries)},
     )
     policy = Policy(layers, facts, shown(source.stem, 80))
@@ -111,10 +111,10 @@ def adopt(
 
 
 def _entries(source: Path) -> dict[str, bytes]:
-    """What is kept of a zip, by name: all of its tensor files read as nothing but that.
+    """The entries of a zip that are kept, by name; its tensor files are checked.
 
     Raises:
-        ValueError: if it is damaged, too big, or holds more than tensors.
+        ValueError: if the zip is damaged or too big, or a tensor file holds anything else.
         UserError: if there is nothing to adopt in it.
     """
     kept: dict[str, bytes] = {}
@@ -158,16 +158,16 @@ def _finite(value: Any) -> bool:
     return not isinstance(value, list) or all(_finite(v) for v in value)
 
 
-def _told(raw: bytes) -> Mapping[str, Any]:
-    """What ``data`` says in plain JSON; texts of pickles in it are texts here.
+def _recorded(raw: bytes) -> Mapping[str, Any]:
+    """The JSON record in ``data``; pickles in it stay text.
 
-    Numbers beyond reason become None: only those that are used are looked at.
+    Infinite and very long numbers become None: those that are used are checked later.
 
     Raises:
-        ValueError: if it is no JSON of a record.
+        ValueError: if it is not a JSON object.
     """
     try:
-        told = json.loads(
+        recorded = json.loads(
             raw.decode("utf-8"),
             parse_constant=lambda text: None,
             parse_int=lambda text: int(text) if len(text) < 20 else None,
@@ -175,29 +175,29 @@ def _told(raw: bytes) -> Mapping[str, Any]:
     except RecursionError:
         raise ValueError("its data is nested too deep") from None
     except ValueError:
-        raise ValueError("its data is no JSON") from None
-    if not isinstance(told, dict):
-        raise ValueError("its data is no record")
-    return told
+        raise ValueError("its data is not JSON") from None
+    if not isinstance(recorded, dict):
+        raise ValueError("its data is not a JSON object")
+    return recorded
 
 
-def _actor(raw: bytes, told: Mapping[str, Any]) -> tuple[StockActor, Layers]:
+def _actor(raw: bytes, recorded: Mapping[str, Any]) -> tuple[StockActor, Layers]:
     found = read_plain(raw, MAX_STATE_BYTES)
     if not isinstance(found, dict) or not all(
         isinstance(k, str) and isinstance(v, np.ndarray) for k, v in found.items()
     ):
         raise ValueError(f"{WEIGHTS_ENTRY} holds no tensors by name")
-    if told.get("use_sde") is True:
+    if recorded.get("use_sde") is True:
         raise ValueError("it explores by gSDE, whose actor is more than plain layers")
     actor = actor_of(found)
     return actor, layers_named(found, actor.names)
 
 
-def _demand_spaces(source: Path, layers: Layers, told: Mapping[str, Any], layout: str) -> None:
-    """Hold its observations and actions against a driver's.
+def _demand_spaces(source: Path, layers: Layers, recorded: Mapping[str, Any], layout: str) -> None:
+    """Check that its observations and actions are those of a driver.
 
     Raises:
-        UserError: saying what either side has.
+        UserError: if they are not; the message names both.
     """
     has = (len(layers[0][0]), len(layers[-1][1]))
     wanted = (N_OBS if layout == LAYOUT else has[0], N_ACTIONS)
@@ -206,7 +206,7 @@ def _demand_spaces(source: Path, layers: Layers, told: Mapping[str, Any], layout
             f"{shown_path(source)} turns {has[0]} observations into {has[1]} actions; "
             f"a driver turns {wanted[0]} ('{layout}') into {wanted[1]} (steer, throttle)"
         )
-    space = told.get("action_space")
+    space = recorded.get("action_space")
     for name, bound in (("low", -1.0), ("high", 1.0)):
         text = space.get(name) if isinstance(space, dict) else None
         numbers = _NUMBERS.findall(text[:400]) if isinstance(text, str) else []
@@ -217,9 +217,9 @@ def _demand_spaces(source: Path, layers: Layers, told: Mapping[str, Any], layout
             )
 
 
-def _activation(source: Path, actor: StockActor, told: Mapping[str, Any]) -> str:
-    """Of hidden layers: what stands beside the pickle, else the algorithm's own."""
-    kwargs = told.get("policy_kwargs")
+def _activation(source: Path, actor: StockActor, recorded: Mapping[str, Any]) -> str:
+    """The activation of hidden layers: the one recorded, else the algorithm's default."""
+    kwargs = recorded.get("policy_kwargs")
     text = kwargs.get("activation_fn") if isinstance(kwargs, dict) else None
     if text is None:
         return actor.activation
@@ -233,29 +233,29 @@ def _activation(source: Path, actor: StockActor, told: Mapping[str, Any]) -> str
     return name.lower()
 
 
-def _algorithm(actor: StockActor, told: Mapping[str, Any]) -> str:
-    """Its name: PPO, A2C and TRPO are told apart by their settings."""
-    if actor.algorithm != "PPO" or "clip_range" in told:
+def _algorithm(actor: StockActor, recorded: Mapping[str, Any]) -> str:
+    """The algorithm's name; the settings distinguish PPO, A2C and TRPO."""
+    if actor.algorithm != "PPO" or "clip_range" in recorded:
         return actor.algorithm
-    return "TRPO" if "cg_max_steps" in told else "A2C"
+    return "TRPO" if "cg_max_steps" in recorded else "A2C"
 
 
-def _settings(told: Mapping[str, Any]) -> dict[str, Any]:
-    """SAC's settings that ``data`` tells plainly and that make sense."""
+def _settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """SAC's settings that ``data`` records as plain values within their bounds."""
     kept: dict[str, Any] = {}
     for name in SacSettings.__dataclass_fields__:
-        if type(told.get(name)) not in (int, float, str):
+        if type(recorded.get(name)) not in (int, float, str):
             continue
         try:
-            config.from_dict(SacSettings, {name: told[name]}, DATA_ENTRY)
+            config.from_dict(SacSettings, {name: recorded[name]}, DATA_ENTRY)
         except UserError:
             continue
-        kept[name] = told[name]
+        kept[name] = recorded[name]
     return kept
 
 
-def _count(told: Mapping[str, Any], name: str) -> int:
-    value = told.get(name)
+def _count(recorded: Mapping[str, Any], name: str) -> int:
+    value = recorded.get(name)
     return value if type(value) is int and 0 <= value < 2**53 else 0
 
 

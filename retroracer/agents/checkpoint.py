@@ -1,8 +1,8 @@
-"""Checkpoints: one Stable-Baselines3 zip that plain ``SAC.load`` opens, and more in it.
+"""Checkpoints: a Stable-Baselines3 zip that plain ``SAC.load`` opens, with entries of our own.
 
-Owns writing a model with its ``Facts`` and its actor as plain arrays, and continuing from a
-stranger's zip without running anything in it. Reading facts and actors without torch is
-``agents.model_file``.
+Owns writing a model with its ``Facts`` and its actor as plain arrays, and continuing from a zip
+without running any code in it, because it may come from somebody else. ``agents.model_file`` reads
+facts and actors without torch.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ __all__ = ["SacSettings", "load_sac", "read_facts", "save"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
 
 MAX_STATE_BYTES = 256_000_000
-"""Of all the weights and moments in a zip together."""
+"""Largest accepted size of all weights and moments in a zip together [bytes]."""
 
 MAX_CRITICS = 16
 
 MAX_RUN_BYTES = 4_000_000_000
-"""Of the tensors in the state of a run."""
+"""Largest accepted size of the tensors in the state of a run [bytes]."""
 
 MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
-"""Exceptions that plain data of an unexpected form leads to."""
+"""Exceptions that data of an unexpected form raises while it is restored."""
 
-# Entries of a run, not of a model: left out so that a zip holds no rollout, path or class of
-# its author's machine, and stays loadable where those do not exist.
+# SB3 attributes that belong to a run, not to the model. Left out so that a zip holds no rollout,
+# path or class of its author's machine, and can be loaded where those do not exist.
 _LEFT_OUT = (
     "_last_obs",
     "_last_original_obs",
@@ -81,23 +81,23 @@ def save(
     moments: bool = True,
     plain: Mapping[str, float] | None = None,
 ) -> Facts:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint atomically.
 
     Args:
-        model: over a [-1, 1] action box, with a plain MLP actor.
+        model: with a [-1, 1] action box and a plain MLP actor.
         path: of the zip.
         facts: what only the caller knows; counters, widths, activation and settings are
             filled in from the model.
-        moments: False leaves out what Adam remembers, half of the file; who goes on from it
-            begins with a fresh Adam.
-        plain: settings that plain ``SAC.load`` goes on with, where those of a run with many
-            cars make no sense for one env, by SB3's names; whole numbers.
+        moments: False leaves out Adam's moments, half of the file; training that continues from it
+            starts with a new Adam.
+        plain: settings by SB3's names for plain ``SAC.load``, where those of a run with many cars
+            make no sense for one env.
 
     Returns:
         The facts as written.
 
     Raises:
-        UserError: if the place cannot be written.
+        UserError: if the file cannot be written.
         ValueError: if the model is of another kind, or the facts are not plain data.
     """
     layers, activation = actor_layers(model)
@@ -122,13 +122,13 @@ def write_zip(
     moments: bool,
     plain: Mapping[str, float] | None = None,
 ) -> None:
-    """Write a model as SB3 does, and entries of our own, whole or not at all.
+    """Write a model as SB3 does, with entries of our own, atomically.
 
     Args:
         model: of any kind.
         path: of the zip.
         entries: contents by name.
-        moments: False leaves out what the optimisers remember.
+        moments: False leaves out the optimisers' moments.
         plain: settings that replace the model's own in what SB3 reads.
     """
     whole = io.BytesIO()
@@ -149,7 +149,7 @@ def write_zip(
 
 
 def _without_moments(raw: bytes) -> bytes:
-    """The state of an optimiser (our own, just written) as if it had never stepped."""
+    """The state of an optimiser (our own, just written) without its moments."""
     state = torch.load(io.BytesIO(raw), weights_only=True)
     out = io.BytesIO()
     torch.save(state | {"state": {}}, out)
@@ -161,20 +161,20 @@ def load_sac(
 ) -> FastSAC:
     """Build a SAC that continues from a checkpoint, running no code from it.
 
-    The model is made fresh from the plain facts; then weights, targets, optimiser moments and
-    the entropy coefficient are read as tensors only. The pickles in the zip's ``data`` are
-    never opened. The replay buffer starts empty.
+    A new model is made from the plain facts; then weights, targets, optimiser moments and the
+    entropy coefficient are read as tensors. The pickles in the zip's ``data`` are never opened.
+    The replay buffer starts empty.
 
     Args:
         name_or_path: a checkpoint saved by ``save``.
         env: what to train on; its spaces must be those of the model.
-        layout: id of the env's observations; None means today's.
-        **overrides: arguments of ``SAC`` that beat the recorded ones; ``learning_rate`` is
-            really in effect, in the schedule and in the optimisers. With another kind of
-            ``ent_coef`` than the recorded, the new one stands.
+        layout: id of the env's observations; None = the current one.
+        **overrides: arguments of ``SAC`` that replace the recorded ones; ``learning_rate`` changes
+            both the schedule and the optimisers. An ``ent_coef`` of another kind than the recorded
+            one replaces its learned value too.
 
     Raises:
-        UserError: if the file is missing, damaged, not ours, or does not fit the env.
+        UserError: if the file is missing, damaged, not a RetroRacer model, or does not fit the env.
     """
     path = find_model(name_or_path)
     facts = read_facts(path)
@@ -206,7 +206,7 @@ def load_sac(
         "activation_fn": ACTIVATIONS[facts.activation],
     }
     try:
-        # What the widths promise must be there before room is made for it.
+        # Compare the sizes before memory is taken: widths in a damaged file may be huge.
         actions = int(env.action_space.shape[0])
         actor = _count(inputs, pi, 2 * actions)
         critic = critics * _count(inputs + actions, qf, 1)
@@ -223,7 +223,7 @@ def load_sac(
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
     demand_sound(policy_of(*actor_layers(model)), path, layout)
-    read_actor(path)  # who was judged and who goes on learning must be the same
+    read_actor(path)  # checks that actor.npz, which drives, holds the same weights as these
     model.num_timesteps = facts.steps
     model._n_updates = facts.updates
     return model
@@ -257,7 +257,7 @@ def read_states(path: Path) -> dict[str, Any]:
     """State dicts of a zip by name, read as finite tensors and plain containers only.
 
     Raises:
-        ValueError: if it is damaged, or holds anything else or too much.
+        ValueError: if it is damaged or too large, or holds anything else.
     """
     states: dict[str, Any] = {}
     left = MAX_STATE_BYTES
@@ -276,12 +276,12 @@ def read_states(path: Path) -> dict[str, Any]:
         raise ValueError("it holds no policy")
     for name, value in weights.items():
         if not isinstance(value, torch.Tensor):
-            raise ValueError(f"{shown(name)} is no tensor")
+            raise ValueError(f"{shown(name)} is not a tensor")
     return states
 
 
 def read_torch(raw: bytes) -> Any:
-    """Our own ``torch.save`` of plain data: finite tensors, read without unpickling.
+    """Read what our own ``torch.save`` wrote: plain data and finite tensors; does not unpickle.
 
     Raises:
         ValueError: if it is damaged, or holds anything else.
@@ -290,23 +290,23 @@ def read_torch(raw: bytes) -> Any:
 
 
 def load_module(module: nn.Module, state: Any) -> None:
-    """Load a module's weights, all of them and of its own kind.
+    """Load all of a module's weights.
 
     Raises:
-        ValueError: if they do not fit.
+        ValueError: if names, shapes or types differ from the module's.
     """
     own = module.state_dict()
     if not isinstance(state, dict) or list(state) != list(own):
-        raise ValueError("its weights are of another network")
+        raise ValueError("its weights belong to another network")
     for name, value in own.items():
         load_tensor(value, state[name], name)
 
 
 def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
-    """Overwrite a tensor by one of its own shape and kind.
+    """Overwrite a tensor by one of the same shape and type.
 
     Raises:
-        ValueError: if it is of another.
+        ValueError: if shape or type differ.
     """
     good = isinstance(value, torch.Tensor)
     if not good or value.shape != own.shape or value.dtype != own.dtype:
@@ -315,7 +315,7 @@ def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
 
 
 def as_torch(value: Any) -> Any:
-    """Plain data whose arrays become tensors.
+    """The same plain data with tensors in place of arrays.
 
     Raises:
         ValueError: if a number in a tensor is not finite.
@@ -332,7 +332,7 @@ def as_torch(value: Any) -> Any:
 
 
 def _count(inputs: int, widths: list[int], outputs: int) -> int:
-    """Numbers in the weights and biases of an MLP."""
+    """Number of weights and biases of an MLP."""
     layers = itertools.pairwise((inputs, *widths, outputs))
     return sum(a * b + b for a, b in layers)
 
@@ -350,21 +350,21 @@ def _widths(weights: Mapping[str, Any], prefix: str, has_output: bool) -> list[i
 
 
 def _restore(model: SAC, weights: Mapping[str, Any], states: dict[str, Any]) -> None:
-    """Put the weights, then the optimisers' moments and the entropy coefficient back."""
+    """Restore the weights, then the optimisers' moments and the entropy coefficient."""
     model.policy.load_state_dict(dict(weights), strict=True)
     restore_moments(model.actor.optimizer, states["actor.optimizer"])
     restore_moments(model.critic.optimizer, states["critic.optimizer"])
     log_alpha = states.get("pytorch_variables", {}).get("log_ent_coef")
     if model.log_ent_coef is not None and log_alpha is not None:
         if log_alpha.shape != (1,) or not -30.0 < float(log_alpha) < 10.0:
-            raise ValueError("log_ent_coef is beyond reason")
+            raise ValueError("log_ent_coef is not from -30 to 10")
         model.log_ent_coef.data.copy_(log_alpha.data)
         assert model.ent_coef_optimizer is not None
         restore_moments(model.ent_coef_optimizer, states["ent_coef_optimizer"])
 
 
 def restore_moments(optimizer: torch.optim.Optimizer, state: Any) -> None:
-    """Load moments only: rates and switches (``fused``, ...) stay those of this run.
+    """Load only the moments: learning rates and options (``fused``, ...) stay those of this run.
 
     Raises:
         ValueError, KeyError, TypeError: if they do not fit the weights.

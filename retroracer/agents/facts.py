@@ -1,7 +1,7 @@
-"""What a model says about itself: the record in ``retroracer.json`` of its zip.
+"""The facts of a model: the record in ``retroracer.json`` of its zip.
 
-Owns the record, its JSON and the checking of a stranger's JSON. Does not own zips
-(``model_file``).
+Owns the record, its JSON, and checking JSON that may come from somebody else. ``model_file`` owns
+the zips.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from retroracer.errors import UserError
 from retroracer.reading import shown
 
 FORMAT = 2
-"""Newest version of the record; raised when an older reader could misread it. Version 2 has
-drivers whose last layer is clipped; every other is still written as version 1."""
+"""Newest version of the record; increased when an older reader could misread it. Version 2 has
+drivers whose last layer is clipped; all other drivers are still written as version 1."""
 
 MAX_LAYERS = 16
 MAX_WIDTH = 4096
 
 MAX_TEXT = 120
-"""Characters kept of a text in a stranger's record."""
+"""Characters kept of a text in a record."""
 
 MAX_DEPTH = 16
 
@@ -85,7 +85,7 @@ class Facts:
         """Make sure of the types.
 
         Raises:
-            ValueError: naming the field that is not what it must be.
+            ValueError: naming a field of a wrong type.
         """
         _demand(all(isinstance(getattr(self, n), str) for n in _TEXTS), f"{_TEXTS} must be text")
         for name in _COUNTS:
@@ -118,7 +118,7 @@ class Facts:
 
 
 def from_json(raw: bytes, source: str) -> Facts:
-    """Read a record; fields a newer RetroRacer added are left out.
+    """Read a record; fields that this version does not know are left out.
 
     Args:
         raw: UTF-8 JSON.
@@ -126,11 +126,11 @@ def from_json(raw: bytes, source: str) -> Facts:
 
     Raises:
         UserError: if it was saved in a newer format.
-        ValueError: if it is no such record.
+        ValueError: if it is not such a record.
     """
     data = _cleaned(plain_json(raw), MAX_DEPTH)
     if not isinstance(data, dict) or type(data.get("format")) is not int:
-        raise ValueError("no record with a format")
+        raise ValueError("it is not a record with a format")
     if data["format"] > FORMAT:
         raise UserError(
             f"{source} was saved in format {data['format']} and this RetroRacer reads up to "
@@ -144,10 +144,10 @@ def from_json(raw: bytes, source: str) -> Facts:
 
 
 def plain_json(raw: bytes, bits: int = 64) -> Any:
-    """JSON as strict as its standard: finite numbers, whole ones of so many bits.
+    """Read strict JSON: no NaN or infinity, integers of at most ``bits`` bits.
 
     Raises:
-        ValueError: if it is no such JSON.
+        ValueError: if it is not such JSON.
     """
     try:
         return json.loads(
@@ -161,7 +161,7 @@ def plain_json(raw: bytes, bits: int = 64) -> Any:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _whole(text: str, bits: int) -> int:
@@ -178,7 +178,7 @@ def _finite(text: str) -> float:
 
 
 def _cleaned(value: Any, depth: int) -> Any:
-    """The same with every text short and printable: all of it may be shown to a person."""
+    """The same data with every text short and printable, so that it can be shown to a person."""
     if depth == 0:
         raise ValueError("nested too deep")
     if isinstance(value, str):

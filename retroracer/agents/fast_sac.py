@@ -1,6 +1,6 @@
-"""Stable-Baselines3's SAC with an update that costs less, and a zip that is SB3's.
+"""Stable-Baselines3's SAC with a faster update; it saves the same zip.
 
-Owns the class. The update is ``sac_update``, the replay memory of many cars ``replay``.
+Owns the class. The update is in ``sac_update``, the replay memory of many cars in ``replay``.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from retroracer.agents.sac_update import Batch, Measured, SACUpdate
 
 
 class FastSAC(SAC):
-    """A drop-in for ``SAC`` with ReLU MLPs; plain ``SAC.load`` opens what it saves.
+    """A drop-in replacement for ``SAC`` with ReLU MLPs; plain ``SAC.load`` opens what it saves.
 
-    ``learn`` works as in SB3. RetroRacer's own training does without SB3's collecting, whose
-    cost is Python per car: it calls ``explore`` and ``update``.
+    ``learn`` works as in SB3. RetroRacer's training does not use SB3's rollout collection, which
+    runs Python code per car; it calls ``explore`` and ``update``.
 
     Attributes:
-        half: hidden layers are multiplied in bfloat16 (set before learning begins).
-        policy_delay: the actor is updated every so many critic updates.
-        mean_of_critics: an action's value is the mean of the critics, not the least of them.
-        reward_scale: what the rewards learned from are multiplied by; critics and entropy
-            coefficient are of that scale (see ``set_reward_scale``).
+        half: True multiplies hidden layers in bfloat16 (set before learning begins).
+        policy_delay: update the actor every N critic updates.
+        mean_of_critics: True takes the mean of the critics as an action's value, not the least.
+        reward_scale: factor on rewards in training; critics and entropy coefficient have that scale
+            (see ``set_reward_scale``).
     """
 
     half: bool = False
@@ -46,13 +46,13 @@ class FastSAC(SAC):
 
     @property
     def updater(self) -> SACUpdate:
-        """The update, made when first needed: weights may be loaded before."""
+        """The update; made when first needed, so that weights can be loaded before."""
         if self._updater is None:
             self._updater = SACUpdate(self, self.half)
         return self._updater
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """SB3's round of updates, from SB3's replay buffer."""
+        """A round of updates from SB3's replay buffer, as SB3 calls it."""
         assert self.replay_buffer is not None
         batches = []
         for _ in range(gradient_steps):
@@ -80,14 +80,14 @@ class FastSAC(SAC):
         train_actor: bool = True,
         measured: Sequence[Measured] = (),
     ) -> dict[str, float]:
-        """Learn from batches, one update each.
+        """Make one update per batch.
 
         Args:
-            batches: none = the critics stay as they are.
+            batches: of transitions; empty = the critics are not updated.
             rate: the learning rate; None = that of SB3's schedule.
             train_actor: False trains the critics only.
-            measured: slopes of actions' values, one update of the actor each. Where there are
-                any, the actor learns from them alone.
+            measured: batches of measured slopes, one update of the actor each. If there are any,
+                the actor is updated from them alone.
 
         Returns:
             Means over the updates: critic_loss, actor_loss, ent_coef_loss, ent_coef.
@@ -118,9 +118,9 @@ class FastSAC(SAC):
         }
 
     def set_reward_scale(self, scale: float) -> None:
-        """Bring critics, targets, entropy coefficient and moments to rewards of another scale.
+        """Rescale critics, targets, entropy coefficient and moments to another scale of rewards.
 
-        The driver stays the same, and so does what it is worth, in the new unit.
+        The driver does not change, and values stay equal in the new unit.
         """
         if scale != self.reward_scale:
             self.updater.scale_values(scale / self.reward_scale)
@@ -128,7 +128,7 @@ class FastSAC(SAC):
 
     @contextmanager
     def in_plain_rewards(self) -> Iterator[None]:
-        """The model as it is with rewards as the env pays them: what goes into a zip."""
+        """Rescale the model to the env's own rewards inside this block; zips are written so."""
         scale, kept = self.reward_scale, None
         if scale != 1.0:
             kept = self.updater.state()
@@ -136,7 +136,7 @@ class FastSAC(SAC):
         try:
             yield
         finally:
-            if kept is not None:  # to the last bit, which scaling back would not be
+            if kept is not None:  # restoring is exact, scaling back would round
                 self.updater.restore(kept)
                 self.reward_scale = scale
 
@@ -144,7 +144,7 @@ class FastSAC(SAC):
         return float(self.ent_coef_tensor)
 
     def target_value(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """What the target critics say of actions (N, A) at observations (N, O): (N,)."""
+        """Values (N,) of actions (N, A) at observations (N, O), from the target critics."""
         with torch.no_grad():
             target = self.updater.target
             values = target.forward(torch.cat((obs, actions), 1).expand(target.count, -1, -1))
@@ -156,8 +156,8 @@ class FastSAC(SAC):
         """Actions (N, A) float32 drawn from the policy, for observations (N, O).
 
         Args:
-            obs: what is seen.
-            noise: (N, A) standard normal; None = drawn anew.
+            obs: observations (N, O).
+            noise: (N, A) standard normal; None = drawn now.
         """
         with torch.no_grad():
             mean, log_std = policy_head(
@@ -167,13 +167,13 @@ class FastSAC(SAC):
             return torch.tanh(mean + log_std.exp() * noise).cpu().numpy()
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
-        """SB3's, with the optimisers' moments up to date."""
+        """SB3's method, after writing the current moments into SB3's optimisers."""
         if self._updater is not None:
             self._updater.publish()
         return super().get_parameters()
 
     def set_parameters(self, *args: Any, **kwargs: Any) -> None:
-        """SB3's; the updater is made anew from what was set."""
+        """SB3's method; the updater is rebuilt from the new parameters when next needed."""
         super().set_parameters(*args, **kwargs)
         self._updater = None
 

@@ -1,8 +1,8 @@
-"""Replay memory of rows that arrive in pieces from many actors: a ring whose rows know the next.
+"""Replay memory for rows that arrive in pieces from many actors: a ring of linked rows.
 
-Owns storing and drawing. ``replay.Memory`` holds one batch of cars that never changes; here any
-number of actors of any width come and go, and a lost piece breaks no return: each row links to
-the one that followed it, and what never came is never linked.
+Owns storing and drawing. ``replay.Memory`` holds one fixed batch of cars; here actors with any
+number of environments come and go. Each row links to the row that followed it in its environment.
+A lost piece is not linked, so that no n-step return crosses the gap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from retroracer.agents.sac_update import Batch
 from retroracer.checks import Form, demand_array
 
 NOTHING = -1
-"""The link of a row that nothing has followed yet."""
+"""The link of a row whose next row has not arrived."""
 
 
 class LinkedMemory:
@@ -56,27 +56,30 @@ class LinkedMemory:
         self.ended = room(kind=torch.bool)
         self.link = room(kind=torch.int64)
         self.actor = room(kind=torch.int32)
-        # Of each actor: its life, its last piece's number, and where that piece's last step lies.
+        # For each actor: its life, the number of its last piece, and that piece's last rows.
         self._newest: dict[int, tuple[str, int, npt.NDArray[np.int64]]] = {}
 
     def __len__(self) -> int:
-        """How many transitions are kept."""
+        """Number of transitions kept."""
         return min(self.added, self.capacity)
 
     @property
     def megabytes(self) -> float:
-        """What it takes when it is full."""
+        """Memory it takes when it is full [MB]."""
         return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
 
     def add(self, rows: Rows, reward_scale: float = 1.0) -> bool:
-        """Keep a piece; the oldest rows make room.
+        """Add a piece; it overwrites the oldest rows.
 
         Args:
-            rows: fit for this memory (``rows.unfit``).
-            reward_scale: what rewards are multiplied by.
+            rows: checked by ``rows.unfit``.
+            reward_scale: factor on rewards.
 
         Returns:
-            Whether it follows on the actor's last piece.
+            True if it directly follows the actor's last piece.
+
+        Raises:
+            ValueError: if one step of all environments is larger than the memory.
         """
         steps, envs = rows.reward.shape
         most = self.capacity // envs
@@ -119,9 +122,9 @@ class LinkedMemory:
     def sample(self, batches: int, size: int, gamma: float, n_steps: int = 1) -> list[Batch]:
         """Draw batches of ``size`` transitions, uniformly, with replacement.
 
-        A return adds up to ``n_steps`` discounted rewards; it stops early where the episode
-        ended and where nothing followed, and says by ``discounts`` what the value after it
-        counts: nothing only where the episode terminated.
+        A return adds up to ``n_steps`` discounted rewards. It is shorter where the episode ended or
+        the next row is missing; ``discounts`` is the discount of the value after it, 0 where the
+        episode terminated.
         """
         count = batches * size
         flat = torch.randint(len(self), (count,), device=self.device)
@@ -147,19 +150,19 @@ class LinkedMemory:
         return [Batch(*(part[k : k + size] for part in parts)) for k in range(0, count, size)]
 
     def state(self) -> dict[str, Any]:
-        """Everything kept, as NumPy arrays and a counter; arrays are views where they can be."""
+        """All transitions as NumPy arrays (views where possible), and the counter ``added``."""
         arrays = {n: getattr(self, n)[: len(self)].cpu().numpy() for n in self._FIELDS}
         return {"added": np.int64(self.added), **arrays}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``state`` of a memory of the same shape returned.
+        """Restore what ``state`` of a memory of the same shape returned.
 
         Raises:
             ValueError: if it does not fit.
         """
         counted = Form((), np.int64, 0, 2**62)
-        told = np.asarray(state["added"])
-        added = int(demand_array("the replay memory's counter", told, counted))
+        counter = np.asarray(state["added"])
+        added = int(demand_array("the replay memory's counter", counter, counted))
         kept = min(added, self.capacity)
         wide = (kept, self.obs.shape[1])
         forms = {

@@ -1,9 +1,9 @@
 """Model zips, read without torch and without unpickling.
 
-A model is one Stable-Baselines3 zip with two entries more: ``retroracer.json`` (``Facts``)
-and ``actor.npz`` (the actor's weights as plain float32 arrays). This module owns finding a
-model by name and reading those two; ``retroracer.agents.checkpoint`` writes whole zips.
-Files come from strangers: sizes are bounded before anything is inflated, nothing is run.
+A model is a Stable-Baselines3 zip with two more entries: ``retroracer.json`` (``Facts``) and
+``actor.npz`` (the actor's weights as plain float32 arrays). This module owns finding a model by
+name and reading those two; ``retroracer.agents.checkpoint`` writes zips. Files may come from
+anybody: sizes are checked before anything is decompressed, and no code in them is run.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ Layers = list[tuple[FloatArray, FloatArray]]
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The file that a path, or the name of a shipped model (``base``), stands for.
+    """Find the file for a path or for the name of a shipped model (``base``).
 
     Raises:
-        UserError: if there is none, naming the nearest.
+        UserError: if there is none; the message names the most similar model.
     """
     path = Path(name_or_path)
     try:
@@ -56,8 +56,8 @@ def find_model(name_or_path: str | Path) -> Path:
         if path.name == str(name_or_path) and named.is_file():
             return named
         if path.exists():
-            raise UserError(f"{shown_path(path)} is no regular file; name a model file (.zip)")
-    except OSError:  # a name too long to be one, a folder that may not be looked into
+            raise UserError(f"{shown_path(path)} is not a regular file; name a model file (.zip)")
+    except OSError:  # the name is too long, or a folder on the path is not readable
         pass
     name = f"'{shown(str(name_or_path), 200)}'"
     have = sorted(p.stem for p in models_dir().glob("*.zip"))
@@ -69,10 +69,10 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def read_facts(name_or_path: str | Path) -> Facts:
-    """Read what a model says about itself.
+    """Read the facts of a model.
 
     Raises:
-        UserError: if the file is missing, damaged or not one of ours.
+        UserError: if the file is missing, damaged or not a RetroRacer model.
     """
     path = find_model(name_or_path)
     raw = read_entry(path, FACTS_ENTRY, MAX_FACTS_BYTES)
@@ -83,14 +83,14 @@ def read_facts(name_or_path: str | Path) -> Facts:
 
 
 def car_of(facts: Facts, model: str | Path) -> Car:
-    """The car a driver was trained in: the parameters its model holds, whatever their name.
+    """The car a driver was trained in, from the parameters in its facts.
 
     Args:
-        facts: of the model; the default car if they tell of none.
-        model: its file or name, for the message.
+        facts: of the model; if they name no car, it is the default car.
+        model: its file or name, for the error message.
 
     Raises:
-        UserError: if they are no car.
+        UserError: if the parameters are not a valid car.
     """
     if not facts.car:
         return load_car()
@@ -101,14 +101,14 @@ def car_of(facts: Facts, model: str | Path) -> Car:
 
 
 def read_actor(name_or_path: str | Path) -> Layers:
-    """Read the actor of a driver of tracks: a plain MLP.
+    """Read the actor of a driver of the racing task: a plain MLP.
 
     Returns:
-        Each layer's (weight (inputs, outputs), bias (outputs,)), float32, finite, in order;
-        the inputs of each are the outputs of the one before.
+        (weight (inputs, outputs), bias (outputs,)) of each layer in order, float32 and finite; the
+        outputs of a layer are the inputs of the next.
 
     Raises:
-        UserError: if the file is missing, damaged or not one of ours.
+        UserError: if the file is missing, damaged or not a RetroRacer model.
     """
     path = find_model(name_or_path)
     layers = read_layers(path, lambda tensors: actor_of(tensors).names)
@@ -123,10 +123,10 @@ def read_actor(name_or_path: str | Path) -> Layers:
 
 
 def read_layers(path: Path, names: Callable[[Tensors], list[str]]) -> Layers:
-    """Read an actor, of either kind of driver, from ``actor.npz``.
+    """Read the actor of any driver from ``actor.npz``.
 
-    Where the file also has the weights that training goes on from, the two must agree: one file,
-    one driver. Drivers from pixels saved before they had ``actor.npz`` are read from these alone.
+    If the file also has the weights that training continues from (``policy.pth``), the two must be
+    equal. Old drivers from pixels without ``actor.npz`` are read from those weights.
 
     Args:
         path: of the model.
@@ -138,7 +138,7 @@ def read_layers(path: Path, names: Callable[[Tensors], list[str]]) -> Layers:
         (inputs, outputs).
 
     Raises:
-        UserError: if the file is damaged or not one of ours.
+        UserError: if the file is damaged or not a RetroRacer model.
     """
     trained = plain = None
     if _has(path, WEIGHTS_ENTRY):
@@ -171,15 +171,15 @@ def _has(path: Path, name: str) -> bool:
 
 
 def layers_named(tensors: Tensors, names: Sequence[str]) -> Layers:
-    """Layers out of torch's tensors, as ``actor.npz`` holds them.
+    """Select layers from torch's tensors, in the form of ``actor.npz``.
 
     Raises:
-        ValueError: if one is missing.
+        ValueError: if a tensor is missing.
     """
     layers = []
     for name in names:
         try:
-            with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite
+            with np.errstate(over="ignore"):  # float64 values too large for float32 become infinite
                 weight, bias = (np.asarray(tensors[f"{name}.{p}"], np.float32) for p in PARTS)
         except KeyError as error:
             raise ValueError(f"it has no {error.args[0]}") from None
@@ -204,7 +204,7 @@ def _same(one: Layers, other: Layers) -> bool:
 
 
 def actor_bytes(layers: Layers) -> bytes:
-    """``actor.npz`` of an actor, as ``read_actor`` reads it."""
+    """The contents of ``actor.npz`` for an actor, as ``read_actor`` reads it."""
     named: dict[str, Any] = {}
     for i, (weight, bias) in enumerate(layers):
         named[f"weight{i}"] = np.ascontiguousarray(weight, "<f4")
@@ -242,7 +242,7 @@ def read_entry(path: Path, name: str, limit: int) -> bytes:
 
 
 def damaged(path: Path, why: str) -> UserError:
-    """The error of a model file that is broken."""
+    """The error for a damaged model file."""
     reason = shown(why, 300)
     return UserError(f"{shown_path(path)} is damaged: {reason}; fetch or train it again")
 

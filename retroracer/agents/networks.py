@@ -1,6 +1,6 @@
 """Parameters of networks as one flat vector, and forward passes partly in bfloat16.
 
-Owns the layout of the parameters. Knows no algorithm.
+Owns the layout of the parameters; independent of the algorithm.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
 MAX_WEIGHT = 1e6
-"""Bound of a weight: beyond it a network has diverged, and no run goes on from it."""
+"""Largest accepted weight: a network beyond it has diverged, and no run resumes from it."""
 
 
 class FlatParameters:
-    """Parameters of modules, made views of one vector; their gradients likewise.
+    """Parameters of modules as views of one vector, and their gradients as views of another.
 
-    One optimiser call, one copy or one blend serves a whole network, and the modules go on
-    seeing (and saving) the same numbers.
+    One call of an optimiser, one copy or one interpolation then covers a whole network, while the
+    modules still use (and save) the same numbers.
 
     Args:
         own: the parameters, in the order of the vector.
@@ -28,7 +28,7 @@ class FlatParameters:
     Attributes:
         flat: (P,) all parameters.
         grad: (P,) their gradients.
-        parameters: each parameter, and its place in ``flat``.
+        parameters: each parameter, and its slice of ``flat``.
     """
 
     def __init__(self, own: Sequence[nn.Parameter]) -> None:
@@ -44,7 +44,7 @@ class FlatParameters:
             begin = where.stop
 
     def differentiate(self, loss: Tensor) -> None:
-        """Overwrite ``grad`` with the gradient of a loss; other networks get none."""
+        """Overwrite ``grad`` with the gradient of a loss; other networks get no gradient."""
         self.grad.zero_()
         torch.autograd.backward(loss, inputs=[p for p, _ in self.parameters])
 

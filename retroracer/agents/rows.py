@@ -123,7 +123,7 @@ class Contract:
             return f"scaling: the learner has {len(self.scaling)} factors, the actor {there}"
         return None
 
-    def with_told(self, actor: Contract) -> Contract:
+    def completed_by(self, actor: Contract) -> Contract:
         """This contract, with what only the actor could tell."""
         return dataclasses.replace(
             self,

@@ -65,7 +65,7 @@ def wholeness(name_or_path: str | Path) -> Wholeness:
         updates = {who: _steps(_optimiser(states, who)) for who in needed}
         return Wholeness(
             len({n.split(".")[1] for n in tensors if n.startswith("critic.qf")}),
-            updates["critic"] > 0 or _left_targets(tensors),
+            updates["critic"] > 0 or _differs_from_targets(tensors),
             alpha,
             updates,
         )
@@ -98,7 +98,7 @@ def _steps(state: Any) -> int:
     return int(min(steps, default=0.0))
 
 
-def _left_targets(tensors: Mapping[str, Any]) -> bool:
+def _differs_from_targets(tensors: Mapping[str, Any]) -> bool:
     pairs = [
         (value, tensors.get(name.replace("critic.", "critic_target.", 1)))
         for name, value in tensors.items()

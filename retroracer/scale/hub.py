@@ -92,7 +92,7 @@ class Hub:
         if why is not None:
             self.turned_away = [*self.turned_away[-99:], f"actor {actor} ({env} on {node}): {why}"]
             return why, None
-        self.contract = self.contract.with_told(contract)
+        self.contract = self.contract.completed_by(contract)
         joined = 1 if other is None else other.joined + 1
         rows = 0 if other is None else other.rows
         self.actors[actor] = Seen(life, env, node, joined, rows, at=now)

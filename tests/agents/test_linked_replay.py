@@ -143,4 +143,4 @@ def test_a_mismatch_of_contracts_says_which_side_has_what() -> None:
     assert told is not None and told.startswith("action bounds: the learner has")
     blank = Contract("", 80, 2)
     assert blank.mismatch(mine) is None
-    assert blank.with_told(mine) == mine
+    assert blank.completed_by(mine) == mine

@@ -1,8 +1,7 @@
-"""Pixel drivers on disk: SB3 zips with the wrappers they see through, opened without pickles.
+"""Pixel drivers on disk: SB3 zips with a record of their wrappers, read without unpickling.
 
-Owns building SAC, SAC+DrQ, PPO and DQN from plain records, writing them, and reading the weights
-training goes on from as tensors only. What a zip says of its driver is ``records``, driving it
-``inference``.
+Owns building SAC, SAC+DrQ, PPO and DQN models, writing them, and reading the weights that training
+continues from. ``records`` reads the facts of a zip, ``inference`` drives.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ LOG_STD_LEAST, LOG_STD_MOST = -20.0, 5.0
 
 
 def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
-    """A fresh model.
+    """Build a new model.
 
     Args:
         algorithm: a key of ``KINDS``.
@@ -66,26 +65,26 @@ def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
 def save(
     model: Any, path: str | Path, pipeline: Pipeline, facts: Facts, moments: bool = False
 ) -> Facts:
-    """Write a driver, whole or not at all.
+    """Write a driver atomically.
 
     Args:
         model: made by ``build``, or with ``nets.policy_kwargs``.
         path: of the zip.
         pipeline: the wrappers it was trained with.
         facts: what only the caller knows (seed, evaluation, notes ...); the rest is filled in.
-        moments: whether what the optimisers remember goes in too.
+        moments: True includes the optimisers' moments.
 
     Returns:
         The facts as written.
 
     Raises:
-        UserError: if the place cannot be written.
+        UserError: if the file cannot be written.
         ValueError: if the model is of another kind.
     """
     names = [n for n, (kind, policy) in KINDS.items() if type(model.policy) is policy]
     names += ["PPO"] if isinstance(model.policy, ActorCriticPolicy) else []
     if not names:
-        raise ValueError(f"a {type(model.policy).__name__} is no driver of this kind")
+        raise ValueError(f"a {type(model.policy).__name__} is not a policy of a pixel driver")
     network = network_of(model.policy_kwargs)
     facts = dataclasses.replace(
         facts,
@@ -106,7 +105,7 @@ def save(
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """State dicts by name, finite tensors and plain containers only.
+    """Read the state dicts of a zip by name: finite tensors and plain containers only.
 
     Raises:
         UserError: if the file is damaged.
@@ -125,7 +124,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 
 
 def put_weights(policy: Any, weights: Mapping[str, Any], path: Path) -> None:
-    """Give a policy the weights of a file.
+    """Load the weights of a file into a policy.
 
     Raises:
         UserError: if they do not fit.
@@ -140,7 +139,7 @@ def put_weights(policy: Any, weights: Mapping[str, Any], path: Path) -> None:
 
 @cache
 def spaces_of(pipeline: Pipeline) -> tuple[Any, Any]:
-    """What a network sees and does behind these wrappers; pictures are channels first."""
+    """Observation and action space of a network with these wrappers; pictures channels first."""
     env = make(dataclasses.replace(pipeline, layout="first"), render=False)
     spaces = env.observation_space, env.action_space
     env.close()

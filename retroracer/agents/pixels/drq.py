@@ -1,7 +1,7 @@
 """SAC from pixels with DrQ: convolutions that only the critic trains, and random shifts.
 
-Owns the policy whose actor sees through the critic's convolutions, the random shift, and the
-update. Does not own the replay (``replay``).
+Owns the policy whose actor uses the critic's convolutions, the random shift, and the update.
+``replay`` owns the replay memory.
 
 Source: Kostrikov, Yarats, Fergus, "Image Augmentation Is All You Need", 2020 (with K = M = 1);
 Yarats et al., "Improving Sample Efficiency in Model-Free RL from Images", 2019, for the tied and
@@ -23,19 +23,21 @@ from retroracer.agents.pixels.nets import PixelEncoder
 from retroracer.agents.pixels.replay import PixelBatch
 
 PAD = 4
-"""Pixels a picture is shifted by at most."""
+"""Largest shift of a picture [pixels]."""
 
 
 def shifted(pictures: Tensor, pad: int = PAD, generator: torch.Generator | None = None) -> Tensor:
-    """Each picture moved by up to ``pad`` pixels in both directions, its border repeated.
+    """Shift each picture by up to ``pad`` pixels in both directions, repeating its border.
 
-    The frames of one stack move together: a stack is one sample, and what moves between its
-    frames is the world.
+    All frames of a stack are shifted alike, because the motion between them must stay.
 
     Args:
-        pictures: (B, channels, H, W), of any kind.
-        pad: most pixels.
-        generator: of the draws; None = torch's own.
+        pictures: (B, channels, H, W), of any type.
+        pad: largest shift [pixels].
+        generator: of the random shifts; None = torch's own.
+
+    Returns:
+        Pictures of the same shape and type.
     """
     count, channels, height, width = pictures.shape
     device = pictures.device
@@ -47,18 +49,18 @@ def shifted(pictures: Tensor, pad: int = PAD, generator: torch.Generator | None 
 
 
 class DrQPolicy(SACPolicy):
-    """SB3's SAC policy, its actor looking through the critic's convolutions.
+    """SB3's SAC policy whose actor uses the critic's convolutions.
 
-    The actor has a linear layer and layer norm of its own behind them; no gradient of its own
-    reaches them: only the critic's loss trains the convolutions.
+    The actor has its own linear layer and layer norm behind them. Its gradients do not reach the
+    convolutions: only the critic's loss trains them.
     """
 
     def _build(self, lr_schedule: Any) -> None:
         self.critic = self.make_critic(features_extractor=None)
-        eye: Any = self.make_features_extractor()
-        eye.convs = self.critic.features_extractor.convs
-        eye.detached = True
-        self.actor = self.make_actor(features_extractor=eye)
+        encoder: Any = self.make_features_extractor()
+        encoder.convs = self.critic.features_extractor.convs
+        encoder.detached = True
+        self.actor = self.make_actor(features_extractor=encoder)
         self.critic_target = self.make_critic(features_extractor=None)
         self.critic_target.load_state_dict(self.critic.state_dict())
         rate = lr_schedule(1)
@@ -71,11 +73,11 @@ class DrQPolicy(SACPolicy):
 
 
 class DrQSAC(SAC):
-    """SB3's SAC with DrQ's update; its zip is one that plain ``SAC.load`` opens.
+    """SB3's SAC with DrQ's update; plain ``SAC.load`` opens its zip.
 
     Attributes:
-        half: whether networks are computed in bfloat16 (weights stay float32).
-        pad: of the random shift.
+        half: True computes the networks in bfloat16 (weights stay float32).
+        pad: largest random shift [pixels].
     """
 
     half = False
@@ -84,13 +86,13 @@ class DrQSAC(SAC):
     def update(self, batch: PixelBatch, update_target: bool = True) -> dict[str, Tensor]:
         """One update of critic, actor and entropy coefficient.
 
-        A picture goes through the convolutions three times: the one seen with gradient, the one
-        seen next for the actor and for the target. The actor learns from the critic's view of
-        before this update, which saves a fourth.
+        The convolutions run three times: on ``obs`` with gradient, and on ``next_obs`` for the
+        actor and for the target critic. The actor's loss uses the features of ``obs`` computed
+        before the critic's update, which saves a fourth run.
 
         Args:
             batch: with uint8 pictures, not yet shifted.
-            update_target: whether the target follows.
+            update_target: True updates the target critic too.
 
         Returns:
             Losses by name, on the device.
@@ -101,19 +103,19 @@ class DrQSAC(SAC):
             reward, discount = batch.reward[:, None], batch.discount[:, None]
             alpha = self._alpha()
             with torch.no_grad():
-                action, log_prob = self._acted(self._eye.convs(next_obs))
+                action, log_prob = self._sample_actions(self._encoder.convs(next_obs))
                 seen = self.critic_target.features_extractor(next_obs)
                 values = _q(self.critic_target, seen, action).amin(1, keepdim=True)
                 target = reward + discount * (values - alpha * log_prob)
-            picture = self._eye.convs(obs)
-            q = _q(self.critic, self._eye.trunk(picture), batch.action)
+            picture = self._encoder.convs(obs)
+            q = _q(self.critic, self._encoder.trunk(picture), batch.action)
             critic_loss = 0.5 * nn.functional.mse_loss(q, target.expand_as(q)) * q.shape[1]
         _step(self.critic.optimizer, critic_loss)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             picture = picture.detach()
-            action, log_prob = self._acted(picture)
+            action, log_prob = self._sample_actions(picture)
             with torch.no_grad():
-                features = self._eye.trunk(picture)
+                features = self._encoder.trunk(picture)
             value = _q(self.critic, features, action).amin(1, keepdim=True)
             actor_loss = (alpha * log_prob - value).mean()
         _step(self.actor.optimizer, actor_loss)
@@ -135,7 +137,7 @@ class DrQSAC(SAC):
         return losses
 
     @property
-    def _eye(self) -> PixelEncoder:
+    def _encoder(self) -> PixelEncoder:
         return self.critic.features_extractor  # type: ignore[return-value]
 
     def _alpha(self) -> Tensor:
@@ -143,8 +145,8 @@ class DrQSAC(SAC):
             return self.log_ent_coef.detach().exp()
         return self.ent_coef_tensor
 
-    def _acted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Actions and their log-probabilities (B, 1) for what the convolutions saw."""
+    def _sample_actions(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions (B, A) and their log probabilities (B, 1) for the convolutions' outputs."""
         actor: Any = self.actor
         latent = actor.latent_pi(actor.features_extractor.trunk(seen))
         mean = actor.mu(latent).float()
@@ -154,7 +156,7 @@ class DrQSAC(SAC):
 
 
 def _q(critic: Any, features: Tensor, action: Tensor) -> Tensor:
-    """(B, critics) values."""
+    """Values (B, number of critics)."""
     both = torch.cat([features, action.to(features.dtype)], 1)
     return torch.cat([net(both) for net in critic.q_networks], 1).float()
 
@@ -166,6 +168,6 @@ def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def means(rounds: list[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Means of the losses of several updates; the only place where the device is waited for."""
+    """Means of the losses of several updates; only here does the CPU wait for the GPU."""
     names = rounds[0] if rounds else {}
     return {name: float(torch.stack([r[name] for r in rounds]).mean()) for name in names}

@@ -1,7 +1,7 @@
-"""Drivers of CarRacing without torch: their convolutions in NumPy.
+"""CarRacing drivers without torch: their networks in NumPy.
 
-Owns the network's arithmetic and loading a driver with its wrappers, running nothing from its
-file. The numbers are the ones training saved; a test compares the actions with torch's.
+Owns the network's arithmetic, and loading a driver with its wrappers without running code from its
+file. A test compares the actions with torch's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from retroracer.agents.policy import MAX_SUM
 from retroracer.reading import shown
 
 SHIPPED = "carracing"
-"""Name of the driver that is there without being named."""
+"""Name of the default driver."""
 
 
 class Net(Protocol):
@@ -34,8 +34,8 @@ class PixelNet:
     """The actor of a driver: from pictures to the last layer's output.
 
     Args:
-        layers: of the actor, as ``Records.actor`` lists them.
-        records: what its model says of it.
+        layers: of the actor, in the order of ``Records.actor``.
+        records: facts, wrappers and network of its model.
 
     Raises:
         ValueError: if they do not fit together.
@@ -44,9 +44,9 @@ class PixelNet:
         convs: (weight (outputs, inputs, k, k), bias, stride) of each convolution.
         trunk: weight (outputs, inputs) and bias of the linear layer behind them.
         norm: gain and shift of the layer norm; None = the layer ends in ReLU.
-        hidden: weight and bias of each layer behind.
-        head: of the last one.
-        squashes: whether its output goes through tanh.
+        hidden: weight and bias of each hidden layer after it.
+        head: weight and bias of the output layer.
+        squashes: True if its output goes through tanh.
     """
 
     def __init__(self, layers: Layers, records: Records) -> None:
@@ -84,7 +84,7 @@ class PixelNet:
         return np.tanh(out) if self.squashes else out
 
     def largest(self) -> float:
-        """The largest sum in any layer for any picture: a bound, not a sample."""
+        """Upper bound of the sums in all layers, valid for any picture."""
         worst, channels = 1.0, np.ones(self.convs[0][0].shape[1])
         for weight, bias, _ in self.convs:
             channels = np.einsum("oikl,i->o", _magnitude(weight), channels) + np.abs(bias)
@@ -112,7 +112,7 @@ def _magnitude(weight: FloatArray) -> npt.NDArray[np.float64]:
 
 
 def _convolved(x: FloatArray, weight: FloatArray, bias: FloatArray, stride: int) -> FloatArray:
-    """A convolution without a border and its ReLU: (outputs, h, w)."""
+    """A convolution without padding, and its ReLU: (outputs, h, w)."""
     outputs, _, k, _ = weight.shape
     windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))[:, ::stride, ::stride]
     h, w = windows.shape[1:3]
@@ -124,11 +124,11 @@ def _convolved(x: FloatArray, weight: FloatArray, bias: FloatArray, stride: int)
 
 
 class PixelDriver:
-    """A driver and the wrappers it sees and acts through.
+    """A driver with its wrappers.
 
     Attributes:
-        name: what to call it.
-        facts: what its model says of it.
+        name: for display.
+        facts: of its model.
         pipeline: its wrappers.
         net: computes its actions.
     """
@@ -138,13 +138,13 @@ class PixelDriver:
         self.facts, self.pipeline = records.facts, records.pipeline
 
     def act(self, seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The best actions for what its wrappers show.
+        """Deterministic actions for observations behind its wrappers.
 
         Args:
             seen: (N, ...) pictures.
 
         Returns:
-            (N, 2 or 3) numbers, or (N,) numbers of discrete actions.
+            (N, 2 or 3) actions, or (N,) indices of discrete actions.
         """
         pipeline = self.pipeline
         if pipeline.layout == "last":
@@ -162,17 +162,17 @@ class PixelDriver:
 
 
 def load_pixel_driver(name_or_path: str | Path) -> PixelDriver:
-    """Load a driver of CarRacing, running nothing from its file.
+    """Load a CarRacing driver without running code from its file.
 
     Raises:
-        UserError: if it is missing, damaged, or no driver of CarRacing.
+        UserError: if the file is missing, damaged, or not a CarRacing driver.
     """
     path, net, records = read_net(name_or_path)
     return PixelDriver(net, records, shown(path.stem, 80))
 
 
 def read_net(name_or_path: str | Path) -> tuple[Path, PixelNet, Records]:
-    """A driver's file, its network and what its model says of it.
+    """A driver's file, its network, and the records of its model.
 
     Raises:
         UserError: as ``load_pixel_driver`` does.

@@ -1,6 +1,6 @@
 """Convolutions over CarRacing's frames in torch, and SB3's arguments for a network's shape.
 
-Does not own the shape (``network``) or learning.
+The shape is defined in ``network``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class PixelEncoder(BaseFeaturesExtractor):
     Args:
         observation_space: (channels, H, W), uint8 (SB3 divides by 255) or floats from 0 to 1.
         convs: a key of ``CONVOLUTIONS``.
-        features: numbers it gives.
+        features: number of outputs.
         trunk: "relu" or "norm".
 
     Attributes:
-        detached: True lets no gradient through to the convolutions.
+        detached: True stops gradients before the convolutions.
     """
 
     def __init__(
@@ -54,10 +54,9 @@ class PixelEncoder(BaseFeaturesExtractor):
 
 
 def arrange(policy: nn.Module) -> None:
-    """Lay convolutions out in memory as processors and GPUs compute them fastest.
+    """Store the weights of convolutions in channels-last order, which torch computes fastest.
 
-    Channels last: torch follows the weights' order. Results and saved weights are the same;
-    on one core the convolutions take about three quarters of the time.
+    Saved weights are the same; on one core the convolutions take about three quarters of the time.
     """
     for module in policy.modules():
         if isinstance(module, nn.Conv2d):
@@ -65,7 +64,7 @@ def arrange(policy: nn.Module) -> None:
 
 
 def policy_kwargs(algorithm: str, network: Network) -> dict[str, Any]:
-    """SB3's ``policy_kwargs`` of a shape.
+    """SB3's ``policy_kwargs`` for a network's shape.
 
     Args:
         algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN".

@@ -1,4 +1,4 @@
-"""The shape of a pixel driver's network: convolutions, features, layers behind. Computes nothing.
+"""The shape of a pixel driver's network: convolutions, features, hidden layers.
 
 Training builds it with torch (``nets``), the game computes it with NumPy (``inference``).
 """
@@ -15,8 +15,8 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "drq": ((32, 3, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1)),
     "slim": ((8, 4, 2), (16, 3, 2), (32, 3, 2), (64, 3, 2), (128, 3, 1)),
 }
-"""(channels, kernel, stride) of each layer: Mnih et al. 2015, Kostrikov et al. 2020, and one
-with few channels that costs a third of the first: for processors without a GPU."""
+"""(channels, kernel, stride) of each layer: "atari" of Mnih et al. 2015, "drq" of Kostrikov et al.
+2020, and "slim" with few channels, which costs a third of the first and suits processors."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Network:
 
     Attributes:
         convs: a key of ``CONVOLUTIONS``.
-        features: outputs of the linear layer behind the convolutions.
+        features: outputs of the linear layer after the convolutions.
         trunk: what follows that layer: "relu", or "norm" for layer norm and tanh (DrQ).
-        hidden: widths of the layers behind.
-        shared: PPO only: policy and value share the convolutions.
+        hidden: widths of the hidden layers after it.
+        shared: for PPO only: True lets policy and value share the convolutions.
     """
 
     convs: Literal["atari", "drq", "slim"] = "atari"
@@ -44,7 +44,7 @@ class Network:
 
 
 def numbers_after(convs: str, side: int) -> list[int]:
-    """How many numbers each layer puts out for a picture of ``side`` pixels squared."""
+    """Number of outputs of each convolution for a picture of ``side`` x ``side`` pixels."""
     numbers = []
     for channels, kernel, stride in CONVOLUTIONS[convs]:
         side = (side - kernel) // stride + 1

@@ -1,4 +1,4 @@
-"""What the model of a pixel driver says about itself, checked; its actor's layers by name.
+"""The facts of a pixel driver's model, checked, and the names and shapes of its actor's layers.
 
 Reads ``retroracer.json`` of its zip (``facts``); does not read weights.
 """
@@ -23,8 +23,8 @@ LAYOUT = "carracing-pixels-1"
 """``Facts.observation_layout`` of every driver of this kind."""
 
 ACTIONS = {"steer-accel": (-1.0, -1.0), "stock": (-1.0, 0.0, 0.0), "discrete": (0.0,) * 5}
-"""Lower bound of each action by ``Pipeline.actions``; the upper bound is 1. Discrete actions have
-a value each instead."""
+"""Lower bound of each action by ``Pipeline.actions``; the upper bound is 1. With discrete actions
+the network gives one value per action instead."""
 
 _SAC = "actor.features_extractor", "actor.latent_pi", "actor.mu"
 _NAMES = {
@@ -40,7 +40,7 @@ ALGORITHMS = tuple(_NAMES)
 
 @dataclass(frozen=True)
 class Records:
-    """What a pixel driver's facts say, checked."""
+    """Facts, wrappers and network of a pixel driver, checked."""
 
     facts: Facts
     pipeline: Pipeline
@@ -72,10 +72,10 @@ class Records:
 
 
 def read_records(name_or_path: str | Path) -> Records:
-    """Read what a pixel driver says about itself.
+    """Read the records of a pixel driver.
 
     Raises:
-        UserError: if it is missing, damaged, of another task or of an unknown algorithm.
+        UserError: if the model is missing or damaged, or its task or algorithm is another.
     """
     path = find_model(name_or_path)
     facts = read_facts(path)

@@ -1,13 +1,14 @@
-"""Replay memory for pixels: every frame is kept once, stacks are put together when drawn.
+"""Replay memory for pixels: every frame is stored once, stacks are built when drawn.
 
-Owns storing and drawing transitions of N envs side by side. Does not own their file format
-(``replay_file``), nor augmentation.
+Owns storing and drawing transitions of N envs. ``replay_file`` owns the file format, ``drq`` the
+augmentation.
 
-Each env has a ring of its own. A row of a ring is one frame, the action taken there and what it
-brought; its ``age`` is the number of steps since its episode began. An ended episode's last
-frame has a row too, without an action, so that what lies behind a timeout can be valued. Two
-neighbouring rows belong to one episode exactly if the second's age is one more than the first's:
-no stack and no transition goes across an episode's end, a restart, or the place written next.
+Each env has its own ring. A row of a ring is one frame, the action taken there, its reward and
+whether it terminated; its ``age`` is the number of steps since its episode began. The last frame
+of an ended episode has a row too, without an action, so that a truncated episode can be
+bootstrapped. Two neighbouring rows belong to one episode exactly if the second's age is one more
+than the first's. So no stack or transition crosses the end of an episode, a restart, or the row
+written next.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 TRIES = 1000
-"""Rounds of drawing after which a memory counts as holding nothing that can be drawn."""
+"""Attempts at drawing after which the memory counts as holding no complete transition."""
 
 
 class PixelBatch(NamedTuple):
@@ -36,7 +37,7 @@ class PixelBatch(NamedTuple):
         action: (B, ...).
         reward: (B,) summed over the steps, discounted.
         next_obs: as ``obs``, ``n_steps`` later or at the episode's end.
-        discount: (B,) what the value of ``next_obs`` counts: gamma to the number of steps, 0
+        discount: (B,) of the value of ``next_obs``: gamma to the power of the number of steps; 0
             after a terminated episode.
     """
 
@@ -49,7 +50,7 @@ class PixelBatch(NamedTuple):
 
 @dataclass
 class _Staging:
-    """Pinned memory frames pass through on their way to the device, and when they have left."""
+    """Pinned memory for frames on their way to the device, and the event of the copy's end."""
 
     frames: Tensor
     left: Any = None
@@ -63,13 +64,13 @@ class PixelReplay:
         envs: N.
         frame: (channels, H, W) of a single frame.
         action: shape of an action, () for a discrete one.
-        discrete: whether actions are whole numbers.
+        discrete: True if actions are integers.
         stack: frames in an observation.
-        n_steps: steps a transition spans, fewer at an episode's end.
-        gamma: discount a step.
-        device: where batches go.
-        storage: where frames are kept: "cpu", or the device itself if it has the room.
-        seed: of the draws.
+        n_steps: steps of a transition; fewer at an episode's end.
+        gamma: discount per step.
+        device: of the batches.
+        storage: where frames are kept: "cpu", or the device if it has enough memory.
+        seed: of the random draws.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class PixelReplay:
 
     @property
     def nbytes(self) -> int:
-        """Memory the rings take [bytes]."""
+        """Memory that the rings take [bytes]."""
         arrays = (self.action, self.reward, self.terminated, self.age)
         return self.frames.nbytes + sum(a.nbytes for a in arrays)
 
@@ -129,13 +130,13 @@ class PixelReplay:
         return int(self.filled.sum())
 
     def begin(self, obs: Pixels) -> None:
-        """Episodes begin in all envs.
+        """Begin episodes in all envs.
 
         Args:
             obs: (N, stack * channels, H, W) or (N, channels, H, W); the newest frame is kept.
         """
-        everyone = np.arange(self.envs)
-        self._write(everyone, obs, np.zeros(self.envs, np.int32))
+        all_envs = np.arange(self.envs)
+        self._write(all_envs, obs, np.zeros(self.envs, np.int32))
 
     def add(
         self,
@@ -146,41 +147,44 @@ class PixelReplay:
         obs: Pixels,
         final_obs: Sequence[Pixels] | Pixels = (),
     ) -> None:
-        """Keep a step of all envs that reset within the step they end in.
+        """Add a step of all envs; an env that ends an episode has begun the next one already.
 
         Args:
             action: (N, ...) taken.
-            reward: (N,) it brought.
-            terminated: (N,) episodes that ended for good.
-            truncated: (N,) episodes that were cut off.
-            obs: (N, ...) seen next: of an ended env, the next episode's first observation.
-            final_obs: the last observations of those envs that ended, in order of envs.
+            reward: (N,).
+            terminated: (N,) bool.
+            truncated: (N,) bool.
+            obs: (N, ...) next observations; where an episode ended, the first of the next one.
+            final_obs: last observations of the episodes that ended, in order of envs.
+
+        Raises:
+            ValueError: if there is not one final observation per ended episode.
         """
-        everyone = np.arange(self.envs)
+        all_envs = np.arange(self.envs)
         here = (self.head - 1) % self.rows
-        self.action[here, everyone] = np.reshape(action, self.action.shape[1:])
-        self.reward[here, everyone] = reward
-        self.terminated[here, everyone] = terminated
-        older = self.age[here, everyone] + 1
+        self.action[here, all_envs] = np.reshape(action, self.action.shape[1:])
+        self.reward[here, all_envs] = reward
+        self.terminated[here, all_envs] = terminated
+        older = self.age[here, all_envs] + 1
         ended = np.flatnonzero(terminated | truncated)
         if len(ended):
             if len(final_obs) != len(ended):
                 raise ValueError(f"{len(ended)} episodes ended, {len(final_obs)} last frames came")
             self._write(ended, np.asarray(final_obs), older[ended])
             older[ended] = 0
-        self._write(everyone, obs, older)
+        self._write(all_envs, obs, older)
 
-    def _write(self, who: Ints, obs: Pixels, age: npt.NDArray[np.int32]) -> None:
-        newest = np.ascontiguousarray(obs[:, -self.frame[0] :]).reshape(len(who), -1)
-        head = self.head[who]
-        at = torch.from_numpy(head * self.envs + who)
+    def _write(self, envs: Ints, obs: Pixels, age: npt.NDArray[np.int32]) -> None:
+        newest = np.ascontiguousarray(obs[:, -self.frame[0] :]).reshape(len(envs), -1)
+        head = self.head[envs]
+        at = torch.from_numpy(head * self.envs + envs)
         self.frames[at.to(self.storage)] = torch.from_numpy(newest).to(self.storage)
-        self.age[head, who] = age
-        self.head[who] = (head + 1) % self.rows
-        self.filled[who] = np.minimum(self.filled[who] + 1, self.rows)
+        self.age[head, envs] = age
+        self.head[envs] = (head + 1) % self.rows
+        self.filled[envs] = np.minimum(self.filled[envs] + 1, self.rows)
 
     def draw(self, count: int) -> tuple[Ints, Ints]:
-        """Rows and envs of ``count`` transitions, drawn uniformly from all that are whole.
+        """Rows and envs of ``count`` transitions, drawn uniformly from all complete ones.
 
         Raises:
             ValueError: if there is none.
@@ -196,14 +200,14 @@ class PixelReplay:
             e = np.searchsorted(bounds, ticket, side="right")
             behind = ticket - (bounds[e] - before_newest[e])  # rows older than this one
             r = (self.head[e] - self.filled[e] + behind) % self.rows
-            whole = self._goes_on(r, e) & (np.minimum(self.stack - 1, self.age[r, e]) <= behind)
+            whole = self._continues(r, e) & (np.minimum(self.stack - 1, self.age[r, e]) <= behind)
             row, env = np.append(row, r[whole]), np.append(env, e[whole])
         if len(row) < count:
             raise ValueError("the replay holds no whole transition yet")
         return row, env
 
-    def _goes_on(self, row: Ints, env: Ints) -> npt.NDArray[np.bool_]:
-        """Whether the next row is the next step of the same episode."""
+    def _continues(self, row: Ints, env: Ints) -> npt.NDArray[np.bool_]:
+        """True where the next row is the next step of the same episode."""
         following = (row + 1) % self.rows
         grown = self.age[following, env] == self.age[row, env] + 1
         return np.asarray(grown & (following != self.head[env]))
@@ -213,14 +217,14 @@ class PixelReplay:
 
         Args:
             count: B.
-            raw: leave the pixels uint8 instead of float32 from 0 to 1.
+            raw: True leaves the pixels uint8 instead of float32 from 0 to 1.
         """
         row, env = self.draw(count)
         reward = self.reward[row, env].astype(np.float32)
         last, steps, alive = row.copy(), np.ones(count), np.ones(count, np.bool_)
         for m in range(1, self.n_steps):
             following = (last + 1) % self.rows
-            alive &= self._goes_on(following, env)
+            alive &= self._continues(following, env)
             reward += np.where(alive, self.gamma**m * self.reward[following, env], 0.0)
             last = np.where(alive, following, last)
             steps += alive
@@ -242,12 +246,12 @@ class PixelReplay:
         )
 
     def _fetch(self, index: Tensor) -> Tensor:
-        """Frames by number, on the device."""
+        """Frames by index, on the device."""
         if self.storage.type != "cpu":
             return self.frames[index.to(self.storage)].to(self.device)
         if self.device.type != "cuda":
             return torch.index_select(self.frames, 0, index).to(self.device)
-        # Two pieces of pinned memory take turns: while one is on its way, the other is filled.
+        # Two blocks of pinned memory in turn: while one is copied, the other is filled.
         if not self._staging or len(self._staging[0].frames) != len(index):
             room = (len(index), self.frames.shape[1])
             self._staging = [

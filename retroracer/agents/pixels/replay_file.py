@@ -1,7 +1,7 @@
-"""A pixel replay on disk: a short JSON head, then the arrays as they lie in memory.
+"""A pixel replay on disk: a short JSON header, then the arrays as they are in memory.
 
-Owns the file's format. Written and read piece by piece from and into the replay's own memory:
-neither needs a second copy, and a kill while writing leaves the previous file whole.
+Owns the file's format. The arrays are written and read in pieces, directly from and into the
+replay's memory, so no second copy is needed. A kill while writing leaves the previous file whole.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from retroracer.reading import shown
 
 MAGIC = b"RetroRacer pixel replay 1\n"
 MAX_VALUE = 1e9
-"""No action and no reward is larger."""
+"""Largest accepted magnitude of an action or a reward."""
 
 PIECE = 4096
 """Frames moved at a time between the disk and a replay kept on the device."""
 
 
 def _rows_kept(replay: PixelReplay) -> int:
-    """Rows of the rings worth writing: all before the first never written."""
+    """Number of rows to write: the first ones, up to the last row ever filled."""
     return int(replay.filled.max())
 
 
@@ -57,19 +57,19 @@ def _bytes(array: npt.NDArray[Any]) -> memoryview:
 
 
 class _TooLateError(Exception):
-    """There is no time left to write the rest."""
+    """There is no time left to write the rest of the file."""
 
 
 def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) -> bool:
-    """Write a replay, whole or not at all.
+    """Write a replay atomically.
 
     Args:
-        replay: with what is in it.
+        replay: to be written.
         path: of the file.
-        moment: when writing is given up and what was there stays (``time.monotonic``).
+        moment: when writing is given up and the old file stays (``time.monotonic``).
 
     Returns:
-        Whether it was written.
+        True if it was written.
 
     Raises:
         UserError: as ``replacing`` does.
@@ -96,7 +96,7 @@ def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) ->
             for piece in pieces():
                 file.write(piece)
                 if moment < float("inf"):
-                    os.fsync(file.fileno())  # or the disk takes its time when all is written
+                    os.fsync(file.fileno())  # otherwise the disk would block at the end instead
                     if time.monotonic() >= moment:
                         raise _TooLateError
     except _TooLateError:
@@ -105,11 +105,11 @@ def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) ->
 
 
 def load(replay: PixelReplay, path: Path | str) -> None:
-    """Fill a replay of the same shape from a file. Episodes under way then are cut off there.
+    """Fill a replay of the same shape from a file; episodes then under way end at their last row.
 
     Raises:
-        UserError: if the file is missing, not a replay or of another shape; or if it is cut
-            short, and then the replay is empty.
+        UserError: if the file is missing, not a replay, or of another shape; or if it is cut
+            short: then the replay is left empty.
     """
     try:
         with open(path, "rb") as file:
@@ -139,7 +139,7 @@ def load(replay: PixelReplay, path: Path | str) -> None:
 
 
 class _Places(NamedTuple):
-    """Where a replay stood, checked."""
+    """Positions in the rings and random state of a saved replay, checked."""
 
     kept: int
     head: npt.NDArray[np.int64]
@@ -148,10 +148,10 @@ class _Places(NamedTuple):
 
 
 def _places(head: dict[str, Any], replay: PixelReplay) -> _Places:
-    """What the head of a file says of its rings.
+    """The positions in a file's header.
 
     Raises:
-        ValueError, KeyError, TypeError: if it makes no sense.
+        ValueError, KeyError, TypeError: if they are missing or contradict each other.
     """
     shape = (replay.envs,)
     first = Form(shape, np.int64, 0, replay.rows - 1)
@@ -169,10 +169,10 @@ def _places(head: dict[str, Any], replay: PixelReplay) -> _Places:
 
 
 def _check(replay: PixelReplay, kept: int) -> None:
-    """Hold what was read against what a replay may hold.
+    """Check the arrays that were read.
 
     Raises:
-        ValueError: if something is out of its range.
+        ValueError: if a value is out of its range.
     """
     low, high = (-MAX_VALUE, MAX_VALUE) if replay.action.dtype.kind == "f" else (0, MAX_VALUE)
     forms = {
@@ -198,7 +198,7 @@ def _read_head(file: BinaryIO, path: Path | str) -> dict[str, Any]:
             raise ValueError
         return head
     except ValueError:
-        raise UserError(f"{path} is no pixel replay of this program, or a damaged one") from None
+        raise UserError(f"{path} is not a pixel replay of this program, or is damaged") from None
 
 
 def _fill(file: BinaryIO, array: npt.NDArray[Any], path: Path | str) -> None:

@@ -1,7 +1,7 @@
-"""Drivers of CarRacing computed by torch, to the last bit as training computes them.
+"""CarRacing drivers computed by torch, bit for bit as in training.
 
-Evaluations use it: many pictures at once, and figures that do not change with the way a driver is
-computed. The game uses ``inference``, which loads no torch.
+Evaluations use it: it takes many pictures at once, and their figures equal those of training. The
+game uses ``inference``, which does not import torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retroracer.reading import shown
 
 
 class TorchNet:
-    """A network's arithmetic by torch's own functions, in the order of SB3's modules.
+    """A network computed by torch's functions, in the order of SB3's modules.
 
     Args:
         net: the network.
@@ -26,7 +26,7 @@ class TorchNet:
 
     def __init__(self, net: PixelNet) -> None:
         self._net = net
-        # Channels last: what processors compute fastest, and what training used.
+        # Channels last: the order that is fastest, and that training used.
         self._convs = [
             (_tensor(w).to(memory_format=torch.channels_last), _tensor(b), stride)
             for w, b, stride in net.convs
@@ -58,10 +58,10 @@ def _tensor(array: FloatArray) -> Tensor:
 
 
 def load_driver(name_or_path: str | Path) -> PixelDriver:
-    """Load a driver of CarRacing for evaluation, running nothing from its file.
+    """Load a CarRacing driver for evaluation without running code from its file.
 
     Raises:
-        UserError: if it is missing, damaged, or no driver of CarRacing.
+        UserError: if the file is missing, damaged, or not a CarRacing driver.
     """
     path, net, records = read_net(name_or_path)
     return PixelDriver(TorchNet(net), records, shown(path.stem, 80))
