@@ -1,7 +1,7 @@
-"""Drivers at work: a trained actor as plain numpy, deterministic, without torch.
+"""Inference: a trained actor in NumPy, deterministic, without torch.
 
-Owns inference. Does not own files (``model_file``), observations (``envs.task``) or
-training. The game, evaluation and ghosts all drive through ``Policy.act``.
+The game, evaluation and ghosts all drive through ``Policy.act``. ``model_file`` reads the files,
+``envs.task`` defines the observations.
 """
 
 from __future__ import annotations
@@ -50,18 +50,20 @@ def _clip(x: FloatArray) -> None:
 
 
 OUTPUTS: dict[str, Callable[[FloatArray], None]] = {"tanh": _tanh, "clip": _clip}
-"""What turns the last layer into actions, by the name recorded with the model: tanh squashes
-(SAC, TQC, TD3), PPO's Gaussian mean is clipped. Each works in place."""
+"""Functions from the last layer's output to actions, by the name recorded with the model: tanh
+(SAC, TQC, TD3) or clipping (PPO's Gaussian mean). Each works in place."""
 
 N_ACTIONS = 2
 """Steer and throttle."""
 
 MAX_OBSERVATION, MAX_SUM = 100.0, 1e30
-"""No observation up to the first may lead to a sum beyond the second: float32 ends at 3e38."""
+"""A driver is refused if observations within the first bound can lead to sums beyond the second
+(float32 ends at 3e38)."""
 
 MAX_REPEAT = 10
+"""Largest accepted action repeat [control steps]."""
 
-_CHUNK = 128  # rows whose activations stay in cache together; more are shared out
+_CHUNK = 128  # rows a thread computes at once: their activations fit the cache
 
 
 @functools.cache
@@ -73,8 +75,8 @@ class Policy:
     """A deterministic driver: the mean of a trained actor, squashed or clipped to [-1, 1].
 
     Attributes:
-        facts: what is known of the model.
-        name: what to call it: the file's stem.
+        facts: of the model.
+        name: for display: the file's stem.
         n_observations: length of an observation.
         n_actions: length of an action.
         action_repeat: control steps of 50 ms that an action is held, as in training.
@@ -93,9 +95,9 @@ class Policy:
     def act(self, obs: FloatArray) -> FloatArray:
         """Choose actions.
 
-        A row's result is the same to the last bit for any N and any place in the batch: each
-        row is multiplied as a block of one, so that BLAS always sees the same shape. (One
-        larger padded block would not do: some BLAS kernels sum differently by row position.)
+        A row's result is the same to the last bit for any N and any position in the batch: each
+        row is multiplied as a block of one, so that BLAS always sees the same shape. (A larger
+        padded block would not do: some BLAS kernels sum differently depending on the row.)
 
         Args:
             obs: (N, n_observations) float32.
@@ -116,15 +118,15 @@ class Policy:
 
         starts = range(0, len(x), _CHUNK)
         if len(starts) > 1:
-            list(_threads().map(fill, starts))  # NumPy lets go of the interpreter to multiply
+            list(_threads().map(fill, starts))  # NumPy releases the GIL while it multiplies
         else:
             fill(0)
         return actions
 
     def largest(self, most: float) -> float:
-        """The largest sum in any layer for any observation of numbers within ``most``.
+        """Upper bound of the sums in all layers, for any observation of magnitudes up to ``most``.
 
-        A bound, not a sample: each sum is at most the magnitudes of weights times inputs.
+        Each sum is at most the sum of the magnitudes of weights times inputs.
         """
         worst, inputs = most, np.full(self.n_observations, most)
         for weight, bias in self._layers:
@@ -150,11 +152,11 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
 
     Args:
         name_or_path: ``models/base.zip``, or ``base``.
-        layout: id of the observations it will be given; None means today's
-            (``envs.task``).
+        layout: id of the observations it will be given; None = the current one (``envs.task``).
 
     Raises:
-        UserError: if it is missing, damaged, not one of ours, or reads other observations.
+        UserError: if the model is missing, damaged, not a RetroRacer model, or reads other
+            observations.
     """
     path = find_model(name_or_path)
     facts = read_facts(path)
@@ -195,33 +197,33 @@ def road_layout(facts: Facts) -> str | None:
 
 
 def action_repeat_of(facts: Facts) -> int:
-    """Control steps of 50 ms that a driver holds an action: 1 where its model does not say.
+    """Control steps of 50 ms for which a driver holds an action; 1 if its model does not say.
 
     Raises:
-        ValueError: if it is no whole number of them from 1 to MAX_REPEAT.
+        ValueError: if it is not a whole number of steps from 1 to MAX_REPEAT.
     """
-    told = facts.notes.get("control_dt", CONTROL_DT)
-    steps = told / CONTROL_DT if isinstance(told, (int, float)) else math.nan
+    control_dt = facts.notes.get("control_dt", CONTROL_DT)
+    steps = control_dt / CONTROL_DT if isinstance(control_dt, (int, float)) else math.nan
     if not 0.5 < steps < MAX_REPEAT + 0.5 or abs(steps - round(steps)) > 1e-6:
-        raise ValueError(f"control_dt must be a multiple of {CONTROL_DT}, not {told!r}")
+        raise ValueError(f"control_dt must be a multiple of {CONTROL_DT}, not {control_dt!r}")
     return round(steps)
 
 
 def policy_of(layers: Layers, activation: str, name: str = "training") -> Policy:
-    """The driver that an actor's plain layers are, before any of it is in a file."""
+    """A driver from an actor's plain layers, without a file."""
     return Policy(layers, Facts(observation_layout="", steps=0, activation=activation), name)
 
 
 def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
-    """Make sure that a driver takes the observations it will be given, and never overflows.
+    """Make sure that a driver has the right inputs and outputs, and cannot overflow.
 
     Args:
         policy: the driver.
         path: its file, for the message.
-        layout: id of the observations; None means today's (``envs.task``).
+        layout: id of the observations; None = the current one (``envs.task``).
 
     Raises:
-        UserError: if it is of another width, or its weights are beyond what float32 can add up.
+        UserError: if a width is wrong, or the weights are so large that float32 overflows.
     """
     from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
     from retroracer.envs.task import LAYOUT, N_OBS
@@ -246,10 +248,10 @@ def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
     Args:
         facts: of the model.
         path: its file, for the message.
-        layout: id of the observations; None means today's (``envs.task``).
+        layout: id of the observations; None = the current one (``envs.task``).
 
     Raises:
-        UserError: if it reads others.
+        UserError: if it reads other observations.
     """
     if layout is None:
         from retroracer.envs.task import LAYOUT

@@ -1,16 +1,16 @@
 """PPO's update of a SAC model's actor, and of a value network of its own.
 
-Owns the losses, the value network and the optimisers. Does not own the cars, or when an update
-is due (``training.learners.ppo``).
+Owns the losses, the value network and the optimisers. ``training.learners.ppo`` drives the cars and
+decides when an update is due.
 
-Noise is added to an action after the mean was squashed, not before as SAC does: full throttle
-is tanh(4), and noise before the squashing would hardly change it, so that lifting the throttle
-would never be explored. Elsewhere the two hardly differ.
+Noise is added to an action after the mean is squashed, not before as in SAC. Full throttle is about
+tanh(4): noise before the squashing would hardly change it, and lifting the throttle would never be
+explored. For other actions the two hardly differ.
 
-Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms. The gradients are
-autograd's. Written down by hand a round of driving and updates was 1.29 and 1.45 times faster
-in processor time (medians of two turns of 4 rounds, 81,920 steps, 128x128, bfloat16, one thread
-of a busy two-core machine). A whole run, which also judges and imitates, was not measured.
+Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms. The gradients are autograd's.
+Hand-written gradients made a round of driving and updates 1.29 and 1.45 times faster in processor
+time (medians of two series of 4 rounds, 81,920 steps, 128x128, bfloat16, one thread of a busy
+two-core machine). A whole run, which also evaluates and imitates, was not measured.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from retroracer.agents.sac_update import SACUpdate
 
 CLIP = 0.2
-"""Range of the probability ratio, 1 - CLIP to 1 + CLIP, outside which nothing is gained."""
+"""Clip range: the objective is clipped at probability ratios 1 - CLIP and 1 + CLIP."""
 
 MAX_LOG_RATIO = 20.0
 """Bound of the logarithm of the probability ratio, so that no ratio is infinite."""
@@ -45,32 +45,32 @@ MAX_ADVANTAGE = 10.0
 """Standardised advantages are clipped to +-10 so that one crash cannot dominate a batch."""
 
 MIN_STD, MAX_STD = 0.05, 0.2
-"""Bounds of the standard deviation with which a trained driver's actions begin."""
+"""Bounds of the initial standard deviation of a trained driver's actions."""
 
 TARGET_KL = 0.015
-"""Kullback-Leibler divergence [nats] between the policy before and after a round that the
-learning rate is adapted to."""
+"""Target of the KL divergence [nats] of the policy over a round; the learning rate is adapted to
+reach it."""
 
 MAX_KL = 4.0 * TARGET_KL
-"""Divergence at which the actor's updates of a round end early."""
+"""KL divergence [nats] at which the actor's updates of a round stop early."""
 
 MIN_LR_SCALE, TRAINED_LR_SCALE = 0.002, 0.05
-"""Least factor on the actor's learning rate, and the one a trained driver begins with."""
+"""Smallest factor on the actor's learning rate, and the initial one for a trained driver."""
 
 FIRST_STD = 0.5
 """Standard deviation of an untrained driver's actions."""
 
 
 class PPOUpdate:
-    """Updates of an actor from rollouts, and of a network for the value of where it drives.
+    """Updates of an actor and of a value network from rollouts.
 
     Args:
-        sac: whose actor is trained. Its critics are left alone.
+        sac: the SAC model's update; its actor is trained, its critics are not.
         hidden: widths of the value network's hidden layers.
         fresh: True resets the actor's output layer; False leaves the actor as it is.
-        half: hidden layers in bfloat16.
-        n_privileged: numbers only the value network is told, K. ``value_obs`` below is (N, O + K):
-            observations, then these.
+        half: True multiplies hidden layers in bfloat16.
+        n_privileged: K, the numbers of the privileged observation, which only the value network
+            sees. ``value_obs`` below is (N, O + K): observations, then these.
 
     Attributes:
         lr_scale: factor on the actor's learning rate, adapted to ``TARGET_KL``.
@@ -101,13 +101,13 @@ class PPOUpdate:
             self._set_log_std(torch.full((self.n_actions,), math.log(FIRST_STD)))
 
     def _shrink_mean(self) -> None:
-        """Let an untrained actor begin with actions near zero."""
+        """Make the actions of an untrained actor start near zero."""
         with torch.no_grad():
             self.net.mu.weight.mul_(0.05)
             self.net.mu.bias.zero_()
 
     def _set_log_std(self, log_std: Tensor) -> None:
-        """Give actions one log standard deviation (A,), whatever is observed."""
+        """Set the log standard deviations (A,) of actions, the same for all observations."""
         with torch.no_grad():
             self.net.log_std.weight.zero_()
             self.net.log_std.bias.copy_(log_std)
@@ -115,8 +115,8 @@ class PPOUpdate:
     def average_std(self, obs: Tensor) -> None:
         """Replace a trained actor's standard deviations by their mean at ``obs`` (N, O).
 
-        PPO learns one deviation for all observations: one for each grows without bound where
-        there are few.
+        PPO learns one standard deviation for all observations: if it depended on them, it would
+        grow without bound where samples are rare.
         """
         with torch.no_grad():
             _, log_std = policy_head(self.net, obs, self.half)
@@ -126,7 +126,7 @@ class PPOUpdate:
         """Draw actions.
 
         Args:
-            value_obs: (N, O + K), of which the actor gets the first O.
+            value_obs: (N, O + K); the actor sees the first O columns.
             noise_scale: factor on the standard deviation; other than 1 only while the value
                 network alone is trained.
 
@@ -151,7 +151,7 @@ class PPOUpdate:
         return values
 
     def _policy(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Squashed means and log standard deviations (N, A); the latter by their bias alone."""
+        """Squashed means and log standard deviations (N, A); the latter have only a bias."""
         mean, log_std = policy_head(self.net, obs, self.half)
         return torch.tanh(mean), log_std
 
@@ -165,14 +165,14 @@ class PPOUpdate:
         value_rate: float | None = None,
         train_actor: bool = True,
     ) -> dict[str, float]:
-        """Learn from a rollout.
+        """Update actor and value network from a rollout.
 
         Args:
             rollout: of T vector steps of N cars.
             rate: learning rate of the actor, before ``lr_scale``.
-            epochs: times each step is used.
+            epochs: passes over the rollout.
             batch_size: steps in an update; T * N should be a multiple of it.
-            ent_coef: entropy coefficient, in standardised advantages.
+            ent_coef: entropy coefficient; advantages are standardised.
             value_rate: learning rate of the value network; None = the same.
             train_actor: False trains the value network only.
 
@@ -207,7 +207,7 @@ class PPOUpdate:
         return loss.detach()
 
     def _update_actor(self, batch: RolloutBatch, ent_coef: float) -> Tensor:
-        """One step on the clipped objective; returns its loss, the entropy and the divergence."""
+        """One step on the clipped objective; returns loss, entropy and KL divergence, (3,)."""
         advantages = batch.advantages.clamp(-MAX_ADVANTAGE, MAX_ADVANTAGE)
         mean, log_std = self._policy(batch.obs)
         log_probs = _log_probs((batch.acts - mean) / log_std.exp(), log_std)
@@ -224,14 +224,14 @@ class PPOUpdate:
         return torch.stack((loss, entropy, kl)).detach()
 
     def _adapt_lr_scale(self, kl: float) -> None:
-        """Slow down or speed up by how far the last update was from the policy of the rollout."""
+        """Adapt the factor on the learning rate to the last KL divergence."""
         if kl > 2.0 * TARGET_KL:
             self.lr_scale = max(self.lr_scale / 1.5, MIN_LR_SCALE)
         elif kl < 0.5 * TARGET_KL:
             self.lr_scale = min(self.lr_scale * 1.2, 1.0)
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Value network, moments and ``lr_scale`` by name; the actor's weights are the model's."""
+        """Value network, moments and ``lr_scale`` by name; the task saves the actor's weights."""
         state = {"value": self.value.flat.cpu().numpy().copy()}
         for name, adam in (("actor", self.actor_adam), ("value", self.value_adam)):
             state |= {f"{name}.{k}": v for k, v in adam_state(adam).items()}

@@ -1,4 +1,4 @@
-"""The drivers of a race from what names them: model files, lines, objects; and the race's env."""
+"""Makes the drivers of a race from model files, names or objects, and the race's env."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def make_race_env(
     car: Car | str | Sequence[Car | str] = "gt",
     **kwargs: Any,
 ) -> RaceEnv:
-    """The env ``retroracer/RetroRacer-Race-v0``: one learner among given drivers.
+    """Make the env ``retroracer/RetroRacer-Race-v0``: one learner among given drivers.
 
     Args:
         drivers: of the other cars: model files, names of shipped models, ``"line"`` (on given
             tracks), objects as ``RaceEnv`` takes them, or ``Ghost`` of any of these.
         track: as in ``RaceEnv``.
         car: as in ``RaceEnv``.
-        **kwargs: what else ``RaceEnv`` takes.
+        **kwargs: other arguments of ``RaceEnv``.
 
     Raises:
-        UserError: for a model that cannot be driven, or a line without a track.
+        UserError: if a model cannot be loaded, or ``"line"`` is used without given tracks.
     """
     tracks = tracks_of(track)
     named = [car] * (1 + len(drivers)) if isinstance(car, Car | str) else list(car)
@@ -44,7 +44,7 @@ def make_race_env(
 
 
 def driver_of(driver: Any, tracks: Sequence[Track] | None, car: Car | str) -> Any:
-    """What ``RaceEnv`` takes for what names a driver; see ``make_race_env``."""
+    """The driver object for ``RaceEnv``, from one of the forms ``make_race_env`` accepts."""
     if isinstance(driver, Ghost):
         return Ghost(driver_of(driver.driver, tracks, car))
     if driver == LINE:

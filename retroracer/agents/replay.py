@@ -1,7 +1,7 @@
-"""Replay memory of many cars side by side: a ring in one piece, n-step returns at sampling.
+"""Replay memory of many cars: one ring buffer, with n-step returns computed when sampling.
 
-Owns storing and drawing transitions. Lives on the learner's device, so that a batch needs no
-copying over. One row of the ring is one vector step of all cars.
+Owns storing and drawing transitions. It lies on the learner's device, so that batches need not be
+copied there. One row of the ring is one vector step of all cars.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from retroracer.agents.sac_update import Batch
 from retroracer.checks import Form, demand_array
 
 MAX_VALUE = 1e6
-"""No number of an observation or a reward is larger."""
+"""Largest accepted magnitude of a number in an observation, and of a reward."""
 
 
 class Memory:
@@ -35,8 +35,7 @@ class Memory:
         head: row written next.
     """
 
-    # obs, next_obs, action, reward, and whether the step ended the episode: for good
-    # (terminated: worth nothing beyond) or only here (truncated: bootstrapped).
+    # ``ended`` is terminated or truncated; after a truncated episode the return is bootstrapped.
     _FIELDS = ("obs", "next_obs", "action", "reward", "terminated", "ended")
 
     def __init__(
@@ -65,29 +64,29 @@ class Memory:
         self.ended = room(kind=torch.bool)
 
     def __len__(self) -> int:
-        """How many transitions are kept."""
+        """Number of transitions kept."""
         return self.filled * self.n
 
     @staticmethod
     def bytes_needed(capacity: int, n_obs: int, n_actions: int) -> int:
-        """What ``capacity`` transitions take, told before there is room for them."""
+        """Memory of ``capacity`` transitions [bytes], before it is allocated."""
         return capacity * (4 * (2 * n_obs + n_actions + 1) + 2)
 
     @property
     def megabytes(self) -> float:
-        """What it takes when it is full."""
+        """Memory it takes when it is full [MB]."""
         return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
 
     def add(
         self, obs: Any, action: Any, reward: Any, next_obs: Any, terminated: Any, truncated: Any
     ) -> None:
-        """Keep one vector step; the oldest makes room.
+        """Add one vector step; it overwrites the oldest.
 
         Args:
-            obs: (N, O) seen before it.
+            obs: (N, O) observations before the step.
             action: (N, A) in [-1, 1].
             reward: (N,).
-            next_obs: (N, O) seen after it; where an episode ended, its last observation.
+            next_obs: (N, O) observations after it; where an episode ended, its last one.
             terminated: (N,) bool.
             truncated: (N,) bool.
         """
@@ -104,8 +103,8 @@ class Memory:
     def sample(self, batches: int, size: int, gamma: float, n_steps: int = 1) -> list[Batch]:
         """Draw batches of ``size`` transitions, uniformly, with replacement.
 
-        A return adds up to ``n_steps`` discounted rewards; it stops early where the episode
-        ended and at the newest step, and says by ``discounts`` what the value after it counts.
+        A return adds up to ``n_steps`` discounted rewards; it is shorter at the end of an episode
+        and at the newest step. ``discounts`` is the discount of the value after it.
         """
         count = batches * size
         draw = torch.randint(len(self), (count,), device=self.device)
@@ -123,7 +122,7 @@ class Memory:
             total = torch.where(going, total + discount * reward[ahead], total)
             discount = torch.where(going, discount * gamma, discount)
             last = torch.where(going, ahead, last)
-            age = torch.where(going, age, self.filled)  # who has stopped stays stopped
+            age = torch.where(going, age, self.filled)  # a return that has ended stays ended
         discount = discount * (~self.terminated.view(-1)[last])
         obs = self.obs.view(-1, self.obs.shape[2]).index_select(0, flat)
         next_obs = self.next_obs.view(-1, self.next_obs.shape[2]).index_select(0, last)
@@ -132,12 +131,12 @@ class Memory:
         return [Batch(*(part[k : k + size] for part in parts)) for k in range(0, count, size)]
 
     def state(self) -> dict[str, Any]:
-        """Everything kept, as NumPy arrays and counters; arrays are views where they can be."""
+        """All transitions as NumPy arrays (views where possible), and the counters."""
         arrays = {name: getattr(self, name)[: self.filled].cpu().numpy() for name in self._FIELDS}
         return {"head": self.head, "filled": self.filled, **arrays}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``state`` of a memory of the same shape returned.
+        """Restore what ``state`` of a memory of the same shape returned.
 
         Raises:
             ValueError: if it does not fit.

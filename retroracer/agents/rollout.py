@@ -1,6 +1,6 @@
-"""A rollout of many cars side by side, its advantages and returns.
+"""A rollout of many cars, its advantages and returns.
 
-Owns the arrays. Knows no network.
+Owns the arrays; networks are elsewhere.
 
 Source: Schulman et al. 2016, High-Dimensional Continuous Control Using Generalized Advantage
 Estimation.
@@ -15,14 +15,14 @@ from torch import Tensor
 
 
 class RolloutBatch(NamedTuple):
-    """A rollout as one long list of B = T * N steps.
+    """A rollout flattened to B = T * N steps.
 
     Attributes:
         obs: (B, O) observations.
-        value_obs: (B, O + K) observations and what only the value network is told.
+        value_obs: (B, O + K) observations and privileged observations.
         acts: (B, A), before clipping.
-        log_probs: (B,) of the actions.
-        advantages: (B,) of mean 0 and standard deviation 1.
+        log_probs: (B,) log probabilities of the actions.
+        advantages: (B,) standardised to mean 0 and standard deviation 1.
         returns: (B,) targets of the value network.
     """
 
@@ -42,10 +42,10 @@ class Rollout:
         n: N.
         n_obs: numbers in an observation, O.
         n_actions: numbers in an action.
-        gamma: discount a step.
-        lam: GAE's lambda: 0 trusts the values, 1 only the rewards.
-        device: where it lives.
-        n_privileged: numbers only the value network is told, K.
+        gamma: discount per step.
+        lam: lambda of generalised advantage estimation: 0 uses the values alone, 1 the returns.
+        device: of the arrays.
+        n_privileged: numbers in a privileged observation, K.
     """
 
     def __init__(
@@ -67,16 +67,14 @@ class Rollout:
 
         self.value_obs, self.acts = room(n_obs + n_privileged), room(n_actions)
         self.log_probs, self.values, self.rewards = room(), room(), room()
-        self.bootstrap_values = (
-            room()
-        )  # of the observation after an episode's last, where truncated
-        self.continues = room()  # 1 where the episode goes on, else 0
+        self.bootstrap_values = room()  # values of the last observations of truncated episodes
+        self.continues = room()  # 1 where the episode continues, else 0
         self.advantages = room()
 
     def add(
         self, t: int, value_obs: Tensor, acts: Tensor, log_probs: Tensor, values: Tensor
     ) -> None:
-        """Keep what was decided in vector step ``t``, as ``PPOUpdate.act`` told it."""
+        """Store vector step ``t``: observations, and what ``PPOUpdate.act`` returned for them."""
         self.value_obs[t], self.acts[t], self.log_probs[t], self.values[t] = (
             value_obs,
             acts,
@@ -87,14 +85,14 @@ class Rollout:
     def add_rewards(
         self, t: int, reward: Any, ended: Any, rows: Any, bootstrap_values: Tensor
     ) -> None:
-        """Keep the rewards of vector step ``t``, and which episodes ended.
+        """Store the rewards of vector step ``t``, and which episodes ended.
 
         Args:
             t: the vector step.
             reward: (N,).
-            ended: (N,) bool, the episode is over.
-            rows: (M,) of which are over.
-            bootstrap_values: (M,) value of what they would have seen next; 0 where terminated.
+            ended: (N,) bool, True where the episode ended.
+            rows: (M,) indices of the cars whose episodes ended.
+            bootstrap_values: (M,) values of their last observations; 0 where terminated.
         """
         self.rewards[t] = torch.from_numpy(reward)
         self.continues[t] = torch.from_numpy(~ended)
@@ -103,10 +101,10 @@ class Rollout:
             self.bootstrap_values[t, torch.from_numpy(rows).to(self.device)] = bootstrap_values
 
     def finish(self, values: Tensor) -> None:
-        """Work out the advantages.
+        """Compute the advantages.
 
         Args:
-            values: (N,) of what is seen after the last step.
+            values: (N,) values of the observations after the last step.
         """
         advantage = torch.zeros_like(values)
         next_values = values
@@ -119,7 +117,7 @@ class Rollout:
             next_values = self.values[t]
 
     def flat(self) -> RolloutBatch:
-        """All steps in a row."""
+        """All steps as one flat batch, with standardised advantages."""
         advantages = self.advantages.view(-1)
         standard = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
         value_obs = self.value_obs.view(-1, self.value_obs.shape[2])

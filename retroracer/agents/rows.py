@@ -1,7 +1,7 @@
-"""Rows of experience that travel: what an actor sends to a learner, and what both must agree on.
+"""Rows of experience that actors send to a learner, and the contract between them.
 
-Owns the records and their checks, in plain NumPy: actors load no torch. How they travel is
-``scale``, where they are kept ``agents.linked_replay``.
+Owns the records and their checks, in plain NumPy, because actors do not import torch. ``scale``
+transports them, ``agents.linked_replay`` stores them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from retroracer.agents.model_file import Layers
 
 MAX_VALUE = 1e6
-"""No number of an observation or a reward is larger."""
+"""Largest accepted magnitude of a number in an observation, and of a reward."""
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -27,17 +27,17 @@ class Rows(NamedTuple):
 
     Attributes:
         actor: number of the actor.
-        life: name of this start of it, unlike any other's.
-        number: how many of these it has sent before in this life.
-        version: of the weights it drove with; 0 = by its fallback.
-        obs: (T, N, O) seen before each step, scaled as the contract says.
+        life: unique name of this start of the actor.
+        number: number of pieces the actor has sent before in this life.
+        version: of the weights it drove with; 0 = its fallback driver.
+        obs: (T, N, O) observations before each step, scaled as the contract says.
         action: (T, N, A) in [-1, 1].
         reward: (T, N).
-        next_obs: (T, N, O) seen after it; where an episode ended, its last observation.
-        terminated: (T, N) the episode ended for good.
-        truncated: (T, N) it was only cut short: what comes after still has its value.
-        episodes: (M, 4) that ended in these steps: return, seconds, metres, and 1 where the
-            episode was truncated.
+        next_obs: (T, N, O) observations after it; where an episode ended, its last one.
+        terminated: (T, N) bool.
+        truncated: (T, N) bool; the value after a truncated episode is bootstrapped.
+        episodes: (M, 4) statistics of the episodes that ended in these steps: return, seconds,
+            metres, and 1 where the episode was truncated.
     """
 
     actor: int
@@ -54,24 +54,24 @@ class Rows(NamedTuple):
 
     @property
     def transitions(self) -> int:
-        """How many."""
+        """Number of transitions, T * N."""
         return int(self.reward.size)
 
 
 STEPPED = ("obs", "action", "reward", "next_obs", "terminated", "truncated")
-"""The fields of ``Rows`` with one entry a vector step."""
+"""The fields of ``Rows`` whose first axis is the vector step."""
 
 
 class Weights(NamedTuple):
-    """What a learner gives to its actors.
+    """What a learner sends to its actors.
 
     Attributes:
-        version: grows with every change, over all sessions of a run; 1 is the first.
-        layers: of the actor network: weights (I, H) and biases; the last one has means, then
+        version: increases with every change, over all sessions of a run; the first is 1.
+        layers: of the actor network: weights (I, H) and biases; the last one gives means, then
             log standard deviations of the actions.
-        random: whether an actor takes smooth random actions still: the driver knows nothing.
-        reward: weights of the reward's terms now, in their order; empty where they are the
-            simulator's own.
+        random: True while actors take smooth random actions, because the driver is untrained.
+        reward: current weights of the reward's terms, in their order; empty where the simulator
+            has its own reward.
     """
 
     version: int
@@ -82,15 +82,15 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Contract:
-    """What learner and actors must agree on: compared when an actor joins.
+    """What learner and actors must agree on; compared when an actor joins.
 
     Attributes:
-        layout: id of the observation; "" = not told yet.
-        observations: numbers in it.
+        layout: id of the observation; "" = not known yet.
+        observations: numbers in an observation.
         actions: numbers in an action.
-        scaling: factor on each number of the raw observation; empty = as the layout says.
+        scaling: factor on each number of the raw observation; empty = that of the layout.
         bounds: lowest and highest value of each action in the simulator's own units; empty =
-            not told yet.
+            not known yet.
     """
 
     layout: str
@@ -100,7 +100,7 @@ class Contract:
     bounds: tuple[tuple[float, float], ...] = ()
 
     def mismatch(self, actor: Contract) -> str | None:
-        """What an actor has otherwise than this learner, in words; None if they agree."""
+        """The difference between an actor's contract and this one, in words; None if they agree."""
         pairs: list[tuple[str, Any, Any]] = [
             ("observations", self.observations, actor.observations),
             ("actions", self.actions, actor.actions),
@@ -124,7 +124,7 @@ class Contract:
         return None
 
     def completed_by(self, actor: Contract) -> Contract:
-        """This contract, with what only the actor could tell."""
+        """This contract, with unknown fields taken from an actor's."""
         return dataclasses.replace(
             self,
             layout=self.layout or actor.layout,
@@ -133,7 +133,7 @@ class Contract:
         )
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, for a model's notes."""
+        """The contract as plain data, for a model's notes."""
         return {
             "layout": self.layout,
             "observations": self.observations,

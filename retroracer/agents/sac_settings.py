@@ -1,7 +1,4 @@
-"""SAC's hyperparameters as plain, checked settings: from YAML, into facts and back.
-
-Owns the record and its bounds. Does not own SAC.
-"""
+"""SAC's hyperparameters as plain, checked settings, read from YAML and from a model's facts."""
 
 from __future__ import annotations
 
@@ -20,19 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SacSettings:
-    """Arguments of Stable-Baselines3's ``SAC`` that a checkpoint carries on.
+    """Arguments of Stable-Baselines3's ``SAC`` that a checkpoint records.
 
     Attributes:
-        learning_rate: of actor, critic and entropy coefficient alike.
-        gamma: discount a control step.
-        tau: share of the critic that its target takes over an update.
-        batch_size: transitions an update.
-        ent_coef: "auto", "auto_0.1" (learned from 0.1), or a number (fixed).
+        learning_rate: of actor, critic and entropy coefficient.
+        gamma: discount per control step.
+        tau: soft-update coefficient of the target critic.
+        batch_size: transitions in an update.
+        ent_coef: entropy coefficient: "auto", "auto_0.1" (learned, starting from 0.1), or a fixed
+            number.
         target_entropy: "auto" (minus the number of actions) or a number.
         train_freq: vector steps between rounds of updates.
-        gradient_steps: updates a round; -1 for one a transition.
-        target_update_interval: updates between target updates.
-        n_steps: length of the returns the critic learns from.
+        gradient_steps: updates in a round; -1 = one per transition.
+        target_update_interval: updates of the critic between those of its target.
+        n_steps: length of the n-step returns.
     """
 
     learning_rate: Annotated[float, Range(low=1e-9, high=1)] = 3e-4
@@ -58,7 +56,7 @@ class SacSettings:
 
 
 def settings_of(model: SAC) -> dict[str, Any]:
-    """Plain settings of a model. A rate schedule is recorded as its rate now."""
+    """Plain settings of a model; a learning-rate schedule is recorded as its current rate."""
     values = {f.name: getattr(model, f.name) for f in dataclasses.fields(SacSettings)}
     values["train_freq"] = getattr(model.train_freq, "frequency", model.train_freq)
     values["learning_rate"] = float(model.lr_schedule(model._current_progress_remaining))
@@ -66,10 +64,10 @@ def settings_of(model: SAC) -> dict[str, Any]:
 
 
 def settings_read(settings: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Arguments for ``SAC`` from recorded settings, checked; unknown newer ones are left out.
+    """Arguments for ``SAC`` from recorded settings, checked; unknown ones are left out.
 
     Raises:
-        UserError: naming what is wrong with them.
+        UserError: if a setting is invalid.
     """
     known = {
         f.name: settings[f.name] for f in dataclasses.fields(SacSettings) if f.name in settings

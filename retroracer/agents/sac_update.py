@@ -1,11 +1,11 @@
-"""One SAC update as a fixed list of matrix products: SB3's mathematics, gradients by hand.
+"""One SAC update as a fixed list of matrix products: SB3's algorithm with hand-written gradients.
 
-Owns the update's arithmetic and its optimisers. Does not own the model (``fast_sac``) or the
-networks' (``stack``). The gradients of SAC's losses are short enough to write down, and written
-down they need no graph, no host synchronisation and no new memory.
+Owns the update's arithmetic and its optimisers; the model is ``fast_sac``, the networks'
+arithmetic ``stack``. Hand-written gradients need no autograd graph, no synchronisation with the
+CPU and no new memory, and those of SAC's losses are short.
 
 Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications; the order of the
-steps is that of Stable-Baselines3's ``SAC.train``. Figures for writing the gradients down
+steps is that of Stable-Baselines3's ``SAC.train``. Figures for the hand-written gradients
 (``train_base.py --algo sac``: batch 512, 128x128, bfloat16, one thread of a busy two-core EPYC,
 processor time, mean of two turns, 1.33 and 1.75): a round of 16 updates and its driving 81 ms
 against 124 ms with autograd of the same losses on the same flat vectors, 1.5 times faster; 96 %
@@ -31,18 +31,18 @@ from retroracer.agents.stack import Stack
 if TYPE_CHECKING:
     from stable_baselines3 import SAC
 
-EPSILON = 1e-6  # SB3's, in the logarithm of tanh's slope
+EPSILON = 1e-6  # as in SB3: added to the slope of tanh before its logarithm
 
 
 class Batch(NamedTuple):
-    """Transitions to learn from, float32 on the model's device.
+    """Transitions for an update, float32 on the model's device.
 
     Attributes:
         obs: (B, O).
         actions: (B, A) in [-1, 1].
         rewards: (B, 1), n-step returns.
         next_obs: (B, O), n steps later.
-        discounts: (B, 1) of the value of ``next_obs``: 0 where the episode terminated.
+        discounts: (B, 1) discounts of the values of ``next_obs``; 0 where the episode terminated.
     """
 
     obs: Tensor
@@ -61,9 +61,9 @@ class Measured(NamedTuple):
 
     Attributes:
         obs: (B, O).
-        actions: (B, A) in [-1, 1], at which they were measured.
-        slopes: (B, A) what value grows by with each action.
-        size: (A,) how far from ``actions`` they hold.
+        actions: (B, A) in [-1, 1], at which the slopes were measured.
+        slopes: (B, A) derivative of the value by each action, in scaled rewards.
+        size: (A,) distance from ``actions`` up to which they are valid.
     """
 
     obs: Tensor
@@ -78,7 +78,7 @@ class SACUpdate:
     Args:
         model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers are
             read now and written by ``publish``.
-        half: hidden layers in bfloat16.
+        half: True multiplies hidden layers in bfloat16.
 
     Raises:
         ValueError: if the networks are of another kind.
@@ -101,20 +101,20 @@ class SACUpdate:
     def update(
         self, batch: Batch, noise: Tensor, train_actor: bool = True, mean: bool = False
     ) -> None:
-        """Learn from one batch.
+        """Make one update.
 
         Args:
             batch: B transitions.
             noise: (2, B, A) standard normal: for the actions at ``obs``, then at ``next_obs``.
             train_actor: False trains the critics only (delayed policy updates).
-            mean: an action's value is the mean of the critics, not the least of them.
+            mean: True takes the mean of the critics as an action's value, not the least.
         """
         with torch.no_grad():
             self._update(batch, noise, train_actor, mean)
 
     def _update(self, batch: Batch, noise: Tensor, train_actor: bool, mean: bool) -> None:
         model, count, n = self.model, len(batch.obs), self.critic.count
-        # The actor looks at both observations at once: it does not change in between.
+        # One forward pass of the actor for both observations: it does not change in between.
         if train_actor:
             both = torch.cat((batch.obs, batch.next_obs))[None]
             means = self.actor.forward(both)[0]
@@ -123,30 +123,30 @@ class SACUpdate:
         else:
             there = Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
         alpha = self._update_ent_coef(here.log_prob if train_actor else None)
-        # Critics: towards the reward and the target's value of what the actor would do.
+        # Critics: towards the reward plus the target critics' value of the actor's next action.
         next_inputs = torch.cat((batch.next_obs, there.action), 1)
         values = self.target.forward(next_inputs.expand(n, -1, -1))
         value = values.mean(0) if mean else values.amin(0)
         value = value - alpha * there.log_prob
         goal = torch.addcmul(batch.rewards, batch.discounts, value)
-        did = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
-        error = self.critic.forward(did) - goal
-        self.critic.backward(did, error / count)
+        inputs = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
+        error = self.critic.forward(inputs) - goal
+        self.critic.backward(inputs, error / count)
         self.critic_adam.step()
         self.critic.refresh()
         self.losses[0] += 0.5 * error.square().sum() / count
         if train_actor:
-            would = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
-            values = self.critic.forward(would)
+            inputs = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
+            values = self.critic.forward(inputs)
             if mean:
                 value = values.mean(0)
-                say = torch.full_like(values, -1.0 / (n * count))
+                out_grad = torch.full_like(values, -1.0 / (n * count))
             else:
                 least, which = values.min(0, keepdim=True)
                 value = least[0]
-                # Only the more pessimistic critic of a row has a say.
-                say = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
-            by_action = self.critic.input_grad(would, say, slice(self.n_obs, None)).sum(0)
+                # Only the smaller value of a row has a gradient.
+                out_grad = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
+            by_action = self.critic.input_grad(inputs, out_grad, slice(self.n_obs, None)).sum(0)
             self.actor.backward(both, here.backward(by_action, alpha / count)[None], rows=count)
             self.actor_adam.step()
             self.actor.refresh()
@@ -159,8 +159,9 @@ class SACUpdate:
     def improve(self, states: Measured, noise: Tensor) -> None:
         """One update of actor and entropy coefficient from measured slopes.
 
-        SAC's actor loss with the critics' value of an action replaced by a line of the slope that
-        was measured, which bends until it is flat ``size`` further: it is not known beyond.
+        SAC's actor loss, with the critics' value of an action replaced by a parabola: at the action
+        of the measurement it has the measured slope, and ``size`` away it is flat, because the
+        slope is not known beyond.
 
         Args:
             states: B states.
@@ -180,7 +181,7 @@ class SACUpdate:
             self.losses[1] += (alpha * here.log_prob - value).mean()
 
     def _update_ent_coef(self, log_prob: Tensor | None) -> Tensor:
-        """The entropy coefficient to use now; ``log_prob`` (B, 1) updates it for the next time."""
+        """Return the current entropy coefficient, then update it from ``log_prob`` (B, 1)."""
         model = self.model
         log_alpha, adam = model.log_ent_coef, model.ent_coef_optimizer
         if log_alpha is None or adam is None:
@@ -202,10 +203,10 @@ class SACUpdate:
         self._count = 0
 
     def scale_values(self, factor: float) -> None:
-        """Multiply what critics say by ``factor``, and all that stands in the unit of rewards.
+        """Multiply the critics' values, and everything else in units of reward, by ``factor``.
 
-        Moments become those that gradients of the scaled losses would have left: the last layer
-        of the critics is multiplied itself, so its gradients grow once less than the others'.
+        Moments become those that gradients of the scaled losses would have left. The critics' last
+        layer is scaled itself, so its gradients grow by one factor less than those of other layers.
         """
         with torch.no_grad():
             for stack in (self.critic, self.target):
@@ -230,11 +231,11 @@ class SACUpdate:
             stack.refresh()
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Weights, moments and entropy coefficient as NumPy arrays by name, copied."""
+        """Copies of weights, moments and entropy coefficient as NumPy arrays by name."""
         return {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on exactly where ``state`` was taken, with a model of the same shape.
+        """Restore exactly what ``state`` of a model of the same shape returned.
 
         Raises:
             ValueError: if it does not fit.
@@ -272,7 +273,7 @@ class SACUpdate:
         return named
 
     def publish(self) -> None:
-        """Write the optimisers' moments back into the model's own optimisers, as SB3 keeps them."""
+        """Write the optimisers' moments into SB3's optimisers, so that SB3 saves them."""
         pairs = (
             (self.actor, self.actor_adam, self.model.actor.optimizer),
             (self.critic, self.critic_adam, self.model.critic.optimizer),
@@ -290,7 +291,13 @@ class SACUpdate:
 
 
 class Sampled:
-    """Squashed Gaussian actions and what is needed to differentiate them."""
+    """Actions drawn from a squashed Gaussian, and what is needed to differentiate them.
+
+    Args:
+        head: (B, 2A) means, then log standard deviations.
+        noise: (B, A) standard normal.
+        n: A.
+    """
 
     def __init__(self, head: Tensor, noise: Tensor, n: int) -> None:
         raw = head[:, n:]
@@ -303,10 +310,10 @@ class Sampled:
         self.log_prob = (gaussian - (self.slope + EPSILON).log()).sum(1, keepdim=True)
 
     def backward(self, by_action: Tensor, alpha: Tensor) -> Tensor:
-        """Gradient (B, 2A) by means and log stds.
+        """Gradient (B, 2A) of a loss with respect to means and log standard deviations.
 
-        Of ``alpha * sum(log_prob)``, and of what has
-        the gradient ``by_action`` (B, A) by the actions.
+        The loss is ``alpha * sum(log_prob)`` plus a term whose gradient with respect to the actions
+        is ``by_action`` (B, A).
         """
         by_action = by_action + alpha * 2.0 * self.action / (self.slope + EPSILON)
         by_mean = by_action * self.slope

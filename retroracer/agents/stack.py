@@ -1,6 +1,6 @@
-"""Equal MLPs side by side on one flat vector: forward and backward without autograd.
+"""Equal MLPs computed together on one flat vector: forward and backward without autograd.
 
-Owns the arithmetic of the networks of SAC's update and the memory it works in. Knows no
+Owns the arithmetic of the networks in SAC's update, and its scratch memory; independent of the
 algorithm.
 """
 
@@ -20,9 +20,10 @@ class Stack(FlatParameters):
     """Parallel ReLU networks of one shape; the last layer is linear.
 
     Args:
-        members: one sequence of layers a network. The layers of a place that are themselves a
-            tuple share their input and stand one under the other (an actor's mean and log std).
-        half: multiply hidden layers in bfloat16; parameters, first and last layer stay float32.
+        members: one sequence of layers per network. Several linear layers in one position share
+            their input, and their outputs are concatenated (an actor's mean and log std).
+        half: True multiplies hidden layers in bfloat16; parameters and the first and last layer
+            stay float32.
     """
 
     def __init__(self, members: Sequence[Sequence[Linears]], half: bool = False) -> None:
@@ -69,12 +70,12 @@ class Stack(FlatParameters):
         self.refresh()
 
     def refresh(self) -> None:
-        """Tell that the parameters have changed."""
+        """Update the bfloat16 copies; call it whenever parameters have changed."""
         for k, half in self._halves.items():
             half.copy_(self.weights[k])
 
     def _room(self, name: str, k: int, shape: tuple[int, ...], half: bool = False) -> Tensor:
-        """Memory kept between calls: fresh pages cost more than the arithmetic done in them."""
+        """Scratch memory kept between calls: allocating it costs more than the arithmetic."""
         key = (name, k, shape[1])
         room = self._scratch.get(key)
         if room is None or room.shape != shape:
@@ -126,13 +127,13 @@ class Stack(FlatParameters):
 
         Args:
             x: the input of the last forward pass.
-            out_grad: (C, R, out) gradient of the loss by the outputs of the first R rows.
+            out_grad: (C, R, out) gradient of the loss with respect to the first R rows of outputs.
             rows: R, if fewer than all.
         """
         self._descend(x, out_grad, rows, parameters=True)
 
     def input_grad(self, x: Tensor, out_grad: Tensor, columns: slice) -> Tensor:
-        """Gradient (C, B, columns) of the loss by some columns of the input."""
+        """Gradient (C, B, columns) of the loss with respect to some columns of the input."""
         dz = self._descend(x, out_grad, None, parameters=False)
         return torch.bmm(dz, self.weights[0][:, :, columns])
 
@@ -155,7 +156,7 @@ class Stack(FlatParameters):
             weight = self._halves[k] if half else self.weights[k]
             below = self._room("d", k, (self.count, dz.shape[1], weight.shape[2]), half)
             torch.bmm(dz, weight, out=below)
-            # After a ReLU the activation itself tells where it was open.
+            # The activation after a ReLU is positive exactly where its gradient passes.
             active = self._scratch[("z", k - 1, x.shape[1])][:, :rows]
             torch.ops.aten.threshold_backward.grad_input(
                 below,

@@ -1,8 +1,7 @@
-"""The actor in a Stable-Baselines3 policy, told by the names and shapes of its tensors.
+"""Finds the actor in a Stable-Baselines3 policy by the names and shapes of its tensors.
 
 Owns which tensors are an actor's layers in the plain MLP policies of SAC, TQC, TD3, DDPG, PPO,
-A2C and TRPO. Does not own files (``model_file``, ``adoption``) nor running the layers
-(``policy``).
+A2C and TRPO. ``model_file`` and ``adoption`` read the files, ``policy`` runs the layers.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH
 from retroracer.reading import shown
 
 Tensors = Mapping[str, npt.NDArray[Any]]
-"""Of a policy by name, as ``policy.pth`` holds them."""
+"""Tensors of a policy by name, as in ``policy.pth``."""
 
 
 class StockActor(NamedTuple):
-    """Where an actor's layers are.
+    """The layers of an actor.
 
     Attributes:
         algorithm: "SAC", "TQC", "TD3", "DDPG" or "PPO"; the policies of PPO, A2C and TRPO look
-            alike and are all told as "PPO".
+            alike, and all count as "PPO".
         names: of its linear layers in order; each has ``NAME.weight`` and ``NAME.bias``.
-        output: what turns the last layer into actions: "tanh" or "clip" (to [-1, 1]).
-        activation: of hidden layers in this algorithm's policies unless chosen otherwise.
+        output: how the last layer's output becomes actions: "tanh" or "clip" (to [-1, 1]).
+        activation: default activation of hidden layers in this algorithm's policies.
     """
 
     algorithm: str
@@ -40,7 +39,8 @@ def actor_of(tensors: Tensors) -> StockActor:
     """Find the actor in the state dict of a policy.
 
     Raises:
-        ValueError: if there is none, or it is more than plain linear layers; what it is instead.
+        ValueError: if there is none, or it is more than plain linear layers; the message says what
+            it is.
     """
     _refuse_others(tensors)
     if "action_net.weight" in tensors:
@@ -62,10 +62,10 @@ def actor_of(tensors: Tensors) -> StockActor:
 
 
 def _demand_linear(tensors: Tensors, name: str, inputs: int | None) -> int:
-    """Make sure of a linear layer that takes ``inputs`` (None: any number); its outputs."""
+    """Check a linear layer with ``inputs`` inputs (None = any); returns its number of outputs."""
     weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
     if weight is None or bias is None or weight.ndim != 2 or bias.shape != weight.shape[:1]:
-        raise ValueError(f"{name} is no linear layer with a bias")
+        raise ValueError(f"{name} is not a linear layer with a bias")
     outputs, own = weight.shape
     if not 0 < min(own, outputs) <= max(own, outputs) <= MAX_WIDTH:
         raise ValueError(f"a layer of its actor must be 1 to {MAX_WIDTH} wide")
@@ -75,7 +75,11 @@ def _demand_linear(tensors: Tensors, name: str, inputs: int | None) -> int:
 
 
 def _refuse_others(tensors: Tensors) -> None:
-    """Tell policies of another kind by what only they have."""
+    """Refuse policies of another kind, which have tensors that plain MLP policies do not.
+
+    Raises:
+        ValueError: saying what kind of policy it is.
+    """
     if any("lstm" in name for name in tensors):
         raise ValueError("its policy is recurrent (LSTM), not an MlpPolicy")
     extractors = [name for name in tensors if "features_extractor." in name]
@@ -94,7 +98,7 @@ def _of_ppo(tensors: Tensors) -> StockActor:
         raise ValueError("it explores by gSDE, whose actor is more than plain layers")
     hidden = _chain(tensors, "mlp_extractor.policy_net")
     if any(name.startswith("mlp_extractor.shared_net.") for name in tensors):
-        raise ValueError("its actor shares layers with its values; that is not read")
+        raise ValueError("its actor shares layers with its value network; this is not supported")
     return StockActor("PPO", [*hidden, "action_net"], "clip", "tanh")
 
 
@@ -106,13 +110,13 @@ def _of_sac(tensors: Tensors) -> StockActor:
 
 
 def _chain(tensors: Tensors, prefix: str) -> list[str]:
-    """The linear layers ``prefix``.0, .2, ... with nothing but activations in between."""
+    """Names of the linear layers ``prefix``.0, .2, ... with only activations in between."""
     places = {name[len(prefix) + 1 :] for name in tensors if name.startswith(f"{prefix}.")}
     count = len(places) // 2
     wanted = {f"{2 * i}.{part}" for i in range(count) for part in ("weight", "bias")}
     if places != wanted:
         odd = min(places ^ wanted)
-        raise ValueError(f"its actor is no plain MLP ({shown(f'{prefix}.{odd}', 60)})")
+        raise ValueError(f"its actor is not a plain MLP ({shown(f'{prefix}.{odd}', 60)})")
     if count > MAX_LAYERS:
         raise ValueError(f"its actor has more than {MAX_LAYERS} layers")
     return [f"{prefix}.{2 * i}" for i in range(count)]

@@ -1,10 +1,9 @@
-"""Weights as PyTorch saves them, read without it and without running anything in the file.
+"""Reads files of ``torch.save`` without torch and without running code in them.
 
-Owns the reading of one ``.pth``: a zip of a pickle that only names tensors, and of their bytes.
-The pickle is not given to Python's: its few instructions for plain containers and tensors are
-followed here one by one, so that nothing can be called, no key but text and whole numbers is
-ever hashed, and no more room is taken than the file has bytes. Does not own what the weights
-mean (``model_file``, ``checkpoint``).
+A ``.pth`` is a zip of a pickle that names tensors, and of their bytes. Python's ``pickle`` is not
+used. The few instructions for plain containers and tensors are interpreted here, so nothing can be
+called, only text and integers are hashed, and no more memory is taken than the file has bytes.
+``model_file`` and ``checkpoint`` know what the weights mean.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def read_tensors(raw: bytes) -> dict[str, Tensor]:
         raw: the file.
 
     Raises:
-        ValueError: if it is no such file, or asks for anything but tensors.
+        ValueError: if it is not such a file, or holds anything but tensors.
     """
     found = read_plain(raw)
     if not isinstance(found, dict):
@@ -57,17 +56,17 @@ def read_tensors(raw: bytes) -> dict[str, Tensor]:
 
 
 def read_plain(raw: bytes, most: int = MAX_BYTES) -> Any:
-    """What a file of ``torch.save`` holds: dicts, lists, tuples, numbers, text and tensors.
+    """Read a file of ``torch.save``: dicts, lists, tuples, numbers, text and tensors.
 
     Args:
         raw: the file.
-        most: bytes of all tensors together.
+        most: largest accepted size of all tensors together [bytes].
 
     Returns:
-        The same in plain Python; a tensor is an array.
+        The same as plain Python data; tensors are NumPy arrays.
 
     Raises:
-        ValueError: if it is no such file, or asks for anything else.
+        ValueError: if it is not such a file, or holds anything else.
     """
     with Archive(raw, MAX_ENTRIES, stored=True) as archive:
         index = next((n for n in archive.names if n.endswith("/data.pkl")), None)
@@ -76,7 +75,7 @@ def read_plain(raw: bytes, most: int = MAX_BYTES) -> Any:
         folder = index.removesuffix("data.pkl")
         order = f"{folder}byteorder"
         if order in archive and archive.read(order, 16) != b"little":
-            raise ValueError("its bytes are the other way round")
+            raise ValueError("its numbers are big-endian")
         pickled = archive.read(index, MAX_INDEX_BYTES)
         try:
             return _Index(archive, folder, pickled, most).load()
@@ -89,20 +88,20 @@ class _Name(str):
 
 
 class _Storage:
-    """Numbers a tensor is cut out of."""
+    """The numbers that one or more tensors view."""
 
     def __init__(self, numbers: Tensor) -> None:
         self.numbers = numbers
 
 
 class _Index:
-    """Follows a pickle's instructions, of those that ``torch.save`` needs for plain data.
+    """Interprets those instructions of a pickle that ``torch.save`` needs for plain data.
 
     Args:
-        archive: with the tensors' bytes.
-        folder: of the archive they lie in.
+        archive: holds the tensors' bytes.
+        folder: of the archive in which they are.
         raw: the pickle, protocol 2.
-        most: bytes of all tensors together.
+        most: largest accepted size of all tensors together [bytes].
     """
 
     def __init__(self, archive: Archive, folder: str, raw: bytes, most: int) -> None:
@@ -138,7 +137,7 @@ class _Index:
                 raise ValueError("its index asks for more than tensors")
 
     def _again(self, known: Any) -> Any:
-        """What was built before; a list in itself or twice in another would never be walked."""
+        """An object from the memo; not a list or dict, which could contain itself."""
         if type(known) in (list, dict):
             raise ValueError("its index puts one thing in two places")
         return known
@@ -155,7 +154,7 @@ class _Index:
 
     def _protocol(self) -> None:
         if self._take(1) != b"\x02":
-            raise ValueError("its index is written in another way")
+            raise ValueError("its index is not a pickle of protocol 2")
 
     def _text(self) -> None:
         self._stack.append(self._take(self._number("<I", 4)).decode("utf-8", "replace"))
@@ -178,7 +177,7 @@ class _Index:
         self._stack.append(name)
 
     def _popped(self) -> list[Any]:
-        """All that lies above the last mark."""
+        """Remove and return everything above the last mark."""
         mark = self._marks.pop()
         items = self._stack[mark:]
         del self._stack[mark:]
@@ -217,7 +216,7 @@ class _Index:
             self._put(key, value)
 
     def _put(self, key: Any, value: Any) -> None:
-        # Anything else could take for ever to hash: a tuple of the same tuple twice, 60 deep.
+        # Other keys could take forever to hash, such as tuples nested 60 deep.
         if type(key) not in (str, int):
             raise ValueError("a key in it is neither text nor a number")
         if type(self._stack[-1]) is not dict:
@@ -225,7 +224,7 @@ class _Index:
         self._stack[-1][key] = value
 
     def _built(self) -> None:
-        self._stack.pop()  # the attributes of a dict: of no use here
+        self._stack.pop()  # attributes of a dict: not used
 
     def _called(self) -> None:
         arguments, what = self._stack.pop(), self._stack.pop()
@@ -238,7 +237,7 @@ class _Index:
         elif what == _PARAMETER and isinstance(arguments[0], np.ndarray):
             self._stack.append(arguments[0])
         else:
-            raise ValueError("its index calls what is no tensor")
+            raise ValueError("its index calls a function that does not build a tensor")
 
     def _persistent(self) -> None:
         _, kind, key, _, count = self._stack.pop()
@@ -250,22 +249,22 @@ class _Index:
             data = self._archive.read(name, MAX_BYTES)
             form = _KINDS[kind]
             if len(data) % np.dtype(form).itemsize:
-                raise ValueError("its bytes are not what it says")
+                raise ValueError("a tensor's bytes do not match its type")
             self._storages[key] = _Storage(np.frombuffer(data, form))
         storage = self._storages[key]
         if len(storage.numbers) != count or storage.numbers.dtype != np.dtype(_KINDS[kind]):
-            raise ValueError("its bytes are not what it says")
+            raise ValueError("a tensor's bytes do not match its type or size")
         self._stack.append(storage)
 
     def _tensor(
         self, storage: Any, first: int, shape: tuple[int, ...], strides: tuple[int, ...]
     ) -> Tensor:
-        """A tensor out of a row of numbers; strides count numbers."""
+        """Build a tensor from a storage; strides count numbers, not bytes."""
         if type(storage) is not _Storage or len(shape) > 8:
             raise TypeError
         whole = (first, *shape, *strides)
         if len(shape) != len(strides) or any(type(n) is not int or n < 0 for n in whole):
-            raise ValueError("a tensor's shape makes no sense")
+            raise ValueError("a tensor's shape or strides are invalid")
         numbers = storage.numbers
         count, step = math.prod(shape), numbers.itemsize
         reach = first + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + 1

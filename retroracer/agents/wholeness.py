@@ -1,7 +1,7 @@
-"""What a model's zip holds for learning to go on: critics, entropy coefficient, moments.
+"""Reports whether a model's zip is complete for further SAC training.
 
-Owns telling it, without torch and without unpickling. Does not own whether it is any good: that
-is judged by driving.
+It looks for critics, entropy coefficient and optimiser moments, without torch and without
+unpickling. How good they are, only driving shows.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ OPTIMISERS = ("actor", "critic", "ent_coef")
 
 
 class Wholeness(NamedTuple):
-    """What there is to go on from.
+    """What a zip holds for further training.
 
     Attributes:
-        critics: how many; 0 = none.
-        critics_trained: whether they were ever updated: they have moments, or differ from
-            their targets, of which they are copies at first.
-        entropy_coefficient: in effect; None = it is not learned, or there is none.
-        updates: that each optimiser remembers, by name; 0 = it remembers none. A fixed
-            entropy coefficient has no optimiser.
+        critics: number of critics; 0 = none.
+        critics_trained: True if they were ever updated: they have moments, or differ from their
+            targets, which start as copies of them.
+        entropy_coefficient: its current value; None = it is not learned, or there is none.
+        updates: steps of each optimiser by name; 0 = it has no moments. A fixed entropy
+            coefficient has no optimiser.
     """
 
     critics: int
@@ -41,7 +41,7 @@ class Wholeness(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether training goes on where it ended: all is there and all was trained."""
+        """True if training can continue where it ended: everything is there and was trained."""
         return self.critics_trained and all(self.updates.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,10 +50,10 @@ class Wholeness(NamedTuple):
 
 
 def wholeness(name_or_path: str | Path) -> Wholeness:
-    """Look into a model that SAC goes on from.
+    """Inspect a SAC model.
 
     Raises:
-        UserError: if it is missing or damaged.
+        UserError: if the file is missing or damaged.
     """
     path = find_model(name_or_path)
     try:
@@ -90,11 +90,11 @@ def _optimiser(states: Mapping[str, Any], who: str) -> Any:
 
 
 def _steps(state: Any) -> int:
-    """Updates an optimiser's moments are of."""
+    """Number of steps behind an optimiser's moments."""
     records = state.get("state") if isinstance(state, dict) else None
     steps = [float(np.asarray(r["step"]).reshape(-1)[0]) for r in (records or {}).values()]
     if not all(0.0 <= step < 2**53 for step in steps):
-        raise ValueError("an optimiser's steps are no number")
+        raise ValueError("an optimiser's step is not a valid number")
     return int(min(steps, default=0.0))
 
 
@@ -113,5 +113,5 @@ def _entropy_coefficient(variables: Any) -> float | None:
         return None
     logarithm = float(np.asarray(value, np.float64).reshape(-1)[0])
     if not -50.0 < logarithm < 50.0:
-        raise ValueError("its entropy coefficient is beyond reason")
+        raise ValueError("the logarithm of its entropy coefficient is not from -50 to 50")
     return math.exp(logarithm)

@@ -258,7 +258,7 @@ def test_a_layer_norm_is_no_plain_mlp(plain: Path, tmp_path: Path) -> None:
     weights["actor.latent_pi.1.weight"] = torch.ones(256)
     weights["actor.latent_pi.1.bias"] = torch.zeros(256)
     path = without_ours(plain, tmp_path / "n.zip", **{"policy.pth": stored(weights)})
-    assert "its actor is no plain MLP (actor.latent_pi.1" in refusal(path)
+    assert "its actor is not a plain MLP (actor.latent_pi.1" in refusal(path)
 
 
 def test_another_layout_is_believed_and_refused_where_it_drives(plain: Path) -> None:
