@@ -35,6 +35,7 @@ STAGES = {
         "stages=[{learner: sac}]", "sac.demonstrations.share=0", "sac.batch_size=32",
         "sac.gradient_steps=2", "sac.buffer_size=1000", "sac.learning_starts=200",
         "sac.branches.states=6", "sac.branches.steps=3", "sac.branches.kept=3",
+        "sac.branches.final_steps=7",
         "sac.branches.batch_size=16", "sac.action_noise=0.1", "sac.noise_hold=0.5",
     ],
     "all": [

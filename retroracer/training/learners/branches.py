@@ -26,7 +26,7 @@ from torch import Tensor
 from retroracer.agents.facts import plain_json
 from retroracer.agents.networks import policy_head
 from retroracer.agents.sac_update import Measured
-from retroracer.checks import Form, count, demand_array, generator_state
+from retroracer.checks import Form, count, demand_array, generator_state, number
 from retroracer.config import Range
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
@@ -37,6 +37,9 @@ TRIED = 4
 """Actions tried in a state: more and less steering, more and less throttle."""
 
 MAX_SLOPE = 1e9
+
+GAINS = ("gain_steer", "gain_throttle")
+"""What a measurement shows in a run's progress."""
 """Largest slope accepted from a saved run."""
 
 
@@ -48,6 +51,8 @@ class BranchSettings:
         states: number of states branched from before every round of updates; 0 = no branches: the
             actor learns from the critics alone, as in Stable-Baselines3.
         steps: decisions that a branch is driven before the critics value the rest.
+        final_steps: the same at the end of the stage, reached evenly; None = ``steps``. Branches k
+            times as long are measured in every k-th round only, so that training costs the same.
         steer: change of the steering action that is tried.
         throttle: change of the throttle action that is tried.
         most: differences of returns are clipped to +- this, in scaled rewards, so that one car that
@@ -59,6 +64,7 @@ class BranchSettings:
 
     states: Annotated[int, Range(low=0, high=65536)] = 0
     steps: Annotated[int, Range(low=1, high=1000)] = 10
+    final_steps: Annotated[int, Range(low=1, high=1000)] | None = None
     steer: Annotated[float, Range(above=0, high=1)] = 0.06
     throttle: Annotated[float, Range(above=0, high=1)] = 0.25
     most: Annotated[float, Range(above=0, high=1e6)] = 0.3
@@ -99,13 +105,32 @@ class Branches:
         self.slopes = torch.zeros(room, 2, device=device)
         self.size = torch.tensor([settings.steer, settings.throttle], device=device)
         self.head = self.filled = 0
+        self.due = 0.0
+        self.gains: dict[str, float] = {}
 
-    def measure(self) -> dict[str, float]:
-        """Branch from the current states of some of the cars.
+    def steps(self, share: float) -> int:
+        """Decisions a branch is driven when ``share`` of the stage is over."""
+        first, last = self.settings.steps, self.settings.final_steps
+        return first if last is None else round(first + min(share, 1.0) * (last - first))
+
+    def measure(self, share: float = 0.0) -> dict[str, float]:
+        """Branch from the current states of some of the cars, if it is this round's turn.
+
+        Args:
+            share: of the stage that is over.
 
         Returns:
-            The median absolute difference of returns, in scaled rewards, for each action.
+            The median absolute difference of returns when it was last measured, in scaled rewards,
+            for each action.
         """
+        steps = self.steps(share)
+        self.due = min(self.due + self.settings.steps / steps, 1.0)
+        if self.due >= 1.0 or not self.filled:
+            self.due -= 1.0
+            self.gains = self._measure(steps)
+        return self.gains
+
+    def _measure(self, steps: int) -> dict[str, float]:
         s, own, model = self.settings, self.racing.batch, self.racing.model
         m = s.states
         chosen = self.rng.choice(own.n, m, replace=m > own.n)
@@ -118,20 +143,20 @@ class Branches:
             tried = action[:, None, None] + torch.stack((change, -change))  # (m, sign, which, 2)
             tried = tried.clamp_(-1.0, 1.0)
             span = torch.diagonal(tried[:, 0] - tried[:, 1], dim1=1, dim2=2)
-            worth = self._drive(tried.view(-1, 2)).view(m, 2, 2)
+            worth = self._drive(tried.view(-1, 2), steps).view(m, 2, 2)
             gain = (worth[:, 0] - worth[:, 1]).clamp_(-s.most, s.most)
             at = slice(self.head * m, self.head * m + m)
             self.obs[at], self.actions[at], self.slopes[at] = first, action, gain / span
         self.head = (self.head + 1) % s.kept
         self.filled = min(self.filled + 1, s.kept)
         steer, throttle = gain.abs().median(0).values.tolist()
-        return {"gain_steer": steer, "gain_throttle": throttle}
+        return dict(zip(GAINS, (steer, throttle), strict=True))
 
-    def _drive(self, actions: Tensor) -> Tensor:
+    def _drive(self, actions: Tensor, steps: int) -> Tensor:
         """Returns (N,) of actions (N, 2), in scaled rewards, if the driver drives on after them."""
         model, batch = self.racing.model, self.batch
         total, discount = np.zeros(batch.n), np.full(batch.n, self.reward_scale)
-        for _ in range(self.settings.steps):
+        for _ in range(steps):
             seen, reward, terminated, _ = batch.step(actions.numpy(force=True), autoreset=False)
             total += discount * reward
             discount *= np.where(terminated, 0.0, self.gamma)
@@ -151,7 +176,13 @@ class Branches:
     def state(self) -> State:
         """The slopes kept, and the random state."""
         used = self.filled * self.settings.states
-        plain = {"head": self.head, "filled": self.filled, "rng": self.rng.bit_generator.state}
+        plain = {
+            "head": self.head,
+            "filled": self.filled,
+            "due": self.due,
+            "gains": self.gains,
+            "rng": self.rng.bit_generator.state,
+        }
         return {
             "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
             **{k: getattr(self, k)[:used].cpu().numpy() for k in ("obs", "actions", "slopes")},
@@ -166,6 +197,9 @@ class Branches:
         plain, s = plain_json(bytes(state["facts"]), bits=160), self.settings
         self.filled = count(plain, "filled", s.kept)
         self.head = count(plain, "head", s.kept - 1)
+        self.due = number(plain, "due", -1.0, 1.0)
+        gains = plain["gains"] if self.filled else {}
+        self.gains = {name: number(gains, name, 0.0, s.most) for name in gains if name in GAINS}
         if self.filled < s.kept and self.head != self.filled:
             raise ValueError("the branches have another size")
         used, most = self.filled * s.states, (task.LIMIT, 1.0, MAX_SLOPE)

@@ -216,7 +216,7 @@ class SAC(Learner):
         gains: dict[str, float] = {}
         measured: list[Measured] = []
         if self.branches is not None and train_actor:
-            gains = self.branches.measure()
+            gains = self.branches.measure(clock.stage_share)
             measured = self.branches.sample()
         losses = model.update(batches, rate, train_actor, measured)
         model._n_updates -= count  # ``update`` has counted them already

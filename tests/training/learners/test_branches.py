@@ -115,6 +115,21 @@ def test_more_throttle_is_worth_more_on_a_free_road() -> None:
     assert (branches.slopes[free, 1] > 0.0).float().mean() > 0.8
 
 
+def test_longer_branches_are_measured_as_much_more_seldom(driven: tuple[Racing, SAC]) -> None:
+    task, _ = driven
+    wanted = BranchSettings(states=8, steps=3, final_steps=9, kept=40)
+    for share, steps, measured in ((0.0, 3, 12), (0.5, 6, 6), (1.0, 9, 4)):
+        branches = Branches(task, wanted, 0.98, 0.1)
+        assert branches.steps(share) == steps
+        for _ in range(12):
+            assert branches.measure(share).keys() == {"gain_steer", "gain_throttle"}
+        assert abs(branches.filled - measured) <= 1
+    shorter = Branches(task, BranchSettings(states=8, steps=6, final_steps=2, kept=9), 0.98, 0.1)
+    for _ in range(9):
+        shorter.measure(1.0)
+    assert shorter.filled == 9, "at most once a round"
+
+
 def test_what_a_change_gains_counts_at_most_so_much(driven: tuple[Racing, SAC]) -> None:
     task, _ = driven
     for most in (1e-3, 1e-5):
