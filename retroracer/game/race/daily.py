@@ -22,4 +22,4 @@ def today() -> datetime.date:
 def daily_track(day: datetime.date) -> Track:
     """The track of a date."""
     track = track_from_seed(day.year * 10_000 + day.month * 100 + day.day)
-    return replace(track, name=f"daily-{day.isoformat()}", title=f"Daily {day.isoformat()}")
+    return replace(track, name=f"daily-{day.isoformat()}", title=f"Daily {day.day} {day:%b}")
