@@ -1,4 +1,4 @@
-"""The task, the batch, and Gymnasium's Env and VectorEnv over it. Importing registers the ids."""
+"""The task, the batch of cars, and its Gymnasium Env and VectorEnv. Importing registers the ids."""
 
 import gymnasium
 

@@ -1,7 +1,7 @@
-"""What callers may pass to the envs of both ids: checked once, refused in words.
+"""Checks the arguments of the envs, once for all of them.
 
-Raises what Gymnasium's own envs raise: TypeError for another kind of thing, ValueError for a
-value out of bounds. Owns no defaults.
+Raises what Gymnasium's own envs raise: TypeError for a wrong type, ValueError for a value out of
+bounds. The defaults are defined by the envs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ Where = str | Path | Track
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
-    """``value`` as an int of at least ``least``."""
+    """``value`` as an int of at least ``least``.
+
+    Raises:
+        TypeError: if it is not an integer.
+        ValueError: if it is smaller.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be a whole number, not {shown(value)}")
     if value < least:
@@ -38,14 +43,18 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str | None:
-    """``value``, which is None or one of ``known``."""
+    """``value``, which must be None or one of ``known``.
+
+    Raises:
+        ValueError: if it is neither.
+    """
     if value is not None and value not in known:
         raise ValueError(f"{name} must be {', '.join(known)} or None, not {shown(value)}")
     return None if value is None else str(value)
 
 
 def autoreset(value: Any) -> AutoresetMode:
-    """The mode a member of AutoresetMode or its value names."""
+    """The autoreset mode for a member of AutoresetMode or its value."""
     try:
         return AutoresetMode(value)
     except ValueError:
@@ -54,7 +63,7 @@ def autoreset(value: Any) -> AutoresetMode:
 
 
 def tracks_of(track: Any) -> list[Track] | None:
-    """The tracks a ``track=`` argument means: a name, a path, a Track, or several."""
+    """The tracks of a ``track=`` argument: a name, a path, a Track, or several; None = random."""
     if track is None:
         return None
     given = [track] if isinstance(track, Where) else track
@@ -85,9 +94,9 @@ def make_batch(
     kind: type[RacingBatch] = RacingBatch,
     **more: Any,
 ) -> tuple[RacingBatch, int]:
-    """The batch that a RacingEnv's or RacingVectorEnv's arguments mean, and its seed.
+    """Build the batch for the arguments of a RacingEnv or RacingVectorEnv; returns it and its seed.
 
-    ``kind`` is its class, and ``more`` what that class takes beside them.
+    ``kind`` is the batch's class, and ``more`` are further arguments of that class.
     """
     for name, value, kinds in (
         ("car", car, (str, Path, Car)),
@@ -122,7 +131,7 @@ def make_batch(
 
 
 def seeds_of(seed: Any, n: int) -> list[int | None]:
-    """A seed for each of N rows: an int s means s, s + 1, ..., as in Gymnasium's vector envs."""
+    """A seed for each of N rows; an int s gives s, s + 1, ..., as in Gymnasium's vector envs."""
     if seed is None:
         return [None] * n
     if isinstance(seed, int | np.integer):
@@ -132,19 +141,19 @@ def seeds_of(seed: Any, n: int) -> list[int | None]:
     seeds = [int(s) if isinstance(s, np.integer) else s for s in seed]
     for s in seeds:
         if s is not None:
-            seeding.np_random(s)  # raises Gymnasium's error for what is no seed
+            seeding.np_random(s)  # raises Gymnasium's error if it is not a seed
     return seeds
 
 
 def reset_mask(
     options: dict[str, Any] | None, n: int, begun: bool
 ) -> tuple[Bools | None, dict[str, Any] | None]:
-    """Which rows ``reset(options=...)`` means (None: all), and the options that are left.
+    """The rows that ``reset(options=...)`` selects (None = all), and the other options.
 
     Args:
         options: as the caller gave them; not changed.
-        n: rows.
-        begun: whether there are episodes that the other rows can go on with.
+        n: number of rows.
+        begun: True if all rows have episodes that can continue.
     """
     if options is None or "reset_mask" not in options:
         return None, options
@@ -161,7 +170,7 @@ def reset_mask(
 
 
 def still_over(rows: Bools) -> ResetNeeded:
-    """The error for a step of rows whose episodes are over, where nothing resets them."""
+    """The error for a step of rows whose episodes are over and that are not reset automatically."""
     over = ", ".join(map(str, np.flatnonzero(rows)[:8])) + (", ..." if rows.sum() > 8 else "")
     return ResetNeeded(
         f"the episodes of rows {over} are over: reset them before step(), with"

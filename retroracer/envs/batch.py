@@ -1,8 +1,8 @@
-"""RacingBatch: N cars, the task, and automatic resets. The body of every RL loop, numpy only.
+"""RacingBatch: N cars, the task, and automatic resets. All envs and learners step it.
 
-Adapters (Gymnasium, SB3) only repackage what this returns. A row that ends is reset within
-the same step: ``step`` returns the next episode's first observation, and the last one of the
-finished episode in ``final_obs``.
+Adapters (Gymnasium, SB3) only repackage what it returns. A row whose episode ends is reset within
+the same step: ``step`` returns the first observation of the next episode, and ``final_obs`` holds
+the last observation of the finished one.
 """
 
 from __future__ import annotations
@@ -59,29 +59,29 @@ _SHOWN = np.array(
 
 
 class RacingBatch:
-    """N independent episodes side by side.
+    """N independent episodes, stepped together.
 
     Args:
         n: number of cars.
-        tracks: tracks to draw episodes from; None makes random ones without end.
+        tracks: tracks to draw episodes from; None = endless random tracks.
         car: the car, or a shipped car's name.
         variety: what varies between episodes.
         reward: weights of the reward's terms.
         ending: when episodes end.
         seed: of all randomness, tracks included.
-        action_repeat: control steps of 50 ms that an action is held.
+        action_repeat: control steps of 50 ms for which an action is held.
 
     Attributes:
-        race: the cars; read anything from it, change nothing.
+        race: the cars; for reading only.
         pool: the tracks by slot; ``pool.tracks[race.ints[i, state.TRACK]]`` is row i's.
         obs: (N, 22) float32, the current observations.
-        terms: (N, 6) the last step's reward terms, named task.REWARD_NAMES.
-        final_obs: (M, 22) float32; of the M rows that ended in the last step, in order, the
-            observations they ended with.
+        terms: (N, 7) the last step's reward terms, named task.REWARD_NAMES.
+        final_obs: (M, 22) float32, last observations of the M rows whose episodes ended in the last
+            step, in order.
         privileged: True keeps their last privileged observations too, in
             ``final_privileged_obs`` (M, 13).
-        ended: of the same rows, the ``snapshot`` at their end, and ``terms`` and
-            ``sector_times`` (M, MAX_SECTORS).
+        ended: ``snapshot`` of the same rows at their end, with ``terms`` and ``sector_times``
+            (M, MAX_SECTORS).
     """
 
     def __init__(
@@ -121,14 +121,14 @@ class RacingBatch:
         self._loop = ControlLoop(self.race)
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Floats:
-        """Begin new episodes everywhere.
+        """Begin new episodes in all rows.
 
         Args:
-            seed: restarts all randomness, random tracks included; None goes on with it. N numbers
-                begin each row as a batch of one would with that seed.
+            seed: restarts all randomness, random tracks included; None continues it. With a
+                sequence of N seeds, each row begins as a batch of one would with its seed.
 
         Returns:
-            obs (N, 22) float32, never changed later.
+            Observations (N, 22) float32; this array is never changed later.
         """
         if seed is not None:
             self.rng = np.random.default_rng(seed)
@@ -145,14 +145,14 @@ class RacingBatch:
         return self.obs
 
     def begin(self, rows: Ints, seeds: Sequence[int | None] | None = None) -> Floats:
-        """Begin new episodes in some rows; the others are not disturbed.
+        """Begin new episodes in some rows; the other rows continue theirs.
 
         Args:
-            rows: (M,) which.
-            seeds: of each of them, as in ``reset``; None goes on with this batch's randomness.
+            rows: (M,) indices of the rows.
+            seeds: one per row, as in ``reset``; None continues this batch's randomness.
 
         Returns:
-            obs (N, 22) float32, never changed later.
+            Observations (N, 22) float32; this array is never changed later.
         """
         self.obs = self.obs.copy()
         self.terms[rows] = 0.0
@@ -165,10 +165,10 @@ class RacingBatch:
         return self.obs
 
     def stagger(self) -> None:
-        """Let episodes just begun end at different times, as if each had begun at its own.
+        """Give each new episode a random age, so that episodes end at different times.
 
-        Cars that all start together are all in the same part of an episode together, and whoever
-        learns from one vector step after another sees one part at a time.
+        Otherwise all cars would be in the same part of an episode at the same time, and a learner
+        would see one part after another.
         """
         ages = self.rng.random(self.n) * self.ending.time
         self.race.floats[:, state.TIME] += ages
@@ -181,7 +181,7 @@ class RacingBatch:
         self._place(rows, slots, rng.random((count, N_DRAWS)), rng.standard_normal(count))
 
     def _begin_alone(self, rows: Ints, seeds: Sequence[int]) -> None:
-        """Begin rows as batches of one would, each with its seed."""
+        """Begin each row as a batch of one would with its seed."""
         rngs = [np.random.default_rng(seed) for seed in seeds]
         alone = [TrackPool(self._given, 1, self.variety, rng) for rng in rngs]
         drawn = [int(pool.draw(1, rng)[0]) for pool, rng in zip(alone, rngs, strict=True)]
@@ -216,27 +216,27 @@ class RacingBatch:
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
     ) -> tuple[Floats, Array, Bools, Bools]:
-        """Let every car act for one control step of 50 ms, or for ``action_repeat``.
+        """Drive all cars for ``action_repeat`` control steps of 50 ms.
 
         Args:
-            actions: (N, 2) steer and throttle in [-1, 1], clipped; left positive.
-            autoreset: begin the next episode of rows that ended.
+            actions: (N, 2) steer and throttle in [-1, 1], clipped; steering left is positive.
+            autoreset: True begins the next episode in rows whose episode ended.
 
         Returns:
-            obs (N, 22) float32, reward (N,), terminated (N,) and truncated (N,), never changed
-            later. Rows that ended show their next episode's first observation.
+            obs (N, 22) float32, reward (N,), terminated (N,) and truncated (N,); these arrays are
+            never changed later. After an autoreset, obs is the next episode's first observation.
 
         Raises:
             ValueError: if actions have the wrong shape.
             NotFiniteError: if they are not finite.
         """
-        # A plain array of our own: compiled code would be compiled anew for any other kind.
+        # Always the same type and layout: numba would compile the step again for any other.
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
         if not np.isfinite(actions).all():
             raise NotFiniteError("actions must be finite numbers: the policy returned nan or inf")
-        # New arrays every step, so that nobody's observations change behind their back.
+        # New arrays every step, so that callers may keep the ones they got.
         out = Outcome(
             self.terms,
             np.empty(self.n),
@@ -274,7 +274,7 @@ class RacingBatch:
         return out.obs, out.reward, out.terminated, out.truncated
 
     def note_ended(self, done: Ints) -> None:
-        """Keep what is told of the episodes of rows (M,) that have just ended."""
+        """Store ``ended`` and final privileged observations of rows (M,) that have just ended."""
         if self.privileged:
             self.final_privileged_obs = self.privileged_obs(done)
         self.ended = self.snapshot(done)
@@ -282,7 +282,7 @@ class RacingBatch:
         self.ended["sector_times"] = self.race.last_sectors[done]
 
     def privileged_obs(self, rows: Ints | None = None) -> Floats:
-        """What critics may know of some rows, or of all: (M, 13) float32; never for drivers."""
+        """Privileged observations (M, 13) float32 of some rows, or of all; for critics only."""
         rows = self._rows if rows is None else rows
         race = self.race
         out: Floats = np.empty((len(rows), N_PRIVILEGED), np.float32)
@@ -291,13 +291,13 @@ class RacingBatch:
         return out
 
     def snapshot(self, rows: Ints | slice) -> dict[str, Array]:
-        """What ``info`` shows of some cars: named arrays, one entry a row, copies.
+        """The contents of ``info`` for some cars: copied arrays by name, one entry per row.
 
         Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
         off_track, time, off_track_time; SI units. ``lapped`` is True where the last step
         completed a timed lap.
         """
-        # Indexing columns by a list copies them, even of a slice: no view of the live state.
+        # Indexing columns by an array copies them, so no view of the live state is returned.
         x, y, heading, vx, vy, s, offset, progress, begun, last, left, right, now, off_time = (
             self.race.floats[rows][:, _SHOWN].T
         )
@@ -320,23 +320,23 @@ class RacingBatch:
         }
 
     def take_over(self, other: RacingBatch, rows: Ints) -> None:
-        """Put every car where one of another batch is, to drive on from there.
+        """Copy the state of another batch's cars, to drive on from there.
 
-        The other's tracks and reward are used with it: by reference, so only until it steps.
+        The other's tracks and reward are used by reference, so this is valid until the other steps.
 
         Args:
-            other: of the same ``action_repeat``; not changed.
-            rows: (N,) whose state each car takes.
+            other: with the same ``action_repeat``; not changed.
+            rows: (N,) row of the other batch that each car copies.
         """
         self.race.bank, self.reward = other.race.bank, other.reward
         theirs = other.state_arrays()
         for name, values in self.state_arrays().items():
-            per_car = (slice(None), rows) if name == "asked" else rows  # that one is (T, N, 2)
+            per_car = (slice(None), rows) if name == "asked" else rows  # "asked" is (T, N, 2)
             values[:] = theirs[name][per_car]
         self._loop.step = other._loop.step
 
     def state_facts(self) -> dict[str, Any]:
-        """The plain part of all that the future depends on, as JSON can hold it."""
+        """The part of the state that JSON can hold: random state, clock, tracks."""
         return {
             "rng": self.rng.bit_generator.state,
             "clock": self._loop.step,
@@ -344,7 +344,7 @@ class RacingBatch:
         }
 
     def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of it, by name; views of the live ones."""
+        """The arrays of the state by name; views of the live ones."""
         race = self.race
         return {
             "floats": race.floats,
@@ -359,7 +359,11 @@ class RacingBatch:
         }
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Go on where the state was taken, by a batch of the same arguments.
+        """Restore the state of a batch with the same arguments.
+
+        Args:
+            facts: from ``state_facts``.
+            arrays: from ``state_arrays``.
 
         Raises:
             ValueError: if it does not fit.

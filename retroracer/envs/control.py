@@ -1,7 +1,7 @@
-"""The control loop: observe, act, delay, advance. Env, evaluation and game all drive by it.
+"""The control loop: observe, act, delay, advance. Env, evaluation and game all use it.
 
 Every 50 ms a driver gets its observation and chooses an action, which reaches its car after the
-latency. ``RacingBatch`` does the same within one compiled call, and adds rewards and resets.
+latency. ``RacingBatch`` does the same in one compiled call, and adds rewards and resets.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from retroracer.track.geometry import Array, Ints
 
 
 class Controls(NamedTuple):
-    """Actions on their way from N drivers to their cars.
+    """The latest actions of N drivers, with their latency.
 
     Attributes:
-        chosen: (depth, N, 2) the last few steps' actions; that of step t at t % depth.
-        latency: (N,) control steps until they take effect, less than depth.
-        applied: (N, 2) what reaches the cars now.
+        chosen: (depth, N, 2) actions of the last steps, a ring; those of step t at t % depth.
+        latency: (N,) control steps until an action takes effect; less than depth.
+        applied: (N, 2) actions that take effect now.
     """
 
     chosen: Array
@@ -33,11 +33,11 @@ class Controls(NamedTuple):
 
 @compiled()
 def choose_rows(controls: Controls, step: int, actions: Array, begin: int, end: int) -> None:
-    """Take what drivers of rows ``begin`` to ``end`` choose for a step; find what takes effect.
+    """Store the actions of rows ``begin`` to ``end`` for a step, and set those that take effect.
 
     Args:
         controls: updated.
-        step: its number.
+        step: number of the step.
         actions: (N, 2) finite; clipped to [-1, 1].
         begin: first row.
         end: row after the last.
@@ -52,7 +52,7 @@ def choose_rows(controls: Controls, step: int, actions: Array, begin: int, end: 
 
 
 class ControlLoop:
-    """The cars of a race, and the drivers' controls.
+    """The cars of a race, and their drivers' actions.
 
     Args:
         race: the cars.
@@ -60,7 +60,7 @@ class ControlLoop:
 
     Attributes:
         race: the cars.
-        controls: the actions.
+        controls: the actions and their latency.
         step: number of control steps done.
     """
 
@@ -75,26 +75,26 @@ class ControlLoop:
 
     @property
     def last(self) -> Array:
-        """(N, 2) the action each driver chose last: a view, as ``observe`` shows it."""
+        """(N, 2) each driver's last action, as it appears in the observation; a view."""
         last: Array = self.controls.chosen[self.step % len(self.controls.chosen)]
         return last
 
     def observe(self) -> Floats:
-        """(N, 22) float32, never changed later."""
+        """Observations (N, 22) float32 of all cars, in a new array."""
         race = self.race
         out: Floats = np.empty((race.n, N_OBS), np.float32)
         observe_rows(race.cars, self.last, race.bank, self._rows, out)
         return out
 
     def choose(self, actions: Array) -> None:
-        """Begin a control step with the drivers' actions (N, 2), clipped to [-1, 1]."""
+        """Begin a control step with the actions (N, 2), which are clipped to [-1, 1]."""
         self.step += 1
         choose_rows(self.controls, self.step, np.array(actions, np.float64), 0, self.race.n)
 
     def steer_now(self, row: int, action: tuple[float, float]) -> None:
-        """Let a person at the wheel act between control steps, without latency."""
+        """Set a row's action at once, without latency: for a person, between control steps."""
         self.last[row] = self.controls.applied[row] = action
 
     def advance(self, n_substeps: int = N_SUBSTEPS) -> None:
-        """Let the cars drive for some physics steps under what takes effect now."""
+        """Drive the cars for some physics steps with the actions that take effect now."""
         self.race.advance(self.controls.applied, n_substeps)

@@ -1,8 +1,8 @@
-"""Compiled parts of ``RacingBatch``: a step of all cars, and how their episodes begin.
+"""Compiled parts of ``RacingBatch``: a step of all cars, and the beginning of episodes.
 
-Owns no task and no physics: cars are placed and advanced by ``physics``, judged by ``task``;
-``observation`` says what their drivers see, ``control`` when their actions take effect, ``variety``
-what varies.
+They call the parts defined elsewhere: ``physics`` places and advances the cars, ``task`` gives
+rewards and endings, ``observation`` the observations, ``control`` the latency of actions, and
+``variety`` what varies between episodes.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Bools, Ints
 
 BRAKING = 200.0
-"""Distance [m] over which the speed of a rolling start allows for the bends ahead."""
+"""Distance ahead [m] in which bends limit the speed of a rolling start."""
 
 BRAKE_GRIP = 0.7
-"""Share of tyre grip assumed for braking."""
+"""Fraction of tyre grip assumed for braking."""
 
-STRAY_SPEED = 6.0
-"""Standard deviation of the speed [m/s] of a start astray."""
+RECOVERY_SPEED = 6.0
+"""Standard deviation of the speed [m/s] of a recovery start (``Variety.astray``)."""
 
-STRAY_ROOM = 4.0
-"""It keeps so far from walls [m]."""
+RECOVERY_ROOM = 4.0
+"""Distance from walls that a recovery start keeps [m]."""
 
 CHUNK = 64
-"""Cars that are advanced, judged and observed before the next ones: their rows fit a cache."""
+"""Cars that are advanced, scored and observed together: their rows fit a cache."""
 
 
 class Outcome(NamedTuple):
-    """What a step of N cars results in.
+    """The result of a step of N cars.
 
     Attributes:
-        terms: (N, 6) the reward's terms, columns ``task.REWARD_NAMES``.
+        terms: (N, 7) the reward's terms, columns ``task.REWARD_NAMES``.
         reward: (N,) their sum.
         terminated: (N,) bool.
         truncated: (N,) bool.
@@ -82,18 +82,18 @@ def score_rows(
     begin: int,
     end: int,
 ) -> None:
-    """Judge and pay the cars of rows ``begin`` to ``end`` for their last control step.
+    """Compute reward and endings of rows ``begin`` to ``end`` for their last control step.
 
     Args:
         cars: after the step.
         now: (N, 2) actions chosen for the step.
-        before: (N, 2) the ones before.
+        before: (N, 2) actions of the step before.
         marks: (N, 2) of ``task.judge``, updated.
         ending: when episodes end.
         weights: of the reward.
-        again: True for a control step in which an action is held: what it pays is added, and
-            an episode that is over stays so.
-        out: overwritten, but for the observations.
+        again: True for further control steps of a held action: the reward is added, and an
+            episode that has ended stays ended.
+        out: overwritten, except the observations.
         begin: first row.
         end: row after the last.
     """
@@ -128,19 +128,19 @@ def step_rows(
     begin: int,
     end: int,
 ) -> None:
-    """Do some control steps of some cars, as ``control.ControlLoop`` does, and judge them.
+    """Make ``repeat`` control steps of some cars, as ``control.ControlLoop`` does, and score them.
 
     Args:
         cars: all N.
         bank: the packed tracks.
         controls: of their drivers.
-        step: number of the first.
-        actions: (N, 2) chosen for all of them, finite.
+        step: number of the first control step.
+        actions: (N, 2) held for all of them, finite.
         marks: (N, 2) of ``task.judge``.
         rows: (N,) 0..N-1.
         ending: when episodes end.
         weights: of the reward.
-        repeat: how many.
+        repeat: number of control steps.
         out: overwritten.
         begin: first row.
         end: row after the last.
@@ -155,7 +155,7 @@ def step_rows(
             choose_rows(controls, step + k, actions, begin, stop)
             lapped = cars.ints[begin:stop, STEP_LAP].copy() if k > 0 else none
             advance_rows(cars, bank, controls.applied, N_SUBSTEPS, PHYSICS_DT, begin, stop)
-            for i in range(len(lapped)):  # a step of several tells a lap that any of them completed
+            for i in range(len(lapped)):  # report a lap that any of the control steps completed
                 cars.ints[begin + i, STEP_LAP] |= lapped[i]
             score_rows(cars, last, before, marks, ending, weights, k > 0, out, begin, stop)
         observe_rows(cars, last, bank, rows[begin:stop], out.obs)
@@ -176,7 +176,7 @@ def step_parallel(
     repeat: int,
     out: Outcome,
 ) -> None:
-    """``step_rows`` of all cars over threads."""
+    """``step_rows`` for all cars, on all threads."""
     n = len(rows)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
@@ -189,13 +189,13 @@ def step_parallel(
 
 @compiled(inline=True)
 def between(low: float, high: float, share: float) -> float:
-    """The number a share in [0, 1) of the way from ``low`` to ``high``."""
+    """Linear interpolation from ``low`` to ``high``; ``share`` is in [0, 1)."""
     return low + share * (high - low)
 
 
 @compiled(inline=True)
 def vary_car(p: Array, base: Array, ranges: Ranges, draw: Array) -> None:
-    """Overwrite a parameter row ``p`` with the car ``base``, varied by the numbers drawn."""
+    """Overwrite a parameter row ``p`` with the car ``base``, varied by the random numbers drawn."""
     p[:] = base
     p[c.MU] *= between(ranges.grip_low, ranges.grip_high, draw[DRAW_GRIP])
     mass = between(ranges.mass_low, ranges.mass_high, draw[DRAW_MASS])
@@ -211,7 +211,7 @@ def vary_car(p: Array, base: Array, ranges: Ranges, draw: Array) -> None:
 def speed_allowed(p: Array, bank: TrackBank, slot: int, s: float) -> float:
     """Speed [m/s] at which a car on the centreline can still take every bend ahead.
 
-    Against the grip of its tyres alone: no downforce, and brakes that take BRAKE_GRIP of the grip.
+    It assumes no downforce, and braking with BRAKE_GRIP of the tyres' grip.
 
     Args:
         p: (N_PARAMS,) the car.
@@ -232,26 +232,26 @@ def speed_allowed(p: Array, bank: TrackBank, slot: int, s: float) -> float:
 
 
 @compiled(inline=True)
-def stray_offset(bank: TrackBank, here: int, reach: float, draw: float) -> Any:
-    """Lateral offset [m] somewhere on the road or beside it, clear of walls.
+def recovery_offset(bank: TrackBank, here: int, reach: float, draw: float) -> Any:
+    """Lateral offset [m] of a recovery start, on the road or beside it, clear of walls.
 
-    ``reach`` is the furthest place, as a share of the half-width.
+    ``reach`` is the largest offset as a share of the half-width; ``draw`` is in [0, 1).
     """
     share = between(-reach, reach, draw)
     left = share > 0.0
     edge = bank.main[here, b.LEFT if left else b.RIGHT]
-    wall = bank.side[here, b.WALL_L if left else b.WALL_R] - STRAY_ROOM
+    wall = bank.side[here, b.WALL_L if left else b.WALL_R] - RECOVERY_ROOM
     far = min(abs(share) * edge, max(wall, 0.0))
     return far if left else -far
 
 
 class Beginnings(NamedTuple):
-    """Episodes that begin, M of them.
+    """M episodes that begin.
 
     Attributes:
-        rows: (M,) which cars.
+        rows: (M,) their cars.
         slots: (M,) their tracks.
-        draws: (M, N_DRAWS) numbers in [0, 1), columns named in ``variety``.
+        draws: (M, N_DRAWS) random numbers in [0, 1), columns named in ``variety``.
         normals: (M,) standard normal numbers.
     """
 
@@ -275,14 +275,14 @@ def begin_episodes(
     """Begin the episodes of some cars.
 
     Args:
-        cars: all N; placed, and their parameters varied.
+        cars: all N; those that begin are placed and their parameters varied.
         bank: the packed tracks.
         controls: of their drivers; latencies overwritten, past actions zeroed.
         marks: (N, 2) of ``task.judge``, zeroed.
-        users: (T,) how many cars are on each track, updated.
+        users: (T,) number of cars on each track, updated.
         base: (N_PARAMS,) the car that is varied.
-        ranges: what it varies by, and where it begins.
-        begun: which cars, where.
+        ranges: of the variation and of the start.
+        begun: the cars, their tracks and random numbers.
     """
     for k in range(len(begun.rows)):
         i = begun.rows[k]
@@ -309,8 +309,8 @@ def begin_episodes(
             elif draw[DRAW_PACE] >= ranges.standing:
                 turn = (draw[DRAW_PACE] - ranges.standing) / ranges.astray
                 error = between(-math.pi, math.pi, turn)
-                speed = STRAY_SPEED * abs(begun.normals[k])
-                offset = stray_offset(bank, here, ranges.reach, draw[DRAW_OFFSET])
+                speed = RECOVERY_SPEED * abs(begun.normals[k])
+                offset = recovery_offset(bank, here, ranges.reach, draw[DRAW_OFFSET])
         place_car(cars, i, bank, Start(slot, s, offset, error, speed, ranges.grid))
         marks[i] = 0.0
         least = ranges.latency_low

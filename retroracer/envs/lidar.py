@@ -1,15 +1,15 @@
-"""The observation of 80 numbers: the car, waypoints ahead, lidar beams, the last actions.
+"""The lidar observation of 80 numbers: the car, waypoints ahead, lidar beams, the last actions.
 
-Owns its layout, its scaling and the compiled function that makes it. What is driven, paid and ended
-is the same task as with the 22 numbers (``task``); this is another way to see it, the one of the
-learners that drive simulators of small cars. In order:
+Owns its layout, its scaling and the compiled function that computes it. Car, reward and endings are
+those of the task with 22 numbers (``task``); this observation is common in simulators of small
+cars. In order:
 
 - 4 of the car: forward speed [m/s], yaw rate [rad/s], sideways speed [m/s], steering angle [rad];
 - 15 waypoints (x, y) [m] on the centreline, in the car's frame: x forward, y left. They are spread
   evenly over AHEAD_BASE + AHEAD_TIME * speed metres;
 - 40 lidar beams [m], from FIRST_BEAM (right, behind) to its mirror image (left): distance to the
-  nearest edge of the road or other car, at most RANGE. A beam sees the road from BEHIND metres
-  before the car to RANGE metres ahead: what else crosses there is not seen;
+  nearest edge of the road or other car, at most RANGE. Beams see the edges of the road from BEHIND
+  metres behind the car to RANGE metres ahead, and not other parts of the track that are close by;
 - 3 actions (steer, throttle) as the driver chose them, the last one first.
 
 Every number is multiplied by its factor in ``SCALING`` and clipped to +-BOUND.
@@ -32,23 +32,23 @@ from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
 
 LAYOUT = "lidar-80.1"
-"""Id of this observation, its scaling included; a model remembers the one it was trained on."""
+"""Id of this observation and its scaling; every model records the one it was trained on."""
 
 N_STATE, N_WAYPOINTS, N_BEAMS, N_RECENT = 4, 15, 40, 3
 WAYPOINTS = N_STATE
 BEAMS = WAYPOINTS + 2 * N_WAYPOINTS
 RECENT = BEAMS + N_BEAMS
 N_LIDAR = RECENT + 2 * N_RECENT
-"""How many numbers: 80; and where each kind begins."""
+"""Number of numbers, 80; WAYPOINTS, BEAMS and RECENT are the indices at which each kind begins."""
 
 SCALING = (0.1, 1.0, 0.5, 1.0 / 0.4) + (0.1,) * (2 * N_WAYPOINTS + N_BEAMS) + (1.0,) * 6
-"""Factor on each number: the reference's."""
+"""Factor on each number, as in the system this observation is taken from."""
 
 BOUND = 40.0
-"""No number is larger, scaled."""
+"""Bound of the scaled numbers."""
 
 RANGE = 80.0
-"""Furthest distance that a beam measures [m]."""
+"""Largest distance that a beam measures [m]."""
 
 FIRST_BEAM = math.radians(-135.0)
 """Angle of the first beam, counter-clockwise from straight ahead; the last one is its mirror."""
@@ -56,12 +56,13 @@ FIRST_BEAM = math.radians(-135.0)
 BEAM_STEP = -2.0 * FIRST_BEAM / (N_BEAMS - 1)
 
 BEHIND = 30.0
+"""How far behind the car beams see the road's edges [m]."""
 
 ALONG = np.array(
     [-BEHIND, -21.0, -14.5, -9.5, -6.0, -3.5, -1.5, 0.0, 1.5, 3.5, 6.0, 9.0, 12.5, 16.5, 21.0, 26.0,
      32.0, 39.0, 47.0, 57.0, 68.0, RANGE]
 )  # fmt: skip
-"""Stations, from the car's [m], between which the edges of the road are straight to the beams."""
+"""Stations relative to the car's [m]; beams see the edges as straight lines between them."""
 
 _COS = np.cos(FIRST_BEAM + BEAM_STEP * np.arange(N_BEAMS))
 _SIN = np.sin(FIRST_BEAM + BEAM_STEP * np.arange(N_BEAMS))
@@ -72,7 +73,9 @@ _TURN = 2.0 * math.pi / BEAM_STEP  # beams in a whole turn
 
 @compiled(inline=True)
 def beam_of(x: float, y: float) -> Any:
-    """Where among the beams the direction of a point lies, within 0.001; 0 is the first beam.
+    """Direction of a point in units of beams: 0 = the first beam, k = beam k.
+
+    Accuracy: 0.001 beams.
 
     Source: a minimax polynomial of the arc tangent on [0, 1], error 1e-5 rad.
     """
@@ -95,7 +98,7 @@ def beam_of(x: float, y: float) -> Any:
 def cast(
     reach: Array, ax: float, ay: float, bx: float, by: float, first: float, last: float
 ) -> None:
-    """Shorten the beams that meet the line from a to b between two places among the beams."""
+    """Shorten the beams from ``first`` to ``last`` that meet the line from a to b."""
     ex, ey = bx - ax, by - ay
     cross = ax * ey - ay * ex
     for k in range(max(math.ceil(first - 0.01), 0), min(math.floor(last + 0.01), N_BEAMS - 1) + 1):
@@ -113,12 +116,12 @@ def see_line(
     """Shorten the beams that meet the line from a to b, in the car's frame.
 
     Args:
-        reach: (N_BEAMS,) updated.
-        ax: [m], likewise the others.
-        ay: of a.
+        reach: (N_BEAMS,) lengths of the beams [m], updated.
+        ax: x of a [m].
+        ay: y of a [m].
         at: ``beam_of`` a.
-        bx: of b.
-        by: of b.
+        bx: x of b [m].
+        by: y of b [m].
         to: ``beam_of`` b.
     """
     low, high = min(at, to), max(at, to)
@@ -134,12 +137,12 @@ def see_car(reach: Array, p: Array, x: float, y: float, cos: float, sin: float) 
     """Shorten the beams that meet another car's body.
 
     Args:
-        reach: (N_BEAMS,) updated.
-        p: its parameters.
-        x: its centre in the car's frame [m].
+        reach: (N_BEAMS,) lengths of the beams [m], updated.
+        p: (N_PARAMS,) parameters of the other car.
+        x: of its centre in the observing car's frame [m].
         y: likewise.
-        cos: of its heading in that frame.
-        sin: likewise.
+        cos: cosine of its heading in that frame.
+        sin: sine of it.
     """
     long, wide = p[c.HALF_LENGTH], p[c.HALF_WIDTH]
     for k in range(4):
@@ -156,15 +159,15 @@ def see_car(reach: Array, p: Array, x: float, y: float, cos: float, sin: float) 
 def lidar_rows(
     cars: Cars, recent: Array, bank: TrackBank, rows: Ints, company: int, out: Floats
 ) -> None:
-    """Write the 80 numbers of some of N cars.
+    """Write the lidar observations of some of N cars.
 
     Args:
         cars: all N.
-        recent: (N, 3, 2) the last actions each driver chose, the newest first.
+        recent: (N, 3, 2) the last actions of each driver, the newest first.
         bank: the packed tracks.
-        rows: (M,) which cars.
-        company: cars that race together: rows 0..company-1, and so on; 1 = each is alone.
-        out: (N, 80) float32, their rows overwritten.
+        rows: (M,) the cars to observe.
+        company: number of cars in a race: rows 0..company-1 race together, and so on; 1 = alone.
+        out: (N, 80) float32, these rows overwritten.
     """
     reach = np.empty(N_BEAMS)
     for index in range(len(rows)):

@@ -1,6 +1,6 @@
-"""Cars that are seen by lidar: the same batch and task, another observation and scaled actions.
+"""The batch with lidar observations: the same task, another observation and scaled actions.
 
-Owns the batch; Gymnasium's adapters over it are ``lidar_env``.
+Owns the batch; ``lidar_env`` has the Gymnasium adapters.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from retroracer.track.geometry import Array, Ints
 
 
 class LidarBatch(RacingBatch):
-    """N cars; ``reset``, ``begin`` and ``step`` return the 80 numbers of ``lidar``.
+    """N cars; ``reset``, ``begin`` and ``step`` return lidar observations (N, 80).
 
     Args:
-        n: cars.
+        n: number of cars.
         steer_scale: factor on the steering action, in (0, 1].
         accel_scale: likewise on the throttle.
         arguments: of ``RacingBatch``.
@@ -44,7 +44,7 @@ class LidarBatch(RacingBatch):
         self.seen: Floats = np.zeros((n, N_LIDAR), np.float32)
 
     def see(self, rows: Ints, out: Floats) -> None:
-        """Overwrite rows of ``out`` (N, 80) with what those cars see now."""
+        """Overwrite some rows of ``out`` (N, 80) with the cars' current observations."""
         lidar_rows(self.race.cars, self.recent, self.race.bank, rows, 1, out)
 
     def _see_all(self) -> Floats:

@@ -17,7 +17,7 @@ OBSERVATION = spaces.Box(-BOUND, BOUND, (N_LIDAR,), np.float32)
 
 
 class LidarEnv(RacingEnv):
-    """One car seen by lidar; arguments as ``RacingEnv``, and two factors on the actions.
+    """One car with lidar observations; arguments as ``RacingEnv``, and two factors on actions.
 
     Args:
         arguments: of ``RacingEnv``.
@@ -38,7 +38,7 @@ class LidarEnv(RacingEnv):
 
 
 class LidarVectorEnv(RacingVectorEnv):
-    """N cars seen by lidar; arguments as ``RacingVectorEnv`` and ``LidarEnv``."""
+    """N cars with lidar observations; arguments as ``RacingVectorEnv`` and ``LidarEnv``."""
 
     made_of = LidarBatch
 

@@ -1,4 +1,4 @@
-"""Environments that are not ours: by their ids, and as two spaces for who only asks for those."""
+"""Other Gymnasium environments by id, and an env that only has spaces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retroracer.errors import UserError
 
 
 def named(text: str) -> Callable[[], Any]:
-    """What makes the environment of that id; "package:Name-v0" imports the package first.
+    """A function that makes the environment of that id; "package:Name-v0" imports the package.
 
     Raises:
         UserError: if there is no such id.
@@ -26,11 +26,11 @@ def named(text: str) -> Callable[[], Any]:
 
 
 class SpacesOnly(gym.Env[Any, Any]):
-    """An environment that is driven elsewhere: a SAC asks it for its spaces.
+    """Stands for an environment that actors drive elsewhere: SB3's SAC needs its spaces.
 
     Args:
-        observations: numbers in one.
-        actions: numbers in one, each in [-1, 1].
+        observations: numbers in an observation.
+        actions: numbers in an action, each in [-1, 1].
     """
 
     def __init__(self, observations: int, actions: int) -> None:
@@ -38,9 +38,9 @@ class SpacesOnly(gym.Env[Any, Any]):
         self.action_space = gym.spaces.Box(-1.0, 1.0, (actions,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        """Refused."""
+        """Not supported."""
         raise NotImplementedError("it is driven elsewhere")
 
     def step(self, action: Any) -> Any:
-        """Refused."""
+        """Not supported."""
         raise NotImplementedError("it is driven elsewhere")

@@ -1,14 +1,15 @@
-"""What a driver sees: the one observation of the task, for N cars of a ``Race``.
+"""The observation of the task, for N cars of a ``Race``.
 
-Compiled over blocks of cars like the kernel. To change what a driver sees, change ``TABLE`` and the
+Compiled over blocks of cars like the kernel. To change the observation, change ``TABLE`` and the
 ``see_...`` functions (and what ``load`` and ``fetch_way`` fetch for them), and give the layout a
 new id.
 
 Every number is scaled to about one as ``TABLE`` says, and clipped to +-LIMIT.
 
-The way ahead is AHEAD_BASE + AHEAD_TIME * speed metres long, divided at the shares AHEAD:
-it stretches with speed, so that a car always sees further than it needs to brake. Roots,
-because the speed a corner allows goes with the root of its radius.
+The way ahead is the road from the car to AHEAD_BASE + AHEAD_TIME * speed metres ahead, divided at
+the shares AHEAD. It grows with speed, so that a driver always sees further than its braking
+distance. Curvatures are given as roots, because the speed a corner allows is proportional to the
+root of its radius.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from retroracer.track.geometry import Array, Ints
 Floats = npt.NDArray[np.float32]
 
 LAYOUT = "road-22.3"
-"""Id of this observation; a model remembers the one it was trained on."""
+"""Id of this observation; every model records the one it was trained on."""
 
 LIMIT = 5.0
 """Bound of every observation."""
@@ -41,11 +42,11 @@ class Quantity(NamedTuple):
     """One number of the observation.
 
     Attributes:
-        name: of it.
+        name: of the number.
         unit: SI; "" for a ratio.
-        scale: what it is divided by.
-        meaning: and sign.
-        root: True for a curvature: the root of its scaled magnitude, with its sign.
+        scale: the value is divided by this.
+        meaning: meaning and sign.
+        root: True for a curvature: the root of the scaled magnitude, with its sign.
     """
 
     name: str
@@ -82,8 +83,8 @@ TABLE = (
     Quantity("edge_left_near", "m", 6.0, "distance to the left edge, 12 % of the way ahead"),
     Quantity("edge_right_near", "m", 6.0, "distance to the right edge, 12 % of the way ahead"),
 )
-"""The observation, in order. A far stretch tells the root mean square curvature, so that the two
-halves of a chicane do not cancel out."""
+"""The observation, in order. Far stretches give the root mean square of curvature, so that the two
+halves of a chicane do not cancel."""
 
 N_OBS = len(TABLE)
 OBS_NAMES = tuple(q.name for q in TABLE)
@@ -102,7 +103,7 @@ GRIP = OBS_NAMES.index("grip")
 PREVIOUS_STEER = OBS_NAMES.index("previous_steer")
 PREVIOUS_THROTTLE = OBS_NAMES.index("previous_throttle")
 CURVATURES = OBS_NAMES.index("curvature_1")
-"""Where the stretches begin, near ones first."""
+"""Index of the first stretch; near ones come first."""
 NEAR_LEFT = OBS_NAMES.index("edge_left_near")
 NEAR_RIGHT = OBS_NAMES.index("edge_right_near")
 
@@ -110,28 +111,28 @@ AHEAD_BASE = 30.0
 """Length of the way ahead at rest [m]."""
 
 AHEAD_TIME = 3.0
-"""By how much it grows with speed [s]."""
+"""Growth of its length with speed [s]."""
 
 AHEAD = np.array([0.0, 0.03, 0.07, 0.12, 0.19, 0.28, 0.40, 0.56, 0.76, 1.0])
-"""Where the way ahead is divided: six near stretches, then three far ones."""
+"""Points that divide the way ahead, as shares of it: six near stretches, then three far ones."""
 
 N_NEAR = 6
 PER_SHARE = 1.0 / np.diff(AHEAD)
 NEAR_POINT, MIDDLE_POINT = 3, 5
-"""At which points of the way ahead the edges, and the middle, are told."""
+"""Indices of the points of the way ahead at which the edges, and the middle, are observed."""
 
-# Columns of the scratch memory of a block: the observation itself, then what it is made of.
+# Columns of the scratch memory of a block: the observation itself, then intermediate values.
 (
     STATION,  # in cells
     REACH,  # length of the way ahead [m] and in cells
     CELLS,
     SAMPLES,  # of the track
-    LAP_TURN,  # turn and bend of a lap
+    LAP_TURN,  # turn and bend of a whole lap
     LAP_BEND,
     OFFSET,  # of the car [m]
 ) = range(N_OBS, N_OBS + 7)
-# At each of the points that divide the way ahead: row and fraction of its cell, then what
-# ``way`` says at the cell's ends, then heading and bend there.
+# For each of the points that divide the way ahead: row and fraction of its cell, the values of
+# ``way`` at both ends of the cell, then heading and bend at the point.
 ROWS = N_OBS + 7
 FRACS = ROWS + len(AHEAD)
 LAPS = FRACS + len(AHEAD)
@@ -146,13 +147,13 @@ N_COLUMNS = BENDS + len(AHEAD)
 
 @compiled(inline=True)
 def clipped(value: float) -> float:
-    """A scaled observation within its bounds."""
+    """A scaled number of the observation, clipped to +-LIMIT."""
     return min(max(value, -LIMIT), LIMIT)
 
 
 @compiled(inline=True)
 def load(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: TrackBank) -> None:
-    """Fetch what a car feels, what it last did and where it is into lane ``j``, unscaled."""
+    """Copy a car's motion, last action and position into lane ``j``, unscaled."""
     w[SPEED * LANES + j] = f[st.VX]
     w[LATERAL_VELOCITY * LANES + j] = f[st.VY]
     w[YAW_RATE * LANES + j] = f[st.YAW_RATE]
@@ -192,7 +193,7 @@ def find_cell(w: Array, j: int, k: int) -> None:
 
 @compiled(inline=True)
 def find_cells(w: Array, j: int) -> None:
-    """Find all cells that will be read. Spelled out: a loop here would not become vector code."""
+    """Find all cells that will be read. Unrolled by hand: a loop would not be vectorised."""
     find_cell(w, j, 1)
     find_cell(w, j, 2)
     find_cell(w, j, 3)
@@ -206,7 +207,7 @@ def find_cells(w: Array, j: int) -> None:
 
 @compiled(inline=True)
 def fetch_way(w: Array, j: int, bank: TrackBank, first: int) -> None:
-    """Read the bank at the cells found; nothing else, so that many reads are under way at once."""
+    """Read the bank at the cells found. It does nothing else, so that reads overlap."""
     way = bank.way
     for k in range(1, len(AHEAD)):
         here = first + int(w[(ROWS + k) * LANES + j])
@@ -230,7 +231,7 @@ def fetch_way(w: Array, j: int, bank: TrackBank, first: int) -> None:
 
 @compiled(inline=True)
 def see_self(w: Array, j: int) -> None:
-    """Observations of the car itself and of the road beside it."""
+    """Compute the numbers about the car itself and the road beside it."""
     offset = w[OFFSET * LANES + j]
     error = w[HEADING_ERROR * LANES + j]
     error -= 2.0 * math.pi * math.floor(error * (0.5 / math.pi) + 0.5)
@@ -252,7 +253,7 @@ def see_self(w: Array, j: int) -> None:
 
 @compiled(inline=True)
 def see_turn(w: Array, j: int, k: int) -> Any:
-    """By how much the road turns in stretch ``k``, which ends at point k + 1 [rad]."""
+    """Change of the road's heading in stretch ``k``, which ends at point k + 1 [rad]."""
     heading = w[(HEADING_FROM + k + 1) * LANES + j]
     more = w[(HEADING_TO + k + 1) * LANES + j] - heading
     heading += w[(FRACS + k + 1) * LANES + j] * more
@@ -279,7 +280,10 @@ def see_bend(w: Array, j: int, k: int) -> None:
 
 @compiled(inline=True)
 def scaled_bend(turn: float, square: float) -> float:
-    """Root of a mean ``square`` of curvature, scaled, with the sign of the stretch's ``turn``."""
+    """Scaled root of the root mean square curvature, with the sign of the stretch's ``turn``.
+
+    ``square`` is the mean square of curvature [1/m^2].
+    """
     side = 1.0 if turn > 0.0 else (-1.0 if turn < 0.0 else 0.0)
     return side * math.sqrt(_PER[CURVATURES] * math.sqrt(square))
 
@@ -295,7 +299,7 @@ def see_far(w: Array, j: int, k: int) -> None:
 
 @compiled(inline=True)
 def see_ahead(w: Array, j: int) -> None:
-    """Observations of the way ahead; spelled out like ``find_cells``."""
+    """Compute the numbers about the way ahead; unrolled by hand like ``find_cells``."""
     see_near(w, j, 0)
     see_near(w, j, 1)
     see_near(w, j, 2)
@@ -321,7 +325,7 @@ def prepare(
     begin: int,
     end: int,
 ) -> None:
-    """Load the block of cars ``rows[begin:end]``, find what it will see and ask for it."""
+    """Load the block of cars ``rows[begin:end]``, find the cells ahead and prefetch them."""
     lanes = min(LANES, end - begin)
     for j in range(lanes):
         i = rows[begin + j]
@@ -338,14 +342,14 @@ def prepare(
 
 @compiled()
 def observe_rows(cars: Cars, actions: Array, bank: TrackBank, rows: Ints, out: Floats) -> None:
-    """Write the observations of some of N cars; each block is prepared a block early.
+    """Write the observations of some of N cars; each block is prefetched one block early.
 
     Args:
         cars: all N.
-        actions: (N, 2) the last action each driver chose.
+        actions: (N, 2) the last action of each driver.
         bank: the packed tracks.
-        rows: (M,) which cars.
-        out: (N, 22) float32, their rows overwritten; columns as in ``TABLE``.
+        rows: (M,) the cars to observe.
+        out: (N, 22) float32, these rows overwritten; columns as in ``TABLE``.
     """
     begin = 0
     end = len(rows)

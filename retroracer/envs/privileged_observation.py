@@ -1,8 +1,8 @@
-"""The privileged observation: the road further ahead than drivers see, and how their cars differ.
+"""The privileged observation: the road further ahead than drivers see, and the car's variation.
 
-Only critics get it, and only in training; drivers get ``observation`` alone. Half of what the
-next five seconds bring lies beyond what a driver sees and is not its doing: a critic that sees it
-gives advantages of lower variance.
+Only value networks get it, and only in training; drivers get ``observation`` alone. Half of what
+the next five seconds bring lies beyond what a driver sees and does not depend on its actions. A
+value network that sees it gives advantages of lower variance.
 
 Source: Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning.
 """
@@ -21,7 +21,7 @@ from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
 
 AHEAD = np.array([0.0, 40.0, 80.0, 120.0, 170.0, 230.0, 300.0, 380.0, 480.0, 600.0, 750.0])
-"""Where the way ahead is divided [m]: nine seconds at 300 km/h."""
+"""Distances that divide the way ahead [m]: nine seconds at 300 km/h."""
 
 N_PRIVILEGED = len(AHEAD) - 1 + 3
 
@@ -34,13 +34,13 @@ def observe_privileged(
 
     Args:
         cars: all N.
-        car: (N_PARAMS,) of the car they would be without variety.
+        car: (N_PARAMS,) parameters of the car without variety.
         latency: (N,) of their actions [control steps].
         bank: the packed tracks.
-        rows: (M,) which cars.
-        out: (M, 13) float32, overwritten: for ten stretches the root mean square curvature,
-            scaled as ``observation`` scales it, with the sign of the stretch's turn; mass and
-            power over the car's own, less one, in tenths; latency.
+        rows: (M,) the cars to observe.
+        out: (M, 13) float32, overwritten: for ten stretches the root mean square curvature, scaled
+            as in ``observation``, with the sign of the stretch's turn; then the relative deviations
+            of mass and power from ``car``, times ten; then the latency.
     """
     floats, params = cars.floats, cars.params
     stretches = len(AHEAD) - 1

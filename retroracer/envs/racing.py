@@ -30,7 +30,7 @@ METADATA: dict[str, Any] = {
 
 
 def frames_a_second(batch: RacingBatch) -> int:
-    """How many of an env's steps fill a second of the race, rounded."""
+    """Number of env steps per second of race time, rounded."""
     return max(1, round(1.0 / (CONTROL_DT * batch.action_repeat)))
 
 
@@ -46,28 +46,28 @@ INFO_KEYS = (
     "lap_time",
     "off_track",
 )
-"""What ``info`` tells of every car after every step, SI units."""
+"""Keys of ``info`` that are set for every car after every step; SI units."""
 
 
 class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """One car. Action: steer (left positive) and throttle (negative brakes) in [-1, 1].
 
     Args:
-        track: name (``"monza"``), path, Track, or a list of them to draw from; None draws a
-            new random track for every episode, from the seed.
+        track: name (``"monza"``), path, Track, or a list of them to draw from; None = random
+            tracks, which depend on the seed.
         car: a shipped car's name, or a Car.
         variety: what varies between episodes.
         reward: weights of the reward's terms.
         laps: laps after which an episode is truncated; 0 = never.
         time: seconds after which it is truncated; inf = never.
-        action_repeat: control steps of 50 ms that an action is held: 2 decides at 10 Hz, as the
-            shipped drivers do. The rewards of the steps are added up.
+        action_repeat: control steps of 50 ms for which an action is held: 2 decides at 10 Hz, as
+            the shipped drivers do. The rewards of these steps are added up.
         render_mode: "human" (a window, in real time), "rgb_array" or None.
 
     Raises:
-        TypeError: for an argument of another kind, naming it.
-        ValueError: for one out of bounds.
-        UserError: for a track or car that there is not, or a page of one with mistakes.
+        TypeError: if an argument has a wrong type; the message names it.
+        ValueError: if an argument is out of bounds.
+        UserError: if a track or car does not exist, or its page has mistakes.
 
     ``info`` holds x, y, heading, speed, s, lateral_offset, progress, lap, lap_time,
     off_track (SI units), ``reward`` (a dict of named terms) and, on completing a timed lap,
@@ -111,7 +111,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         self._ended = True
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the view, which a copy makes anew when it is drawn."""
+        """All attributes except the view, which a copy creates again when it renders."""
         return self.__dict__ | {"_view": None}
 
     def reset(
@@ -170,7 +170,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         return self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """Draw now: an (H, W, 3) uint8 picture, or into the window (waiting for real time)."""
+        """Return an (H, W, 3) uint8 picture, or draw into the window at real-time speed."""
         if self.render_mode is None:
             return None
         if self._view is None:

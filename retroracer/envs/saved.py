@@ -1,7 +1,7 @@
-"""What the arrays of a batch must be when they come back from a file. Owns no file.
+"""Shapes, types and bounds that the arrays of a saved batch must have.
 
-Compiled code takes them as they are: an index out of range, or a number that is not finite and
-becomes one, would end the process there.
+Compiled code does not check them: an index out of range, or a number that is not finite and is
+turned into an index, would crash the process.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from retroracer.track.bank import MAX_SECTORS
 from retroracer.track.geometry import Array
 
 FAR = 1e8
-"""No number of a car's state is larger, in SI units."""
+"""Largest accepted magnitude of a number in a car's state, in SI units."""
 
 MOST_VARIED = 1000.0
-"""No parameter of a car is varied by a larger factor."""
+"""Largest accepted ratio of a car's parameter to that of the car without variety."""
 
 
 def forms_of(n: int, n_tracks: int, row: Array) -> dict[str, Form]:
-    """The forms of ``RacingBatch.state_arrays``, by name.
+    """Shapes, types and bounds of ``RacingBatch.state_arrays``, by name.
 
     Args:
-        n: cars.
-        n_tracks: tracks they may be on.
-        row: (N_PARAMS,) the car's parameters before they are varied.
+        n: number of cars.
+        n_tracks: number of tracks in the pool.
+        row: (N_PARAMS,) the car's parameters without variety.
     """
     low, high = np.full(state.N_FLOATS, -FAR), np.full(state.N_FLOATS, FAR)
     low[[state.S, state.TIME, state.OFF_TIME, state.OFF_FOR]] = 0.0

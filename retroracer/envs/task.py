@@ -1,9 +1,9 @@
-"""The task: what a driver sees, what it is paid for, and when an episode ends.
+"""The task: observation, reward, and the end of an episode.
 
-Compiled, per car, over the arrays of a ``Race``; env, training, evaluation and game all call
-these. The observation is made in ``observation`` and named here beside the rest. A new reward
-term: its weights in ``Reward`` (and in ``PENALTIES``, if it is one), its name in ``Terms``, its
-amount in ``reward_terms``.
+Compiled functions on the state of one car; env, training, evaluation and game all call them.
+The observation is computed in ``observation`` and exported here with the rest. To add a reward
+term, add its weights to ``Reward`` (and to ``PENALTIES``, if it is one), its name to ``Terms``, and
+its amount to ``reward_terms``.
 """
 
 from __future__ import annotations
@@ -54,19 +54,20 @@ class Reward(NamedTuple):
     """Weights of the reward's terms.
 
     Attributes:
-        progress: per metre of station gained inside track limits (lost ones cost everywhere).
+        progress: per metre of station gained inside track limits; metres lost count everywhere.
         time: per second.
         off_track: per second beyond track limits.
-        leaving: once, when they are left (an excursion shorter than the step goes free).
-        edge: per second at the very edge of the road, falling with the square of the distance to
-            nothing ``EDGE`` inside. Leaving is a cliff, which few changes of an action cross;
-            this is the slope before it.
+        leaving: once, when the car leaves track limits (not for an excursion shorter than the
+            step).
+        edge: per second at the very edge of the road; it falls with the square of the distance
+            and is 0 from ``EDGE`` inside. The penalty for leaving jumps, and few changes of an
+            action cross that jump; this term gives a slope before it.
         wall: per second against a wall.
         impact: per m/s of speed into a wall.
-        crash: once, when the episode is ended for leaving the road or standing still.
-        steering: per squared change of the steer action between two control steps. Wheels that
-            twitch cost grip, and nothing else tells a driver so: left free, it learns to.
-        pedals: likewise of the throttle action.
+        crash: once, when the episode is terminated for leaving the road or standing still.
+        steering: per squared change of the steer action between two control steps. Twitching
+            wheels cost grip, and without this term drivers learn to twitch.
+        pedals: likewise for the throttle action.
     """
 
     progress: float = 0.2
@@ -82,10 +83,10 @@ class Reward(NamedTuple):
 
 
 EDGE = 0.5
-"""How far inside the road ``Reward.edge`` begins [m]."""
+"""Distance inside the edge of the road at which ``Reward.edge`` begins [m]."""
 
 PENALTIES = ("off_track", "leaving", "edge", "wall", "impact", "crash")
-"""Weights that a training run may scale together: what a mistake costs."""
+"""The penalties for mistakes: weights that a training run may scale together."""
 
 
 class Terms(NamedTuple):
@@ -108,12 +109,12 @@ def reward_terms(f: Array, now: Array, before: Array, ended: bool, dt: float, w:
     """One car's reward terms for the last control step.
 
     Args:
-        f: (N_FLOATS,) its float state after the step.
+        f: (N_FLOATS,) the car's float state after the step.
         now: (2,) the action its driver chose for the step.
-        before: (2,) the one before; zeros at an episode's start.
+        before: (2,) the action of the step before; zeros at an episode's start.
         ended: True if the episode was terminated by this step.
         dt: control step [s].
-        w: the weights.
+        w: weights of the terms.
     """
     left = 0.0 < f[st.OFF_FOR] <= f[st.STEP_OFF] + 1e-9
     inside = min(f[st.HALF_LEFT] - f[st.OFFSET], f[st.HALF_RIGHT] + f[st.OFFSET])
@@ -131,28 +132,28 @@ def reward_terms(f: Array, now: Array, before: Array, ended: bool, dt: float, w:
 
 
 class Stall(NamedTuple):
-    """A car has stalled when it gains less than ``distance`` [m] within ``seconds``."""
+    """A car has stalled if it gains less than ``distance`` [m] in ``seconds`` [s]."""
 
     seconds: float
     distance: float
 
 
 EPISODE_STALL = Stall(seconds=3.0, distance=6.0)
-"""Ends an episode: learners should not wait for cars that stand."""
+"""Terminates an episode of training, so that no time is lost with cars that stand."""
 
 EVALUATION_STALL = Stall(seconds=10.0, distance=10.0)
-"""Ends an evaluation: a driver that spun may take its time to get going again."""
+"""Ends an evaluation; it gives a driver that has spun more time to continue."""
 
 
 @compiled(inline=True)
 def stalled(f: Array, mark: Array, seconds: float, distance: float) -> bool:
-    """Whether a car has stalled.
+    """True if a car has stalled.
 
     Args:
-        f: (N_FLOATS,) its float state after the step.
-        mark: (2,) progress [m] and time [s] when it last got on, zeros at the start; updated.
-        seconds: of ``Stall``.
-        distance: likewise.
+        f: (N_FLOATS,) the car's float state after the step.
+        mark: (2,) progress [m] and time [s] at which it last moved on; zeros at the start; updated.
+        seconds: of ``Stall`` [s].
+        distance: of ``Stall`` [m].
     """
     if f[st.PROGRESS] > mark[0] + distance:
         mark[0] = f[st.PROGRESS]
@@ -162,7 +163,7 @@ def stalled(f: Array, mark: Array, seconds: float, distance: float) -> bool:
 
 @compiled()
 def stalled_rows(floats: Array, marks: Array, rule: Stall) -> Bools:
-    """Which of N cars have stalled (N,); arguments as ``stalled``, one row a car."""
+    """True for the cars that have stalled (N,); arguments as ``stalled``, one row per car."""
     out = np.zeros(len(floats), np.bool_)
     for i in range(len(floats)):
         out[i] = stalled(floats[i], marks[i], rule.seconds, rule.distance)
@@ -173,11 +174,11 @@ class Ending(NamedTuple):
     """When an episode ends.
 
     Attributes:
-        off_track: seconds without a break beyond track limits: terminated.
-        stall: seconds of ``Stall``: terminated.
-        stall_distance: its distance [m].
+        off_track: uninterrupted time beyond track limits after which it is terminated [s].
+        stall: time of ``Stall`` after which it is terminated [s].
+        stall_distance: distance of ``Stall`` [m].
         laps: laps after which it is truncated; 0 = never.
-        time: seconds after which it is truncated.
+        time: time after which it is truncated [s].
     """
 
     off_track: float = 2.0
@@ -189,7 +190,7 @@ class Ending(NamedTuple):
 
 @compiled(inline=True)
 def judge(f: Array, g: Ints, mark: Array, ending: Ending) -> tuple[bool, bool]:
-    """Whether the episode is over: (terminated, truncated).
+    """(terminated, truncated): whether a car's episode has ended.
 
     Args:
         f: (N_FLOATS,) float state after the step.

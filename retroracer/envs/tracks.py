@@ -1,7 +1,7 @@
-"""Which tracks episodes are driven on: given ones, or endless random ones.
+"""The tracks that episodes are driven on: given ones, or endless random ones.
 
-Owns the bank a batch of cars drives in. Random tracks live in a pool of slots; a slot no car
-is using may be filled anew at a reset, so training never runs out of tracks.
+Owns the bank of a batch. Random tracks are kept in a pool of slots; slots that no car uses get
+new tracks from time to time, so that training never runs out of tracks.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from retroracer.track.generate import random_track
 from retroracer.track.track import Track
 
 MIN_POOL, MAX_POOL = 16, 256
-"""Random tracks held at once, as many as there are cars within these bounds."""
+"""Bounds of the number of random tracks in the pool, which is otherwise the number of cars."""
 
 FRESH = 0.25
-"""Chance that a lone car's next episode is on a track made for it. A random driver crashes every
-few seconds, and making a track takes as long as a hundred steps."""
+"""Probability that the next episode of a single car is on a new track. Not always: a random driver
+crashes every few seconds, and making a track takes as long as a hundred steps."""
 
 RENEWAL = 32768
-"""Steps of a car, all cars counted, after which one idle slot gets a new track."""
+"""Steps, summed over all cars, after which one unused slot gets a new track."""
 
 
 ROOM = 2400
-"""Rows kept for a random track: 4.8 km at 2 m, more than the generator makes."""
+"""Rows reserved for a random track: 4.8 km at 2 m spacing, more than the generator makes."""
 
 
 class TrackPool:
     """Tracks by slot, and the bank that packs them.
 
-    ``users`` counts the cars on each slot; whoever places them keeps it (``episodes``).
+    ``users`` is the number of cars on each slot; ``episodes`` updates it when it places cars.
 
     Args:
-        tracks: the tracks to draw from; None makes random ones without end.
-        n_cars: how many cars will drive.
-        variety: chance of the other direction, range of widths.
+        tracks: the tracks to draw from; None = endless random tracks.
+        n_cars: number of cars that drive.
+        variety: probability of the other direction, and range of widths.
         rng: source of randomness.
     """
 
@@ -65,7 +65,7 @@ class TrackPool:
 
     def _fill(self, rng: np.random.Generator) -> None:
         self._steps = 0
-        # Where the rng stood when a slot's random track was made: enough to make it again.
+        # The generator's state before a slot's random track was made, to make it again.
         self._origins: list[dict[str, Any]] = []
         if self.endless:
             self._origins = [dict(rng.bit_generator.state)] * self._size
@@ -74,11 +74,11 @@ class TrackPool:
             self.tracks = [self._widened(t, rng) for t in self._given]
             if self._variety.reverse > 0.0:
                 self.tracks += [t.reversed() for t in self.tracks]
-        # Slots of a random pool get a track of their own when they are first drawn.
+        # A slot of a random pool gets its own track when it is first drawn.
         self._own = np.full(len(self.tracks), not self.endless)
 
     def reseed(self, rng: np.random.Generator) -> None:
-        """Become what a new pool would be with ``rng``; no car may be under way."""
+        """Reset the pool to what a new one with ``rng`` would be; no episode may be under way."""
         self._steps = 0
         if self._same_everywhere:
             return
@@ -86,13 +86,13 @@ class TrackPool:
         if len(self.tracks) == len(self.users):
             for slot, track in enumerate(self.tracks):
                 put(self.bank, slot, track)
-        else:  # ``take`` made room for more
+        else:  # ``take`` has added slots
             self.users = np.zeros(len(self.tracks), np.int64)
             self.bank = pack(self.tracks, room=ROOM if self.endless else 0)
 
     @property
     def _same_everywhere(self) -> bool:
-        """Whether all pools of these tracks are alike, whatever their randomness."""
+        """True if all pools of these tracks are equal, whatever their seed."""
         return not self.endless and self._variety.width[0] == self._variety.width[1] == 1.0
 
     def _widened(self, track: Track, rng: np.random.Generator) -> Track:
@@ -100,7 +100,7 @@ class TrackPool:
         if low == high == 1.0:
             return track
         factor = rng.uniform(low, high)
-        # Never wider than the tightest bend on that side allows.
+        # A half-width must stay below the radius of the bend.
         inside = np.maximum(np.abs(track.curvature), 1e-6)
         room = 0.9 / inside
         return replace(
@@ -133,12 +133,15 @@ class TrackPool:
         drawn: Sequence[int],
         leaving: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.int64]:
-        """Slots (M,) here for tracks drawn from other pools of the same tracks and variety.
+        """Copy tracks drawn from other pools (of the same tracks and variety) into this pool.
 
         Args:
             others: M pools.
             drawn: (M,) the slot drawn from each.
-            leaving: (M,) slots that the cars which will drive there are on until now.
+            leaving: (M,) slots that the cars concerned leave.
+
+        Returns:
+            (M,) slots in this pool.
         """
         if self._same_everywhere:
             return np.array(drawn, np.int64)  # the same tracks in the same slots
@@ -164,7 +167,7 @@ class TrackPool:
         return slots
 
     def age(self, steps: int, rng: np.random.Generator) -> None:
-        """Count ``steps`` more steps of cars; now and then fills an idle slot anew."""
+        """Count ``steps`` more steps of cars; every RENEWAL steps renew an unused slot."""
         self._steps += steps
         if not self.endless or self._steps < RENEWAL:
             return
@@ -180,22 +183,22 @@ class TrackPool:
         put(self.bank, slot, self.tracks[slot])
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` of an equal pool makes the same tracks."""
+        """Plain data from which ``restore`` makes the same tracks in an equal pool."""
         return {"steps": self._steps, "own": self._own.tolist(), "origins": self._origins}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Hold the tracks that were held when ``state`` was taken.
+        """Restore the tracks of a pool from what ``state`` returned.
 
         Raises:
-            ValueError: if it is of another pool.
+            ValueError: if it belongs to another pool.
         """
         origins, own = state["origins"], state["own"]
         if not isinstance(origins, list) or not isinstance(own, list):
-            raise ValueError("the pool of tracks is no list")
+            raise ValueError("the pool of tracks is not a list")
         if len(origins) != len(self._origins) or len(own) != len(self._own):
             raise ValueError("the pool of tracks has another size")
         if not all(type(o) is bool for o in own):
-            raise ValueError("the pool of tracks makes no sense")
+            raise ValueError("the pool of tracks has flags that are not true or false")
         origins = [generator_state(o) for o in origins]
         for slot, origin in enumerate(origins):
             if origin != self._origins[slot]:

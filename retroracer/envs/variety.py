@@ -1,4 +1,4 @@
-"""What varies between episodes: start, car, latency. Drawing is done by ``batch``."""
+"""What varies between episodes: start, car, latency. ``batch`` draws the random numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retroracer.reading import shown
 MAX_LATENCY = 3
 """Longest latency of an action [control steps]."""
 
-# Numbers in [0, 1) that are drawn for every episode.
+# Columns of the random numbers in [0, 1) that are drawn for every episode.
 (
     DRAW_GRIP,
     DRAW_MASS,
@@ -25,7 +25,7 @@ MAX_LATENCY = 3
 
 
 class Ranges(NamedTuple):
-    """A ``Variety`` as compiled code takes it; meanings and units are its."""
+    """A ``Variety`` for compiled code; see there for meanings and units."""
 
     grid: bool
     pace_low: float
@@ -47,23 +47,23 @@ class Ranges(NamedTuple):
 
 @dataclass(frozen=True)
 class Variety:
-    """Ranges episodes are drawn from; the defaults vary nothing: a standing start.
+    """Ranges from which every episode is drawn; with the defaults nothing varies.
 
     Attributes:
         start: "grid" (standing behind the line) or "random" (anywhere, rolling).
-        pace: range of a random start's speed, as a share of what the bends ahead allow this car
-            on the centreline (and, where there are none, of its top speed).
-        standing: share of random starts that stand still instead.
-        astray: share of random starts that begin like the end of a spin: facing anywhere, on the
-            road or beside it, slow. Without such starts a policy never learns to recover.
-        reach: their furthest place from the middle, as a share of the half-width.
-        offset: a random start's lateral offset, as a share of the half-width.
+        pace: range of a random start's speed, as a share of the speed that the bends ahead allow
+            this car on the centreline (without bends, of its top speed).
+        standing: share of random starts that stand still.
+        astray: share of random starts that are recovery starts: slow, facing anywhere, on the
+            road or beside it, as after a spin. Without them a policy never learns to recover.
+        reach: largest lateral offset of a recovery start, as a share of the half-width.
+        offset: largest lateral offset of other random starts, as a share of the half-width.
         heading: standard deviation of a random start's heading error [rad].
         grip: range of the factor on the car's friction coefficient.
         mass: range of the factor on its mass.
         power: range of the factor on its power and drive force.
-        latency: (least, most) delay of actions in control steps of 50 ms, at most 3.
-        reverse: chance that a track is driven the other way.
+        latency: (least, most) delay of actions [control steps of 50 ms], at most 3.
+        reverse: probability that a track is driven in the other direction.
         width: range of the factor on the road's width.
     """
 
@@ -107,7 +107,7 @@ class Variety:
             raise ValueError("standing and astray are shares of the same starts: at most 1 in all")
 
     def ranges(self) -> Ranges:
-        """What compiled code needs of it."""
+        """The same ranges for compiled code."""
         return Ranges(
             grid=self.start == "grid",
             pace_low=float(self.pace[0]),
@@ -140,4 +140,4 @@ TRAINING = Variety(
     reverse=0.5,
     width=(0.9, 1.1),
 )
-"""What a generalist is trained on."""
+"""The variety with which a generalist is trained."""

@@ -35,13 +35,13 @@ from retroracer.track.geometry import Array
 class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any]]):
     """N cars in one batch; arguments as ``RacingEnv``.
 
-    ``info`` holds the same names as arrays of N, laid out as Gymnasium's own vector envs do. With
-    SAME_STEP, rows that ended have their last observation in ``final_obs`` and their last facts
+    ``info`` holds the same names as arrays (N,), in the layout of Gymnasium's own vector envs. With
+    SAME_STEP, rows that ended have their last observation in ``final_obs`` and their last info
     in ``final_info``.
 
     Args:
         num_envs: N.
-        track: as ``RacingEnv``, and so are the next six.
+        track: as in ``RacingEnv``, like the next six.
         car: see there.
         variety: see there.
         reward: see there.
@@ -49,10 +49,10 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         time: see there.
         action_repeat: see there.
         render_mode: "rgb_array" or None.
-        autoreset_mode: when rows whose episode is over begin the next one: within that step
-            (SAME_STEP), in the next one, whose action they ignore (NEXT_STEP), or when they are
+        autoreset_mode: when a row whose episode has ended begins the next one: within that step
+            (SAME_STEP), in the next step, which ignores its action (NEXT_STEP), or when it is
             reset (DISABLED). A member of ``gymnasium.vector.AutoresetMode`` or its value.
-        max_episode_steps: steps after which an episode is truncated, if ``time`` is not over.
+        max_episode_steps: steps after which an episode is truncated, if ``time`` is not shorter.
     """
 
     metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -105,7 +105,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         self._over: Bools = np.zeros(num_envs, np.bool_)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the view, which a copy makes anew when it is drawn."""
+        """All attributes except the view, which a copy creates again when it renders."""
         return self.__dict__ | {"_view": None}
 
     def reset(
@@ -117,11 +117,11 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         """Begin N episodes, or those of some rows.
 
         Args:
-            seed: one number decides all N episodes, and those that follow. A list of N begins
-                row i as ``RacingEnv.reset(seed=seed[i])`` would; with ``reset_mask`` a number
-                stands for the list seed, seed + 1, ...
-            options: ``{"reset_mask": (N,) bool}`` begins the rows that are True there; the others
-                go on. Anything else is ignored.
+            seed: one number determines all N episodes, and those that follow. With a list of N
+                seeds row i begins as ``RacingEnv.reset(seed=seed[i])`` would; with ``reset_mask`` a
+                number stands for the list seed, seed + 1, ...
+            options: ``{"reset_mask": (N,) bool}`` begins episodes in the rows that are True; the
+                others continue. Other keys are ignored.
         """
         mask, _ = reset_mask(options, self.num_envs, self._begun)
         seeds = None
@@ -135,7 +135,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             obs = self.batch.reset(None if seed is None else self._np_random_seed)
         elif mask is None and None not in seeds:
             obs = self.batch.reset([s for s in seeds if s is not None])
-            self._np_random_seed = -1  # no one number
+            self._np_random_seed = -1  # there is no single seed
         else:
             obs = self.batch.begin(rows, [seeds[row] for row in rows])
         self._np_random = self.batch.rng
@@ -149,7 +149,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
     def step(
         self, actions: npt.NDArray[np.float32]
     ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
-        """Drive every car for 50 ms."""
+        """Drive every car for ``action_repeat`` control steps of 50 ms."""
         if not self._begun:
             raise ResetNeeded("no episode is under way: call reset() before step()")
         if self.autoreset_mode is not AutoresetMode.SAME_STEP:
@@ -171,7 +171,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
     def _step_only(
         self, actions: npt.NDArray[np.float32]
     ) -> tuple[Floats, Array, Bools, Bools, dict[str, Any]]:
-        """A step after which rows that ended stay so until the next one, or until reset."""
+        """A step without autoreset: rows that ended wait for the next step, or for a reset."""
         waiting = self._over
         if waiting.any():
             if self.autoreset_mode is AutoresetMode.DISABLED:
@@ -187,8 +187,8 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         self._over = terminated | truncated
         return obs, reward, terminated, truncated, self._info(waiting)
 
-    # Info as Gymnasium's own vector envs lay it out: an array of N by name, and beside it, by
-    # the name with an underscore, which rows have it.
+    # The layout of info in Gymnasium's own vector envs: an array (N,) by name, and a mask of the
+    # rows that have it by the same name with an underscore.
     def _info(self, begun: Bools) -> dict[str, Any]:
         rows = np.arange(self.num_envs)
         facts = self.batch.snapshot(slice(None))
@@ -211,12 +211,12 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         info = self._named({key: facts[key] for key in INFO_KEYS}, rows)
         lapped = facts["lapped"].astype(np.bool_)
         if lapped.any():
-            who = rows[lapped]
-            self._put(info, "last_lap_time", facts["last_lap_time"][lapped], who)
-            times = np.empty(len(who), object)
+            lapped_rows = rows[lapped]
+            self._put(info, "last_lap_time", facts["last_lap_time"][lapped], lapped_rows)
+            times = np.empty(len(lapped_rows), object)
             for k, row in enumerate(facts["sector_times"][lapped]):
                 times[k] = tuple(row[~np.isnan(row)].tolist())
-            self._put(info, "sector_times", times, who)
+            self._put(info, "sector_times", times, lapped_rows)
         return info
 
     def _named(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -237,7 +237,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         info[key], info[f"_{key}"] = values, mask
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
-        """One (H, W, 3) uint8 picture a car."""
+        """One (H, W, 3) uint8 picture per car."""
         if self.render_mode is None:
             return None
         if not self._begun:
@@ -253,7 +253,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         )
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is kept open."""
+        """Close the view, if there is one."""
         if self._view is not None:
             self._view.close()
             self._view = None
