@@ -1,1 +1,1 @@
-"""The limit: the fastest line and lap of a track and car. Imports track and physics only."""
+"""The limit: the minimum-time line and lap of a track and car, and a driver that follows lines."""

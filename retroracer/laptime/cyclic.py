@@ -1,4 +1,4 @@
-"""Symmetric matrices within a band that closes round the corner. Owns their factorisation."""
+"""Symmetric cyclic band matrices: band matrices whose first and last rows are neighbours too."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from retroracer.track.geometry import Array
 
 
 class CyclicBand:
-    """A symmetric matrix, zero where two indices are more than ``band`` apart round the ring.
+    """A symmetric matrix that is 0 where two indices are more than ``band`` apart on the ring.
 
     Args:
-        size: rows, at least three times the band.
-        band: how far entries lie from the diagonal.
+        size: number of rows, at least three times the band.
+        band: largest distance of an entry from the diagonal.
 
     Attributes:
         diagonals: (band + 1, size): [d, j] is the entry (j, (j + d) mod size).
@@ -31,8 +31,8 @@ class CyclicBand:
         """Add symmetric blocks (E, m, m) along the diagonal.
 
         Args:
-            first: (E,) row of each block's corner; no two alike.
-            blocks: m at most band + 1.
+            first: (E,) row of each block's corner, all different.
+            blocks: (E, m, m) with m at most band + 1.
         """
         m = blocks.shape[1]
         for row in range(m):
@@ -50,7 +50,7 @@ class CyclicBand:
             cholesky_banded,
         )
 
-        # The last rows are a border; without them the ring is open and an ordinary band.
+        # The last rows are treated as a border; without them the matrix is an ordinary band.
         n, b, d = self.size, self.band, self.diagonals
         cut = n - b
         upper = np.zeros((b + 1, cut))

@@ -1,10 +1,9 @@
-"""What a car can do at each speed: its accelerations' boundary, as a smooth function.
+"""The g-g-v diagram: the boundary of a car's accelerations at each speed, as a smooth function.
 
-Owns: the envelope ("g-g-v diagram"). At one speed the accelerations a car can hold fill a
-region of the (normal, tangential) plane; it is kept as its distance from a point inside it,
-by direction, so that one inequality ``load <= 1`` covers tyres, power, brakes and drag.
-The left half of the region is the convex hull of the car's steady states: between two of them
-a driver can alternate.
+At one speed the accelerations that a car can hold fill a region of the (normal, tangential) plane.
+The region is stored as the distance of its boundary from an inner point, by direction, so that one
+inequality ``load <= 1`` covers tyres, power, brakes and drag. Its left half is the convex hull of
+the car's steady states, because a driver can alternate between two of them.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from retroracer.physics.car import Car
 from retroracer.track.geometry import Array
 
 SLOWEST = 6.0
-"""Below this speed [m/s] the car is taken to have the grip it has here."""
+"""Below this speed [m/s] the boundary of this speed is used."""
 
-GENEROUS = 1.004
-"""Factor on the boundary, so that its interpolation never falls short of the car."""
+MARGIN = 1.004
+"""Factor on the boundary, so that the interpolated one never lies inside the true one."""
 
 _SPEEDS = 64
 _DIRECTIONS = 192
@@ -36,9 +35,10 @@ class Load:
     """How much of the envelope an acceleration uses, and the derivatives Newton's method needs.
 
     Attributes:
-        value: (N,) 1 on the boundary, less inside, growing with the square of the distance.
-        gradient: (N, 3) by v^2 / 2 [m^2/s^2], curvature [1/m] and tangential acceleration.
-        hessian: (N, 3, 3) likewise.
+        value: (N,) 1 on the boundary, less inside; grows with the square of the distance.
+        gradient: (N, 3) derivatives by v^2 / 2 [m^2/s^2], curvature [1/m] and tangential
+            acceleration [m/s^2].
+        hessian: (N, 3, 3) second derivatives by the same.
     """
 
     value: Array
@@ -53,14 +53,14 @@ class Envelope:
         car: the car.
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface [m/s^2].
-        ploughing: of that which grows with the square of the speed [1/m]. It acts against the
-            motion whatever else the car does, so it only moves the boundary backwards.
+        ploughing: coefficient of the surface's deceleration that grows with the square of the
+            speed [1/m]. It always acts against the motion, so it only shifts the boundary.
 
     Attributes:
         speeds: (V,) [m/s] at which the boundary was computed, evenly spaced.
-        centre: tangential acceleration [m/s^2] of the inner point distances are measured from,
-            before ploughing.
-        fastest: no speed [m/s] above it can be held.
+        centre: tangential acceleration [m/s^2] of the inner point from which distances are
+            measured, without ploughing.
+        fastest: highest speed that can be held [m/s].
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Envelope:
         brakes = -found.tangential[:, :, 0].min(axis=1)
         self.centre = -0.3 * float(brakes.min())
         angle: Array = np.arange(_DIRECTIONS, dtype=float) * (2.0 * np.pi / _DIRECTIONS)
-        reach = GENEROUS * _boundary(found, self.centre, angle)
+        reach = MARGIN * _boundary(found, self.centre, angle)
         self._table = _Table(self.speeds, reach**-2.0)
         self.fastest = self._fastest()
 
@@ -84,17 +84,17 @@ class Envelope:
         return float(max(held, default=self.speeds[0]))
 
     def _effort(self, energy: Array, tangential: Array) -> Array:
-        """Tangential acceleration (N,) that the car has to make beyond what ploughing takes."""
+        """Tangential acceleration (N,) relative to the inner point, with ploughing added."""
         return tangential + 2.0 * self.ploughing * energy - self.centre
 
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
-        """The share (N,) of the envelope used, without derivatives; arguments as ``load``."""
+        """The value of ``load`` (N,) without derivatives; same arguments."""
         p, t = 2.0 * energy * curvature, self._effort(energy, tangential)
         share = self._table(np.sqrt(2.0 * energy), np.arctan2(t, p), derivatives=False)[0]
         return np.asarray((p * p + t * t) * share)
 
     def load(self, energy: Array, curvature: Array, tangential: Array) -> Load:
-        """The share of the envelope used by cars following a path; may exceed 1.
+        """The load of cars that follow a path; above 1 it is impossible.
 
         Args:
             energy: (N,) half the squared speed [m^2/s^2].
@@ -114,7 +114,7 @@ class Envelope:
         f_pt = (p * p - t * t) * turn - p * t * bend
         f_vv = square * wvv
         f_pv, f_tv = 2.0 * p * wv - t * wva, 2.0 * t * wv + p * wva
-        # And by the arguments: v^2 = 2 energy, p = 2 energy curvature, t = tangential
+        # Chain rule to the arguments: v^2 = 2 energy, p = 2 energy curvature, t = tangential
         # + 2 ploughing energy - centre.
         k, e2, per, g = 2.0 * curvature, 2.0 * energy, 1.0 / speed, 2.0 * self.ploughing
         gradient = np.stack([f_v * per + k * f_p + g * f_t, e2 * f_p, f_t], axis=1)
@@ -143,7 +143,7 @@ class Envelope:
         return r * np.cos(angle), self.centre + r * np.sin(angle) - self.ploughing * speed**2
 
     def corner_speed(self, curvature: Array) -> Array:
-        """Highest speed (N,) [m/s] at which a car can follow a curvature (N,) at all."""
+        """Highest speed (N,) [m/s] at which a car can follow a curvature (N,) [1/m]."""
         angles = np.linspace(-np.pi / 2.0, np.pi / 2.0, 46)
         most = np.array([self.boundary(v, angles)[0].max() for v in self.speeds])
         need = self.speeds[None, :] ** 2 * np.abs(curvature)[:, None]
@@ -154,7 +154,7 @@ class Envelope:
 
 
 class _Table:
-    """A function of speed and direction by cubic B-splines on an even grid, with derivatives."""
+    """A function of speed and direction as cubic B-splines on an even grid, with derivatives."""
 
     def __init__(self, speeds: Array, values: Array) -> None:
         from scipy.ndimage import spline_filter1d
@@ -210,12 +210,12 @@ def _cubic(f: Array) -> tuple[Array, Array, Array]:
 
 @lru_cache(maxsize=32)
 def envelope(car: Car, grip: float = 1.0, drag: float = 0.0, ploughing: float = 0.0) -> Envelope:
-    """The envelope of a car on a surface, made once."""
+    """The envelope of a car on a surface, computed once and cached."""
     return Envelope(car, grip, drag, ploughing)
 
 
 def top_speed(car: Car, drag: float = 0.0) -> float:
-    """Speed [m/s] at which full power only balances drag and rolling."""
+    """Speed [m/s] at which full power balances drag and rolling resistance."""
     k = 0.5 * c.AIR_DENSITY * car.drag_area
     low, high = 0.1, 1000.0
     for _ in range(80):
@@ -232,7 +232,7 @@ def _speed_range(car: Car, drag: float) -> Array:
 
 
 def _sample(car: Car, grip: float, drag: float, speeds: Array) -> SteadyStates:
-    """Steady states (V, U, K) over speeds, pedals and efforts, closer together near the limit."""
+    """Steady states (V, U, K) over speeds, pedals and efforts, with finer steps near the limit."""
     pedals = np.linspace(-1.0, 1.0, _PEDALS)
     efforts = np.sin(np.linspace(0.0, np.pi / 2.0, _EFFORTS))
     found = steady_states(
@@ -244,9 +244,9 @@ def _sample(car: Car, grip: float, drag: float, speeds: Array) -> SteadyStates:
 def _boundary(found: SteadyStates, centre: float, angle: Array) -> Array:
     """Distance (V, len(angle)) [m/s^2] of the hull of the steady states, mirrored for right turns.
 
-    A convex region reaches as far in a direction as the tightest of its supporting lines lets.
-    Left and right turns have a hull each: at high speed a sliding car slows down faster than
-    one that brakes straight, but nobody slides both ways at once.
+    The distance of a convex region's boundary in a direction is the least one allowed by its
+    supporting lines. Left and right turns have separate hulls: at high speed a sliding car slows
+    down faster than one that brakes straight, but it cannot slide to both sides.
     """
     n = len(found.normal)
     p = found.normal.reshape(n, -1)

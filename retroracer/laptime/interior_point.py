@@ -1,7 +1,7 @@
-"""Minimisation over a ring: variables whose terms and constraints couple only neighbours.
+"""Minimisation on a ring: terms and constraints couple only neighbouring variables.
 
-Owns: a primal-dual interior-point method with slacks for the constraints. Knows no cars and
-no tracks.
+Owns a primal-dual interior-point method with slacks for the constraints; general, without cars or
+tracks.
 
 Source: J. Nocedal and S. Wright, Numerical Optimization, 2nd ed., ch. 18.3 (merit function),
 18.11 (second-order correction) and 19 (barrier methods).
@@ -20,11 +20,11 @@ from retroracer.laptime.cyclic import CyclicBand
 from retroracer.track.geometry import Array
 
 OPEN = 1e-3
-"""Constraints may be violated by this much in an answer (a thousandth of the grip)."""
+"""Largest violation of a constraint in a solution (a thousandth of the grip)."""
 
 
 class NotConvergedError(RuntimeError):
-    """The method stopped without reaching its accuracy."""
+    """The method stopped before it reached its accuracy."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Terms:
     """One evaluation of a ring problem of E elements with m variables each.
 
     Attributes:
-        objective: the sum to be minimised.
-        margin: (E,) value of each element's constraint, feasible where >= 0.
+        objective: the value to be minimised.
+        margin: (E,) value of each element's constraint; feasible if >= 0.
         gradient: (E, m) of each element's part of the objective.
-        hessian: (E, m, m) likewise.
+        hessian: (E, m, m) of the same.
         margin_gradient: (E, m).
         margin_hessian: (E, m, m).
     """
@@ -65,10 +65,10 @@ class Ring(Protocol):
     high: Array
 
     def value(self, x: Array) -> tuple[float, Array]:
-        """Objective and margins alone."""
+        """Objective, and margins (E,)."""
 
     def terms(self, x: Array) -> Terms:
-        """Everything."""
+        """Objective, margins and all derivatives."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Solution:
 
     Attributes:
         x: the variables.
-        objective: there, within the accuracy of a local minimum.
-        rounds: Newton steps taken.
+        objective: its value at x.
+        rounds: number of Newton steps.
     """
 
     x: Array
@@ -99,10 +99,10 @@ def minimise(problem: Ring, start: Array, accuracy: float, most_rounds: int = 40
     """Find a local minimum.
 
     Args:
-        problem: what to minimise.
+        problem: to be minimised.
         start: (stride * E,) strictly inside the bounds; the constraints may be violated.
         accuracy: of the objective, in its unit.
-        most_rounds: Newton steps allowed.
+        most_rounds: largest number of Newton steps.
 
     Raises:
         ValueError: if the start is not strictly inside the bounds.
@@ -113,15 +113,15 @@ def minimise(problem: Ring, start: Array, accuracy: float, most_rounds: int = 40
         if search.arrived():
             return Solution(search.x, search.terms.objective, rounds)
         search.advance()
-    raise NotConvergedError(f"not there after {most_rounds} steps")
+    raise NotConvergedError(f"no solution after {most_rounds} steps")
 
 
 class _Search:
     """The state of a search and its Newton step.
 
-    The constraints are margin(x) = s with slacks s > 0, an equation that may be open on the
-    way; bounds have slacks too, which always hold. The barrier keeps slacks positive: their
-    multipliers are z = barrier / s at the minimum of each stage.
+    The constraints are margin(x) = s with slacks s > 0; during the search this equation may be
+    violated by a gap. Bounds have slacks too, without gaps. The barrier keeps slacks positive:
+    their multipliers are z = barrier / s at the minimum of each stage.
     """
 
     def __init__(self, problem: Ring, start: Array, accuracy: float) -> None:
@@ -148,7 +148,7 @@ class _Search:
         self.history: list[float] = []
 
     def arrived(self) -> bool:
-        """Whether to stop; on the way, begins the next stage where this one is done."""
+        """True if the solution is reached; lowers the barrier when a stage is done."""
         terms, z = self.terms, self.z
         open_ = np.abs(terms.margin - self.s[: self.inner])
         cost = self.penalty * float(open_.sum())
@@ -186,7 +186,7 @@ class _Search:
         slope -= self.barrier * float((step.s / self.s).sum())
         self.gain = -slope
         if open_sum > 1e-12:
-            # Enough that closing the gaps pays for what the objective loses by it.
+            # Large enough that closing the gaps outweighs the increase of the objective.
             curved = float(step.x @ self._times(blocks, step.x))
             self.penalty = max(self.penalty, (slope + 0.5 * curved) / (0.7 * open_sum))
         descent = slope - self.penalty * open_sum
@@ -197,7 +197,7 @@ class _Search:
             if new <= merit + 1e-4 * length * descent + 1e-12 * abs(merit):
                 break
             if attempt == 0 and np.isfinite(new):
-                # The constraints bend: aim again at where they were met.
+                # Second-order correction: the constraints are curved.
                 again = self._direction(solve, length * gap + new_gap)
                 reach = self._furthest(again)
                 if self._merit_at(reach, again)[0] <= merit + 1e-4 * length * descent:
@@ -216,13 +216,13 @@ class _Search:
         self.terms = self.problem.terms(self.x)
         self.s = self.s + length * step.s
         self.s[self.inner :] = self._room(self.x)
-        # Where there is more margin than slack, the slack may have it.
+        # Where the margin exceeds the slack, enlarge the slack.
         self.s[: self.inner] = np.maximum(self.s[: self.inner], self.terms.margin)
         central = self.barrier / self.s
         self.z = np.clip(self.z + z_length * step.z, 1e-8 * central, 1e8 * central)
 
     def _factored(self) -> tuple[Array, Callable[[Array], Array]]:
-        """The reduced matrix's blocks, made convex if need be, and its solver."""
+        """The blocks of the reduced matrix, made convex if necessary, and its solver."""
         terms, ratio = self.terms, self.z / self.s
         jac = terms.margin_gradient
         blocks = (
@@ -232,8 +232,8 @@ class _Search:
         )
         solve = self._matrix(blocks).factor()
         if solve is None:
-            # Bend every element's negative curvature up: keeps the scale of each direction,
-            # where adding a multiple of the identity would freeze all of them.
+            # Replace negative eigenvalues of each element by their magnitudes. This keeps the scale
+            # of each direction; adding a multiple of the identity would shorten all steps.
             values, vectors = np.linalg.eigh(blocks)
             values = np.abs(values) + 1e-9
             blocks = np.einsum("nij,nj,nkj->nik", vectors, values, vectors)
@@ -285,7 +285,7 @@ class _Search:
         return self._merit(objective, s, gap), gap
 
     def _furthest(self, step: _Direction) -> float:
-        """The longest share of a step that keeps the slacks positive."""
+        """The largest share of a step, up to 1, that keeps the slacks positive."""
         down = step.s < 0.0
         return min(1.0, float((-self._kept() * self.s[down] / step.s[down]).min(initial=1.0)))
 
@@ -297,7 +297,7 @@ class _Search:
         return np.concatenate([low[self.has_low], high[self.has_high]])
 
     def _spread(self, parts: Array, by_bound: Array) -> Array:
-        """Sum elements' parts (E, m) and the bounds' into a vector over the variables."""
+        """Add the parts of elements (E, m) and of bounds into a vector over the variables."""
         out = np.bincount(self.column.ravel(), parts.ravel(), minlength=self.size).astype(float)
         split = self.high - self.inner
         out[self.has_low] += by_bound[:split]

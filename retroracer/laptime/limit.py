@@ -1,11 +1,11 @@
-"""The limit of a track and car: the fastest lap and its line, solved once and kept on disk.
+"""The limit of a track and car: the minimum lap time and its line, solved once and cached on disk.
 
-Owns: ``Limit``, ``limit_of`` and the cache. A limit depends only on what driving depends on
-(the road, by its digest, and the car's parameters) and on the solver's VERSION.
+Owns ``Limit``, ``limit_of`` and the cache. A limit depends only on the road (by its digest), the
+car's parameters and the solver's VERSION.
 
-Accuracy: the discrete problem is solved to about 0.2 ms per km; its nodes (2 to 5 m apart)
-move a lap by about 0.1 %. The model is quasi-steady: yaw inertia and steering rate cost
-nothing, so a real driver is a little slower (see docs/limit.md for measurements).
+Accuracy: the discrete problem is solved to about 0.2 ms per km; its nodes (2 to 5 m apart) change a
+lap time by about 0.1 %. The model is quasi-steady: it ignores yaw inertia and steering rate, so a
+real driver is a little slower (see docs/limit.md for measurements).
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 VERSION = 2
-"""Raised whenever the same track and car would get another limit."""
+"""Increased whenever the same track and car would get another limit."""
 
 LINES = Path(__file__).parent / "lines"
-"""Limits with their lines that ship: of shipped tracks in the default car, shown at once."""
+"""Shipped limits with their lines, of shipped tracks in the default car."""
 
 SHIPPED = Path(__file__).parent / "limits.json"
-"""Lap times by key that ship: of shipped tracks, and of those a training run is judged on."""
+"""Shipped lap times by key, of shipped tracks and of the tracks training runs are evaluated on."""
 
 
 CACHED_MOST = 20_000_000
-"""Bytes of a limit on disk at most; a 20 km track's takes less than one million."""
+"""Largest accepted file of a limit [bytes]; that of a 20 km track takes less than one million."""
 
 
 @dataclass(frozen=True, eq=False)
 class Limit:
-    """The fastest flying lap; arrays are its N nodes in driving order, the first on the line.
+    """The fastest flying lap, at N nodes in driving order; the first is on the start line.
 
     Attributes:
-        lap_time: of it [s].
-        centerline_time: fastest flying lap on the centreline [s].
+        lap_time: minimum lap time [s].
+        centerline_time: minimum lap time on the centreline [s].
         s: (N,) stations [m].
         lateral_offset: (N,) [m], positive left of travel.
         xy: (N, 2) world positions [m].
         curvature: (N,) of the line [1/m], positive left.
         speed: (N,) [m/s].
         tangential: (N,) acceleration along the line [m/s^2].
-        time: (N,) since the line [s].
-        length: of the track's lap [m]; the line itself is usually shorter.
+        time: (N,) since the start line [s].
+        length: of the track's centreline [m]; the racing line is usually shorter.
     """
 
     lap_time: float
@@ -88,12 +88,12 @@ class Limit:
         return np.asarray(np.interp(s, self.s, values, period=self.length))
 
     def time_at(self, s: float) -> float:
-        """Time [s] since the line at a station in [0, length]."""
+        """Time [s] since the start line at a station in [0, length]."""
         ends = np.append(self.s, self.length), np.append(self.time, self.lap_time)
         return float(np.interp(s, *ends))
 
     def sector_times(self, track: Track) -> list[float]:
-        """Times [s] of the track's sectors."""
+        """Sector times [s] of this lap."""
         ends = [0.0, *(self.time_at(s) for s in track.sectors), self.lap_time]
         return [float(t) for t in np.diff(ends)]
 
@@ -118,7 +118,7 @@ class Limit:
 
 
 def limit_of(track: Track, car: Car) -> Limit:
-    """The limit of a track and car, from the cache or solved (seconds) and cached.
+    """The limit of a track and car, from the cache; else solved, which takes seconds, and cached.
 
     Raises:
         UserError: if no limit could be found.
@@ -132,12 +132,12 @@ def limit_of(track: Track, car: Car) -> Limit:
 
 
 def known_limit(track: Track, car: Car) -> Limit | None:
-    """The limit if it is in the cache or ships with the package, without any work."""
+    """The limit if it is in the cache or shipped with the package; it is never solved here."""
     return _read(_cached_at(track, car)) or _read(LINES / f"{key_of(track, car)}.npz")
 
 
 def known_time(track: Track, car: Car) -> float | None:
-    """The limit's lap time [s] if it ships with the package or is in the cache."""
+    """The minimum lap time [s] if it is shipped with the package or in the cache."""
     time = _shipped().get(key_of(track, car))
     if time is not None:
         return time
@@ -153,9 +153,9 @@ def solve(
     Args:
         track: the track.
         car: the car.
-        margin: left free beside the edges of the road [m], for a driver to err in.
+        margin: distance the line keeps from the edges of the road [m], for a driver's errors.
         coarsest: distance between nodes on straights [m].
-        finest: in the tightest corners [m].
+        finest: distance between nodes in the tightest corners [m].
 
     Raises:
         UserError: if no limit could be found.
@@ -166,7 +166,7 @@ def solve(
     try:
         centre, _ = fastest_speed(road, grips, np.clip(zero, -road.right, road.left))
         lap, offset, energy = _from_several_starts(road, grips)
-    except (NotConvergedError, ValueError) as error:  # ValueError: numbers that ran away
+    except (NotConvergedError, ValueError) as error:  # ValueError: numbers became infinite
         raise UserError(f"{track.name}: no fastest line found ({error})") from None
     if not track.length / FASTEST < lap < math.inf:
         raise UserError(
@@ -193,7 +193,7 @@ def solve(
 
 
 def grips_of(track: Track, car: Car, road: Ribbon) -> Grips:
-    """What a car can do at each node, by the surface of the road there."""
+    """The envelope of the car at each node, for the surface of the road there."""
     numbers = [(s.grip, s.drag, s.ploughing) for s in track.surfaces]
     kinds = list(dict.fromkeys(numbers[i] for i in np.unique(track.road)))
     which = np.array([kinds.index(numbers[i]) for i in track.road])
@@ -201,7 +201,7 @@ def grips_of(track: Track, car: Car, road: Ribbon) -> Grips:
 
 
 def _from_several_starts(road: Ribbon, grips: Grips) -> tuple[float, Array, Array]:
-    """The fastest line from the straightest one; failing that, from calmer starts."""
+    """The fastest line, started from the straightest line, or if that fails, from milder ones."""
     straight = straightest_line(road)
     for share in (1.0, 0.5, 0.0):
         try:
@@ -211,18 +211,18 @@ def _from_several_starts(road: Ribbon, grips: Grips) -> tuple[float, Array, Arra
     raise last
 
 
-_NO_MATTER = ("name", "title", "length", "tow", "dirty_air")
+_IGNORED = ("name", "title", "length", "tow", "dirty_air")
 
 
 def car_digest(car: Car) -> str:
-    """Hash of the parameters a lap alone depends on; names, looks and wakes are left out."""
+    """Hash of the parameters that a lap alone on the track depends on; not names, looks, wakes."""
     facts: Mapping[str, Any] = car_facts(car)
-    text = ",".join(f"{k}={v:.9g}" for k, v in sorted(facts.items()) if k not in _NO_MATTER)
+    text = ",".join(f"{k}={v:.9g}" for k, v in sorted(facts.items()) if k not in _IGNORED)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def key_of(track: Track, car: Car) -> str:
-    """What a limit is known by: all that it depends on, hashed."""
+    """The key of a limit: a hash of everything it depends on."""
     return f"{track.road_digest}-{car_digest(car)}-{VERSION}"
 
 
@@ -246,11 +246,11 @@ def _read(path: Path) -> Limit | None:
         limit = Limit(**values)
         return limit if _plausible(limit) else None
     except (UserError, ValueError, TypeError):
-        return None  # not there, or not ours to read: solve again
+        return None  # missing or unreadable: it is solved again
 
 
 def _plausible(limit: Limit) -> bool:
-    """Whether what was read can be a lap: a damaged file must not become a wrong one."""
+    """True if what was read can be a lap: a damaged file must not give a wrong limit."""
     numbers = (limit.lap_time, limit.centerline_time, limit.length)
     if not all(isinstance(v, float) and 0.0 < v < 1e6 for v in numbers):
         return False
@@ -269,7 +269,7 @@ def _plausible(limit: Limit) -> bool:
 
 
 def _write(path: Path, limit: Limit) -> None:
-    """Keep a limit; a disk that is full or read-only costs only the next solve."""
+    """Write a limit to the cache; if that fails, it is only solved again next time."""
     with suppress(OSError, UserError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, open(part, "wb") as file:

@@ -1,7 +1,7 @@
 """A driver that follows solved lines: feedforward from the line, feedback from a Race's state.
 
-Owns: the controller, and the line it is given to follow. It knows the track, so it is a
-yardstick and a teacher, not an agent. Each car has its own track; all are steered at once.
+Owns the controller, and the solving of the line it follows. It knows the track and is not an agent:
+it serves as a teacher and for comparison. Each car has its own track; all are steered at once.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 PREVIEW = 0.15
-"""How far ahead [s] the line is read: half a control step, and the car's own slowness to turn."""
+"""Time ahead [s] at which the line is read: half a control step plus the car's delay in turning."""
 
 STIFFNESS = 3.5
-"""Natural frequency [rad/s] with which the car returns to the line."""
+"""Natural frequency [rad/s] of the return to the line."""
 
 DAMPING = 0.9
 """Damping ratio of that return; 1 is critical damping."""
 
-STEEPEST = 0.2
-"""Largest angle [rad] at which the car returns to the line."""
+MAX_RETURN_ANGLE = 0.2
+"""Largest angle [rad] between the car's path and the line while it returns."""
 
 YAW_DAMPING = 2.9
-"""Share of an error of the yaw rate that steering removes in one control step while the front
-tyres are far from their limit; near it, more steps are needed."""
+"""Gain of the yaw rate error: the multiple of it that steering corrects in one control step while
+the front tyres are far from their limit; near the limit it takes more steps."""
 
 PEAK = 2.4
-"""Normalised slip at which the front tyres are held at most; at 3 they only slide."""
+"""Largest normalised slip of the front tyres; at 3 they only slide."""
 
 DRIVE_SLIP, BRAKE_SLIP = (1.2, 2.8), (0.8, 2.0)
-"""Normalised slips of the rear tyres between which drive, and brakes, are let go."""
+"""Normalised slips of the rear tyres between which drive, and brakes, are faded out."""
 
-CHASE = 2.0
+SPEED_GAIN = 2.0
 """Acceleration per speed error [1/s]."""
 
 SMOOTHING = 0.25
-"""Time [s] over which the line's sudden changes of curvature are spread, either way."""
+"""Time [s], in both directions, over which sudden changes of the line's curvature are smoothed."""
 
 _OFFSET, _CURVATURE, _SPEED, _PUSH, _COS, _SIN, _COLUMNS = range(7)
 
@@ -60,15 +60,15 @@ def line_to_follow(
     coarsest: float = 5.0,
     finest: float = 2.0,
 ) -> Limit:
-    """A line a driver with reactions can hold: that of a car with less grip on a narrower road.
+    """Solve a line that a driver can follow: for a car with less grip, on a narrower road.
 
     Args:
         track: the track.
         car: the car that will follow it.
-        grip_used: share of its grip.
-        margin: left free beside the edges of the road [m].
+        grip_used: fraction of its grip that the line uses.
+        margin: distance the line keeps from the edges of the road [m].
         coarsest: distance between nodes on straights [m].
-        finest: in the tightest corners [m].
+        finest: distance between nodes in the tightest corners [m].
     """
     return solve(track, replace(car, mu=grip_used * car.mu), margin, coarsest, finest)
 
@@ -88,7 +88,7 @@ class LineDriver:
         self.length = np.array([limit.length for limit in limits])
 
     def read(self, track: npt.NDArray[np.int64], s: Array) -> Array:
-        """(N, _COLUMNS) the lines at stations (N,) [m]: offset, curvature, speed and so on."""
+        """Lines at stations (N,) [m]: (N, _COLUMNS) with offset, curvature, speed and so on."""
         size, start, length = self.size[track], self.start[track], self.length[track]
         u = np.mod(s, length) * size / length
         i = np.minimum(u.astype(np.int64), size - 1)
@@ -104,9 +104,10 @@ class LineDriver:
         here = self.read(track, race.s)
         ahead = self.read(track, race.s + PREVIEW * speed)
         error = race.lateral_offset - here[:, _OFFSET]
-        course = race.heading + np.arctan2(race.vy, vx)
-        drift = np.angle(np.exp(1j * (course - np.arctan2(here[:, _SIN], here[:, _COS]))))
-        towards = np.clip(-STIFFNESS / (2.0 * DAMPING) * error / speed, -STEEPEST, STEEPEST)
+        direction = race.heading + np.arctan2(race.vy, vx)
+        drift = np.angle(np.exp(1j * (direction - np.arctan2(here[:, _SIN], here[:, _COS]))))
+        towards = -STIFFNESS / (2.0 * DAMPING) * error / speed
+        towards = np.clip(towards, -MAX_RETURN_ANGLE, MAX_RETURN_ANGLE)
         bend = ahead[:, _CURVATURE] + 2.0 * DAMPING * STIFFNESS * (towards - drift) / speed
         angle = _steer_angle(race, bend, speed)
         lock = steer_lock(vx, p.T)
@@ -115,12 +116,12 @@ class LineDriver:
 
 
 def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
-    """Angle (N,) [rad] of the wheels for a curvature (N,) of the path [1/m]."""
+    """Angle of the front wheels (N,) [rad] for a curvature of the path (N,) [1/m]."""
     p = race.params
     grip = p[:, c.MU] * race.floats[:, GRIP]
     most = cornering_grip(speed**2, race.floats[:, GRIP], p.T) / speed**2
     share = np.clip(bend / most, -0.97, 0.97)
-    # Slips of the brush tyres at this share of the grip; their difference is what to steer more.
+    # Slip of the brush tyres at this share of the grip; front and rear differ by extra steering.
     slip = np.sign(share) * 3.0 * grip * (1.0 - np.cbrt(1.0 - np.abs(share)))
     wheelbase = p[:, c.L_FRONT] + p[:, c.L_REAR]
     angle = wheelbase * share * most
@@ -128,19 +129,19 @@ def _steer_angle(race: Race, bend: Array, speed: Array) -> Array:
     turning = p[:, c.L_FRONT] * p[:, c.STIFF_FRONT] * p[:, c.LOAD_FRONT] * c.GRAVITY
     turning = turning * p[:, c.PER_INERTIA] / p[:, c.PER_MASS]  # yaw acceleration per angle
     angle += YAW_DAMPING / (CONTROL_DT * turning) * (share * most * speed - race.yaw_rate)
-    # No more slip than the front tyres have use for.
+    # Limit the slip of the front tyres.
     along = np.arctan2(race.vy + p[:, c.L_FRONT] * race.yaw_rate, np.maximum(race.vx, 3.0))
     useful = PEAK * p[:, c.MU] / p[:, c.STIFF_FRONT]
     return np.asarray(np.clip(angle, along - useful, along + useful))
 
 
 def _throttle(race: Race, wanted: Array, push: Array, speed: Array) -> Array:
-    """Pedals (N,) for the line's speed [m/s] and acceleration [m/s^2], let go where tyres slide."""
+    """Pedals (N,) for the line's speed [m/s] and acceleration [m/s^2]; faded out as tyres slide."""
     p = race.params
     vx = np.maximum(race.vx, 5.0)
     resist = p[:, c.DRAG] * p[:, c.PER_MASS] * speed**2 + p[:, c.ROLLING]
     resist = resist + race.floats[:, DRAG]
-    force = (push + resist + CHASE * (wanted - speed)) * p[:, c.MASS]
+    force = (push + resist + SPEED_GAIN * (wanted - speed)) * p[:, c.MASS]
     drive = np.minimum(p[:, c.DRIVE_FORCE], p[:, c.POWER] / vx)
     throttle = force / np.where(force > 0.0, drive, p[:, c.BRAKE_FORCE])
     slip = np.abs(race.vy - p[:, c.L_REAR] * race.yaw_rate) / vx
@@ -168,7 +169,7 @@ def _page(limit: Limit) -> Array:
 
 
 def _smooth(values: Array, reach: Array) -> Array:
-    """Mean of values (n,) over +-reach (n,) samples round a lap, tapering off."""
+    """Weighted mean of values (n,) over +-reach (n,) samples of a closed lap."""
     n = len(values)
     out = np.zeros(n)
     for step in range(-3, 4):

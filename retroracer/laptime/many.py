@@ -1,4 +1,4 @@
-"""Limits, and lines to follow, of many tracks: the work shared between processes."""
+"""Limits, and lines to follow, of many tracks, solved in several processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from retroracer.track.track import Track
 R = TypeVar("R")
 
 WORTH_A_POOL = 4
-"""Fewer unsolved tracks than this are solved right here; starting processes takes a second."""
+"""Fewer tasks than this are done in this process, because starting others takes a second."""
 
 
 def lap_limits(
@@ -31,10 +31,10 @@ def lap_limits(
 
     Args:
         pairs: tracks with their cars.
-        tell: called with how many of the unsolved ones are done, and how many there are.
+        tell: called with the numbers of limits solved and to be solved.
 
     Returns:
-        One time a pair, None where no limit was found.
+        One time per pair, None where no limit was found.
     """
     out: list[float | None] = [None] * len(pairs)
     todo = []
@@ -42,7 +42,7 @@ def lap_limits(
         out[i] = known_time(track, car)
         if out[i] is None:
             todo.append(i)
-    solved = shared_out(lap_limit, [pairs[i] for i in todo], tell)
+    solved = solve_all(lap_limit, [pairs[i] for i in todo], tell)
     for i, seconds in zip(todo, solved, strict=True):
         out[i] = seconds
     return out
@@ -55,34 +55,37 @@ def lines_to_follow(
     margin: float,
     moment: float = float("inf"),
 ) -> list[Limit | None]:
-    """Lines a line driver can hold, one a track, None where none was found; solved coarsely.
+    """Lines that a line driver can follow, solved with coarse nodes.
 
     Args:
         tracks: the tracks.
         car: the car.
-        grip_used: share of its grip.
-        margin: left free beside the edges of the road [m].
-        moment: when to stop solving (``time.monotonic``); the rest are None.
+        grip_used: fraction of its grip that the lines use.
+        margin: distance the lines keep from the edges of the road [m].
+        moment: when to stop solving (``time.monotonic``).
+
+    Returns:
+        One line per track, None where none was found in time.
     """
     tasks = [(track, car, grip_used, margin) for track in tracks]
-    return shared_out(_line, tasks, None, moment)
+    return solve_all(_line, tasks, None, moment)
 
 
-def shared_out(
+def solve_all(
     solve: Callable[..., R | None],
     tasks: Sequence[tuple[Any, ...]],
     tell: Callable[[int, int], None] | None = None,
     moment: float = float("inf"),
 ) -> list[R | None]:
-    """Results of ``solve(*task)`` for each task, in order, over processes if that pays.
+    """Results of ``solve(*task)`` for each task, in order; in several processes if that is faster.
 
-    However it is left, by an exception too, no process is left behind.
+    No process is left running, even after an exception.
 
     Args:
-        solve: a function of a module.
+        solve: a function defined in a module.
         tasks: its arguments.
-        tell: called with how many are done, and how many there are.
-        moment: when to stop (``time.monotonic``); what is not done by then is None.
+        tell: called with the number of tasks done and the number of all.
+        moment: when to stop (``time.monotonic``); results not ready by then are None.
     """
 
     def done(count: int) -> None:
@@ -103,7 +106,7 @@ def shared_out(
     workers = min(len(tasks), os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("spawn")  # threads of this process do not survive a fork
     left = None if moment == float("inf") else max(moment - time.monotonic(), 0.0)
-    # What is cut short must end at once too, so the pool is left by the exception.
+    # On a time-out the exception leaves the pool's block, which ends its processes at once.
     with suppress(TooLateError), pool(workers, context, serve_only_the_parent, ()) as executor:
         with stops_held_back():
             index = {executor.submit(solve, *task): i for i, task in enumerate(tasks)}
@@ -114,7 +117,7 @@ def shared_out(
 
 
 def lap_limit(track: Track, car: Car) -> float | None:
-    """Minimum lap time [s] of one track and car, None where none was found."""
+    """Minimum lap time [s] of one track and car; None if no limit was found."""
     try:
         return limit_of(track, car).lap_time
     except UserError:

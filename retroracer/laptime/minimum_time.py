@@ -1,8 +1,8 @@
-"""The problems solved on a road: the fastest line, the straightest line, a given line's time.
+"""The optimisation problems on a road: fastest line, straightest line, fastest speed on a line.
 
-Owns: their objectives and constraints, as problems on a ring. Unknowns are the lateral offset
-at each node and the energy v^2 / 2 half way to the next; at each node the car's accelerations
-must lie inside its envelope. Second order in the distance of the nodes.
+Owns their objectives and constraints, as problems on a ring. The unknowns are the lateral offset at
+each node and the energy v^2 / 2 half way to the next node. At each node the car's accelerations
+must lie inside its envelope. The discretisation is of second order in the distance of the nodes.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from retroracer.laptime.ribbon import Ribbon, chords, path_curvature, shape_of
 from retroracer.track.geometry import Array
 
 ENERGY = 100.0
-"""Unit of the energy unknowns [m^2/s^2], so that they are of the offsets' size."""
+"""Unit of the unknown energies [m^2/s^2], so that their size is similar to that of offsets."""
 
 TIME_ACCURACY = 1e-3
-"""Accuracy of a lap time as a solution of the discrete problem [s per km, about]."""
+"""Accuracy to which the discrete problem is solved [about, s per km]."""
 
 _OFFSETS, _ENERGIES = [0, 2, 4], [1, 3]
 
 
 class Grips:
-    """The envelope under each node of a ribbon.
+    """The car's envelope at each node of a ribbon, which depends on the surface.
 
     Args:
-        envelopes: the different ones.
-        which: (N,) index of each node's.
+        envelopes: the different envelopes.
+        which: (N,) index of each node's envelope.
     """
 
     def __init__(self, envelopes: Sequence[Envelope], which: npt.NDArray[np.int64]) -> None:
@@ -40,7 +40,7 @@ class Grips:
         self.count = len(which)
 
     def load(self, energy: Array, curvature: Array, tangential: Array) -> Load:
-        """As ``Envelope.load``, each node on its own surface."""
+        """``Envelope.load`` with each node's own envelope."""
         if len(self.envelopes) == 1:
             return self.envelopes[0].load(energy, curvature, tangential)
         out = Load(np.empty(self.count), np.empty((self.count, 3)), np.empty((self.count, 3, 3)))
@@ -54,7 +54,7 @@ class Grips:
         return out
 
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
-        """As ``Envelope.use``, each node on its own surface."""
+        """``Envelope.use`` with each node's own envelope."""
         out = np.empty(self.count)
         for envelope, at in zip(self.envelopes, self.nodes, strict=True):
             out[at] = envelope.use(energy[at], curvature[at], tangential[at])
@@ -62,12 +62,13 @@ class Grips:
 
 
 class FastestLine:
-    """Least time over offsets and energies: x = (offset_0, energy_0, offset_1, ...).
+    """The problem of least time over offsets and energies: x = (offset_0, energy_0, offset_1, ...).
 
     Args:
         road: the ribbon.
-        grips: what the car can do at each node.
-        stretch: (N,) arc over chord of each step, of a line near the solution.
+        grips: envelopes of the car at each node.
+        stretch: (N,) length of the arc over that of the chord of each step, on a line near the
+            solution.
     """
 
     stride, shift, width = 2, -2, 5
@@ -76,7 +77,7 @@ class FastestLine:
         self.road, self.grips, self.stretch = road, grips, stretch
         gaps = road.gaps
         before = np.roll(gaps, 1)
-        # Share of the energy behind a node in the energy at it: nearer means more.
+        # Weight of the energy behind a node in the energy at the node, by linear interpolation.
         self.behind = gaps / (gaps + before)
         n = len(road.s)
         self.low = np.full(2 * n, 0.5 / ENERGY)
@@ -132,18 +133,18 @@ class FastestLine:
             hessian[:, at, _OFFSETS] += mixed
             hessian[:, _OFFSETS, at] += mixed
 
-        pace = (2.0 * after) ** -0.5
+        slowness = (2.0 * after) ** -0.5
         time_g, time_h = np.zeros((n, 5)), np.zeros((n, 5, 5))
         step_g = here[:, None] * shape.step_gradient
-        time_g[:, _OFFSETS] = pace[:, None] * step_g
-        time_g[:, 3] = -ENERGY * arc * pace**3
-        time_h[grid] = (pace * here)[:, None, None] * shape.step_hessian
-        time_h[:, 3, 3] = 3.0 * ENERGY**2 * arc * pace**5
-        mixed = -ENERGY * (pace**3)[:, None] * step_g
+        time_g[:, _OFFSETS] = slowness[:, None] * step_g
+        time_g[:, 3] = -ENERGY * arc * slowness**3
+        time_h[grid] = (slowness * here)[:, None, None] * shape.step_hessian
+        time_h[:, 3, 3] = 3.0 * ENERGY**2 * arc * slowness**5
+        mixed = -ENERGY * (slowness**3)[:, None] * step_g
         time_h[:, 3, _OFFSETS] += mixed
         time_h[:, _OFFSETS, 3] += mixed
         return Terms(
-            objective=float((arc * pace).sum()),
+            objective=float((arc * slowness).sum()),
             margin=1.0 - load.value,
             gradient=time_g,
             hessian=time_h,
@@ -153,10 +154,10 @@ class FastestLine:
 
 
 class FastestSpeed:
-    """Least time along a given line: the energies alone are free.
+    """The problem of least time along a given line: only the energies are free.
 
     Args:
-        line: the problem whose offsets are held.
+        line: the problem whose offsets are held fixed.
         offset: (N,) of the line [m].
     """
 
@@ -189,11 +190,11 @@ class FastestSpeed:
 
 
 class StraightestLine:
-    """Least integral of curvature squared over the offsets.
+    """The problem of the least integral of curvature squared, over the offsets.
 
     Args:
         road: the ribbon.
-        scale: what the objective is divided by.
+        scale: divisor of the objective.
     """
 
     stride, shift, width = 1, -1, 3
@@ -203,7 +204,7 @@ class StraightestLine:
         self.low, self.high = -road.right, road.left
 
     def value(self, x: Array) -> tuple[float, Array]:
-        """Objective; there are no margins but the bounds."""
+        """Objective, and margins of 1: the only constraints are the bounds."""
         points = self.road.points(x)
         step = chords(points)
         way = 0.5 * (step + np.roll(step, 1))
@@ -234,7 +235,7 @@ class StraightestLine:
 
 
 def arc_over_chord(points: Array) -> Array:
-    """(N,) length of the arc over that of the chord of each step of a closed path (N, 2)."""
+    """Length of the arc over that of the chord, (N,), of each step of a closed path (N, 2)."""
     k = path_curvature(points)
     half = 0.5 * chords(points) * 0.5 * np.abs(k + np.roll(k, -1))
     half = np.clip(half, 1e-6, 0.9)
@@ -242,14 +243,14 @@ def arc_over_chord(points: Array) -> Array:
 
 
 def straightest_line(road: Ribbon) -> Array:
-    """Offsets (N,) [m] of the line of least curvature squared."""
+    """Offsets (N,) [m] of the line with the least integral of curvature squared."""
     start = np.zeros(len(road.s))
     scale = max(StraightestLine(road, 1.0).value(start)[0], 1e-6)
     return minimise(StraightestLine(road, scale), start, accuracy=1e-3).x
 
 
 def guess_energy(road: Ribbon, grips: Grips, offset: Array) -> Array:
-    """Energies (N,) [m^2/s^2] of a careful drive along a line, to start a search from."""
+    """Energies (N,) [m^2/s^2] of a lap well below the limit on a line, to start a search from."""
     points = road.points(offset)
     curvature = path_curvature(points)
     speed = np.empty(len(offset))
@@ -265,7 +266,7 @@ def guess_energy(road: Ribbon, grips: Grips, offset: Array) -> Array:
 
 
 def fastest_speed(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Array]:
-    """Least time [s] along a line and the energies (N,) [m^2/s^2] half way to the next node."""
+    """Least time [s] along a line, and energies (N,) [m^2/s^2] half way to the next node."""
     line = FastestLine(road, grips, arc_over_chord(road.points(offset)))
     start = guess_energy(road, grips, offset) / ENERGY
     accuracy = TIME_ACCURACY * road.length / 1000.0
@@ -274,7 +275,10 @@ def fastest_speed(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Arr
 
 
 def fastest_line(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Array, Array]:
-    """Least time [s] of all, with offsets (N,) and energies (N,), searched from a line."""
+    """Least time [s] over all lines, its offsets (N,) [m] and energies (N,) [m^2/s^2].
+
+    ``offset`` (N,) [m] is the line from which the search starts.
+    """
     offset = np.clip(offset, -0.98 * road.right, 0.98 * road.left)
     x = np.stack([offset, guess_energy(road, grips, offset) / ENERGY], axis=1).ravel()
     problem = FastestLine(road, grips, arc_over_chord(road.points(offset)))

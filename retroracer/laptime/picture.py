@@ -1,4 +1,4 @@
-"""A picture of the limit: the line on the map coloured by speed, and speed over distance."""
+"""Draws the limit: the line on the map coloured by speed, and speed over distance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COLOURS = "plasma"
 
 
 def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
-    """Write a PNG.
+    """Write a PNG of a limit.
 
     Args:
         path: of the file.
         track: the track.
-        car: whose limit it is.
-        limit: of both.
+        car: the car.
+        limit: of this track and car.
 
     Raises:
         UserError: if matplotlib is missing or the file cannot be written.
@@ -42,7 +42,7 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     s = np.append(np.arange(0.0, track.length, 2.0), track.length)
     line, _ = track.pose_at(s, limit.at(limit.lateral_offset, s))
     kmh = 3.6 * limit.at(limit.speed, s)
-    # The map lies on its longer side, whichever way north is.
+    # Turn the map so that its longer side is horizontal, whichever way north is.
     turn = _lengthwise(track.xy)
     wide, high = np.ptp(track.xy @ turn, axis=0) * 1.04
     map_height = float(np.clip(12.0 * high / wide, 2.2, 9.0))
@@ -54,7 +54,7 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     above.set_aspect("equal")
     above.axis("off")
     left, right = (np.vstack([e, e[:1]]) @ turn for e in (track.left_edge, track.right_edge))
-    for i in range(0, track.n, 64):  # pieces, so that a bridge hides nothing
+    for i in range(0, track.n, 64):  # in pieces, so that the road may cross itself at a bridge
         part = slice(i, i + 66)
         above.fill(*np.vstack([left[part], right[part][::-1]]).T, color=ROAD, lw=0)
     drawn = _coloured(above, line @ turn, kmh, scale, 2.0)
@@ -88,7 +88,7 @@ def _speed_trace(axes: Axes, track: Track, s: Array, kmh: Array, scale: Any) -> 
     for label in sorted(track.labels, key=lambda x: x.start):
         middle = np.mod(0.5 * (label.start + label.end), track.length)
         if middle - last < 0.02 * track.length:
-            continue  # two names would lie on each other
+            continue  # the two names would overlap
         last = middle
         axes.annotate(
             label.name,
@@ -126,7 +126,7 @@ def _coloured(axes: Axes, points: Array, kmh: Array, scale: Any, width: float) -
 
 
 def _lengthwise(points: Array) -> Array:
-    """A turn (2, 2) by a multiple of 90 degrees that lays the longer side across the page."""
+    """A rotation (2, 2) by 0 or 90 degrees that makes the longer side horizontal."""
     wide, high = np.ptp(points, axis=0)
     if wide >= high:
         return np.eye(2)

@@ -1,7 +1,7 @@
 """The road as a ribbon of nodes, and paths on it: points, lengths, curvature, derivatives.
 
-Owns: where nodes are put, how far a path may go aside there, and the geometry of a path given
-by its lateral offsets. Knows no cars. SI units, left positive.
+Owns the positions of nodes, the bounds of lateral offsets there, and the geometry of a path given
+by its lateral offsets. SI units, left positive.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 FOLD = 0.95
-"""Offsets stay this share short of the centre of curvature, where normals of the road cross."""
+"""Largest offset as a share of the radius of curvature: at 1 the normals of the road cross."""
 
 
 @dataclass(frozen=True)
 class Ribbon:
-    """N nodes round a track, closer together where it bends.
+    """N nodes along a track, closer together where it bends.
 
     Attributes:
         s: (N,) stations [m], ascending in [0, length).
         length: of the lap [m].
         xy: (N, 2) centreline [m].
         normal: (N, 2) unit vectors to the left.
-        left: (N,) how far a car's centre of gravity may go to the left [m]; ``right`` likewise.
+        left: (N,) largest offset of a car's centre of gravity to the left [m].
+        right: (N,) likewise to the right [m].
         row: (N,) index of the track sample whose surface lies under the node.
     """
 
@@ -41,7 +42,7 @@ class Ribbon:
 
     @property
     def gaps(self) -> Array:
-        """(N,) station from each node to the next [m]."""
+        """(N,) difference of station from each node to the next [m]."""
         return np.diff(np.append(self.s, self.s[0] + self.length))
 
     def points(self, offset: Array) -> Array:
@@ -56,14 +57,14 @@ def ribbon(
     coarsest: float = 5.0,
     finest: float = 2.0,
 ) -> Ribbon:
-    """Lay nodes along a track.
+    """Place nodes along a track.
 
     Args:
         track: the track.
-        car_width: a car's body [m], which must pass between the walls.
-        margin: left free inside the edges of the road [m].
+        car_width: width of the car's body [m], which must pass between the walls.
+        margin: distance that paths keep from the edges of the road [m].
         coarsest: distance between nodes on straights [m].
-        finest: in the tightest corners.
+        finest: distance between nodes in the tightest corners [m].
     """
     from scipy.interpolate import CubicSpline
 
@@ -107,16 +108,16 @@ def ribbon(
 
 @dataclass(frozen=True)
 class Shape:
-    """A path's geometry; derivatives are by the offsets of the node before, here and after.
+    """A path's geometry; derivatives are by the offsets of the previous, this and the next node.
 
     Attributes:
         step: (N,) chord from each node to the next [m].
-        step_gradient: (N, 3): by the offsets here and after (the first column is 0).
+        step_gradient: (N, 3); the first column is 0.
         step_hessian: (N, 3, 3).
         curvature: (N,) of the circle through the node and its neighbours [1/m].
         curvature_gradient: (N, 3).
         curvature_hessian: (N, 3, 3).
-        before: likewise the chord from the node before, with its derivatives.
+        before: (N,) chord from the previous node [m].
         before_gradient: (N, 3).
         before_hessian: (N, 3, 3).
     """
@@ -151,7 +152,7 @@ def path_curvature(points: Array) -> Array:
 
 
 def shape_of(road: Ribbon, offset: Array) -> Shape:
-    """The geometry of a path and its derivatives by its offsets (N,)."""
+    """The geometry of a path, and its derivatives by the path's offsets (N,) [m]."""
     points = road.points(offset)
     a = points - np.roll(points, 1, axis=0)
     b = np.roll(points, -1, axis=0) - points

@@ -1,8 +1,7 @@
-"""Steady states of the kernel's car: what it can do at a speed, axle by axle.
+"""Steady cornering states of the car in ``physics.dynamics``.
 
-Owns: the steady cornering states of the equations in ``physics.dynamics``, solved for many
-pedals and cornering efforts at once. The equations are that module's; tests feed every state
-back into them. Knows no tracks. SI units, left turns.
+Owns their solution, for many pedals and cornering efforts at once. Tests put every state back into
+the equations of motion. SI units, left turns.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ class SteadyStates:
 def steady_states(
     car: Car, speed: Array, pedal: Array, effort: Array, grip: float = 1.0, drag: float = 0.0
 ) -> SteadyStates:
-    """Left-hand turns in which the yaw rate stays as it is.
+    """Left-hand turns with a constant yaw rate.
 
     Args:
         car: the car.
         speed: of its centre of gravity [m/s] > 0; broadcast with the next two.
         pedal: throttle in [-1, 1], negative brakes.
-        effort: share in [0, 1] of the cornering force that the axle which gives up first
-            can still produce beside its drive or brake force.
+        effort: fraction in [0, 1] of the cornering force that the limiting axle can produce in
+            addition to its drive or brake force.
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface [m/s^2].
 
@@ -85,7 +84,7 @@ def steady_states(
         limit_front = np.sqrt((mu * load_front) ** 2 - front_x**2)
         limit_rear = np.sqrt((mu * load_rear) ** 2 - rear_x**2)
 
-        # The rear's share of the turn, as large as the front can balance about the vertical axis.
+        # Lateral force of the rear axle, at most what the front can balance in yaw.
         cos, sin = np.cos(steer), np.sin(steer)
         balance = car.l_front / car.l_rear
         front_most = balance * (front_x * sin + limit_front * cos)
@@ -119,7 +118,7 @@ def _steer_for(slip: Array, along: Array, across: Array, slow: float) -> Array:
     """Angle of the wheels [rad] that gives an axle moving (along, across) [m/s] its slip."""
     speed = np.hypot(along, across)
     fast = np.arctan(slip)
-    # Below the speed ``slow`` slip is measured against it: across_wheel = -slip * slow.
+    # Below the speed ``slow`` slip is computed with it: across_wheel = -slip * slow.
     crawling = np.arcsin(np.clip(slip * slow / speed, -1.0, 1.0))
     angle = np.where(speed * np.cos(fast) >= slow, fast, crawling)
     return np.asarray(np.arctan2(across, along) + np.clip(angle, -1.2, 1.2))

@@ -1,9 +1,8 @@
-"""A block of cars as the kernel works on them: columns of LANES neighbours, not rows.
+"""The kernel's scratch memory for a block of cars: columns of LANES cars, not rows.
 
-Owns the layout of that scratch memory and the ways in and out of it. A column holds one
-quantity of all cars of the block side by side, so that a loop over the lanes becomes vector
-instructions. Columns: the state's own (``state``), then the car's parameters (``car``), then
-those below.
+Owns the layout of that memory, and copying cars in and out. A column holds one quantity of all
+cars of the block, so that a loop over the lanes becomes vector instructions. Columns: those of the
+state (``state``), then the car's parameters (``car``), then those below.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
 
 LANES = 8
-"""Cars in a block: what a 512-bit register holds."""
+"""Cars in a block: numbers in a 512-bit register."""
 
 PARAMS = N_FLOATS
 """Column of the first car parameter."""
@@ -39,10 +38,10 @@ PARAMS = N_FLOATS
     THROTTLE,
     SPACING,  # of the track's samples
     PER_SPACING,
-    SAMPLES,  # how many there are
-    ROW,  # the cell the car is in: its row in the track, and how far through it
+    SAMPLES,  # number of the track's samples
+    ROW,  # the cell the car is in: its row in the track, and the fraction within it
     FRAC,
-    FOOT,  # where the car's foot is after moving, measured in this cell
+    FOOT,  # projection onto the centreline after moving, as a fraction of this cell
     MOVED2,  # square of the distance moved
     GAIN,  # stations gained
     CELL_X,  # first sample of the cell
@@ -58,7 +57,7 @@ PARAMS = N_FLOATS
     CELL_LEFT_MORE,
     CELL_RIGHT,
     CELL_RIGHT_MORE,
-    PLAIN,  # distance from the centreline up to which there is nothing but asphalt
+    PLAIN,  # distance from the centreline up to which there is only asphalt
     N_COLUMNS,
 ) = range(PARAMS + c.N_PARAMS, PARAMS + c.N_PARAMS + 25)
 
@@ -71,7 +70,7 @@ def scratch() -> Array:
 
 @compiled(inline=True)
 def load_cell(w: Array, j: int, bank: TrackBank, first: int, row: int) -> None:
-    """Fetch the cell that begins with sample ``row`` of a track into lane ``j``."""
+    """Copy the cell that begins with sample ``row`` of a track into lane ``j``."""
     main = bank.main
     here = first + row
     there = here + 1
@@ -97,7 +96,7 @@ def load_cell(w: Array, j: int, bank: TrackBank, first: int, row: int) -> None:
 
 @compiled(inline=True)
 def load_car(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: TrackBank) -> None:
-    """Fetch a car's rows (state ``f`` and ``g``, parameters ``p``, action) into lane ``j``."""
+    """Copy a car's rows (state ``f`` and ``g``, parameters ``p``, action) into lane ``j``."""
     for k in range(STEP_PROGRESS):
         w[k * LANES + j] = f[k]
     for k in range(STEP_PROGRESS, N_FLOATS):
@@ -120,8 +119,8 @@ def load_car(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank:
 
 
 @compiled(inline=True)
-def announce_cars(floats: Array, ints: Ints, bank: TrackBank, begin: int, end: int) -> None:
-    """Ask for the samples under the cars of rows ``begin`` to ``end``, which come next."""
+def prefetch_cars(floats: Array, ints: Ints, bank: TrackBank, begin: int, end: int) -> None:
+    """Prefetch the samples under the cars of rows ``begin`` to ``end``, the next block."""
     for i in range(begin, end):
         track = ints[i, TRACK]
         here = bank.start[track] + int(floats[i, S] / bank.facts[track, b.SPACING])
@@ -142,7 +141,7 @@ def save_car(w: Array, j: int, f: Array) -> None:
 def car_in(w: Array, j: int) -> tuple[float, ...]:
     """The parameters of the car in lane ``j`` as a tuple, columns named in ``car``.
 
-    Spelled out, because only then does the compiler see one load each and drop those not used.
+    Unrolled by hand: only so does the compiler load each once and drop those not used.
     """
     i = PARAMS * LANES + j
     return (

@@ -17,7 +17,7 @@ from retroracer.track.geometry import Array
 BODY_X, BODY_Y, BODY_COS, BODY_SIN, BODY_LONG, BODY_WIDE = range(6)
 
 LEVEL = 1e-9
-"""Depths along two axes that differ by no more [m] are level."""
+"""Depths along two axes count as equal if they differ by no more than this [m]."""
 
 
 @compiled(inline=True)
@@ -32,17 +32,17 @@ def half_extent(body: Array, nx: float, ny: float) -> float:
 def overlap_axis(
     a: Array, b: Array, closing_x: float, closing_y: float, dt: float
 ) -> tuple[bool, float, float, float]:
-    """Whether two boxes overlap, and along which axis they came together.
+    """Whether two boxes overlap, and the axis along which they came together.
 
-    Of the four axes the one on which they were apart last: the least depth, less what they closed
-    in within a physics step. The least depth alone would take fast cars that meet head-on, half a
-    width apart, for cars side by side. Between axes that are level, the direction halfway: which
-    of the two is listed first must not matter.
+    Of the four axes it is the one on which they were still apart most recently: the one of least
+    depth after subtracting what they closed in during a physics step. Without that subtraction,
+    fast cars that meet head-on, half a width apart, would count as side by side. For axes of equal
+    depth the direction is the mean of both, so that the order of the boxes does not matter.
 
     Args:
         a: one body.
-        b: another.
-        closing_x: velocity of ``a`` less that of ``b`` [m/s].
+        b: the other.
+        closing_x: velocity of ``a`` minus that of ``b`` [m/s].
         closing_y: likewise.
         dt: physics step [s].
 
@@ -69,7 +69,7 @@ def overlap_axis(
             sum_x += nx
             sum_y += ny
     norm = math.sqrt(sum_x * sum_x + sum_y * sum_y)
-    if norm < 0.1:  # one box in the middle of the other, turned half way round
+    if norm < 0.1:  # one box in the middle of the other, turned by half a turn
         sum_x, sum_y, norm = a[BODY_COS], a[BODY_SIN], 1.0
     nx, ny = sum_x / norm, sum_y / norm
     deep = half_extent(a, nx, ny) + half_extent(b, nx, ny) - abs(dx * nx + dy * ny)

@@ -1,7 +1,7 @@
 """Cars: their parameters as data files, and as the rows of numbers the kernel reads.
 
 Owns ``Car``, the shipped cars (``cars/*.yaml``) and the column names of a parameter row.
-The equations of motion are in ``kernel``.
+The equations of motion are in ``dynamics``.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ SLOWEST = 10.0
 """Lowest top speed of a car [m/s]."""
 
 NIMBLEST = 40.0
-"""Most yaw acceleration [rad/s^2] an axle's tyres may give a car on dry asphalt; a formula car
-comes to 38 at top speed, a kart to 29."""
+"""Largest yaw acceleration [rad/s^2] that an axle's tyres may give a car on dry asphalt; a formula
+car reaches 38 at top speed, a kart 29."""
 
 QUICKEST = 20.0
-"""Fastest yaw [rad/s] that the steering may ask for at top speed; a kart's asks for 7."""
+"""Largest yaw rate [rad/s] that full steering may ask for at top speed; a kart's asks for 7."""
 
 STIFFEST = 60.0
-"""Most damping [1/s] that downforce may add to the tyres at top speed. The integrator takes 100;
-the weight's own share is bounded in ``Car.row``."""
+"""Largest damping [1/s] that downforce may add to the tyres at top speed. The integrator is stable
+up to 100; the damping from the weight alone is bounded in ``Car.row``."""
 
 _Share = Annotated[float, Range(0.0, 1.0)]
 _Stiffness = Annotated[float, Range(3.0, 80.0)]
@@ -53,14 +53,14 @@ _Angle = Annotated[float, Range(0.01, 0.9)]
 
 @dataclass(frozen=True)
 class Car:
-    """A car's parameters, SI units; every figure is one a data sheet could state.
+    """A car's parameters in SI units, as a data sheet states them.
 
-    Their bounds take in everything from a child's kart to a truck, and keep the simulator
-    finite: whatever a driver does in a car within them, no number of its state blows up.
+    Their bounds include everything from a child's kart to a truck. Within them the simulator stays
+    finite, whatever a driver does.
 
     Attributes:
         name: identifier.
-        title: what a person calls it.
+        title: name for display.
         length: body length [m], for drawing.
         width: body width [m], for drawing and for walls.
         mass: with driver [kg].
@@ -71,25 +71,25 @@ class Car:
         mu: friction coefficient of the tyres on dry asphalt.
         stiffness_front: cornering stiffness of the axle per unit of its load [1/rad].
         stiffness_rear: likewise; larger than the front's means understeer.
-        longitudinal_use: share of an axle's grip that drive or brakes may take.
+        longitudinal_use: fraction of an axle's grip that drive or brakes can use.
         power: at the wheels [W].
-        drive_force: most the gearbox can put down [N].
-        drive_front: share of the drive on the front axle.
-        brake_force: with the pedal down [N].
-        brake_front: share of the brakes on the front axle.
-        reverse_force: in reverse gear [N].
+        drive_force: largest drive force, in the lowest gear [N].
+        drive_front: share of the drive force on the front axle.
+        brake_force: at full braking [N].
+        brake_front: share of the brake force on the front axle.
+        reverse_force: drive force in reverse gear [N].
         reverse_speed: top speed in reverse [m/s].
         drag_area: drag coefficient times area [m^2].
         lift_area: downforce coefficient times area [m^2].
         aero_front: share of the downforce on the front axle.
         rolling: rolling resistance coefficient.
-        steer_lock: largest angle of the road wheels, standing [rad].
-        steer_lock_fast: largest angle that remains at very high speed [rad].
-        steer_speed: speed where half of that difference is gone [m/s].
-        steer_rate: fastest change of the road wheels' angle [rad/s].
-        tow: share of the drag that is gone right behind another car (slipstream); felt, like
-            ``dirty_air``, only in a race of several cars.
-        dirty_air: share of the downforce that is gone there.
+        steer_lock: largest angle of the road wheels at standstill [rad].
+        steer_lock_fast: largest angle of the road wheels at very high speed [rad].
+        steer_speed: speed at which the largest angle is half way between the two [m/s].
+        steer_rate: largest rate of change of the road wheels' angle [rad/s].
+        tow: fraction of the drag lost right behind another car (slipstream); like ``dirty_air``,
+            it acts only in a race of several cars.
+        dirty_air: fraction of the downforce lost there.
     """
 
     name: str
@@ -138,7 +138,7 @@ class Car:
             raise ValueError(wrong)
 
     def _disproportion(self) -> str:
-        """What parameters, each possible alone, do not go together; "" if they do."""
+        """The error for parameters that contradict each other; "" if there is none."""
         base = self.l_front + self.l_rear
         if self.length + self.width > 2.0 * BODY_REACH:
             return (
@@ -251,9 +251,9 @@ class Car:
         p[STEER_RATE] = self.steer_rate
         p[LOAD_FRONT] = self.l_rear / wheelbase
         p[TRANSFER] = self.cg_height / wheelbase
-        # Below this speed slip is measured against it instead of the wheel's own speed, which
-        # bounds the tyres' damping of sideways motion and of yaw to 60 /s: well inside what the
-        # integrator can take (100 /s), so that a car at rest neither jitters nor blows up.
+        # Below this speed slip is computed with it instead of the wheel's own speed. This bounds
+        # the tyres' damping of sideways motion and of yaw to 60 /s; the integrator is stable up to
+        # 100 /s. So a car at rest neither jitters nor diverges.
         stiffness = max(self.stiffness_front, self.stiffness_rear) * GRAVITY
         yaw = self.mass * self.l_front * self.l_rear / self.yaw_inertia
         p[SLOW] = stiffness * max(1.0, yaw) / 60.0
@@ -269,7 +269,7 @@ def _bounds() -> dict[str, Range]:
     return {n: h.__metadata__[0] for n, h in hints.items() if hasattr(h, "__metadata__")}
 
 
-# Columns of a parameter row; PER_X is 1 / X, because the kernel has no time for divisions.
+# Columns of a parameter row; PER_X is 1 / X, because divisions are slow.
 (
     MASS,
     PER_MASS,
@@ -311,10 +311,10 @@ def shipped_cars() -> list[str]:
 
 
 def load_car(name_or_path: str | Path = "gt") -> Car:
-    """Read a car by shipped name or from a YAML file.
+    """Read a car by its shipped name or from a YAML file.
 
     Raises:
-        UserError: if there is no such car, or its page is not a car's.
+        UserError: if there is no such car, or its page is not a valid car.
     """
     text = str(name_or_path)
     path = Path(text)
@@ -329,10 +329,10 @@ def load_car(name_or_path: str | Path = "gt") -> Car:
 
 
 def car_from(page: Any, where: str) -> Car:
-    """Make a Car of a mapping of its attributes; ``where`` names its origin in errors.
+    """Make a Car from a mapping of its attributes; ``where`` names the origin in errors.
 
     Raises:
-        UserError: naming every key that is missing, unknown or not a sane number.
+        UserError: naming every key that is missing, unknown or out of bounds.
     """
     if not isinstance(page, dict):
         raise UserError(f"{where}: a car's page is a list of 'key: value' lines")

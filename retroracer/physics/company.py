@@ -1,7 +1,8 @@
-"""The arrays of cars in company: which rows race each other, and what passed between them.
+"""The arrays for cars that race each other: the groups, and their contacts and wakes.
 
-A race is a group of 1 to ``MOST_CARS`` consecutive rows on one track. Cars of a race touch and
-shade one another (``contact``, ``wake``); cars of different races never meet. No equations here.
+A race is a group of 1 to ``MOST_CARS`` consecutive rows on one track. Cars of a race collide and
+feel each other's wakes (``contact``, ``wake``); cars of different races never meet. The equations
+are in those modules.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from retroracer.physics.car import Car
 from retroracer.track.geometry import Array, Bools, Ints
 
 MOST_CARS = 20
-"""Cars in a race at most."""
+"""Most cars in a race."""
 
 # Columns of ``marks`` (N, N_MARKS), SI units.
 (
     STEP_CONTACT,  # time in contact with another car in the last advance
     STEP_BUMP,  # largest closing speed of a contact in the last advance
     CONTACTS,  # contacts since the start; two cars that stay together have one
-    AT_FAULT,  # of those, the ones that this car brought about
-    TOW,  # share of the drag that the wake ahead takes away now
-    LOSS,  # share of the downforce that it takes away now
+    AT_FAULT,  # of those, the ones that this car caused
+    TOW,  # fraction of the drag that the wake of a car ahead removes now
+    LOSS,  # fraction of the downforce that it removes now
     N_MARKS,
 ) = range(7)
 
-# Columns of ``air`` (N, N_AIR): what a wake does to a car, from its page.
+# Columns of ``air`` (N, N_AIR): effect of a wake on a car, from the car's page.
 AIR_TOW, AIR_LOSS, N_AIR = range(3)
 
 
@@ -37,8 +38,8 @@ class Company(NamedTuple):
 
     Attributes:
         begins: (R + 1,) first row of each race, and N.
-        solid: (N,) False for a car that nobody touches, shades or sees: a ghost, or one that has
-            left the race.
+        solid: (N,) False for a car that has no contacts and no wake and is not seen: a ghost, or
+            one that has left the race.
         air: (N, N_AIR) ``tow`` and ``dirty_air`` of each car.
         marks: (N, N_MARKS) columns named above.
         blame: (N, MOST) by car and by place of the other in its race: the car's share of the
@@ -57,10 +58,15 @@ class Company(NamedTuple):
 
 
 def make_company(sizes: int | Sequence[int], cars: Sequence[Car]) -> Company:
-    """Arrays for races of the given sizes, in the order of their rows; a number k: of k cars each.
+    """Make the arrays for races of the given sizes, in the order of their rows.
+
+    Args:
+        sizes: number of cars of each race; a single number k = races of k cars each.
+        cars: the cars of all rows.
 
     Raises:
-        ValueError: if a race has no car or more than MOST_CARS, or their sum is not the cars'.
+        ValueError: if a race has no car or more than MOST_CARS, or the sizes do not add up to the
+            number of cars.
     """
     n = len(cars)
     if isinstance(sizes, int):

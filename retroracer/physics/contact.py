@@ -1,10 +1,10 @@
-"""Contact between the cars of a race: impulses on rigid boxes, friction, and whose fault it was.
+"""Contact between the cars of a race: impulses on rigid boxes, friction, and fault.
 
 All contacts of a physics step are solved from the same velocities, so that the order of the cars
 does not matter. A car in n contacts counts as n cars of 1/n of its mass, each in one contact,
-whose velocities are then averaged: each contact alone gives off energy or keeps it, and so does
-averaging, so that no pile-up ever gains any; momentum is kept. Repeated PASSES times, since one
-pass closes a chain of contacts only in part.
+whose velocities are then averaged. Neither a single contact nor the averaging can add energy, so a
+pile-up never gains any; momentum is conserved. This is repeated PASSES times, because one pass
+solves a chain of contacts only in part.
 
 Sources: impulse with restitution and Coulomb friction, B. Mirtich, Impulse-based Dynamic
 Simulation, 1996; mass splitting, R. Tonge and others, Mass Splitting for Jitter-Free Parallel
@@ -21,8 +21,8 @@ from retroracer.physics.boxes import BODY_WIDE, BODY_X, BODY_Y, overlap_axis, ov
 from retroracer.physics.company import MOST_CARS
 from retroracer.track.geometry import Array
 
-# A body, after the columns of ``boxes``: velocity in the world, spin, what resists them, the
-# furthest it reaches from its centre, the direction of the track there, its station.
+# Columns of a body, after those of ``boxes``: velocity in the world, yaw rate, inverse mass and
+# inertia, distance of its corners from its centre, direction of the track there, station.
 (
     BODY_VX,
     BODY_VY,
@@ -35,7 +35,7 @@ from retroracer.track.geometry import Array
     STATION,
     CLOCK,  # time since its start
     MEETS,  # number of contacts in this step
-    SHIFT_X,  # by how much it is moved out of others
+    SHIFT_X,  # displacement that moves it out of other bodies
     SHIFT_Y,
     KICK_X,  # change of its velocities in a pass
     KICK_Y,
@@ -43,33 +43,36 @@ from retroracer.track.geometry import Array
     N_BODY,
 ) = range(BODY_WIDE + 1, BODY_WIDE + 18)
 
-# A contact: the two bodies, the unit vector from the first to the second, depth, place, speed.
+# Columns of a contact: the two bodies, the unit vector from the first to the second, depth,
+# position, closing speed.
 FIRST, SECOND, NORMAL_X, NORMAL_Y, DEPTH, AT_X, AT_Y, CLOSING, N_CONTACT = range(9)
 
 MOST_CONTACTS = MOST_CARS * (MOST_CARS - 1) // 2
 
 RESTITUTION = 0.2
-"""Share of the closing speed that comes back; cars in crash tests give 0.1 to 0.3."""
+"""Coefficient of restitution; cars in crash tests have 0.1 to 0.3."""
 
 SOFT = 1.0
-"""Closing speed [m/s] up to which nothing comes back, so that cars that lean on others rest."""
+"""Closing speed [m/s] up to which restitution is 0, so that cars leaning on each other rest."""
 
 FRICTION = 0.3
 """Friction coefficient between two cars, as along a wall."""
 
 PASSES = 8
+"""Passes over all contacts of a physics step."""
 
 SLOP = 0.005
-"""Depth [m] at which two cars may stay."""
+"""Overlap of two cars [m] that is not corrected."""
 
 CORRECTION = 0.5
-"""Share of the depth beyond SLOP that is taken back in a physics step."""
+"""Fraction of the overlap beyond SLOP that is corrected in a physics step."""
 
 FASTEST_SPIN = 15.0
-"""No contact leaves a car with more yaw rate [rad/s]; a tyre that digs in would not either."""
+"""Largest yaw rate [rad/s] that a contact can leave a car with."""
 
 SAME_ROAD = 100.0
-"""Cars further apart along the track [m] do not meet: where a track crosses itself, on a bridge."""
+"""Cars further apart along the track than this [m] do not meet, because the track may cross itself
+at a bridge."""
 
 
 @compiled(inline=True)
@@ -83,18 +86,18 @@ def along_apart(a: float, b: float, length: float) -> float:
 def find_contacts(
     bodies: Array, n: int, length: float, contacts: Array, corners: Array, dt: float
 ) -> int:
-    """List the contacts of ``n`` bodies, and count each body's.
+    """List the contacts of ``n`` bodies, and count those of each body.
 
     Args:
-        bodies: (>= n, N_BODY); a body with PER_MASS 0 is not there.
-        n: how many bodies.
+        bodies: (>= n, N_BODY); a body with PER_MASS 0 is ignored.
+        n: number of bodies.
         length: of the track [m].
         contacts: (MOST_CONTACTS, N_CONTACT), overwritten.
         corners: scratch memory of ``overlap_centre``.
         dt: physics step [s].
 
     Returns:
-        How many contacts there are.
+        The number of contacts.
     """
     found = 0
     for i in range(n):
@@ -128,7 +131,7 @@ def find_contacts(
 
 @compiled(inline=True)
 def closing_speed(a: Array, b: Array, k: Array) -> float:
-    """Speed at which two bodies come together at their contact ``k`` [m/s]."""
+    """Speed at which two bodies approach each other at their contact ``k`` [m/s]."""
     ax, ay = k[AT_X] - a[BODY_X], k[AT_Y] - a[BODY_Y]
     bx, by = k[AT_X] - b[BODY_X], k[AT_Y] - b[BODY_Y]
     vx = a[BODY_VX] - a[BODY_SPIN] * ay - b[BODY_VX] + b[BODY_SPIN] * by
@@ -138,10 +141,10 @@ def closing_speed(a: Array, b: Array, k: Array) -> float:
 
 @compiled(inline=True)
 def strike(a: Array, b: Array, k: Array, restitution: float) -> None:
-    """Add to the kicks of two bodies what their contact ``k`` does: normal impulse, then friction.
+    """Add the effect of contact ``k`` to the kicks of two bodies: normal impulse, then friction.
 
-    Friction is worked out from the velocities that the normal impulse leaves, and never turns
-    them round, so that each of the two steps can only take energy.
+    Friction is computed from the velocities after the normal impulse and never reverses them, so
+    that neither of the two steps can add energy.
     """
     nx, ny = k[NORMAL_X], k[NORMAL_Y]
     ax, ay = k[AT_X] - a[BODY_X], k[AT_Y] - a[BODY_Y]
@@ -149,7 +152,7 @@ def strike(a: Array, b: Array, k: Array, restitution: float) -> None:
     closing = closing_speed(a, b, k)
     if closing <= 0.0:
         return
-    # Each body as one of as many parts as it has contacts.
+    # Each body is split into as many parts as it has contacts.
     light = a[MEETS] * a[PER_MASS] + b[MEETS] * b[PER_MASS]
     turn_a, turn_b = a[MEETS] * a[PER_INERTIA], b[MEETS] * b[PER_INERTIA]
     arm_a, arm_b = ax * ny - ay * nx, bx * ny - by * nx
@@ -173,13 +176,13 @@ def strike(a: Array, b: Array, k: Array, restitution: float) -> None:
 
 @compiled()
 def solve(bodies: Array, n: int, contacts: Array, found: int) -> None:
-    """Change the velocities of bodies in contact, and say by how much they are moved apart.
+    """Change the velocities of bodies in contact, and compute the shifts that move them apart.
 
     Args:
         bodies: (>= n, N_BODY) velocities and SHIFT_X, SHIFT_Y changed.
-        n: how many bodies.
+        n: number of bodies.
         contacts: of ``find_contacts``.
-        found: how many.
+        found: number of contacts.
     """
     for turn in range(PASSES):
         for i in range(n):
@@ -212,11 +215,11 @@ def solve(bodies: Array, n: int, contacts: Array, found: int) -> None:
 
 @compiled(inline=True)
 def toward(body: Array, nx: float, ny: float) -> Any:
-    """How fast a body drives or drifts into what lies in the direction (nx, ny) [m/s], 0 or more.
+    """Speed of a body towards the direction (nx, ny) [m/s], 0 or more.
 
-    Along the track where that lies ahead or behind, across it where it lies beside: two cars
-    side by side in a bend both move towards its outside, and only one that leaves its lane is
-    moving into the other.
+    If that direction is ahead or behind, the speed along the track counts; if it is beside, the
+    speed across the track. So two cars side by side in a bend do not count as driving into each
+    other; only one that leaves its lane does.
     """
     tx, ty = body[TRACK_X], body[TRACK_Y]
     ahead, left = nx * tx + ny * ty, ny * tx - nx * ty
@@ -229,11 +232,11 @@ def toward(body: Array, nx: float, ny: float) -> Any:
 
 @compiled(inline=True)
 def fault(a: Array, b: Array, k: Array) -> Any:
-    """Share of the first body in the fault for contact ``k``; the second has the rest.
+    """The first body's share of the fault for contact ``k``; the second has the rest.
 
-    By the speeds with which each moved into the other: who runs into the back of a car that goes
-    on forward has all of it, whatever the car in front does with its brakes; two that swerve
-    into each other have half each.
+    It is proportional to the speed with which each moved into the other. A car that runs into the
+    back of a car that still moves forward has all of it, even if the car in front brakes; two that
+    swerve into each other have half each.
     """
     mine = toward(a, k[NORMAL_X], k[NORMAL_Y])
     yours = toward(b, -k[NORMAL_X], -k[NORMAL_Y])

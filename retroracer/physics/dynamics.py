@@ -1,9 +1,9 @@
-"""The equations of motion: the only ones in the project.
+"""The equations of motion of a car; everything that drives uses these.
 
 A dynamic single-track (bicycle) model in body coordinates: x forward, y left, yaw
 counter-clockwise. Compiled without fast-math, so that a car's motion is the same to the last
-bit alone or among thousands. Written for one car and without branches: inlined into the
-kernel's loop over a block of cars, these lines become vector instructions.
+bit alone or among thousands. The functions are for one car and have no branches; inlined into
+the kernel's loop over a block of cars they become vector instructions.
 
 Sources: single-track equations, R. Rajamani, Vehicle Dynamics and Control, 2nd ed., ch. 2;
 brush tyre with a parabolic pressure distribution (Fiala), H. Pacejka, Tyre and Vehicle
@@ -49,7 +49,7 @@ from retroracer.physics.car import (
 )
 
 STANDSTILL = 0.5
-"""Speed [m/s] below which brakes fade into holding (or, kept down, into reverse gear)."""
+"""Speed [m/s] below which the brake force fades out and reverse gear fades in."""
 
 
 _HALF_PI_HIGH = 1.5707963267341256
@@ -60,8 +60,8 @@ _HALF_PI_LOW = 6.077100506506192e-11
 def cos_sin(angle: float) -> tuple[float, float]:
     """Cosine and sine of an angle [rad] by Taylor's series about the nearest quarter turn.
 
-    Why not the C library's: this costs a third, and uses only operations that round alike on
-    every machine, so a recorded lap runs the same everywhere.
+    It takes a third of the time of the C library's functions, and uses only operations that round
+    alike on every machine, so that a recorded lap runs the same everywhere.
 
     Accuracy: 3e-16 for angles below 1e4 rad.
     """
@@ -98,7 +98,7 @@ def lateral_force(across: float, along: float, stiffness: float, limit: float) -
 
     Args:
         across: sideways speed of the axle over the ground [m/s], left positive.
-        along: speed the slip is measured against [m/s] > 0; the slip is across / along.
+        along: reference speed of the slip [m/s] > 0; the slip is across / along.
         stiffness: cornering stiffness [N/rad].
         limit: grip left for cornering [N] > 0.
     """
@@ -110,10 +110,10 @@ def lateral_force(across: float, along: float, stiffness: float, limit: float) -
 
 @compiled(inline=True)
 def longitudinal_demand(vx: float, throttle: float, p: tuple[float, ...]) -> tuple[float, float]:
-    """Forces [N] the pedals ask of the axles: (front, rear), forward positive.
+    """Forces [N] that the pedals ask for at the axles: (front, rear), forward positive.
 
-    Throttle above 0 drives; below 0 it brakes while the car rolls forward and engages
-    reverse gear once it stands.
+    Throttle above 0 drives; below 0 it brakes while the car rolls forward, and drives in reverse
+    gear once it stands.
     """
     drive = max(throttle, 0.0) * min(p[DRIVE_FORCE], p[POWER] / max(vx, 1.0))
     pedal = min(throttle, 0.0)
@@ -148,7 +148,7 @@ def acceleration(
         throttle: pedals, in [-1, 1].
         p: a car's parameter row, an array or a tuple.
         grip: factor of the surface on the friction coefficient.
-        drag: extra deceleration by the surface at about this speed [m/s^2].
+        drag: extra deceleration by the surface at this speed [m/s^2].
     """
     mass = p[MASS]
     mu = p[MU] * grip
@@ -158,7 +158,7 @@ def acceleration(
     load_rear = weight * (1.0 - p[LOAD_FRONT]) + p[LIFT_REAR] * v2
     fx_front, fx_rear = longitudinal_demand(vx, throttle, p)
 
-    # Load moves with the acceleration the pedals ask for, as far as grip allows it at all.
+    # Load is transferred by the acceleration the pedals ask for, at most by what grip allows.
     most = mu * (load_front + load_rear)
     shift = min(max(fx_front + fx_rear, -most), most) * p[TRANSFER]
     load_front = max(load_front - shift, 0.02 * weight)
@@ -195,11 +195,11 @@ def acceleration(
 
 
 def steer_lock(vx: Any, p: Any) -> Any:
-    """Largest angle of the front wheels [rad] at this speed: the rack's ratio grows with speed.
+    """Largest angle of the front wheels [rad] at this speed; it shrinks with speed.
 
     Args:
         vx: forward speed [m/s], of one car or (N,).
-        p: its parameter row; of N cars the columns, ``params.T``.
+        p: the car's parameter row; for N cars the columns, ``params.T``.
     """
     q = vx * p[PER_STEER_SPEED]
     return p[STEER_FAST] + (p[STEER_LOCK] - p[STEER_FAST]) / (1.0 + q * q)
@@ -209,9 +209,9 @@ def cornering_grip(square: Any, grip: Any, p: Any) -> Any:
     """Largest acceleration [m/s^2] that the tyres can give the car, downforce included.
 
     Args:
-        square: of the speed [m^2/s^2], of one car or (N,).
+        square: square of the speed [m^2/s^2], of one car or (N,).
         grip: factor of the surface on the friction coefficient.
-        p: as ``steer_lock``.
+        p: as in ``steer_lock``.
     """
     lift = (p[LIFT_FRONT] + p[LIFT_REAR]) * p[PER_MASS] * square
     return p[MU] * grip * (GRAVITY + lift)
@@ -261,13 +261,13 @@ def integrate(
     """Advance one car by one physics step.
 
     The velocities advance by a two-step rule: tyres and pedals are evaluated once, at the middle
-    of the step as predicted from the last step's accelerations (for linear motion this is
-    Adams-Bashforth 2). Second order like the midpoint rule, at half its cost; stable for damping
-    up to 1 / dt.
+    of the step, which is predicted from the last step's accelerations (for linear motion this is
+    Adams-Bashforth 2). It is of second order like the midpoint rule, at half its cost, and stable
+    for damping up to 1 / dt.
 
     Args:
         m: the car's motion before the step.
-        steer: wish in [-1, 1], left positive.
+        steer: steering action in [-1, 1], left positive.
         throttle: pedals in [-1, 1].
         p: a car's parameter row.
         grip: surface's factor on friction.
@@ -275,7 +275,7 @@ def integrate(
         dt: physics step [s].
     """
     most = p[STEER_RATE] * dt
-    # The lock at the end of the step, as far as it can be known, or the wheels would lag behind.
+    # The lock at the predicted speed at the end of the step, or the wheels would lag behind.
     lock = _steer_lock(m.vx + dt * m.ax, p)
     turn = min(max(steer * lock - m.steer_angle, -most), most)
     c, s = cos_sin(m.steer_angle + 0.5 * turn)

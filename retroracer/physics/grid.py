@@ -1,4 +1,4 @@
-"""The starting grid of a race: two staggered columns of slots. Owns no rules and no motion."""
+"""The starting grid of a race: two staggered columns of slots."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from retroracer.track.bank import GRID_GAP, LEFT, LENGTH, RIGHT, SPACING, START_
 from retroracer.track.geometry import Array
 
 STAGGER = 8.0
-"""Distance along the track from one slot to the next, which is in the other column [m]."""
+"""Distance along the track from a slot to the next one in the other column [m]."""
 
 COLUMN = 3.0
-"""Distance of a column from the centreline [m], less on a narrow road."""
+"""Distance of a column from the centreline [m]; less on a narrow road."""
 
 EDGE = 1.2
-"""Room that a slot's middle keeps from the edge of the road, where there is any [m]."""
+"""Distance of a slot's middle from the edge of the road [m]; less on a narrow road."""
 
 
 class Grid(NamedTuple):
@@ -36,9 +36,9 @@ def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> Gr
 
     Args:
         bank: the packed tracks.
-        track: which.
-        n: how many slots.
-        stagger: distance between slots [m]; a rolling field is further apart.
+        track: index into the bank.
+        n: number of slots.
+        stagger: distance between slots [m]; for a rolling start it is larger.
     """
     facts = bank.facts[track]
     length = facts[LENGTH]

@@ -1,10 +1,10 @@
-"""THE kernel: physics, projection, walls, surfaces, track limits, progress.
+"""The kernel: physics, projection, walls, surfaces, track limits, progress.
 
-Cars are advanced in blocks of a few neighbours: what is the same arithmetic for all of them
-runs over the block in vector instructions, what happens to few of them (a new cell, a wall, a
-line, grass) runs car by car. No car's numbers depend on who else is in its block, nor on
-threads. Track limits: a car is off track while its centre of gravity is beyond the edge of the
-road. This is the only place where that rule is applied.
+Cars are advanced in blocks of LANES. Arithmetic that all cars need runs over the block in vector
+instructions; rarer events (a new cell, a wall, a timing line, grass) are handled car by car. A
+car's numbers do not depend on the other cars in its block, nor on threads. Track limits: a car is
+off track while its centre of gravity is beyond the edge of the road. This is the only place where
+that rule is applied.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from retroracer.physics.block import (
     SPACING,
     STEER,
     THROTTLE,
-    announce_cars,
     car_in,
     load_car,
     load_cell,
+    prefetch_cars,
     save_car,
     scratch,
 )
@@ -94,8 +94,8 @@ CHUNK = 256
 """Cars a thread takes at a time."""
 
 LOAD, MOVE, SETTLE, SAVE = 1, 2, 4, 8
-"""Phases of a block's advance: fetch the cars, let them move, find where on the track they are
-(walls, surfaces, clocks, lines), write them back."""
+"""Phases of a block's advance: copy the cars in, move them, find their position on the track with
+walls, surfaces, clocks and timing lines, and copy them back."""
 
 EVERYTHING = LOAD + MOVE + SETTLE + SAVE
 
@@ -152,11 +152,12 @@ def move(w: Array, j: int, dt: float) -> None:
 
 @compiled(inline=True)
 def gain_station(w: Array, j: int) -> None:
-    """Take the stations gained, no more of them than the car moved metres.
+    """Add the gained station, limited by the distance the car has moved.
 
-    On the inside of a bend stations are closer together than metres, by 1 - curvature * offset;
-    here no further in than the edge of the road, so that nothing is gained by driving round
-    the centre of a corner. A twentieth is added for the bend changing within the step.
+    On the inside of a bend a metre driven is more than a metre of station, by the factor
+    1 / (1 - curvature * offset). The offset used here is at most the edge of the road, so that
+    nothing is gained by driving around the centre of a corner. The limit is raised by a twentieth
+    because curvature changes within a step.
     """
     gain = w[GAIN * LANES + j]
     moved2 = w[MOVED2 * LANES + j]
@@ -169,7 +170,7 @@ def gain_station(w: Array, j: int) -> None:
     s = w[S * LANES + j] + gain
     s = s - length if s >= length else s
     s = s + length if s < 0.0 else s
-    s = 0.0 if s >= length else s  # a negative hair, rounded up to the whole lap
+    s = 0.0 if s >= length else s  # a tiny negative s, rounded to the whole lap
     u = s * w[PER_SPACING * LANES + j]
     w[S * LANES + j] = s
     w[FOOT * LANES + j] = min(math.floor(u), n - 1.0)
@@ -177,8 +178,8 @@ def gain_station(w: Array, j: int) -> None:
 
 
 @compiled(inline=True)
-def look_aside(w: Array, j: int) -> None:
-    """Lateral offset and half-widths at the car's station."""
+def find_offset(w: Array, j: int) -> None:
+    """Compute lateral offset and half-widths at the car's station."""
     frac = w[FRAC * LANES + j]
     w[OFFSET * LANES + j] = offset_at(
         w[X * LANES + j] - w[CELL_X * LANES + j],
@@ -233,8 +234,8 @@ def hit_wall(w: Array, j: int, wall_left: float, wall_right: float, dt: float) -
 
 
 @compiled(inline=True)
-def take_account(w: Array, j: int, dt: float) -> None:
-    """Add the step to the car's clocks and distances; plain asphalt under it."""
+def update_clocks(w: Array, j: int, dt: float) -> None:
+    """Add the step to the car's clocks and distances; reset the surface to plain asphalt."""
     gain = w[GAIN * LANES + j]
     offset = w[OFFSET * LANES + j]
     off = offset > w[HALF_LEFT * LANES + j] or -offset > w[HALF_RIGHT * LANES + j]
@@ -265,8 +266,9 @@ def advance_block(
 ) -> None:
     """Advance ``lanes`` cars from row ``begin`` by ``n_substeps`` physics steps of ``dt``.
 
-    Cars that are alone go through all phases in one call. Cars in company meet between ``MOVE``
-    and ``SETTLE`` of every physics step (``company``), so that theirs are called one by one.
+    Cars that are alone go through all phases in one call. In a race of several cars, contacts are
+    solved between ``MOVE`` and ``SETTLE`` of every physics step (``races``), so the phases are
+    called one by one.
 
     Args:
         w: ``scratch`` memory.
@@ -275,7 +277,7 @@ def advance_block(
         actions: (N, 2) steer, left positive, and throttle, negative brakes.
         begin: first row of the block.
         lanes: number of cars in it, at most LANES.
-        n_substeps: how many physics steps.
+        n_substeps: number of physics steps.
         dt: physics step [s].
         phases: a sum of LOAD, MOVE, SETTLE and SAVE.
     """
@@ -304,14 +306,14 @@ def advance_block(
                 row = int(w[FOOT * LANES + j])
                 load_cell(w, j, bank, bank.start[track], row)
         for j in range(settling):
-            look_aside(w, j)
+            find_offset(w, j)
         for j in range(settling):
             if abs(w[OFFSET * LANES + j]) > w[PLAIN * LANES + j]:
                 here = bank.start[ints[begin + j, TRACK]] + int(w[ROW * LANES + j])
                 left, right = bank.side[here, b.WALL_L], bank.side[here, b.WALL_R]
                 hit_wall(w, j, float(left), float(right), dt)
         for j in range(settling):
-            take_account(w, j, dt)
+            update_clocks(w, j, dt)
         for j in range(settling):
             offset = w[OFFSET * LANES + j]
             if abs(offset) > w[PLAIN * LANES + j]:
@@ -357,7 +359,7 @@ def advance_rows(
     w = scratch()
     while begin < end:
         lanes = min(LANES, end - begin)
-        announce_cars(cars.floats, cars.ints, bank, begin + lanes, min(begin + 2 * LANES, end))
+        prefetch_cars(cars.floats, cars.ints, bank, begin + lanes, min(begin + 2 * LANES, end))
         advance_block(w, cars, bank, actions, begin, lanes, n_substeps, dt)
         begin += LANES
 
@@ -366,7 +368,7 @@ def advance_rows(
 def advance_parallel(
     cars: Cars, bank: TrackBank, actions: Array, n_substeps: int, dt: float
 ) -> None:
-    """Advance all N cars over threads, for batches large enough to pay for waking them."""
+    """Advance all N cars on all threads; worth it for large batches only."""
     n = len(cars.floats)
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)

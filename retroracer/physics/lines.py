@@ -1,6 +1,6 @@
-"""Lap and sector timing: lines crossed within a physics step, interpolated inside it.
+"""Lap and sector timing: times at which lines are crossed, interpolated within a physics step.
 
-Owns no motion: the kernel says where the car was and how far it came.
+The kernel provides the car's progress before and after the step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from retroracer.track.geometry import Array, Ints
 
 @compiled()
 def set_next_line(f: Array, g: Ints, facts: Array) -> None:
-    """Aim at the end of the current sector."""
+    """Set NEXT_LINE to the end of the current sector."""
     track = g[TRACK]
     if g[SECTOR] + 1 < int(facts[track, b.N_SECTORS]):
         line = facts[track, b.SECTORS + g[SECTOR]] - facts[track, b.LENGTH]

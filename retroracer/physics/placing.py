@@ -1,4 +1,4 @@
-"""Putting cars on a track, and the direction of the track there. Owns no motion."""
+"""Places cars on a track, and gives the direction of the track there."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from retroracer.track.projection import half_widths
 
 @compiled(inline=True)
 def track_heading(way: Array, here: int, frac: float) -> Any:
-    """Direction of the track [rad] a fraction into the cell of row ``here``."""
+    """Direction of the track [rad] at a fraction of the cell of row ``here``."""
     a = way[here, b.HEADING]
     return a + frac * (way[here + 1, b.HEADING] - a)
 
 
 class Start(NamedTuple):
-    """Where and how a car begins; of M cars every entry is an array (M,).
+    """Where and how a car starts; for M cars every entry is an array (M,).
 
     Attributes:
         track: index into the bank.
@@ -52,8 +52,8 @@ class Start(NamedTuple):
         offset: lateral offset [m], left positive.
         heading_error: car minus track [rad].
         speed: forward [m/s].
-        grid: True if the first lap counts from here (a standing start behind the line);
-            False if it is partial and untimed.
+        grid: True if the first lap is timed from here (a standing start behind the line); False
+            if it is partial and untimed.
     """
 
     track: Any
@@ -66,7 +66,7 @@ class Start(NamedTuple):
 
 @compiled()
 def place_car(cars: Cars, i: int, bank: TrackBank, start: Start) -> None:
-    """Put the car of row ``i`` on a track, its clocks at zero."""
+    """Put the car of row ``i`` on a track and set its clocks to zero."""
     f, g = cars.floats[i], cars.ints[i]
     track, s, offset = start.track, start.s, start.offset
     f[:] = 0.0

@@ -1,7 +1,7 @@
-"""Race: N cars on tracks of one packed bank, advanced together; each alone, or in company.
+"""Race: N cars on tracks of one packed bank, advanced together; each alone, or racing others.
 
-Owns the state arrays and their names; all motion happens in ``kernel``. Knows nothing of
-observations, rewards or pictures. The game drives this directly; ``envs.batch`` adds the task.
+Owns the state arrays and their names; the motion is computed in ``kernel``. The game uses it
+directly; ``envs.batch`` adds observations, rewards and episodes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ N_SUBSTEPS = 5
 """Physics steps per control step: CONTROL_DT / PHYSICS_DT."""
 
 PARALLEL_FROM = 2048
-"""Batches of at least this many cars are advanced over threads (measured, see benchmarks)."""
+"""Batches of at least this many cars are advanced on several threads (measured, see benchmarks)."""
 
 
 def threads_pay(n: int) -> bool:
-    """Whether a batch of n cars is large enough to be shared out over numba's threads."""
+    """True if a batch of n cars is large enough to be worth numba's threads."""
     return n >= PARALLEL_FROM and numba.get_num_threads() > 1
 
 
@@ -45,14 +45,14 @@ class Race:
         tracks: the tracks, or a bank of them.
         cars: one Car for all, or one per row.
         n: number of cars; default one per Car given.
-        company: which of them race each other as solid cars: a number k for groups of k
+        company: groups of cars that race each other as solid cars: a number k for groups of k
             consecutive rows, or the groups' sizes; 1 to 20 each, all cars of a group on one
-            track. Default 1: every car is alone, nobody touches anybody.
+            track. Default 1: every car is alone and collides with nobody.
 
     Attributes:
-        cars: their arrays, as the kernel takes them; each is an attribute of the race too.
+        cars: the arrays for the kernel; each is an attribute of the race too.
         bank: the packed tracks.
-        company: what passed between cars; None where every car is alone.
+        company: groups, contacts and wakes; None if every car is alone.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Race:
         self.start_on_grid()
 
     def start_on_grid(self, track: npt.ArrayLike = 0, rows: npt.ArrayLike | None = None) -> None:
-        """Stand cars on the grid of a track, behind the line, for a timed first lap.
+        """Put cars on the grid of a track, standing behind the line, for a timed first lap.
 
         Args:
             track: index into the bank, one or one per row.
@@ -110,7 +110,7 @@ class Race:
         grid: npt.ArrayLike = False,
         rows: npt.ArrayLike | None = None,
     ) -> None:
-        """Put cars anywhere, clocks at zero; every argument is one value or one per row.
+        """Put cars anywhere, with clocks at zero; every argument is one value or one per row.
 
         Args:
             s: station [m].
@@ -145,14 +145,14 @@ class Race:
         return np.arange(self.n) if rows is None else np.atleast_1d(np.asarray(rows, np.int64))
 
     def advance(self, actions: Array, n_substeps: int = N_SUBSTEPS) -> None:
-        """Let every car drive for ``n_substeps`` physics steps of 10 ms under its action.
+        """Drive every car for ``n_substeps`` physics steps of 10 ms with its action.
 
         Args:
             actions: (N, 2) steer and throttle in [-1, 1] (clipped); left positive.
             n_substeps: 5 for one control step; the game calls 1 at a time. The result is the
                 same to the last bit however the steps are divided into calls.
         """
-        # A plain array of our own: compiled code would be compiled anew for any other kind.
+        # Always the same type and layout: numba would compile the kernel again for any other.
         actions = np.array(actions, np.float64, order="C")
         if actions.shape != (self.n, 2):
             raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")

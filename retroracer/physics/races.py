@@ -1,8 +1,8 @@
-"""Races of several cars: the kernel's step, with wakes before and contacts in the middle of it.
+"""Races of several cars: the kernel's step, with wakes before it and contacts within it.
 
-Rows are taken in waves of whole races, as many as fill a block. What a race's cars do does not
-depend on other races, on the wave or on threads; a car that meets nobody moves to the last bit as
-if it were alone.
+Rows are advanced in waves of whole races, as many as fit into a block. The result for a race does
+not depend on other races, on the wave or on threads. A car without contact and wake moves exactly,
+to the last bit, as if it were alone.
 """
 
 from __future__ import annotations
@@ -169,14 +169,14 @@ def gather(blocks: Array, first: int, begin: int, n: int, company: Company, bodi
 
 
 @compiled(inline=True)
-def account(
+def record_contacts(
     contacts: Array,
     found: int,
     bodies: Array,
     begin: int,
     company: Company,
 ) -> None:
-    """Note who touched whom, how hard and whose fault it was; before the contacts are solved."""
+    """Record the cars, closing speeds and fault of contacts, before they are solved."""
     marks = company.marks
     for m in range(found):
         k = contacts[m]
@@ -211,12 +211,12 @@ def meet(
     corners: Array,
     dt: float,
 ) -> None:
-    """Let the cars of a race touch, after they moved; arguments as ``gather``."""
+    """Find and solve the contacts of a race after its cars have moved; arguments as ``gather``."""
     gather(blocks, first, begin, n, company, bodies)
     found = find_contacts(bodies, n, length, contacts, corners, dt)
     if found == 0:
         return
-    account(contacts, found, bodies, begin, company)
+    record_contacts(contacts, found, bodies, begin, company)
     solve(bodies, n, contacts, found)
     for m in range(n):
         body = bodies[m]
@@ -231,7 +231,7 @@ def meet(
         w[VX * LANES + j] = vx
         w[VY * LANES + j] = vy
         w[YAW_RATE * LANES + j] = spin
-        # What the integrator expects of the next step: straight on, in turning coordinates.
+        # Rates for the integrator's prediction: constant velocity, in the turning body frame.
         w[AX * LANES + j] = vy * spin
         w[AY * LANES + j] = -vx * spin
         w[AR * LANES + j] = 0.0
@@ -240,10 +240,10 @@ def meet(
 
 
 @compiled(inline=True)
-def breathe(
+def apply_wakes(
     blocks: Array, first: int, begin: int, n: int, length: float, cars: Cars, company: Company
 ) -> None:
-    """Give the cars of a race the drag and downforce that the wakes leave them."""
+    """Reduce drag and downforce of the cars of a race by the wakes they are in."""
     params, marks = cars.params, company.marks
     for i in range(begin, begin + n):
         q, j = (i - first) // LANES, (i - first) % LANES
@@ -327,7 +327,7 @@ def advance_races(
                 n = begins[r + 1] - begins[r]
                 if n > 1:
                     length = bank.facts[cars.ints[begins[r], TRACK], b.LENGTH]
-                    breathe(blocks, first, begins[r], n, length, cars, company)
+                    apply_wakes(blocks, first, begins[r], n, length, cars, company)
             for k in range(count):
                 row = first + k * LANES
                 lanes = min(LANES, end - row)
@@ -353,7 +353,7 @@ def advance_races(
 
 @compiled(inline=True)
 def clear_step(company: Company, begin: int, end: int) -> None:
-    """Forget what passed between the cars of rows ``begin`` to ``end`` in the last advance."""
+    """Clear the contacts of rows ``begin`` to ``end`` that the last advance recorded."""
     for i in range(begin, end):
         if company.marks[i, STEP_CONTACT] > 0.0:
             company.blame[i] = 0.0
@@ -366,7 +366,7 @@ def clear_step(company: Company, begin: int, end: int) -> None:
 def advance_races_parallel(
     cars: Cars, company: Company, bank: TrackBank, actions: Array, n_substeps: int, dt: float
 ) -> None:
-    """Advance all races over threads."""
+    """Advance all races on all threads."""
     n = len(company.begins) - 1
     for k in prange((n + CHUNK - 1) // CHUNK):
         end = min(n, (k + 1) * CHUNK)
@@ -375,7 +375,7 @@ def advance_races_parallel(
 
 @compiled()
 def forget(company: Company, rows: Ints) -> None:
-    """Let cars begin anew: no contacts, solid."""
+    """Reset cars that are placed again: solid, and without contacts."""
     for i in rows:
         company.solid[i] = True
         company.marks[i] = 0.0

@@ -1,10 +1,10 @@
-"""What lies beside the road: surfaces under a car and walls it meets.
+"""Surfaces under a car, and walls.
 
-A surface slows a car by ``drag + ploughing * speed^2`` [m/s^2] against its motion, whatever the
-car's mass. What is under its centre of gravity counts for the whole car, as for track limits.
-The resistance is that of the speed at the end of a physics step, held over the next one; at
-70 m/s on gravel the 10 ms make a difference of 1 %, and none at all to a terminal speed.
-Numbers and sources: ``track/surfaces.yaml``.
+A surface decelerates a car by ``drag + ploughing * speed^2`` [m/s^2], independent of its mass. The
+surface under the centre of gravity counts for the whole car, as for track limits. The deceleration
+is computed at the end of a physics step and held during the next one; at 70 m/s on gravel this
+delay of 10 ms makes a difference of 1 %, and none for a terminal speed. Numbers and sources:
+``track/surfaces.yaml``.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from retroracer.track import bank as b
 from retroracer.track.geometry import Array
 
 RESTITUTION = 0.15
-"""Share of the speed into a wall that comes back."""
+"""Coefficient of restitution of a wall."""
 
 WALL_FRICTION = 0.3
 """Friction coefficient of a car scraping along a wall."""
 
 SPIN_KEPT = 0.7
-"""Share of the yaw rate a car keeps when it hits a wall."""
+"""Fraction of its yaw rate that a car keeps when it hits a wall."""
 
 
 @compiled(inline=True)
 def surface_at(
     side: Array, row: int, offset: float, left: float, right: float, speed2: float
 ) -> tuple[float, float]:
-    """What a surface does to a car: grip factor and extra deceleration [m/s^2].
+    """Grip factor and extra deceleration [m/s^2] of the surface under a car.
 
     Args:
         side: the bank's surfaces and walls.
-        row: the sample the car is beside.
+        row: the track sample at the car's station.
         offset: lateral offset of its centre [m], left positive.
         left: half-width of the road to the left [m].
         right: half-width to the right [m].
@@ -60,11 +60,11 @@ def meet_wall(
     half_width: float,
     half_length: float,
 ) -> tuple[float, float, float, float]:
-    """Keep the rectangle of a car inside the walls beside it.
+    """Keep the rectangle of a car between the walls beside it.
 
     Returns:
-        The shift of its lateral offset [m] (0 = no contact), its new vx and vy [m/s], and the
-        speed it had into the wall [m/s].
+        The shift of its lateral offset [m] (0 = no contact), its new vx and vy [m/s], and its
+        former speed into the wall [m/s].
     """
     c, k = cos_sin(heading)
     body = half_width * abs(c * tx + k * ty) + half_length * abs(k * tx - c * ty)

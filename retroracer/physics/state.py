@@ -1,4 +1,4 @@
-"""The arrays of N cars, as the kernel takes them, and the names of their columns. No equations."""
+"""The state arrays of N cars, and the names of their columns."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from retroracer.track.geometry import Array, Ints
     NEXT_LINE,  # value of PROGRESS at which the current sector ends
     LAP_START,  # value of TIME at which the current lap began
     LAST_LAP,  # time of the last complete timed lap, nan before there is one
-    OFF_TIME,  # beyond track limits, all in all
-    OFF_FOR,  # beyond track limits without a break
-    LAP_OFF,  # beyond track limits in the current lap
-    LAST_LAP_OFF,  # beyond track limits in the last lap
+    OFF_TIME,  # time beyond track limits since the start
+    OFF_FOR,  # time beyond track limits without interruption, up to now
+    LAP_OFF,  # time beyond track limits in the current lap
+    LAST_LAP_OFF,  # time beyond track limits in the last lap
     STEP_PROGRESS,  # progress made in the last advance
-    STEP_LEGAL,  # of that, made inside track limits; what is lost counts everywhere
+    STEP_LEGAL,  # part of it made inside track limits; lost progress counts everywhere
     STEP_OFF,  # time beyond track limits in the last advance
     STEP_WALL,  # time against a wall in the last advance
     STEP_IMPACT,  # largest speed into a wall in the last advance
@@ -55,7 +55,7 @@ from retroracer.track.geometry import Array, Ints
 
 
 class Cars(NamedTuple):
-    """N cars: their state, changed in place, and their parameters.
+    """State and parameters of N cars; the state is changed in place.
 
     Attributes:
         floats: (N, N_FLOATS) float64.
