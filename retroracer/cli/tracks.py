@@ -221,9 +221,9 @@ def _import(args: argparse.Namespace) -> int:
         raise UserError(f"{points} would be overwritten by its own import; choose another --out")
     write_survey(args.out, found, title, f"imported from {file}")
     opened = open_track(args.out)
-    understood = {"understood": list(found.told), "notes": list(found.notes)}
+    understood = {"understood": list(found.understood), "notes": list(found.notes)}
     _write_json(args, _facts(args.out.stem, opened) | understood)
-    for line in found.told:
+    for line in found.understood:
         print(f"{file}: {line}")
     for note in found.notes:
         print(f"{file}: note: {note}", file=sys.stderr)

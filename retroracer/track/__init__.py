@@ -1,1 +1,1 @@
-"""Tracks: geometry, files and their errors, import and export, random tracks."""
+"""Tracks: geometry, files and their errors, import and export, random tracks, packed banks."""

@@ -1,7 +1,7 @@
-"""Many tracks packed into a few contiguous arrays, as the kernel reads them.
+"""Many tracks packed into a few contiguous arrays for compiled code.
 
-Owns: the packed layout (column names below) and ``TrackBank``. A row of ``main`` is one
-cache line; ``side`` is read only near or beyond the edge of the road, ``way`` to look ahead.
+Owns the packed layout (column names below) and ``TrackBank``. A row of ``main`` is one cache line;
+``side`` is read only near or beyond the edge of the road, ``way`` only for the road ahead.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy.typing as npt
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
-# Columns of ``main``: float64, one row a sample.
-# CURVATURE is that of the cell up to the next sample; PLAIN is the distance from the centreline
-# [m] up to which there is nothing in that cell but asphalt, no wall within a car's reach either.
+# Columns of ``main``: float64, one row per sample.
+# CURVATURE is that of the cell up to the next sample. PLAIN is the distance from the centreline [m]
+# up to which the cell has only asphalt, and no wall within reach of a car's body.
 X, Y, TX, TY, LEFT, RIGHT, CURVATURE, PLAIN = range(8)
 # Columns of ``way``: float64. BEND is the integral of curvature squared from the start [1/m].
 HEADING, BEND = range(2)
@@ -33,27 +33,27 @@ HEADING, BEND = range(2)
     RUNOFF_R,
 ) = (0, 1, 2, 3, 4, 7, 10, 13)
 N_SIDE = 16
-# Each of the four surfaces takes three columns: its own, and those this much further on.
+# Each of the four surfaces takes three columns; these are their offsets from its first column.
 GRIP, DRAG, PLOUGHING = range(3)
-# Columns of ``facts``: float64, one row a track.
+# Columns of ``facts``: float64, one row per track.
 LENGTH, SPACING, CLOSING_TURN, TOTAL_BEND, GRID_GAP, START_SIDE, N_SECTORS, SECTORS = range(8)
 MAX_SECTORS = 8
 
 BODY_REACH = 6.0
-"""No car's body reaches further from its centre [m]; ``physics.car`` holds cars to it."""
+"""Largest distance of a car's body from its centre [m]; ``physics.car`` enforces it."""
 
 
 class TrackBank(NamedTuple):
-    """Packed tracks; a NamedTuple of arrays so that compiled code takes it as it is.
+    """Packed tracks; a NamedTuple of arrays, which compiled code accepts.
 
     Attributes:
-        main: (M, 8) float64 samples of all tracks, end to end.
-        way: (M, 2) float64 direction and bend of the same samples.
+        main: (M, 8) float64 samples of all tracks, one track after the other.
+        way: (M, 2) float64 heading and bend of the same samples.
         edges: (M, 2) float32 half-widths of the road there, left and right [m].
         side: (M, 16) float32 surfaces and walls of the same samples.
         start: (T,) first row of each track.
-        size: (T,) number of samples of each track. One more row follows them, the first sample
-            again a lap later, so that every cell ends in the row after the one it begins in.
+        size: (T,) number of samples of each track. One more row follows them: the first sample
+            again, a lap later, so that every cell ends in the row after its first.
         facts: (T, 7 + 7) float64: length, spacing, turn and bend of a lap, grid gap, start
             side, number of sectors, then the stations where sectors 2... begin.
     """
@@ -68,16 +68,16 @@ class TrackBank(NamedTuple):
 
     @property
     def n_tracks(self) -> int:
-        """How many tracks are packed."""
+        """Number of tracks."""
         return len(self.start)
 
 
 def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
-    """Pack tracks of any lengths side by side.
+    """Pack tracks of any lengths.
 
     Args:
         tracks: at least one.
-        room: least number of rows kept for each, so that ``put`` can replace it later.
+        room: least number of rows reserved for each, so that ``put`` can replace it later.
 
     Raises:
         ValueError: if there is no track, or one has more than 8 sectors.
@@ -101,10 +101,10 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
 
 
 def put(bank: TrackBank, slot: int, t: Track) -> None:
-    """Write a track over the one in ``slot``, in place; no car may be driving there.
+    """Replace the track in ``slot``, in place; no car may be driving there.
 
     Raises:
-        ValueError: if it has more than 8 sectors, or more rows than there is room for.
+        ValueError: if it has more than 8 sectors, or more samples than the slot has room for.
     """
     if len(t.sectors) >= MAX_SECTORS:
         raise ValueError(f"track {t.name!r} has more than {MAX_SECTORS} sectors")

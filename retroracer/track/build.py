@@ -1,7 +1,7 @@
-"""From a checked page and its centreline to the sampled ``Track``.
+"""Builds the sampled ``Track`` from a checked page and its centreline.
 
-Owns: sampling, the start line, sectors, surfaces, patches, kerbs and walls. Does not own:
-laying out the centreline (``segments``, ``points``), judging the road (``validity``).
+Owns sampling, the start line, sectors, surfaces, patches, kerbs and walls. ``segments`` and
+``points`` make the centreline, ``validity`` checks the road.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from retroracer.track.surface import SURFACES, Surface
 from retroracer.track.track import SPACING, Label, Track, even_track
 
 KERB_LEAD = 4.0
-"""Kerbs reach this far beyond the stretch they belong to [m], and rise over the same length."""
+"""Length [m] by which kerbs extend beyond their stretch, and over which they widen from 0."""
 
 WALL_LEAD = 6.0
-"""How far before a corner its inner wall already stands where the corner needs it [m]."""
+"""Distance before and after a corner [m] over which its inner wall keeps the corner's distance."""
 
 Index = npt.NDArray[np.int64]
 
 
 def build_track(page: TrackPage, line: Centreline, name: str, report: Report) -> Track | None:
-    """Sample the centreline from the start line on and dress it.
+    """Sample the centreline from the start line on, and add everything else on the page.
 
     Args:
         page: the whole page.
         line: its centreline.
         name: identifier of the track (its file's stem).
-        report: takes what does not fit (T30, T31).
+        report: receives errors T30 and T31.
 
     Returns:
-        The track, or None if something is wrong.
+        The track, or None if there are errors.
     """
     n = max(8, round(line.length / SPACING))
     if page.start.at >= line.length:
@@ -72,7 +72,7 @@ def build_track(page: TrackPage, line: Centreline, name: str, report: Report) ->
 
 
 def _from_line(line: Centreline, at: float) -> list[Span]:
-    """Spans with stations counted from the start line; ``end`` may pass the lap's length."""
+    """Spans with stations counted from the start line; ``end`` may exceed the lap's length."""
     moved = []
     for span in line.spans:
         start = (span.start - at) % line.length
@@ -90,12 +90,12 @@ def _wrapped(label: Label, length: float) -> Label:
 
 
 def _within(track: Track, start: float, end: float) -> npt.NDArray[np.bool_]:
-    """Which samples lie in [start, end], going round the lap."""
+    """True for samples with stations in [start, end], modulo the lap."""
     return np.asarray(np.mod(track.s - start, track.length) <= end - start)
 
 
 def _kerbs(page: TrackPage, track: Track, spans: list[Span]) -> tuple[Array, Array]:
-    """Kerb widths left and right: by curvature where automatic, else as their author says."""
+    """Kerb widths left and right: by curvature where automatic, else as the page says."""
     left, right = np.zeros(track.n, bool), np.zeros(track.n, bool)
     free = np.full(track.n, page.kerbs.auto)
     for span in spans:
@@ -119,7 +119,7 @@ def _kerbs(page: TrackPage, track: Track, spans: list[Span]) -> tuple[Array, Arr
 
 
 def _after(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
-    """Samples up to ``count`` beyond the end of each run, round the lap."""
+    """True for up to ``count`` samples after the end of each run, modulo the lap."""
     ends = np.flatnonzero(where & ~np.roll(where, -1))
     out = np.zeros(len(where), bool)
     out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
@@ -127,7 +127,7 @@ def _after(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
 
 
 def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
-    """Widths that rise and fall over ``KERB_LEAD`` at either end."""
+    """Widths that rise and fall over ``KERB_LEAD`` at both ends."""
     reach = max(1, round(KERB_LEAD / track.spacing))
     out = np.where(on, width, 0.0)
     for k in range(1, reach + 1):
@@ -137,10 +137,10 @@ def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
 
 
 def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
-    """Add surfaces, patches, walls, sectors and what people read."""
+    """Add surfaces, patches, walls, sectors, titles and other facts."""
     known = {s.name: s for s in SURFACES}
     for name, part in page.surfaces.items():
-        # What the page leaves out is as every track knows the surface; 0 for a new one.
+        # Numbers that the page leaves out are those of the default surface; 0 for a new one.
         said = part.model_dump(exclude_none=True)
         known[name] = replace(known.get(name, Surface(name, 1.0)), **said)
     names = list(known)
@@ -193,9 +193,9 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
 
 
 def _wall(track: Track, away: float, side: int) -> Array:
-    """Distance of a wall ``away`` metres beyond the edge, kept short of the corner's centre.
+    """Distance of a wall ``away`` [m] beyond the edge, less where walls would cross in a corner.
 
-    Beyond that centre "beside the road" means nothing: walls would cross each other.
+    Walls beyond the centre of curvature would cross each other.
     """
     half = track.half_width_left if side > 0 else track.half_width_right
     if np.isinf(away):

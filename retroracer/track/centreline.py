@@ -1,6 +1,6 @@
-"""A closed centreline before it is sampled, whatever page it came from.
+"""A closed centreline before it is sampled.
 
-Owns: ``Centreline`` and ``Span``, what ``segments`` and ``points`` hand to ``build``.
+Owns ``Centreline`` and ``Span``, which ``segments`` and ``points`` make and ``build`` samples.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from retroracer.config.place import Loc
 from retroracer.track.geometry import Array
 
 MAX_LENGTH = 30_000.0
-"""Longest lap we build [m]; the Nordschleife is 20.8 km."""
+"""Longest lap that is built [m]; the Nordschleife is 20.8 km."""
 MIN_LENGTH = 100.0
 
 
 @dataclass(frozen=True)
 class Span:
-    """One item of the layout on the ground.
+    """One item of the layout, with its stations.
 
     Attributes:
-        start: where it begins along the layout [m].
-        end: where it ends [m], >= start.
-        loc: where it stands in the page.
-        name: what its author called it, or "".
-        kerb: what its author wants there: auto, none, inside, outside, left, right or both.
+        start: station at which it begins [m].
+        end: station at which it ends [m], >= start.
+        loc: its location in the page.
+        name: its name, or "".
+        kerb: kerbs there: auto, none, inside, outside, left, right or both.
         turn: +1 left corner, -1 right corner, 0 straight or unknown.
     """
 

@@ -1,4 +1,4 @@
-"""Figures that tell what kind of track a track is, for comparing random ones with real ones."""
+"""Figures that describe a track's character, for comparing random tracks with real circuits."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Character:
         length: of the lap [m].
         width: mean width of the road [m].
         tightest: smallest radius of the centreline [m].
-        slow: radius that the tightest tenth of the cornering stays below [m].
+        slow: tenth percentile of the radius of the cornering, by distance [m].
         median: median radius of the cornering, by distance [m].
         straight: share of the lap that is straight.
         longest: longest straight [m].
-        turning: degrees turned a kilometre, left and right added up.
-        corners: corners a kilometre.
+        turning: degrees turned per kilometre, left and right added up.
+        corners: corners per kilometre.
         corner: median length of a corner [m].
         peak: curvature at a corner's peak over its mean; median of the corners.
-        narrowing: by how much a half-width changes within 20 m [m]; exceeded by a tenth.
+        narrowing: change of a half-width within 20 m [m]; ninetieth percentile.
         inside: share of the road's width to the inside of the centreline at the peaks of slow
             corners; median.
     """
@@ -92,12 +92,12 @@ def character_of(track: Track) -> Character:
 
 
 def _median(values: Sequence[float] | Array) -> float:
-    """Median; nan of none."""
+    """Median; nan if there are no values."""
     return float(np.median(np.asarray(values))) if len(values) else float("nan")
 
 
 def _runs(begun: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> list[Ints]:
-    """Samples of each corner of a closed lap, from where it began to where it is over."""
+    """Indices of the samples of each corner of a closed lap."""
     starts, n = np.flatnonzero(begun), len(begun)
     runs = []
     for start, after in zip(starts, np.append(starts[1:], starts[:1] + n), strict=True):

@@ -1,7 +1,7 @@
-"""One smooth piece that leads the end of a layout back to its start.
+"""One smooth curve from the end of a layout back to its start, for ``closing: curve``.
 
-Owns: ``closing: curve``: a quintic that continues position, heading and curvature (zero, as
-every segment ends) at both ends. Pure numpy.
+A quintic that continues position, heading and curvature at both ends; the curvature there is 0,
+as at the end of every segment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from retroracer.track.geometry import Array
 
 _FINE = 0.5
-"""Step of the table that turns arc length into the curve's parameter [m]."""
+"""Step of the table from arc length to the curve's parameter [m]."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _quintic(p: Array, tangent: Array, pull_start: float, pull_end: float) -> Ar
 
 
 def closing_curve(end: Array, heading: float, tightest: float = 8.0) -> ClosingCurve | None:
-    """The gentlest quintic from ``end`` back to the origin heading along +x.
+    """The quintic of least curvature from ``end`` back to the origin, arriving along +x.
 
     Args:
         end: (2,) where the layout ends [m].
@@ -91,7 +91,7 @@ def closing_curve(end: Array, heading: float, tightest: float = 8.0) -> ClosingC
             if speed.min() < 0.05 * chord:
                 continue
             bend = np.abs(d[:, 0] * dd[:, 1] - d[:, 1] * dd[:, 0]) / speed**3
-            # Tightness decides; a mild price on length keeps loops from growing without end.
+            # Mostly the curvature; a small cost of length prevents huge loops.
             cost = float(bend.max() * chord + 0.2 * speed.mean() / chord)
             if bend.max() <= 1.0 / tightest and (best is None or cost < best[0]):
                 best = (cost, c)

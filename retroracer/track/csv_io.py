@@ -1,8 +1,7 @@
 """Centrelines as CSV: columns ``x_m,y_m,w_tr_right_m,w_tr_left_m``, as circuits are published.
 
-Owns: reading a file of points of any of the usual dialects and columns, and writing one. Does
-not own: dialects (``survey.table``), names of columns (``survey.columns``), making a good track
-of the points (``importing``).
+Owns reading a file of points in any of the usual dialects, and writing one. ``survey.table`` reads
+dialects, ``survey.columns`` understands the names of columns, ``importing`` makes a valid track.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ HEADER = "# x_m,y_m,w_tr_right_m,w_tr_left_m"
 def read_points(path: Path) -> Surveyed:
     """Read a centreline.
 
-    Tabs, semicolons, bars, commas or blanks part the columns. Names above them (with or
-    without ``#``) say what they hold, in any order; without names they are x, y, right, left;
-    two columns are x, y; three are x, y, full width.
+    Columns are separated by tabs, semicolons, bars, commas or blanks. Names above them (with or
+    without ``#``) say what they hold, in any order. Without names, four columns are x, y, right,
+    left; two are x, y; three are x, y, full width.
 
     Raises:
         UserError: with file and line, if the numbers cannot be read, the names are not
@@ -41,7 +40,7 @@ def read_points(path: Path) -> Surveyed:
 
 
 def points_of(data: bytes, file: str) -> Surveyed:
-    """Points of the bytes of a CSV file, not yet checked for their size.
+    """Points from the bytes of a CSV file; their size is not checked yet.
 
     Args:
         data: the file.
@@ -59,27 +58,27 @@ def points_of(data: bytes, file: str) -> Surveyed:
     values *= [columns.factors.get(k, 1.0) for k in used]
     places = [used.index(k) for k in _positions(columns)]
     blank = np.asarray(np.isnan(values[:, places]).all(axis=1))
-    told = [columns.told, *table.told]
+    understood = [columns.understood, *table.understood]
     if blank.any():
         line = table.lines[int(np.flatnonzero(blank)[0])]
-        told.append(f"{int(blank.sum())} rows without a position were left out (line {line})")
+        understood.append(f"{int(blank.sum())} rows without a position were left out (line {line})")
     _check_whole(table, used, values, blank)
     rows = dict(zip(used, values[~blank].T, strict=True))
     numbers = tuple(n for n, b in zip(table.lines, blank.tolist(), strict=True) if not b)
     check_count(len(numbers), file)
     found = arranged(rows, columns, Places(file, numbers))
-    return replace(found, told=(*told, *found.told), unknown=columns.unknown)
+    return replace(found, understood=(*understood, *found.understood), unknown=columns.unknown)
 
 
 def write_points(path: Path, xy: Array, right: Array, left: Array, decimals: int = 3) -> None:
     """Write a centreline.
 
     Args:
-        path: the file, replaced whole or not at all.
+        path: the file, replaced atomically.
         xy: (m, 2) [m].
         right: (m,) half-width to the right of travel [m].
         left: (m,) half-width to the left [m].
-        decimals: at most so many, at least three.
+        decimals: largest number of decimals, at least three.
 
     Raises:
         UserError: if it cannot be written.
@@ -88,7 +87,7 @@ def write_points(path: Path, xy: Array, right: Array, left: Array, decimals: int
 
 
 def points_text(xy: Array, right: Array, left: Array, decimals: int = 3) -> str:
-    """What ``write_points`` writes."""
+    """The text that ``write_points`` writes."""
     rows = np.column_stack([xy, right, left])
     body = "\n".join(",".join(_written(v, decimals) for v in row) for row in rows.tolist())
     return f"{HEADER}\n{body}\n"
@@ -108,7 +107,11 @@ def _positions(columns: Columns) -> list[int]:
 def _check_whole(
     table: Table, used: list[int], values: Array, blank: npt.NDArray[np.bool_]
 ) -> None:
-    """A row has all its numbers or no position at all."""
+    """Check that each row has all its numbers, or no position at all.
+
+    Raises:
+        UserError: naming the first row that has only some.
+    """
     holes = np.argwhere(np.isnan(values) & ~blank[:, None])
     if len(holes):
         row, k = holes[0].tolist()

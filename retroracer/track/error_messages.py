@@ -1,6 +1,6 @@
-"""What pydantic found wrong with a page, said to its author.
+"""Turns pydantic's validation errors of a page into messages for its author.
 
-Owns: turning validation errors into problems with a code, a place and a remedy.
+Each has a code, a place in the file and a remedy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from retroracer.track.problems import Report
 
 
 def _parts(kind: Any, loc: Loc = ()) -> Iterator[tuple[Loc, type[BaseModel]]]:
-    """The mappings that may stand at and below ``loc``: "*" for an index or a free name."""
+    """The mappings that may occur at and below ``loc``; "*" is an index or a free name."""
     if get_origin(kind) is Annotated:
         tags = [str(m.tag) for m in kind.__metadata__ if isinstance(m, Tag)]
         yield from _parts(get_args(kind)[0], (*loc, *tags))
@@ -37,7 +37,7 @@ def _parts(kind: Any, loc: Loc = ()) -> Iterator[tuple[Loc, type[BaseModel]]]:
 _PARTS = dict(_parts(schema.TrackPage))
 
 MOST_SHOWN = 100
-"""Mistakes worded at most; the suggestions for the rest would only cost time."""
+"""Most mistakes reported; finding suggestions for more would only cost time."""
 
 _EXAMPLES = {
     "schema": "schema: 1",
@@ -81,13 +81,13 @@ _UNITS = {
 }
 
 
-def tell(errors: list[Any], root: Node, report: Report) -> None:
+def report_errors(errors: list[Any], root: Node, report: Report) -> None:
     """Add every validation error of a page to the report.
 
     Args:
-        errors: what ``ValidationError.errors()`` lists.
+        errors: from ``ValidationError.errors()``.
         root: the page, to find places and names in.
-        report: takes the problems.
+        report: receives the problems.
     """
     missed = _misspelt(errors[:MOST_SHOWN])
     for error in errors[:MOST_SHOWN]:
@@ -101,7 +101,7 @@ def tell(errors: list[Any], root: Node, report: Report) -> None:
 
 
 def _cause(value: Any, text: str) -> str:
-    """A cause that the author cannot see in the value itself, for the end of a message."""
+    """A cause that is not visible in the value itself, for the end of a message."""
     if not isinstance(value, str) or "U+" in text:
         return ""
     if odd := odd_character(value):
@@ -111,7 +111,7 @@ def _cause(value: Any, text: str) -> str:
 
 
 def _misspelt(errors: list[Any]) -> set[Loc]:
-    """Keys that are missing only because an unknown key beside them is meant for them."""
+    """Keys that count as missing only because they are misspelt."""
     out: set[Loc] = set()
     for error in errors:
         if error["type"] == "extra_forbidden":
@@ -125,7 +125,7 @@ def _misspelt(errors: list[Any]) -> set[Loc]:
 def _message(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Place | None]:
     kind, ctx = str(error["type"]), error.get("ctx") or {}
     key = next((str(x) for x in reversed(loc) if isinstance(x, str) and x[:1] != "<"), "the page")
-    # A word such as 'auto' or 'at' says little alone; inside lists the line says the rest.
+    # A key such as 'auto' or 'at' says little alone; inside lists the line number says the rest.
     full = ".".join(map(str, loc)) if len(loc) == 2 and loc[0] in _SECTIONS else key
     if kind == "extra_forbidden":
         return "T02", _unknown(loc, root), root.key(loc)
@@ -205,7 +205,7 @@ def _part_at(loc: Loc) -> type[BaseModel] | None:
 
 
 def _nearest(loc: Loc) -> str | None:
-    """The key that exists at ``loc`` and looks most like its last one."""
+    """The existing key that is most similar to the last one of ``loc``; None if none is."""
     part = _part_at(loc[:-1])
     known = _keys(part) if part else []
     near = difflib.get_close_matches(shown(loc[-1]).lower(), known, 1, cutoff=0.6)
@@ -213,7 +213,7 @@ def _nearest(loc: Loc) -> str | None:
 
 
 def _unknown(loc: Loc, root: Node) -> str:
-    """A key nobody knows: the nearest one that exists here, or where it belongs."""
+    """The message for an unknown key: the most similar key here, or where it belongs."""
     key = shown(loc[-1])
     owner = _owner(loc[:-1], root)
     near = _nearest(loc)
@@ -231,7 +231,7 @@ def _unknown(loc: Loc, root: Node) -> str:
 
 
 def _owner(loc: Loc, root: Node) -> str:
-    """What a person calls the part at ``loc``: corner 2 ("Quay"), point 4, the page, start."""
+    """Name for people of the part at ``loc``: corner 2 ("Quay"), point 4, the page, start."""
     named: list[str | int] = [x for x in loc if isinstance(x, int) or x[:1] != "<"]
     if not named:
         return "the page"

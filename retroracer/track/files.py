@@ -1,8 +1,7 @@
 """Track files: finding, reading and building them.
 
-Owns: names and paths of tracks, and the order of the steps from bytes to ``Track``.
-Does not own: the steps themselves (``config.page``, ``schema``, ``segments``, ``points``,
-``build``, ``judging``).
+Owns names and paths of tracks, and the order of the steps from bytes to ``Track``. The steps are in
+``config.page``, ``schema``, ``segments``, ``points``, ``build`` and ``judging``.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from retroracer.resources import tracks_dir
 from retroracer.track.build import build_track
 from retroracer.track.centreline import Centreline
 from retroracer.track.csv_io import read_points
-from retroracer.track.error_messages import tell
+from retroracer.track.error_messages import report_errors
 from retroracer.track.geometry import Array
 from retroracer.track.judging import judge
 from retroracer.track.points import Knots, lay_points
@@ -43,10 +42,10 @@ class TrackFile:
 
     Attributes:
         path: of the page.
-        page: what it says.
-        track: what was built.
+        page: its contents.
+        track: built from it.
         knots: the points of a ``points`` or ``points_file`` layout, else None.
-        warnings: what is odd but possible, ready to print.
+        warnings: about what is unusual but possible, ready to print.
     """
 
     path: Path
@@ -72,7 +71,7 @@ def find_track(name_or_path: str | Path) -> Path:
     try:
         if path.suffix.lower() in (".yaml", ".yml") and path.exists():
             return path
-        # `tracks/monza.yaml` or `monza.yaml` may be typed away from the checkout.
+        # `tracks/monza.yaml` or `monza.yaml` also work outside the checkout's folder.
         stem = text if path.name == text else ""
         if path.suffix == ".yaml" and str(path.parent) in (".", "tracks"):
             stem = path.stem
@@ -100,7 +99,7 @@ def load_track(name_or_path: str | Path) -> Track:
 
 
 def open_track(name_or_path: str | Path) -> TrackFile:
-    """Like ``load_track``, with the page, its points and the warnings beside it.
+    """Like ``load_track``, but with the page, its points and the warnings.
 
     Raises:
         UserError: listing every problem found.
@@ -137,7 +136,7 @@ def _make(path: Path, report: Report) -> tuple[TrackPage, Track, Knots | None] |
 
 
 def read_page(path: Path, report: Report) -> TrackPage | None:
-    """Read a file into a checked page; mistakes go into ``report``.
+    """Read a file into a checked page; mistakes are added to ``report``.
 
     Raises:
         UserError: if the file itself cannot be read.
@@ -165,7 +164,7 @@ def read_page(path: Path, report: Report) -> TrackPage | None:
     try:
         page = TrackPage.model_validate(root.plain())
     except ValidationError as error:
-        tell(error.errors(include_url=False), root, report)
+        report_errors(error.errors(include_url=False), root, report)
     layout = root.data["layout"][1].data if "layout" in root.data else None
     if isinstance(layout, dict):
         _check_form([form for form in _FORMS if form in layout], report)
@@ -173,7 +172,7 @@ def read_page(path: Path, report: Report) -> TrackPage | None:
 
 
 def _check_form(forms: list[str], report: Report) -> None:
-    """A layout has exactly one of its three forms."""
+    """Report a layout that does not have exactly one of its three forms."""
     if len(forms) == 1:
         return
     have = f"here are {' and '.join(forms)}" if forms else "none is here"

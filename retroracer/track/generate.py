@@ -1,10 +1,9 @@
 """Endless random circuits: one valid track for every seed.
 
-Owns: turning a seed into a built ``Track``: the lap drawn from ``recipe``, closed by
-``lap_search``, given widths, kerbs, run-offs and a start line here. Does not own: the
-figures that compare these tracks with real circuits (``character``, docs/tracks-random.md),
-nor writing files. A track is a pure function of its seed (and ranges): no global state,
-the same in any process. Lengths in m, angles in rad.
+Owns turning a seed into a built ``Track``. ``recipe`` draws corners and straights, ``lap_search``
+closes them into a lap, and this module adds widths, kerbs, run-offs and a start line. A track is a
+pure function of its seed (and ranges) and the same in any process. ``character`` has the figures
+that compare these tracks with real circuits (docs/tracks-random.md). Lengths in m, angles in rad.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from retroracer.track.roadside import draw_half_widths, draw_roadside
 from retroracer.track.track import SPACING, Track, even_track
 
 DEFAULT_RANGES = TrackRanges()
-_ORDERS = 300  # orders tried of one recipe before its corners are drawn anew
-_RECIPES = 1000  # never reached with sensible ranges; turns impossible ones into an error
+_ORDERS = 300  # orders of one recipe that are tried before a new recipe is drawn
+_RECIPES = 1000  # recipes tried; reached only with impossible ranges, which are then an error
 SEED_RANGE = 2**53
-"""Seeds of tracks are drawn below this."""
+"""Seeds of tracks are smaller than this."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A closed lap before it is built: what a segments page of YAML would say.
+    """A closed lap before it is built, as a page with segments would describe it.
 
     Attributes:
-        pieces: straights and corners from the start line round to it, in driving order.
+        pieces: straights and corners in driving order, from the start line back to it.
         widest: largest half-width of the road [m].
-        recipes: recipes drawn for it, the last one included.
-        orders: orders of corners tried, the last one included.
-        crossed: of those, how many closed but came too near themselves.
+        recipes: number of recipes drawn, the last one included.
+        orders: number of orders of corners tried, the last one included.
+        crossed: number of these that closed but came too close to themselves.
     """
 
     pieces: tuple[Straight | Corner, ...]
@@ -51,7 +50,7 @@ class Layout:
 def random_track(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
     """Draw a random track; takes one number from ``rng``.
 
-    The track's name tells its seed, so ``track_from_seed`` makes it again.
+    The track's name contains its seed, so ``track_from_seed`` can make it again.
     """
     return track_from_seed(int(rng.random() * SEED_RANGE), ranges)
 
@@ -60,9 +59,9 @@ def random_tracks(seed: int, count: int, ranges: TrackRanges = DEFAULT_RANGES) -
     """Draw ``count`` random tracks; the i-th depends only on ``seed`` and i.
 
     Args:
-        seed: >= 0; each track's own seed, told by its name, is mixed from it and i.
-        count: how many, >= 0.
-        ranges: what to draw from.
+        seed: >= 0; each track's own seed, which its name contains, is derived from it and i.
+        count: number of tracks, >= 0.
+        ranges: to draw from.
 
     Raises:
         UserError: if the seed or the count is negative.
@@ -78,11 +77,11 @@ def track_from_seed(seed: int, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
 
     Args:
         seed: any integer >= 0.
-        ranges: what to draw from; other ranges give another track.
+        ranges: to draw from; other ranges give another track.
 
     Returns:
-        A closed track that never comes nearer to itself than ``ranges.clearance`` and
-        turns left or right in all with equal chance, starting on its longest straight.
+        A closed track that keeps ``ranges.clearance`` from itself and starts on its longest
+        straight; it is clockwise or anticlockwise with equal probability.
 
     Raises:
         UserError: if the seed is negative, or no track can be made of the ranges.
@@ -92,17 +91,17 @@ def track_from_seed(seed: int, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
     for _ in range(_RECIPES):
         track = _built(rng, draw_layout(rng, ranges), ranges, seed)
         wider = np.maximum(track.half_width_left, track.half_width_right)
-        # A hair more than promised, because the distance is measured between samples 2 m apart.
+        # Slightly more than promised, because distances are measured between samples 2 m apart.
         if is_clear(track.xy, wider, track.spacing, ranges.clearance + 0.1):
             return track
     raise _impossible(ranges)
 
 
 def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) -> Layout:
-    """Draw straights and corners that close into a lap clear of itself.
+    """Draw straights and corners that close into a lap which does not touch itself.
 
     Raises:
-        UserError: if a thousand recipes give none, so the ranges contradict each other.
+        UserError: if a thousand recipes give none, because the ranges contradict each other.
     """
     widest = ranges.half_width[0] + (ranges.half_width[1] - ranges.half_width[0]) * rng.random()
     orders = crossed = 0
@@ -148,7 +147,7 @@ def _impossible(ranges: TrackRanges) -> UserError:
 
 
 def mixed_seed(seed: int, index: int) -> int:
-    """A seed in [0, 2^53) that depends on both numbers and nothing else."""
+    """A seed in [0, 2^53) derived from both numbers."""
     return int(np.random.default_rng([seed, index]).random() * SEED_RANGE)
 
 
@@ -174,7 +173,7 @@ def _from_start_line(
 
 
 def _built(rng: np.random.Generator, layout: Layout, ranges: TrackRanges, seed: int) -> Track:
-    """Sample a layout evenly, turn it to face anywhere, and furnish it."""
+    """Sample a layout evenly, rotate it at random, and add widths and roadside."""
     profile = profile_of(layout.pieces)
     n = round(profile.length / SPACING)
     spacing = profile.length / n

@@ -1,8 +1,7 @@
 """Plane curves as piecewise-linear curvature profiles; resampling of polylines.
 
-Owns: clothoid/arc/line mathematics and arc-length resampling, pure numpy.
-Does not know: files, widths, surfaces, cars. Lengths in m, angles in rad,
-curvature in 1/m and positive to the left.
+Owns the mathematics of clothoids, arcs and lines, and resampling by arc length. Lengths in m,
+angles in rad, curvature in 1/m and positive to the left.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _GL_W = np.array([5.0, 8.0, 5.0]) / 18.0
 
 @dataclass(frozen=True)
 class Straight:
-    """A straight; ``length`` None means "as long as closing the loop needs"."""
+    """A straight of ``length`` [m]; None = as long as needed to close the loop."""
 
     length: float | None
 
@@ -45,7 +44,7 @@ class Corner:
 
     @property
     def ease_used(self) -> float:
-        """Clothoid length per end [m]: ``ease``, shortened where the corner has no room for it."""
+        """Clothoid length at each end [m]: ``ease``, or less if the corner is too short for it."""
         k0, k1 = 1.0 / self.radius, 1.0 / (self.to_radius or self.radius)
         return min(self.ease, 0.98 * 2.0 * self.angle / (k0 + k1))
 
@@ -104,7 +103,7 @@ class CurvatureProfile:
 
         Args:
             s: stations [m].
-            cell: longest that is integrated at once [m]; inf where stations are near enough.
+            cell: longest step of integration [m]; inf if the stations are close enough.
 
         Accuracy: about 1e-9 m per cell of 2 m; cells are refined at piece boundaries too.
         """
@@ -120,7 +119,7 @@ class CurvatureProfile:
 
 
 def profile_of(pieces: Sequence[Straight | Corner]) -> CurvatureProfile:
-    """Lay pieces end to end; straights of unknown length count as 0 m."""
+    """The profile of pieces end to end; straights of unknown length count as 0 m."""
     s, k0, k1, of = [0.0], [], [], []
 
     def add(length: float, a: float, b: float, index: int) -> None:
@@ -143,7 +142,7 @@ def profile_of(pieces: Sequence[Straight | Corner]) -> CurvatureProfile:
 
 
 def closing_gap(pieces: Sequence[Straight | Corner]) -> Array:
-    """Vector (2,) [m] from the start to where the pieces end, first heading along +x."""
+    """Vector (2,) [m] from the start to the end of the pieces, which start along +x."""
     profile = profile_of(pieces)
     return np.asarray(profile.xy_at(np.array([profile.length]))[0])
 
@@ -170,7 +169,7 @@ def solve_auto_straights(pieces: Sequence[Straight | Corner]) -> list[Straight |
 
 
 def arc_length(xy: Array) -> Array:
-    """Cumulative chord length (n + 1,) [m] round the closed polyline ``xy`` (n, 2)."""
+    """Cumulative chord length (n + 1,) [m] of the closed polyline ``xy`` (n, 2)."""
     d = np.diff(np.vstack([xy, xy[:1]]), axis=0)
     return np.concatenate([[0.0], np.cumsum(np.hypot(d[:, 0], d[:, 1]))])
 

@@ -1,8 +1,8 @@
-"""Making a track of somebody's survey: from a file of points to a road that is valid.
+"""Importing a circuit: from a file of points to a valid road.
 
-Owns: the order of the steps of ``tracks import``, and whether points follow each other round a
-closed lap. Does not own: formats, scale and overlapping ends (``survey``), what is mended of the
-road (``mending``), pages (``page_writing``).
+Owns the order of the steps of ``tracks import``, and the check that points are in driving order
+along a closed lap. ``survey`` handles formats, scale and overlapping ends, ``mending`` repairs the
+road, ``page_writing`` writes the page.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ def survey(
     scale: float | None = None,
     line: str | None = None,
 ) -> Survey:
-    """Read a circuit's points from CSV, GeoJSON or GPX and mend them into a valid track.
+    """Read a circuit's points from CSV, GeoJSON or GPX and make a valid track of them.
 
     Args:
         path: of the file.
         name: identifier of the track.
-        width: full width [m] where the file has none.
-        scale: factor of all positions and widths; None asks where it seems to need one.
-        line: name or number of the line, where a GeoJSON or GPX file holds several.
+        width: full width [m], if the file has no widths.
+        scale: factor on all positions and widths; None = an implausible size is an error that
+            proposes a factor.
+        line: name or number of the line, if a GeoJSON or GPX file holds several.
 
     Raises:
-        UserError: if the points are no circuit.
+        UserError: if the points are not a circuit.
     """
     points = read_survey(path, line)
     if scale is not None:
@@ -54,7 +55,7 @@ def survey(
     assert left is not None and right is not None
     left = calmed(left, points.xy, "left", points.places, notes)
     right = calmed(right, points.xy, "right", points.places, notes)
-    return mended(Road(points.xy, left, right, points.places, name), points.told, notes)
+    return mended(Road(points.xy, left, right, points.places, name), points.understood, notes)
 
 
 def _scaled(points: Surveyed, scale: float) -> Surveyed:
@@ -63,8 +64,12 @@ def _scaled(points: Surveyed, scale: float) -> Surveyed:
             f"{points.places.file}: longitude and latitude have their own size;"
             f" leave --scale {scale:g} out"
         )
-    told = (*points.told, f"positions and widths times {scale:g}") if scale != 1.0 else points.told
-    return replace(points.scaled(scale), told=told)
+    understood = (
+        (*points.understood, f"positions and widths times {scale:g}")
+        if scale != 1.0
+        else points.understood
+    )
+    return replace(points.scaled(scale), understood=understood)
 
 
 def _with_widths(points: Surveyed, width: float | None) -> Surveyed:
@@ -72,8 +77,8 @@ def _with_widths(points: Surveyed, width: float | None) -> Surveyed:
     file = points.places.file
     if points.left is not None and points.right is not None:
         if width is not None:
-            told = f"the file has widths; --width {width:g} was not needed"
-            return replace(points, told=(*points.told, told))
+            understood = f"the file has widths; --width {width:g} was not needed"
+            return replace(points, understood=(*points.understood, understood))
         return points
     if width is None:
         strange = ", ".join(f"'{name}'" for name in points.unknown[:8])
@@ -84,7 +89,7 @@ def _with_widths(points: Surveyed, width: float | None) -> Surveyed:
 
 
 def _without_repeats(points: Surveyed, notes: list[str]) -> Surveyed:
-    """Drop points that stand on the one before."""
+    """Drop points that repeat the previous one."""
     xy = points.xy
     step = np.hypot(*(xy - np.roll(xy, 1, axis=0)).T)
     twins = step < max(0.05, 0.02 * float(np.median(step)))
@@ -117,7 +122,11 @@ def _enough(points: Surveyed, keep: npt.NDArray[np.bool_]) -> Surveyed:
 
 
 def _check_order(points: Surveyed) -> None:
-    """Points must follow each other round a closed lap."""
+    """Check that points are in driving order along a closed lap.
+
+    Raises:
+        UserError: naming the point where they are not.
+    """
     xy, places = points.xy, points.places
     step = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
     typical = float(np.median(step))

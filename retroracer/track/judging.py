@@ -1,7 +1,7 @@
-"""What a built track's flaws mean on the page it came from.
+"""Messages about a built track's flaws, for the author of its page.
 
-Owns: turning ``validity``'s flaws into problems with the line of the segment or point at
-fault, and the warnings about unlikely but possible tracks.
+Owns turning the flaws that ``validity`` finds into problems at the line of the segment or point
+that causes them, and the warnings about unusual but possible tracks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CAR_LENGTH = 4.6
 
 
 def judge(page: TrackPage, line: Centreline, track: Track, report: Report) -> bool:
-    """Tell every flaw of the road, and what is unusual about it.
+    """Add every flaw of the road, and what is unusual about it, to the report.
 
     Returns:
         True if the road can be driven.
@@ -26,7 +26,7 @@ def judge(page: TrackPage, line: Centreline, track: Track, report: Report) -> bo
     _warn(page, line, track, report)
     flaws = find_flaws(track)
     for flaw in flaws:
-        _tell(flaw, page, line, track, report)
+        _report_flaw(flaw, page, line, track, report)
     return not flaws
 
 
@@ -50,7 +50,9 @@ def _name(span: Span, report: Report) -> str:
     return f"line {report.line_of(span.loc)}"
 
 
-def _tell(flaw: Flaw, page: TrackPage, line: Centreline, track: Track, report: Report) -> None:
+def _report_flaw(
+    flaw: Flaw, page: TrackPage, line: Centreline, track: Track, report: Report
+) -> None:
     here, there = _span_at(flaw.s, page, line), _span_at(flaw.other, page, line)
     place = f"{_name(here, report)} (s={flaw.s:.0f})"
     other = f"{_name(there, report)} (s={flaw.other:.0f})"

@@ -1,9 +1,9 @@
-"""Find an order of corners and straights that closes into a lap clear of itself.
+"""Finds an order of corners and straights that closes into a lap which does not touch itself.
 
-Owns: the search over orders for random tracks, the closing of one order by the smallest
-change of its straights, and the clearance test of a centreline. All compiled, no geometry
-library. Does not own: which corners there are (``recipe``), nor judging a track for a
-user (``validity``). Lengths in m, angles in rad, curvature positive to the left.
+Owns the search over orders for random tracks, the closing of one order by the smallest change of
+its straights, and the clearance test of a centreline. All of it is compiled. ``recipe`` draws the
+corners; ``validity`` checks tracks for users. Lengths in m, angles in rad, curvature positive to
+the left.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _GL = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
 
 @dataclass(frozen=True)
 class Found:
-    """What a search over orders came to.
+    """The result of a search over orders.
 
     Attributes:
-        ok: whether an order closes and is clear of itself; if not, ignore the next two.
-        order: (F,) which feature comes i-th.
+        ok: True if an order closes and keeps its clearance; if not, ignore the next two.
+        order: (F,) index of the i-th feature.
         straights: (F,) length of the straight before the i-th feature [m].
-        tried: orders looked at, the last one included.
-        crossed: of those, how many closed but came too near themselves.
+        tried: number of orders tried, the last one included.
+        crossed: number of these that closed but came too close to themselves.
     """
 
     ok: bool
@@ -60,7 +60,7 @@ def _shuffle(a: npt.NDArray[np.int64], state: npt.NDArray[np.uint64]) -> None:
 
 @njit(cache=True)
 def _trace(sub: Array, start: npt.NDArray[np.int64]) -> tuple[Array, npt.NDArray[np.int64], Array]:
-    """Lay each feature out from the origin along +x.
+    """Compute the points of each feature, starting at the origin along +x.
 
     Args:
         sub: (m, 3) length, curvature at the start and at the end of each piece.
@@ -114,11 +114,11 @@ def _close(
     u: Array,
     out: Array,
 ) -> bool:
-    """Stretch the straights ``wish`` least, in relative terms, so that the loop closes.
+    """Change the straights ``wish`` by the least relative amount that closes the loop.
 
-    Minimises the sum of ((new - old) / old)^2 under the two closing equations; straights
-    that would leave their range stay at its end and the others share what is left, for up
-    to six rounds. Writes directions to ``u`` (F, 2) and lengths to ``out`` (F,).
+    Minimises the sum of ((new - old) / old)^2 under the two closing equations. Straights that
+    would leave their range are fixed at its end and the others are solved again, up to six times.
+    Writes directions to ``u`` (F, 2) and lengths to ``out`` (F,).
     """
     n = len(order)
     x, y, psi = 0.0, 0.0, 0.0
@@ -167,11 +167,11 @@ def _close(
 
 @njit(cache=True)
 def is_clear(xy: Array, half_width: Array, spacing: float, clearance: float) -> bool:
-    """Whether a closed road keeps its distance from itself.
+    """True if a closed road keeps its clearance from itself.
 
-    Sound if no radius is below the largest half-width plus half the clearance: two points
-    nearer along the lap than a half circle of that radius cannot then be too close (Schur's
-    comparison theorem), so only pairs further apart are looked at.
+    Exact if no radius is below the largest half-width plus half the clearance: then two points
+    closer along the lap than a half circle of that radius cannot be too close (Schur's comparison
+    theorem), so only pairs further apart are checked.
 
     Args:
         xy: (n, 2) centreline [m], no two neighbours further apart than ``spacing``.
@@ -180,8 +180,8 @@ def is_clear(xy: Array, half_width: Array, spacing: float, clearance: float) -> 
         clearance: least distance between the edges of two stretches [m].
 
     Returns:
-        False as soon as one pair is too close. Costs about 10 pairs a point: after a pair at
-        distance d the next d - limit metres need no look.
+        False as soon as one pair is too close. About 10 pairs per point are checked: after a pair
+        at distance d the next d - limit metres can be skipped.
     """
     n = len(xy)
     widest = half_width.max()
@@ -285,21 +285,21 @@ def find_order(
     tries: int,
     seed: int,
 ) -> Found:
-    """Look for an order of features and straights that closes and is clear of itself.
+    """Search for an order of features and straights that closes and keeps its clearance.
 
     Args:
         features: corners that stay together; their turns add up to 2 pi.
         straights: (F,) wanted lengths, in any order [m].
-        straight_range: shortest and longest a straight may become [m]; none becomes
-            less than 0.3 or more than 3 times its wanted length.
+        straight_range: least and largest length of a straight [m]; it also stays between 0.3
+            and 3 times its wanted length.
         widest: largest half-width of the road [m].
         clearance: least distance between the edges of two stretches [m].
-        tries: how many random orders to look at before giving up.
-        seed: of the order of the orders, in [0, 2^63).
+        tries: number of random orders tried.
+        seed: of the random orders, in [0, 2^63).
 
     Returns:
-        The first that will do, if any. Coarse: it judges points up to 6 m apart, so the
-        built track is judged again with ``is_clear``.
+        The first suitable order, if any. The search is coarse, with points up to 6 m apart, so
+        the built track must be checked again with ``is_clear``.
     """
     rows = [_rows(f) for f in features]
     start = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Mending a surveyed road where none would fit: noise, jumps of width, edges that fold or touch.
+"""Repairs a surveyed road: noise, jumps of width, edges that fold or touch.
 
-Owns: what is changed of points and widths, and the notes that tell. Points stay where they are
-(at most ``MOST_MOVED`` when noise must be taken out); widths are only ever cut. Does not own:
-reading (``survey``), whether points follow each other round a lap (``importing``).
+Owns the changes of points and widths, and the notes about them. Points move at most
+``MOST_MOVED``, to remove noise; widths are only reduced. ``survey`` reads the points, ``importing``
+checks that they are in driving order.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from retroracer.track.track import SPACING, Track, even_track
 from retroracer.track.validity import CLEARANCE, MIN_CROSSING_DEG, Flaw, find_flaws
 
 MOST_MOVED = 0.15
-"""Smoothing moves no point further than this [m]."""
+"""Largest distance that smoothing moves a point [m]."""
 MIN_HALF_WIDTH = 1.5
 STEEPEST_WIDTH = 0.5
-"""Widths change at most this much a metre; steeper jumps are narrowed into a ramp."""
+"""Largest change of a half-width per metre; steeper jumps are narrowed to a ramp."""
 SMALLEST_JUMP = 0.75
-"""Widths may differ by this much from point to point [m], however close the points."""
+"""Half-widths of neighbouring points may always differ by this much [m]."""
 SHORTEST_WAVE = 25.0
-"""Waves of the line shorter than this [m] are taken for noise where they fold the road."""
+"""Waves of the line shorter than this [m] count as noise where the road folds."""
 _ROUNDS = 40
 
 
 def calmed(half: Array, xy: Array, side: str, places: Places, notes: list[str]) -> Array:
-    """Half-widths of at least 1.5 m without jumps, only ever narrowed for that.
+    """Half-widths of at least 1.5 m and without jumps; jumps are removed by narrowing.
 
     Args:
         half: (m,) half-widths to one side [m].
         xy: (m, 2) the points [m].
         side: "left" or "right", for the notes.
-        places: where the points stand.
-        notes: takes what was changed.
+        places: positions of the points in their file.
+        notes: receives what was changed.
     """
     out = np.maximum(half, MIN_HALF_WIDTH)
     if (half < MIN_HALF_WIDTH).any():
@@ -62,7 +62,7 @@ def _ramped(half: Array, xy: Array) -> Array:
     rise = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
     out, n = half.tolist(), len(half)
     ahead = np.maximum(SMALLEST_JUMP, STEEPEST_WIDTH * rise).tolist()
-    for _ in range(2):  # twice round, so that a ramp may pass the line
+    for _ in range(2):  # two laps, so that a ramp may cross the start line
         for i in range(n):
             out[i] = min(out[i], out[i - 1] + ahead[i - 1])
         for i in range(n - 1, -1, -1):
@@ -72,14 +72,14 @@ def _ramped(half: Array, xy: Array) -> Array:
 
 @dataclass(frozen=True)
 class Survey:
-    """A centreline fit to be a track.
+    """A centreline that makes a valid track.
 
     Attributes:
-        xy: (m, 2) [m]; ``left`` and ``right`` (m,) half-widths [m].
-        left: half-widths left of travel.
-        right: half-widths right of travel.
-        track: what they build.
-        told: what was understood of the file, in sentences.
+        xy: (m, 2) [m].
+        left: (m,) half-widths left of travel [m].
+        right: (m,) half-widths right of travel [m].
+        track: built from them.
+        understood: what was understood of the file, in sentences.
         notes: what was changed, in sentences.
     """
 
@@ -87,13 +87,13 @@ class Survey:
     left: Array
     right: Array
     track: Track
-    told: tuple[str, ...]
+    understood: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 @dataclass
 class Road:
-    """A survey while it is being mended."""
+    """A survey while it is being repaired."""
 
     xy: Array
     left: Array
@@ -104,7 +104,7 @@ class Road:
     stations: Array | None = None
 
     def track(self) -> Track:
-        """Build it as it stands."""
+        """Build the track from the current points and widths."""
         report = Report(self.places.file)
         n = len(self.xy)
         knots = Knots(self.xy, self.left, self.right, [""] * n, [()] * n)
@@ -127,17 +127,17 @@ class Road:
         return max(0, int(np.searchsorted(self.stations, s, side="right")) - 1)
 
     def place(self, s: float) -> str:
-        """``line 12``: where the point at a station stands in its file."""
+        """``line 12``: the position in the file of the point at a station."""
         return self.places.name(self.point_at(s))
 
     def narrow(
         self, side: int, s: float, reach: float, limit: npt.ArrayLike, length: float
     ) -> None:
-        """Cut the half-width of a side to ``limit`` within ``reach`` of a station, with ramps."""
+        """Cut a half-width to ``limit`` [m] within ``reach`` [m] of a station, with ramps."""
         assert self.stations is not None
         away = np.abs(self.stations - s)
         here = np.minimum(away, length - away) <= reach
-        # The two points that embrace the station count, however far apart points are.
+        # The points before and after the station count, however far away they are.
         at = int(np.searchsorted(self.stations, s, side="right")) - 1
         here[[at, (at + 1) % len(here)]] = True
         half = self.left if side > 0 else self.right
@@ -149,16 +149,16 @@ class Road:
             self.right = half
 
 
-def mended(road: Road, told: tuple[str, ...], notes: list[str]) -> Survey:
-    """Allow bridges, take noise out, and narrow the road until it is valid.
+def mended(road: Road, understood: tuple[str, ...], notes: list[str]) -> Survey:
+    """Allow bridges, remove noise, and narrow the road until it is valid.
 
     Args:
         road: as it was surveyed; changed in place.
-        told: what was understood of the file.
-        notes: what was changed so far; takes what is changed here.
+        understood: what was understood of the file.
+        notes: what was changed so far; receives what is changed here.
 
     Raises:
-        UserError: if no road fits.
+        UserError: if no valid road is possible.
     """
     track = road.track()
     flaws = find_flaws(track)
@@ -193,11 +193,11 @@ def mended(road: Road, told: tuple[str, ...], notes: list[str]) -> Survey:
                 f" {int((cut > 0.01).sum())} points ({road.places.name(worst)}), where its edge"
                 " would fold or touch another stretch"
             )
-    return Survey(road.xy, road.left, road.right, track, told, tuple(notes))
+    return Survey(road.xy, road.left, road.right, track, understood, tuple(notes))
 
 
 def _mend(flaw: Flaw, road: Road, track: Track) -> None:
-    """One step towards a road without this flaw."""
+    """Narrow the road a little where this flaw is."""
     i = round(flaw.s / track.spacing) % track.n
     if flaw.code == "T22":
         half = (track.half_width_left if flaw.side > 0 else track.half_width_right)[i]
@@ -230,11 +230,11 @@ def _hopeless(flaw: Flaw, road: Road) -> str:
 
 
 def _smoothed(road: Road, track: Track, notes: list[str]) -> Track:
-    """Take out noise that would fold the edges, as far as ``MOST_MOVED`` allows.
+    """Remove noise that makes the edges fold, as far as ``MOST_MOVED`` allows.
 
-    Alternates between removing short waves and pulling every point back to within
-    ``MOST_MOVED`` of where it was surveyed, so that honest tight corners keep their shape. Kept
-    only where it at least halves the roughness of the curvature.
+    Alternates between removing short waves and moving every point back to within ``MOST_MOVED`` of
+    its surveyed position, so that real tight corners keep their shape. The result is used only if
+    it at least halves the roughness of the curvature.
     """
     m = len(road.xy)
     surveyed = road.xy[:, 0] + 1j * road.xy[:, 1]

@@ -1,8 +1,7 @@
-"""Writing track pages: points as a CSV file beside a short page, and a page to start from.
+"""Writes track pages: a short page with a CSV file of points, and a template for a new page.
 
-Owns: the text of pages that commands write. The points go into a CSV file because a page is
-for a person: a thousand rows of numbers would bury the dozen lines worth editing, and other
-tools read the CSV as it is. Does not own: what the points are (``importing``, ``generate``).
+Points go into a CSV file because a page is for people: a thousand rows of numbers would hide the
+dozen lines worth editing. Other tools can read the CSV file too.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ def write_points_page(
     extra: str = "",
     decimals: int = 3,
 ) -> Path:
-    """Write a page at ``path`` and its points beside it.
+    """Write a page at ``path``, and its points to a CSV file in the same folder.
 
     Args:
-        path: of the page; the points go to ``STEM_points.csv`` in the same folder.
-        title: what a person calls the track.
-        xy: (m, 2) centreline [m]; ``right`` and ``left`` (m,) half-widths [m].
-        right: half-widths right of travel.
-        left: half-widths left of travel.
-        source: where the points come from, for the page.
-        bridge: whether the track passes over itself.
+        path: of the page; the points go to ``STEM_points.csv``.
+        title: name of the track for display.
+        xy: (m, 2) centreline [m].
+        right: (m,) half-widths right of travel [m].
+        left: (m,) half-widths left of travel [m].
+        source: origin of the points, for the page.
+        bridge: True if the track passes over itself.
         extra: further lines of the page.
         decimals: of the points, at most.
 
@@ -66,7 +65,7 @@ def write_points_page(
 
 
 def write_survey(path: Path, found: Survey, title: str, source: str) -> Path:
-    """Write what was imported: points as they were, without rounding that matters.
+    """Write an imported circuit, with points rounded to nanometres.
 
     Returns:
         The path of the CSV file.
@@ -87,7 +86,7 @@ def write_survey(path: Path, found: Survey, title: str, source: str) -> Path:
 
 
 def write_track(path: Path, track: Track, source: str) -> Path:
-    """Write a built track as a page and its points: road, run-offs, lines; kerbs are laid anew.
+    """Write a built track as a page and its points; kerbs become automatic ones.
 
     Returns:
         The path of the CSV file.
@@ -116,7 +115,7 @@ def write_track(path: Path, track: Track, source: str) -> Path:
 
 
 def _editor_line(path: Path) -> list[str]:
-    """The line editors find the schema by, where the schema lies at that place."""
+    """The comment by which editors find the schema, if the schema is at that path."""
     schema = path.resolve().parent.parent / "schemas" / "track.schema.json"
     return [EDITOR_LINE] if schema.is_file() else []
 
@@ -126,7 +125,7 @@ def _side(track: Track) -> str:
 
 
 def _patches(track: Track) -> str:
-    """Run-offs that are not the commonest surface, as patches."""
+    """The most common run-off surface, and all others as patches."""
     common = int(track.runoff_left[0])
     for candidate in range(len(track.surfaces)):
         if (track.runoff_left == candidate).sum() > (track.runoff_left == common).sum():
@@ -149,7 +148,7 @@ def _patches(track: Track) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text as a YAML scalar that means itself whatever it holds."""
+    """Text as a YAML scalar, quoted if necessary."""
     plain = text.replace(" ", "").replace("-", "").replace("_", "").replace(".", "")
     if plain.isascii() and plain.isalnum() and plain[0].isalpha() and text == text.strip():
         return text

@@ -1,7 +1,7 @@
 """A centreline through points: one closed, periodic, smooth curve.
 
-Owns: the ``points`` and ``points_file`` forms. Does not own: the columns of a CSV file
-(``csv_io``), sampling (``build``). scipy is imported on first use.
+Owns the ``points`` and ``points_file`` forms of a layout. ``csv_io`` reads CSV files, ``build``
+samples. scipy is imported on first use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CELL = 0.5  # step of the arc-length table [m]
 _GL = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
 _GL_WEIGHT = np.array([5.0, 8.0, 5.0]) / 18.0
 MIN_APART = 0.05
-"""Points closer than this [m] give no direction."""
+"""Least distance of two points [m]; closer ones give no direction."""
 SHARPEST_KINK = np.radians(150.0)
 
 
@@ -29,10 +29,11 @@ class Knots:
     """Points of a closed centreline with the road's edges beside them.
 
     Attributes:
-        xy: (m, 2) [m], in driving order; the last joins the first.
-        left: (m,) half-width to the left [m]; ``right`` likewise.
-        names: (m,) what starts at each point, "" for nothing.
-        locs: (m,) where each point stands in the page.
+        xy: (m, 2) [m], in driving order; the last is joined to the first.
+        left: (m,) half-width to the left [m].
+        right: (m,) half-width to the right [m].
+        names: (m,) name of the stretch that starts at each point, or "".
+        locs: (m,) location of each point in the page.
     """
 
     xy: Array
@@ -57,7 +58,7 @@ class SmoothLoop:
         self._curve = CubicSpline(u, np.vstack([xy, xy[:1]]), bc_type="periodic")
         self._rate = self._curve.derivative()
         cells = np.maximum(4, np.ceil(np.diff(u) / _CELL)).astype(int)
-        # Station k of a cell's points, for all cells at once: where it starts, and its share.
+        # Parameters of all cells' subdivisions at once: the cell, and the step within it.
         cell = np.repeat(np.arange(len(cells)), cells)
         step = np.arange(1, len(cell) + 1) - np.repeat(np.cumsum(cells) - cells, cells)
         self._u = np.append(u[0], u[cell] + np.diff(u)[cell] * step / cells[cell])
@@ -80,8 +81,8 @@ def lay_points(knots: Knots, report: Report, *, closest: float = MIN_APART) -> C
 
     Args:
         knots: the points.
-        report: takes what is wrong with them (T04, T23).
-        closest: points nearer than this [m] are a mistake.
+        report: receives errors T04 and T23.
+        closest: least distance of two points [m]; closer ones are an error.
 
     Returns:
         The centreline, or None with the reasons in ``report``.

@@ -1,7 +1,7 @@
-"""Mistakes and warnings of a track file, gathered and told together.
+"""Errors and warnings of a track file, collected and shown together.
 
-Owns: ``Problem``, the ``Report`` every later step writes into, and how a problem looks
-on a terminal. Does not know what is right or wrong (``schema``, ``build``, ``validity``).
+Owns ``Problem``, the ``Report`` that every later step adds to, and how a problem is printed.
+``schema``, ``build`` and ``validity`` find the problems.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Report:
     """All problems of one file.
 
     Attributes:
-        file: the name shown in messages.
-        lines: the source, to quote from.
-        where: finds the place of a ``Loc``; replaced once the file is parsed.
-        problems: what was found so far, each once, in order of discovery.
+        file: its name, for messages.
+        lines: lines of the file, for quoting.
+        where: finds the place of a ``Loc``; set once the file is parsed.
+        problems: found so far, each once, in order of discovery.
     """
 
     file: str
@@ -41,7 +41,7 @@ class Report:
     problems: dict[Problem, None] = field(default_factory=dict)
 
     def add(self, code: str, loc: Loc, text: str, *, place: Place | None = None) -> None:
-        """Note a problem at ``loc``, or at ``place`` where that is known; drop repeats."""
+        """Add a problem at ``loc``, or at ``place`` if that is given; repeats are dropped."""
         self.problems[Problem(code, place or self.where(loc), text)] = None
 
     def line_of(self, loc: Loc) -> int:
@@ -50,7 +50,7 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """What keeps the track from being built, in file order."""
+        """Problems that keep the track from being built, in file order."""
         return sorted(
             (p for p in self.problems if p.code.startswith("T")),
             key=lambda p: (p.place.line, p.place.column, p.code),
@@ -58,14 +58,14 @@ class Report:
 
     @property
     def warnings(self) -> list[Problem]:
-        """What is odd but possible, in file order."""
+        """Problems that are unusual but possible, in file order."""
         return sorted(
             (p for p in self.problems if p.code.startswith("W")),
             key=lambda p: (p.place.line, p.place.column, p.code),
         )
 
     def show(self, problem: Problem) -> str:
-        """``file:line: code what``, then the source line with a caret under the spot."""
+        """``file:line: code: text``, then the source line with carets under the place."""
         at = f"{self.file}:{problem.place.line}" if problem.place.line else self.file
         kind = "warning " if problem.code.startswith("W") else ""
         head = f"{at}: {kind}{problem.code}: {problem.text}"
@@ -87,17 +87,17 @@ class Report:
         return "\n".join(shown)
 
     def raise_errors(self) -> None:
-        """Stop here if there are errors.
+        """Raise an error if there are any.
 
         Raises:
-            UserError: with all of them.
+            UserError: with all errors.
         """
         if self.errors:
             raise UserError(self.text())
 
 
 def _window(line: str, column: int, width: int, room: int = 96) -> tuple[str, int, int]:
-    """Cut a long line to the part round the caret; unprintable characters become '?'."""
+    """Cut a long line to the part around the caret; unprintable characters become '?'."""
     clean = "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line.rstrip())
     column = max(1, min(column, len(clean) + 1))
     start = max(0, column - 1 - room // 2) if len(clean) > room else 0

@@ -1,8 +1,8 @@
 """World positions to track coordinates, by a local walk from the last station.
 
-Never searches the whole track: a car keeps its place on a track that crosses itself, and
-cannot gain progress by jumping. Inverse of ``Track.pose_at``: between two samples the
-centreline is their chord and the normal turns evenly, so the mapping has no gaps.
+The whole track is never searched, so a car keeps its station on a track that crosses itself and
+cannot gain progress by jumping. It is the inverse of ``Track.pose_at``: between two samples the
+centreline is their chord and the normal turns linearly, so the mapping has no gaps.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 MOST_CELLS = 8
-"""How many cells a point is followed per call; at 110 m/s a car crosses one in two steps."""
+"""Most cells that a point is followed per call; at 110 m/s a car crosses one in two steps."""
 
 
 @compiled(inline=True)
 def foot(
     qx: float, qy: float, dx: float, dy: float, tx: float, ty: float, ux: float, uy: float
 ) -> float:
-    """Fraction f of a cell where the normal through the centreline meets a point.
+    """Fraction f of a cell at which the normal of the centreline passes through a point.
 
-    Solves (q - f d) . (t + f u) = 0, a quadratic in f. Unclamped: below 0 or above 1 means a
+    Solves (q - f d) . (t + f u) = 0, a quadratic in f. Not clamped: below 0 or above 1 means a
     neighbouring cell. Beyond the centre of curvature, where normals of the cell cross before
-    they reach the point, a linear estimate keeps the walk calm.
+    they reach the point, a linear estimate keeps the walk stable.
 
     Args:
-        qx: the point, seen from the cell's first sample [m].
-        qy: [m].
-        dx: from the first sample to the next [m].
-        dy: [m].
-        tx: unit tangent at the first sample.
-        ty: unit tangent.
+        qx: x of the point relative to the cell's first sample [m].
+        qy: y likewise [m].
+        dx: x from the first sample to the next [m].
+        dy: y likewise [m].
+        tx: x of the unit tangent at the first sample.
+        ty: y of it.
         ux: change of the tangent from the first sample to the next.
         uy: likewise.
     """
@@ -54,7 +54,7 @@ def foot(
 def offset_at(
     qx: float, qy: float, dx: float, dy: float, tx: float, ty: float, ux: float, uy: float, f: float
 ) -> float:
-    """Lateral offset [m] of a point at fraction ``f`` of a cell; arguments as ``foot``."""
+    """Lateral offset [m] of a point at fraction ``f`` of a cell; other arguments as ``foot``."""
     nx = tx + f * ux
     ny = ty + f * uy
     return (nx * (qy - f * dy) - ny * (qx - f * dx)) / math.sqrt(nx * nx + ny * ny)
@@ -104,12 +104,12 @@ def walk(main: Array, first: int, n: int, cell: int, f: float, px: float, py: fl
         first: the track's first row.
         n: its number of samples.
         cell: the cell to start from, in 0..n-1.
-        f: where the foot is, measured in that cell (``foot``).
-        px: world position [m].
-        py: world position [m].
+        f: position of the foot as a fraction of that cell (``foot``).
+        px: x of the point [m].
+        py: y of the point [m].
 
     Returns:
-        How many cells the foot is from the beginning of that cell; a few at most.
+        Distance of the foot from the beginning of that cell, in cells.
     """
     moved = 0  # whole cells walked
     for _ in range(MOST_CELLS):
@@ -149,8 +149,8 @@ def project(track: Track, xy: Array, s_guess: Array | None = None) -> tuple[Arra
     Args:
         track: the track.
         xy: (N, 2) world positions [m].
-        s_guess: (N,) stations [m] to look near (within 8 m or so); None starts from the
-            nearest sample of the whole track, for setting up only, never while driving.
+        s_guess: (N,) stations [m] within about 8 m of the result; None starts from the nearest
+            sample of the whole track, which is only for setting up, not while driving.
 
     Returns:
         s (N,) [m] in [0, length), lateral_offset (N,) [m], positive left of travel.

@@ -1,11 +1,10 @@
-"""What a random track is made of: which corners, how tight, how long the straights.
+"""The corners and straights of a random track, before they are put in order.
 
-Owns: the vocabulary of corners (``KINDS``), the ranges they are drawn from
-(``TrackRanges``) and drawing one ``Recipe``: corners whose turns add up to a lap, and
-straights of the wanted lengths, in no order yet. Does not own: the order in which they
-close (``lap_search``), widths, kerbs and the built Track (``generate``).
+Owns the kinds of corners (``KINDS``), the ranges they are drawn from (``TrackRanges``) and drawing
+one ``Recipe``: corners whose turns add up to a lap, and straights of the wanted lengths.
+``lap_search`` finds an order that closes, ``generate`` adds widths and kerbs and builds the track.
 
-All numbers come from ``draws``. Lengths in m, angles in rad unless ``_deg``.
+All random numbers come from ``draws``. Lengths in m, angles in rad unless ``_deg``.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Kind:
-    """One word of the vocabulary: a corner, or a few that belong together.
+    """One kind of feature: a corner, or a few corners that belong together.
 
     Attributes:
-        name: for people.
-        weight: how often it is drawn, relative to the others, on an average track.
+        name: for display.
+        weight: relative frequency on an average track.
         radius: range of the centreline radius [m], drawn log-uniformly.
         angle_deg: range of the turn of each corner [deg].
         corners: smallest and largest number of corners.
-        alternate: whether they turn left and right in turn (chicane) or all the same way.
+        alternate: True if they turn left and right alternately (chicane), False if all one way.
         link: range of the straights between them [m].
-        uneven: share whose radius changes from one end to the other.
-        peaked: share that is mostly easing, with no more than a short arc at its peak.
+        uneven: share of corners whose radius changes from one end to the other.
+        peaked: share of corners that are mostly clothoid, with a short arc at their peak.
     """
 
     name: str
@@ -64,28 +63,28 @@ KINDS = (
 
 @dataclass(frozen=True)
 class TrackRanges:
-    """What random tracks are drawn from; every pair is (smallest, largest).
+    """The ranges random tracks are drawn from; every pair is (smallest, largest).
 
     Attributes:
-        length: lap length [m]; more weight on short ones than a uniform draw gives.
-        half_width: half the width of the road [m], one draw a track.
+        length: lap length [m]; short ones are more frequent than in a uniform draw.
+        half_width: half the width of the road [m], drawn once per track.
         width_waves: largest change of a half-width along the lap, as a share of it.
-        width_steps: share of the tracks whose sides change their width on their own, every
+        width_steps: share of the tracks whose two sides change their width independently, every
             ``width_apart`` metres.
-        width_apart: one draw a side of a track [m].
-        surveyed: share of the tracks that are roads as a survey tells them (``resurvey``).
-        roughness: curvature that such a survey's errors leave on straights, root mean square,
-            one draw a track [1/m].
+        width_apart: drawn once per side of a track [m].
+        surveyed: share of the tracks that are distorted like a surveyed road (``resurvey``).
+        roughness: root mean square curvature that the errors of such a survey leave on straights
+            [1/m], drawn once per track.
         smoothing: of such a survey [m].
         width_noise: of such a survey [m].
-        min_radius: no centreline radius below this [m] ...
-        radius_margin: ... nor below the largest half-width plus this [m].
+        min_radius: least radius of the centreline [m].
+        radius_margin: the radius is also at least the largest half-width plus this [m].
         clearance: least distance between the edges of two stretches of road [m].
-        corner_spacing: lap length per corner [m], one draw a track.
+        corner_spacing: lap length per corner [m], drawn once per track.
         straight_share: least share of the lap left for straights.
         straight: shortest and longest straight between two corners [m].
-        kinds: the vocabulary of corners.
-        moods: spread (sigma of a log-normal) of each kind's weight from track to track.
+        kinds: the kinds of corners.
+        moods: sigma of the log-normal variation of each kind's weight between tracks.
     """
 
     length: Range = (600.0, 4000.0)
@@ -109,7 +108,7 @@ class TrackRanges:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Corners and straights of one track, in no order yet.
+    """Corners and straights of one track, not yet in order.
 
     Attributes:
         features: the corners (with the links between them) that stay together.
@@ -122,7 +121,7 @@ class Recipe:
 
 @dataclass
 class _Sketch:
-    """A feature while its turns are still being settled."""
+    """A feature whose angles may still change."""
 
     kind: Kind
     angles: list[float]
@@ -139,7 +138,7 @@ class _Sketch:
 
     @property
     def length(self) -> float:
-        """Roughly how long it is [m]."""
+        """Approximate length [m]."""
         return sum(self.links) + sum(
             r * a * (1.0 + e)
             for (r, _), a, e in zip(self.radii, self.angles, self.eases, strict=True)
@@ -147,13 +146,13 @@ class _Sketch:
 
 
 def _sketch(rng: np.random.Generator, kind: Kind, radius_floor: float, room: float) -> _Sketch:
-    """Draw one feature; ``room`` [m] bounds each corner's length, so small tracks stay small."""
+    """Draw one feature; ``room`` [m] bounds each corner's length, for short tracks."""
     low, high = kind.corners
     count = low + int((high - low + 1) * rng.random())
     base = between(rng, *kind.angle_deg)
     angles, radii, eases = [], [], []
     for i in range(count):
-        # Corners of one feature resemble each other: the first is drawn, the rest vary about it.
+        # Corners of one feature are similar: the first is drawn, the others vary around it.
         degrees = base if i == 0 else min(max(base * between(rng, 0.7, 1.3), 15.0), 110.0)
         if kind.name == "chicane" and count == 3 and i == 1:
             degrees = min(degrees * 1.4, 110.0)  # right, left, right: the middle one turns most
@@ -167,17 +166,17 @@ def _sketch(rng: np.random.Generator, kind: Kind, radius_floor: float, room: flo
                 radius, to_radius = to_radius, radius
         angles.append(angle)
         radii.append((radius, to_radius))
-        # An easing of the whole corner's arc leaves no arc between the two.
+        # With 1.0 the clothoids take the whole corner and leave no arc between them.
         eases.append(between(rng, *((0.5, 1.0) if rng.random() < kind.peaked else (0.15, 0.45))))
     links = [between(rng, *kind.link) for _ in range(count - 1)]
     return _Sketch(kind, angles, radii, eases, links)
 
 
 def _settle(rng: np.random.Generator, sketches: list[_Sketch]) -> list[int] | None:
-    """Choose which way each feature turns and trim angles so that the lap turns once to the left.
+    """Choose the direction of each feature and adjust angles so that the lap turns once left.
 
     Returns:
-        A sign for each feature, or None if no choice tried comes near enough.
+        A sign for each feature, or None if no choice that was tried comes close enough.
     """
     turns = np.array([s.turn for s in sketches])
     share_left = min(0.5 + np.pi / float(np.abs(turns).sum()), 0.95)
@@ -213,7 +212,7 @@ def _pieces(sketch: _Sketch, sign: int) -> tuple[Straight | Corner, ...]:
 def _straights(
     rng: np.random.Generator, count: int, total: float, ranges: TrackRanges
 ) -> list[float]:
-    """Share ``total`` metres among ``count`` straights: many short ones, one or two long."""
+    """Divide ``total`` metres into ``count`` straights: many short ones, one or two long ones."""
     weight = np.exp(0.9 * normal(rng, count))
     if rng.random() < 0.6:
         weight[0] += between(rng, 1.0, 4.0) * weight.mean()
@@ -227,12 +226,12 @@ def draw_recipe(rng: np.random.Generator, ranges: TrackRanges, widest: float) ->
 
     Args:
         rng: source of randomness.
-        ranges: what to draw from.
-        widest: largest half-width of the track to be [m].
+        ranges: to draw from.
+        widest: largest half-width of the track [m].
 
     Returns:
-        The recipe, or None if its corners leave no room for straights or their turns
-        cannot be made a lap (about one draw in six); draw again then.
+        The recipe, or None if the corners leave no room for straights or their turns cannot
+        be adjusted to a lap (about one draw in six); then draw again.
     """
     low, high = ranges.length
     length = low * (high / low) ** (rng.random() ** 0.75)

@@ -1,9 +1,9 @@
-"""A road as a survey tells it: measured with an error here and there, then smoothed.
+"""Simulates the survey of a road: measured with errors, then smoothed.
 
-Owns: what measuring and smoothing do to a centreline and its half-widths. Smoothing spreads a
-corner and gives it a peak, and draws the centreline towards its inside; the edges stay where they
-are, so that the half-width on the inside shrinks and the one on the outside grows. Does not own:
-files of points (``csv_io``), mending somebody's survey (``mending``). Lengths in m, angles in rad.
+Owns the effect of measuring and smoothing on a centreline and its half-widths. Smoothing makes
+corners longer and gives them a peak, and moves the centreline towards the inside. The edges stay
+in place, so the half-width on the inside shrinks and the one on the outside grows. Lengths in m,
+angles in rad.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ POINTS_APART = 5.0
 """Distance between the points of a survey [m]."""
 
 IN_CORNERS = 3.0
-"""By how much larger errors are in corners of ``CORNER_RADIUS`` and below."""
+"""Relative increase of errors in corners of ``CORNER_RADIUS`` and below."""
 
 CORNER_RADIUS = 50.0
 
 WIDTHS_APART = 10.0
-"""Distance between the places where its widths are measured [m]."""
+"""Distance between measurements of the widths [m]."""
 
 INSIDE_MARGIN = 1.7
-"""The inner edge of a bend keeps this much [m] from its centre."""
+"""Least distance of the inner edge of a bend from its centre [m]."""
 
 
 class Errors(NamedTuple):
-    """How a road was measured.
+    """Errors of a survey.
 
     Attributes:
         roughness: root mean square of the curvature that errors leave on straights [1/m].
-        smoothing: standard deviation of the bell that smooths the points [m].
+        smoothing: standard deviation of the Gaussian filter over the points [m].
         width_noise: standard deviation of a half-width's error [m].
     """
 
@@ -55,7 +55,7 @@ class Line(NamedTuple):
         length: of the lap [m].
         left: (n,) half-width to the left [m].
         right: (n,) half-width to the right [m].
-        source: (n,) where the samples come from, in samples of the line before.
+        source: (n,) positions of the samples on the original line, in its samples.
     """
 
     xy: Array
@@ -66,10 +66,10 @@ class Line(NamedTuple):
     source: Array
 
     def held_back(self, lowest: float) -> Line:
-        """The same with inner edges that keep ``INSIDE_MARGIN`` from the centres of bends.
+        """The same line with inner edges that keep ``INSIDE_MARGIN`` from the centres of bends.
 
         Args:
-            lowest: no half-width is less [m].
+            lowest: least half-width [m].
         """
         around = np.concatenate([self.heading[-1:], self.heading, self.heading[:1]])
         turn = around[2:] - around[:-2]
@@ -81,12 +81,12 @@ class Line(NamedTuple):
 
 
 def draw_errors(rng: np.random.Generator, ranges: TrackRanges, tightest: float) -> Errors:
-    """Draw how a track is measured.
+    """Draw the errors of a survey.
 
     Args:
         rng: source of randomness.
-        ranges: what to draw from.
-        tightest: smallest radius [m]; smoothing must not swallow a corner.
+        ranges: to draw from.
+        tightest: smallest radius [m]; it limits the smoothing, which must not remove a corner.
     """
     return Errors(
         log_between(rng, *ranges.roughness),
@@ -96,20 +96,20 @@ def draw_errors(rng: np.random.Generator, ranges: TrackRanges, tightest: float) 
 
 
 def resurveyed(rng: np.random.Generator, road: Line, errors: Errors, spacing: float) -> Line:
-    """Measure a road and smooth what was measured.
+    """Measure a road with errors, and smooth the result.
 
     Args:
         rng: source of randomness.
-        road: as it is.
+        road: the true road.
         errors: of the survey.
-        spacing: of the samples returned [m], about.
+        spacing: approximate spacing of the samples returned [m].
     """
     xy, heading, step = road.xy, road.heading, road.length / len(road.xy)
     n = len(xy)
     z = xy[:, 0] + 1j * xy[:, 1]
     waves = 2.0 * np.pi * np.fft.fftfreq(n, step)
     bell = np.exp(-0.5 * (waves * errors.smoothing) ** 2)
-    # Corners are measured worse than straights: fewer points, and edges that are hard to see.
+    # Errors are larger in corners than on straights: fewer points, and edges that are hard to see.
     turn = (np.diff(heading, append=heading[:1]) + np.pi) % (2.0 * np.pi) - np.pi
     worse = 1.0 + IN_CORNERS * np.minimum(np.abs(turn) * (CORNER_RADIUS / step), 1.0)
     size = _noise(errors, step) * worse
@@ -127,7 +127,7 @@ def resurveyed(rng: np.random.Generator, road: Line, errors: Errors, spacing: fl
     at = np.interp(np.arange(count) * (length / count), stations, np.arange(n + 1))
     i = np.minimum(at.astype(np.int64), n - 1)
     t, j = at - i, (i + 1) % n
-    # Cubic between samples, from their positions and tangents.
+    # Cubic interpolation between samples, from their positions and tangents.
     chord, a, b = smooth[j] - smooth[i], step * rate[i], step * rate[j]
     position = smooth[i] + t * (a + t * (3.0 * chord - 2.0 * a - b + t * (a + b - 2.0 * chord)))
     tangent = a + t * (6.0 * chord - 4.0 * a - 2.0 * b + t * 3.0 * (a + b - 2.0 * chord))
@@ -142,10 +142,10 @@ def resurveyed(rng: np.random.Generator, road: Line, errors: Errors, spacing: fl
 
 
 def _noise(errors: Errors, step: float) -> float:
-    """Error [m] of points a ``step`` apart that leaves a straight as rough as told.
+    """Error [m] of points ``step`` [m] apart that gives straights the wanted roughness.
 
-    White noise of size 1 and a bell of width b leave a curvature of root mean square
-    ``sqrt(3 step / (8 sqrt(pi) b^5))``: the bell's second derivative, squared and summed.
+    White noise of size 1, filtered by a Gaussian of width b, has a root mean square curvature of
+    ``sqrt(3 step / (8 sqrt(pi) b^5))``: the squared second derivative of the Gaussian, summed.
     """
     return errors.roughness / math.sqrt(
         3.0 * step / (8.0 * math.sqrt(math.pi) * errors.smoothing**5)
@@ -153,7 +153,7 @@ def _noise(errors: Errors, step: float) -> float:
 
 
 def _seen(rng: np.random.Generator, n: int, step: float) -> Array:
-    """Errors (n,) of where an edge is seen, drawn every ``WIDTHS_APART``, even in between."""
+    """Errors (n,) of an edge, drawn every ``WIDTHS_APART`` metres and interpolated linearly."""
     count = max(round(n * step / WIDTHS_APART), 3)
     values = np.append(normal(rng, count), 0.0)
     values[-1] = values[0]
@@ -161,7 +161,7 @@ def _seen(rng: np.random.Generator, n: int, step: float) -> Array:
 
 
 def _held_back(half: Array, bend: Array, lowest: float) -> Array:
-    """Half-widths to the side to which ``bend`` is positive."""
+    """Limited half-widths (n,) of the side towards which ``bend`` [1/m] is positive."""
     sharpest = np.concatenate([bend[-15:], bend, bend[:15]])
     for reach in (1, 2, 4, 8, 15):  # together: within 15 samples to either side
         sharpest = np.maximum(sharpest[reach:], sharpest[:-reach])

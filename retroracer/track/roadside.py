@@ -1,8 +1,7 @@
-"""How wide a random track is, and what lies beside its road.
+"""Widths, kerbs and run-offs of a random track.
 
-Owns: drawing half-widths, kerbs and run-offs along a lap of known curvature. Does not
-own: the lap itself (``recipe``, ``lap_search``), nor kerbs asked for in a track file.
-Lengths in m; curvature in 1/m, positive to the left.
+Draws them along a lap of known curvature, which ``recipe`` and ``lap_search`` make. Lengths in m;
+curvature in 1/m, positive to the left.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from retroracer.track.draws import between
 from retroracer.track.geometry import Array
 from retroracer.track.recipe import TrackRanges
 
-_ASPHALT, _GRASS, _GRAVEL = 0, 2, 3  # places in the surfaces every even_track has
+_ASPHALT, _GRASS, _GRAVEL = 0, 2, 3  # indices of the default surfaces of ``even_track``
 _KERB_BELOW_RADIUS = 150.0
 _RUNOFF_BELOW_RADIUS = 200.0
 
@@ -24,15 +23,15 @@ _RUNOFF_BELOW_RADIUS = 200.0
 def draw_half_widths(
     rng: np.random.Generator, n: int, spacing: float, widest: float, ranges: TrackRanges
 ) -> tuple[Array, Array]:
-    """Draw half-widths: constant, gently waving, or stepping on either side on its own.
+    """Draw half-widths: constant, gently varying, or changing in steps on each side separately.
 
     Args:
         rng: source of randomness.
         n: number of samples of the lap.
         spacing: of the samples [m].
-        widest: no half-width is larger [m].
-        ranges: their smallest half-width is kept; ``width_waves``, ``width_steps`` and
-            ``width_apart`` say how it changes.
+        widest: largest half-width [m].
+        ranges: their smallest half-width is the least; ``width_waves``, ``width_steps`` and
+            ``width_apart`` define the changes.
 
     Returns:
         Half-widths to the left and to the right (n,) [m].
@@ -52,7 +51,7 @@ def _waving(
     phase = 2.0 * np.pi * np.arange(n) / n
     depth = widest * ranges.width_waves * rng.random()
     for side in (left, right) if rng.random() < 0.3 else (None,):
-        # One wave for both sides keeps the centreline in the middle; two let it wander.
+        # One wave for both sides keeps the centreline in the middle; with two it varies.
         order, offset = 1 + int(4 * rng.random()), 2.0 * np.pi * rng.random(2)
         wave = np.cos(order * phase + offset[0]) + 0.6 * np.cos((order + 1) * phase + offset[1])
         narrowing = depth * (0.5 - wave / 3.2)
@@ -67,7 +66,7 @@ def _waving(
 def _stepping(
     rng: np.random.Generator, n: int, spacing: float, widest: float, ranges: TrackRanges
 ) -> Array:
-    """A half-width that eases from one drawn value to the next."""
+    """A half-width that changes smoothly from one drawn value to the next."""
     count = max(int(n * spacing / between(rng, *ranges.width_apart)), 3)
     drawn = widest * (1.0 - 2.0 * ranges.width_waves * rng.random() * rng.random(count))
     at = np.arange(n) * (count / n)
@@ -80,8 +79,8 @@ def _stepping(
 def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) -> dict[str, Any]:
     """Draw kerbs and run-offs as fields of a Track.
 
-    Kerbs lie inside corners and outside their exits on most tracks. The run-off is grass,
-    on some tracks with gravel or asphalt outside the corners.
+    On most tracks there are kerbs inside corners and outside their exits. The run-off is grass,
+    on some tracks with gravel or asphalt on the outside of corners.
 
     Args:
         rng: source of randomness.
@@ -104,7 +103,7 @@ def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) ->
 
 
 def _followed(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
-    """Samples of a closed lap that come up to ``count`` after the end of a run of ``where``."""
+    """True for up to ``count`` samples after the end of each run of ``where``, modulo the lap."""
     ends = np.flatnonzero(where & ~np.append(where[1:], where[0]))
     out = np.zeros(len(where), np.bool_)
     out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True

@@ -1,8 +1,7 @@
-"""Single values of a track page: what an author may write, and what it is taken for.
+"""Single values of a track page: numbers, switches, colours and words, read from text.
 
-Owns: reading text as numbers, switches, colours and words, so that YAML 1.1's guesses (``NO``,
-``12:30``, ``1e3``, ``010``) never matter, with the reason where a value cannot be read.
-Does not own: which key takes which value (``schema``).
+The guesses of YAML 1.1 (``NO``, ``12:30``, ``1e3``, ``010``) do not matter, because values are read
+as text here, with a reason where one cannot be read. ``schema`` says which key takes which value.
 """
 
 from __future__ import annotations
@@ -22,13 +21,17 @@ _KINDS = {"bool": "yes/no", "list": "a list", "dict": "a mapping"}
 
 
 def wrong(text: str) -> PydanticCustomError:
-    """The error of a value that cannot be read, in the words its author will see."""
-    # The text goes in as a value: braces an author wrote must not be read as a template.
+    """The error for a value that cannot be read; ``text`` is the message."""
+    # The text is passed as a value, because braces in it must not be read as a template.
     return PydanticCustomError("T04", "{text}", {"text": text})
 
 
 def as_number(value: Any) -> Any:
-    """Read what an author wrote as a number, or say why it is none."""
+    """Read a value as a number.
+
+    Raises:
+        PydanticCustomError: saying why it is not a number.
+    """
     if isinstance(value, bool) or value is None or isinstance(value, list | dict):
         what = _KINDS.get(type(value).__name__, "nothing")
         raise wrong(f"needs a number, not {what}")
@@ -95,19 +98,19 @@ def _as_colour(value: Any) -> Any:
 
 
 def as_word(value: Any) -> Any:
-    """A word in small letters; anything else unchanged, for the type to refuse."""
+    """A word in lower case; anything else unchanged, so that the type refuses it."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
 def as_side(value: Any) -> Any:
-    """A side, its middle spelt either way."""
+    """A side; "center" and "middle" are read as "centre"."""
     word = {"center": "centre", "middle": "centre"}
     value = as_word(value)
     return word.get(value, value) if isinstance(value, str) else value
 
 
 def as_side_or_none(value: Any) -> Any:
-    """A side, or yes and no in any of YAML's spellings for both and none."""
+    """A side; any of YAML's spellings of yes and no are read as "both" and "none"."""
     if isinstance(value, bool):
         return "both" if value else "none"
     word = {"no": "none", "off": "none", "false": "none", "yes": "both", "true": "both"}

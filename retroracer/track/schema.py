@@ -1,10 +1,9 @@
-"""The page of YAML a track is written on, as pydantic models.
+"""The YAML page of a track, as pydantic models.
 
-Owns: keys, types, ranges and defaults of a track file. Does not own: the geometry
-(``centreline``, ``build``), nor how mistakes are worded (``wording``). Metres and degrees,
-x east, y north. What stands inside ``layout`` is told in the order it is drawn; everything
-outside it in racing direction, measured from the start line (``start.at`` places that line
-on the layout).
+Owns keys, types, ranges and defaults of a track file. ``build`` makes the geometry,
+``error_messages`` words the mistakes. Metres and degrees, x east, y north. Items in ``layout`` are
+in the order in which they are drawn; everything else is in racing direction and measured from the
+start line (``start.at`` places that line on the layout).
 """
 
 from __future__ import annotations
@@ -55,13 +54,13 @@ def _which_length(value: Any) -> str:
 
 
 class Part(BaseModel):
-    """Any mapping of the page: unknown keys are mistakes, and it never changes."""
+    """A mapping of the page: immutable, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Meta(Part):
-    """What the author says of the track; free text beside the official length."""
+    """Facts from the author: free text, and the official length."""
 
     author: Text | None = None
     country: Text | None = None
@@ -79,7 +78,7 @@ class RaceFacts(Part):
 
 
 class StraightPart(Part):
-    """A straight, in metres, or ``auto``: as long as closing the loop needs."""
+    """A straight in metres, or ``auto``: as long as needed to close the loop."""
 
     straight: Annotated[
         Annotated[Number, Field(gt=0.0, le=10_000.0), Tag("<metres>")]
@@ -92,7 +91,7 @@ class StraightPart(Part):
 
 
 class CornerPart(Part):
-    """A corner: side, radius [m], angle turned [deg]; eased in and out by clothoids."""
+    """A corner: side, radius [m], angle turned [deg]; with clothoids at both ends."""
 
     corner: Annotated[Literal["left", "right"], BeforeValidator(as_word)]
     radius: Annotated[Number, Field(ge=5.0, le=10_000.0)]
@@ -166,7 +165,7 @@ class Layout(Part):
 
 
 class Start(Part):
-    """Where the start line lies on the layout, and how the grid stands behind it."""
+    """Position of the start line on the layout, and of the grid behind it."""
 
     at: Annotated[Number, Field(ge=0.0, le=50_000.0)] = 0.0
     side: Annotated[Literal["left", "right", "centre"], BeforeValidator(as_side)] = "centre"
@@ -174,7 +173,7 @@ class Start(Part):
 
 
 class Ground(Part):
-    """What the road and its surroundings are made of, and where walls stand."""
+    """Surfaces of the road and its surroundings, and walls."""
 
     road: Name = ASPHALT.name
     runoff: Name = GRASS.name
@@ -183,7 +182,7 @@ class Ground(Part):
 
 
 class SurfacePart(Part):
-    """Grip as a factor of dry asphalt; drag [m/s^2] and, by speed squared, ploughing [1/m]."""
+    """Grip relative to dry asphalt, drag [m/s^2], and ploughing [1/m] times speed squared."""
 
     grip: Annotated[Number, Field(ge=0.05, le=2.0)]
     drag: Annotated[Number, Field(ge=0.0, le=20.0)] | None = None
@@ -200,9 +199,9 @@ class Patch(Part):
 
 
 class Kerbs(Part):
-    """Kerbs laid by themselves inside corners tighter than ``below_radius``.
+    """Automatic kerbs, inside corners tighter than ``below_radius`` [m].
 
-    ``exits`` metres of kerb follow each such corner on its outside.
+    Each such corner is followed by ``exits`` metres of kerb on its outside.
     """
 
     auto: Switch = True
@@ -212,7 +211,7 @@ class Kerbs(Part):
 
 
 class Theme(Part):
-    """A look: a preset, and colours of single things over it."""
+    """Colours: a preset, and single colours that replace those of the preset."""
 
     preset: Annotated[Preset | None, BeforeValidator(as_word)] = None
     road: Colour | None = None
@@ -226,7 +225,7 @@ class Theme(Part):
 
 
 class Medals(Part):
-    """Lap times [s] a driver gets a medal for."""
+    """Lap times for medals [s]."""
 
     author: Annotated[Number, Field(gt=0.0, le=7200.0)] | None = None
     gold: Annotated[Number, Field(gt=0.0, le=7200.0)] | None = None
@@ -245,7 +244,7 @@ def _default_surfaces() -> dict[str, SurfacePart]:
 
 
 class TrackPage(Part):
-    """A whole track file; only ``schema``, ``name`` and ``layout`` are needed."""
+    """A whole track file; only ``schema``, ``name`` and ``layout`` are required."""
 
     version: Annotated[Whole, Field(ge=1, le=1)] = Field(alias="schema")
     name: Name
@@ -277,7 +276,7 @@ _STANDARD = {
 
 
 def _standard(schema: Any) -> Any:
-    """Name bounds as JSON Schema does; pydantic leaves them raw behind our readers of text."""
+    """Rename bounds to JSON Schema's names; pydantic does not where values are read from text."""
     if isinstance(schema, list):
         return [_standard(item) for item in schema]
     if isinstance(schema, dict):
@@ -286,7 +285,7 @@ def _standard(schema: Any) -> Any:
 
 
 def editor_schema() -> str:
-    """The page as JSON Schema, for editors that complete and check while one types."""
+    """The page as JSON Schema, with which editors complete and check while typing."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_standard(TrackPage.model_json_schema()),

@@ -1,7 +1,7 @@
-"""Straights and corners of a page, laid end to end and closed into a lap.
+"""A centreline from the straights and corners of a page, closed into a lap.
 
-Owns: the ``segments`` form and its three ways of closing. Does not own: the curves
-themselves (``geometry``), sampling (``build``), the page (``schema``).
+Owns the ``segments`` form of a layout and its three ways of closing. ``geometry`` has the curves,
+``build`` samples, ``schema`` defines the page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from retroracer.track.problems import Report
 from retroracer.track.schema import CornerPart, Layout, StraightPart
 
 GAP_ALLOWED = 1.0
-"""A loop that misses its start by no more than this [m] is closed by spreading the error."""
+"""A loop that misses its start by at most this [m] is closed by spreading the error."""
 SHORTEST_AUTO = 5.0
 DEFAULT_WIDTH = 12.0
 TURN_ALLOWED = math.radians(0.01)
@@ -52,10 +52,10 @@ def _title(part: StraightPart | CornerPart, index: int) -> str:
 
 
 def lay_segments(layout: Layout, report: Report) -> Centreline | None:
-    """Lay the segments of a page end to end from the origin, first along +x, and close them.
+    """Put the segments of a page end to end, starting at the origin along +x, and close them.
 
     Returns:
-        The centreline, or None with the reasons in ``report``.
+        The centreline, or None with the errors in ``report``.
     """
     parts = layout.segments or []
     pieces = [_piece(p) for p in parts]
@@ -120,7 +120,7 @@ def _turns_add_up(layout: Layout, pieces: Sequence[Straight | Corner], report: R
 def _solve(
     parts: Parts, pieces: list[Straight | Corner], autos: list[int], report: Report
 ) -> list[Straight | Corner] | None:
-    """Find the two automatic lengths, or say why there are none."""
+    """Find the two automatic lengths; None with the errors in ``report`` if there are none."""
     if len(autos) != 2:
         where = _loc(autos[-1], "straight") if autos else ("layout", "segments")
         gap = f" ({_gap_text(pieces).split(';')[0]})" if not autos else ""
@@ -166,13 +166,13 @@ def _remedy(
     length: float,
     report: Report,
 ) -> str:
-    """The change to one given straight that would mend a negative automatic one."""
+    """The change to a given straight that would make a negative automatic one positive."""
     if length > MAX_LENGTH:
         return "the two autos are almost parallel: choose two that point in different directions"
     turns = [p.sign * p.angle if isinstance(p, Corner) else 0.0 for p in pieces]
     psi = np.concatenate([[0.0], np.cumsum(turns)])[:-1]
     along = np.stack([np.cos(psi), np.sin(psi)])
-    # Metres this automatic straight gains for each metre added to straight i.
+    # Metres that this automatic straight gains per metre added to straight i.
     gains = -np.linalg.solve(along[:, autos], along)[autos.index(short)]
     best: tuple[float, int] | None = None
     for i, piece in enumerate(pieces):
@@ -200,12 +200,12 @@ def _remedy(
 def _centreline(
     layout: Layout, parts: Parts, pieces: list[Straight | Corner], report: Report
 ) -> Centreline | None:
-    """The closed loop of solved pieces; a last error below ``GAP_ALLOWED`` is spread evenly."""
+    """The closed loop of solved pieces; a gap up to ``GAP_ALLOWED`` is spread over the lap."""
     profile = profile_of(pieces)
     length = profile.length
     if not _length_ok(length, report):
         return None
-    # A lap must turn by a whole number of circles to the last bit, or heading jumps at the line.
+    # A lap must turn by exactly a whole number of circles, or the heading jumps at the start line.
     turn = profile.heading_at(np.array([length]))[0]
     extra = 2.0 * np.pi * np.round(turn / (2.0 * np.pi)) - turn
     gap = profile.xy_at(np.array([length]))[0]
@@ -245,10 +245,10 @@ def _spans(parts: Parts, pieces: Sequence[Straight | Corner], ends: Array) -> tu
 
 
 def _widths(layout: Layout, parts: Parts, ends: Array) -> Callable[[Array], tuple[Array, Array]]:
-    """Half-widths along the lap: each named width is reached by the end of its segment.
+    """Half-widths along the lap: a segment's width is reached at its end.
 
-    A segment without one keeps what it was handed. The lap begins and ends at one width: that
-    of the last item if it names one, else ``layout.width``.
+    A segment without a width keeps that of the previous one. The lap begins and ends with the width
+    of the last item if it has one, else with ``layout.width``.
     """
     closed_by_curve = len(ends) > len(parts)
     first = layout.width or DEFAULT_WIDTH
@@ -279,7 +279,7 @@ def _closed_by_curve(
     autos: list[int],
     report: Report,
 ) -> Centreline | None:
-    """Close the loop with one smooth piece that continues heading and curvature."""
+    """Close the loop with one smooth curve that continues heading and curvature."""
     if autos:
         report.add(
             "T12",

@@ -1,7 +1,7 @@
-"""What lies under a car: grip, and the resistance of soft ground.
+"""Surfaces: their grip, and the resistance of soft ground.
 
-Owns ``Surface`` and those every track knows, as ``surfaces.yaml`` beside this module has them,
-with the sources of their numbers. The kernel applies them (``physics.roadside``).
+Owns ``Surface`` and the default surfaces of every track, from ``surfaces.yaml``, which names the
+sources of their numbers. ``physics.roadside`` applies them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from retroracer import config
 
 @dataclass(frozen=True)
 class Surface:
-    """What lies under a car.
+    """A surface under a car.
 
     Attributes:
-        name: for people and pictures.
+        name: for display and pictures.
         grip: factor on the tyre's friction coefficient (1 = dry asphalt).
-        drag: extra deceleration against the motion at walking pace [m/s^2].
-        ploughing: of the extra deceleration that grows with the square of the speed [1/m]; what
-            the wheels push aside has to be given the car's speed.
+        drag: extra deceleration against the motion at walking speed [m/s^2].
+        ploughing: coefficient of the extra deceleration that grows with the square of the speed
+            [1/m]: the wheels accelerate the material they push aside to the car's speed.
     """
 
     name: str
@@ -52,6 +52,6 @@ def _known() -> tuple[Surface, ...]:
 
 
 SURFACES = _known()
-"""What every track knows without its page saying so; asphalt, kerb, grass, gravel."""
+"""The default surfaces of every track: asphalt, kerb, grass, gravel."""
 
 ASPHALT, KERB, GRASS, GRAVEL = SURFACES

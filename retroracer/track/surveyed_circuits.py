@@ -1,9 +1,8 @@
-"""Circuits like those that others survey and publish: made anew from a seed, to judge drivers on.
+"""Random circuits with the errors of published surveys, for evaluating drivers.
 
-Owns: drawing a circuit of ordinary length, measuring it every 5 m, and importing the CSV file of
-that as ``tracks import`` does. Does not own: what a survey does to a road (``resurvey``), reading
-and mending the file (``importing``). Never draws a circuit twice for different seeds, so there is
-no fixed set to tune a driver to.
+A circuit of ordinary length is drawn from a seed, measured every 5 m (``resurvey``), and imported
+from that CSV file as by ``tracks import``. Every seed gives another circuit, so there is no fixed
+set that drivers could be tuned to.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ CIRCUITS = TrackRanges(
     smoothing=(2.0, 8.0),
     width_noise=(0.05, 0.3),
 )
-"""Lengths, corners and widths of permanent circuits, and how well they are surveyed."""
+"""Lengths, corners and widths of permanent circuits, and errors of their surveys."""
 
 
 def surveyed_line(seed: int) -> Line:
-    """What a survey tells of a random circuit: a point every 5 m, and the edges beside it.
+    """The survey of a random circuit: a point every 5 m, and half-widths.
 
     Args:
         seed: >= 0.
@@ -62,7 +61,7 @@ def surveyed_line(seed: int) -> Line:
 
 
 def surveyed_text(seed: int) -> str:
-    """The survey of a seed as a CSV file in the form circuits are published in."""
+    """The survey of a seed as the text of a CSV file, in the form circuits are published in."""
     line = surveyed_line(seed)
     return points_text(line.xy, line.right, line.left)
 
@@ -79,7 +78,7 @@ def surveyed_circuit(seed: int) -> Track:
 
 
 def surveyed_circuits(seed: int, count: int) -> list[Track]:
-    """Circuits whose i-th depends only on ``seed`` and i.
+    """``count`` circuits; the i-th depends only on ``seed`` and i.
 
     Raises:
         UserError: if the seed or the count is negative.

@@ -1,9 +1,8 @@
-"""The built track: evenly spaced arrays every other room reads.
+"""The built track: evenly spaced arrays that all other packages use.
 
-Owns: ``Track``. Does not own: reading files (``files``), surfaces (``surface``), building a
-centreline from a page of YAML (``build``), random tracks (``generate``), the packed
-form the simulator steps over (``bank``). SI units; curvature and lateral offsets are
-positive to the left; station 0 is the start line and s grows in racing direction.
+Owns ``Track``. ``files`` reads track files, ``build`` and ``generate`` make tracks, ``bank`` packs
+them for the simulator. SI units; curvature and lateral offsets are positive to the left; station 0
+is the start line and s grows in racing direction.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def _digest(*arrays: Array) -> str:
 
 @dataclass(frozen=True)
 class Label:
-    """A named stretch of track (a corner, a straight) for maps and messages, stations in m."""
+    """A named stretch of track (a corner, a straight) for maps and messages; stations in m."""
 
     name: str
     start: float
@@ -50,22 +49,22 @@ class Track:
         heading: (n,) direction of travel [rad], unwrapped.
         closing_turn: heading gained over a whole lap [rad] (+-2 pi, or 0 for a figure of eight).
         length: lap length [m]; spacing = length / n.
-        half_width_left: (n,) [m] > 0. ``half_width_right`` likewise.
-        surfaces: the surfaces the index arrays below point into.
+        half_width_left: (n,) [m] > 0; ``half_width_right`` likewise.
+        surfaces: the surfaces to which the index arrays below refer.
         road: (n,) index of the surface of the road.
         runoff_left: (n,) index of the surface beyond the left edge; ``runoff_right`` likewise.
         kerb_left: (n,) width of the kerb outside the left edge [m], 0 = none; ``kerb_right``.
         wall_left: (n,) distance of the wall from the centreline [m], inf = none; ``wall_right``.
         sectors: stations [m] where sectors 2, 3, ... begin, ascending, inside (0, length).
-        grid_gap: how far behind the line a standing start stands [m].
-        start_side: +1 if the grid's first place is left of the centreline, -1 right, 0 centre.
+        grid_gap: distance of a standing start behind the line [m].
+        start_side: +1 if pole position is left of the centreline, -1 right, 0 centre.
         crossing: True if the track passes over itself on a bridge.
         labels: named stretches in driving order.
-        title: what a person calls it.
+        title: name for display.
         laps: race distance suggested by its author.
-        theme: colours by role, empty for the defaults.
-        medals: lap times [s] by medal, empty for "from the limit".
-        meta: what the author says of it (author, country, source, length_m ...).
+        theme: colours by role; empty = the defaults.
+        medals: lap times by medal [s]; empty = derived from the limit.
+        meta: facts from the author (author, country, source, length_m ...).
     """
 
     name: str
@@ -138,7 +137,7 @@ class Track:
 
     @property
     def digest(self) -> str:
-        """Hash of what driving depends on: geometry, surfaces, walls, lines; not names or colours.
+        """Hash of geometry, surfaces, walls and lines, on which driving depends; not of names.
 
         Rounded to 0.1 mm, so that it is the same on every machine.
         """
@@ -153,23 +152,23 @@ class Track:
 
     @property
     def road_digest(self) -> str:
-        """Hash of what the fastest lap depends on: the road and its walls, nothing beside it."""
+        """Hash of the road and its walls, on which the limit depends."""
         return _digest(self._road())
 
     def _road(self) -> Array:
-        """What a car that never leaves the road meets, as one row of numbers."""
+        """Everything that matters to a car that never leaves the road, as one row of numbers."""
         walls = np.minimum(self.wall_left, 1e6), np.minimum(self.wall_right, 1e6)
         sides = (self.half_width_left, self.half_width_right, *walls)
         road = (self.xy, *sides, self._numbers(self.road))
         return np.concatenate([[self.length], *(np.ravel(a) for a in road)])
 
     def _numbers(self, index: npt.NDArray[np.int64]) -> Array:
-        """(n, 3) grip, drag and ploughing [1/km] of the surfaces an index array points at."""
+        """(n, 3) grip, drag and ploughing [1/km] of the surfaces in an index array."""
         known = np.array([(s.grip, s.drag, 1e3 * s.ploughing) for s in self.surfaces])
         return np.asarray(known[index])
 
     def pose_at(self, s: Array, lateral_offset: Array) -> tuple[Array, Array]:
-        """Place points given in track coordinates in the world.
+        """Convert track coordinates to world positions.
 
         Args:
             s: (N,) stations [m], any real number (taken modulo the lap).
@@ -222,7 +221,7 @@ class Track:
         )
 
     def mirrored(self) -> Track:
-        """The track seen in a mirror (y -> -y): every left turn becomes a right turn."""
+        """The mirrored track (y -> -y): every left turn becomes a right turn."""
         return replace(
             self,
             xy=self.xy * np.array([1.0, -1.0]),
@@ -259,8 +258,8 @@ def even_track(
         half_width_right: (n,) [m].
         heading: (n,) [rad] if known exactly; else by central difference.
         length: lap length [m] if known exactly; else the length of the polyline.
-        **fields: any other field of ``Track``; those left out take plain defaults
-            (asphalt road, grass beside it, no kerbs, no walls, sectors in thirds).
+        **fields: any other field of ``Track``; the defaults are an asphalt road, grass beside
+            it, no kerbs, no walls, and three equal sectors.
     """
     n = len(xy)
     if heading is None:

@@ -1,8 +1,8 @@
-"""Is this road one a car can drive? Judging the polygon between a track's edges.
+"""Checks whether a car can drive a built road.
 
-Owns: finding where a built ``Track`` crosses itself, where its edges fold, touch or come too
-close. It judges only what was built: track files, imports and random tracks all ask here.
-Does not know pages or lines (``files`` finds those). shapely is imported on first use.
+Owns finding the places where a built ``Track`` crosses itself, and where its edges fold, touch or
+come too close. Track files, imports and random tracks all use it. ``judging`` finds the lines of
+the page. shapely is imported on first use.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ CLEARANCE = 3.0
 """Least distance between the edges of two stretches of road [m]."""
 
 FOLD_MARGIN = 0.05
-"""The inner edge must keep at least this share of the centreline's length."""
+"""The inner edge must be at least this share of the centreline's length."""
 
 MIN_CROSSING_DEG = 20.0
-_MOST = 6  # flaws of one kind worth telling
+_MOST = 6  # most flaws of one kind that are reported
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _CHUNK = 256
-_ENOUGH = 50_000  # pairs that close make a scribble, whatever the rest is like
+_ENOUGH = 50_000  # with so many close pairs the road is invalid in any case
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """One place where the road is wrong.
+    """One place where the road is invalid.
 
     Attributes:
         code: "T20" the centreline crosses itself, "T21" edges too close, "T22" edge folds.
@@ -57,7 +57,7 @@ class Flaw:
 def road_polygon(track: Track) -> Any:
     """The road between its edges as one shapely polygon with one hole.
 
-    For a track with a bridge it overlaps itself and is not valid by shapely's judgement.
+    For a track with a bridge it overlaps itself, so shapely calls it invalid.
     """
     import shapely
 
@@ -79,7 +79,7 @@ def find_flaws(track: Track, clearance: float = CLEARANCE) -> list[Flaw]:
         clearance: least distance [m] between edges of stretches that are not neighbours.
 
     Returns:
-        Flaws, at most a few of each kind, the worst of each place only; empty = valid.
+        Flaws, at most a few of each kind and only the worst at each place; empty = valid.
     """
     folds = _folds(track)
     crossings = _crossings(track)
@@ -95,7 +95,7 @@ def find_flaws(track: Track, clearance: float = CLEARANCE) -> list[Flaw]:
 
 
 def _invalid(track: Track) -> list[Flaw]:
-    """What shapely says of the road polygon, should anything have slipped through."""
+    """A last check of the road polygon by shapely, in case the others missed something."""
     import shapely
 
     polygon = road_polygon(track)
@@ -108,13 +108,13 @@ def _invalid(track: Track) -> list[Flaw]:
 
 
 def _between(track: Track, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Shorter way round the lap between stations [m]."""
+    """Distance between stations along the lap, the shorter way [m]."""
     d = np.abs(a - b)
     return np.asarray(np.minimum(d, track.length - d))
 
 
 def _folds(track: Track) -> list[Flaw]:
-    """Places where an edge stands still or runs backwards, the worst of each stretch."""
+    """Places where an edge stops or runs backwards; only the worst of each stretch."""
     along = np.roll(track.xy, -1, axis=0) - track.xy
     size = np.hypot(along[:, 0], along[:, 1])
     out = []
@@ -140,7 +140,7 @@ def _pieces(edge: Array) -> Any:
 def _pairs(pieces: Any, **how: Any) -> tuple[Ints, Ints]:
     """Pairs of pieces of a line that satisfy shapely's ``query``; stops at ``_ENOUGH``.
 
-    Asked in chunks, so that a line wound up into a ball costs neither memory nor time.
+    It queries in chunks, so that a tangled line takes neither much memory nor much time.
     """
     import shapely
 
@@ -176,7 +176,7 @@ def _crossings(track: Track) -> list[Flaw]:
 
 
 def _same(track: Track, flaw: Flaw, s: Array, other: Array, reach: float) -> Bools:
-    """Which places (s, other) belong to a flaw already told, either way round."""
+    """True for places (s, other), in either order, that belong to a flaw already found."""
     near = [
         [_between(track, stations, np.array(at)) < reach for at in (flaw.s, flaw.other)]
         for stations in (s, other)
@@ -196,8 +196,8 @@ def _too_close(
     a, b = i % n, j % n
     way = _between(track, a * track.spacing, b * track.spacing)
     width = track.half_width_left + track.half_width_right
-    # Neighbours on the curve lie close by nature, in a hairpin right round its inside; further
-    # on along the lap nothing may. A neighbour may still cross its own edge (a loop).
+    # Points close along the lap are always close, in a hairpin all around its inside; points
+    # further along the lap must not be. Close points may still cross their own edge (a loop).
     far = way > 10.0 + width[a] + width[b]
     loop = ~far & ((i < n) == (j < n)) & (np.minimum(np.abs(a - b), n - np.abs(a - b)) > 1)
     loop[loop] = shapely.intersects(pieces[i[loop]], pieces[j[loop]])
@@ -226,7 +226,7 @@ def _too_close(
 def _near_crossing(
     track: Track, a: Ints, b: Ints, crossings: list[Flaw], clearance: float
 ) -> Bools:
-    """Which pairs of samples belong to a crossing (a bridge, or one already told)."""
+    """True for pairs of samples at a crossing (a bridge, or one already reported)."""
     out = np.zeros(len(a), bool)
     widest = float((track.half_width_left + track.half_width_right).max())
     s, other = a * track.spacing, b * track.spacing

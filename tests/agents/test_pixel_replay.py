@@ -264,7 +264,7 @@ def test_bad_files_are_told_in_one_line(tmp_path):
     pixel_replay_file.save(replay, path)
     whole = path.read_bytes()
     for damaged, said in (
-        (b"PK\x03\x04 something else", "no pixel replay"),
+        (b"PK\x03\x04 something else", "not a pixel replay"),
         (whole[:60], "damaged"),
         (whole[:-5], "cut short"),
     ):

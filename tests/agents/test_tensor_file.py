@@ -119,7 +119,7 @@ def test_many_tensors_of_the_same_bytes_are_bounded_together() -> None:
 def test_only_tensors_are_named_and_called() -> None:
     for value in (print, complex, np.float64(1.0), {1, 2}, b"bytes", bytearray(3), Exception()):
         assert refusal(around(pickle.dumps({"w": value}, protocol=2)))
-    assert "another way" in refusal(around(pickle.dumps({})))
+    assert "protocol 2" in refusal(around(pickle.dumps({})))
     assert "asks for" in refusal(around(b"\x80\x02cos\nsystem\n."))
     assert "\\x1b" in refusal(around(b"\x80\x02c\x1b[2J\nx\n."))
 

@@ -1,7 +1,7 @@
-"""Circuits from elsewhere: reading files of points, one module a format or a step.
+"""Reading surveyed circuits from CSV, GeoJSON and GPX files, one module per format or step.
 
-``table`` reads CSV dialects, ``words`` and ``columns`` understand headers, ``geojson`` and ``gpx``
-read lines of longitude and latitude, ``lines`` chooses among them, ``lonlat`` projects, ``lap``
-finds the first whole lap, ``sizes`` asks about scale, ``reading`` puts them together. What
-becomes of the points is ``importing``'s.
+``reading`` is the entry point. ``dialect`` and ``table`` read CSV, ``words`` and ``columns``
+understand its header, ``geojson`` and ``gpx`` read lines of longitude and latitude, ``lines``
+chooses one of them, ``lonlat`` projects it to metres, ``lap`` finds the first whole lap, and
+``sizes`` asks about the scale. ``retroracer.track.importing`` makes a track of the points.
 """

@@ -1,6 +1,7 @@
-"""Columns as a line with a width to either side, in metres. Reads nothing.
+"""From columns of numbers to a centreline with a half-width to each side, in metres.
 
-Owns: longitude and latitude made metres, the line between two edges, and which edge is which.
+Longitude and latitude are projected to metres. Where a file gives the two edges of the road, the
+centreline is taken between them.
 """
 
 from __future__ import annotations
@@ -15,46 +16,50 @@ from retroracer.track.survey.surveyed import Places, Surveyed
 
 
 def arranged(rows: dict[int, Array], columns: Columns, places: Places) -> Surveyed:
-    """Columns as a line with widths, in metres.
+    """The centreline and half-widths that the columns describe, in metres.
 
     Args:
-        rows: column -> (m,) its numbers in metres or degrees.
-        columns: what they are.
-        places: where the points stand.
+        rows: column index -> its numbers, (m,) in metres or degrees.
+        columns: what each column means.
+        places: where each point is in the file, for messages.
 
     Raises:
-        UserError: if they fit no line on the ground.
+        UserError: if a point is not on Earth, or the two edges change sides.
     """
     roles = {role: rows[k] for role, k in columns.roles.items()}
     edges = {side: np.stack([rows[x], rows[y]], axis=1) for side, (x, y) in columns.edges.items()}
     x, y = ("lon", "lat") if columns.on_earth else ("x", "y")
     xy = np.stack([roles[x], roles[y]], axis=1) if x in roles else None
-    told: tuple[str, ...] = ()
+    understood: tuple[str, ...] = ()
     if columns.on_earth:
-        xy, edges, told = projected(xy, edges, places)
+        xy, edges, understood = projected(xy, edges, places)
     if edges:
-        return _between(xy, edges, places, told, columns.on_earth)
+        return _between(xy, edges, places, understood, columns.on_earth)
     assert xy is not None
     right, left = roles.get("right"), roles.get("left")
     if "width" in roles:
         right = left = roles["width"] / 2.0
     elif "half" in roles:
         right = left = roles["half"]
-    return Surveyed(xy, right, left, places, told, on_earth=columns.on_earth)
+    return Surveyed(xy, right, left, places, understood, on_earth=columns.on_earth)
 
 
 def projected(
     xy: Array | None, edges: dict[str, Array], places: Places
 ) -> tuple[Array | None, dict[str, Array], tuple[str, ...]]:
-    """Longitude and latitude of a line and of edges as metres about one middle.
+    """Project a line and its edges to metres about their common middle.
 
     Args:
-        xy: (m, 2) longitude, latitude [deg], or None.
-        edges: side -> (m, 2) likewise.
-        places: where the points stand.
+        xy: (m, 2) longitude, latitude [deg], or None if only edges are known.
+        edges: side -> (m, 2) longitude, latitude [deg].
+        places: where each point is in the file, for messages.
+
+    Returns:
+        The line, (m, 2) metres east and north, or None; the edges likewise; sentences about the
+        projection for the user.
 
     Raises:
-        UserError: if a point lies on no globe.
+        UserError: if a longitude or latitude is out of range.
     """
     for line in ([xy] if xy is not None else []) + list(edges.values()):
         bad = np.flatnonzero(~((np.abs(line[:, 0]) <= 360.0) & (np.abs(line[:, 1]) <= 90.0)))
@@ -62,8 +67,7 @@ def projected(
             lon, lat = line[bad[0]]
             swapped = abs(lon) <= 90.0 < abs(lat) <= 180.0
             raise UserError(
-                f"{places.at(int(bad[0]))}: longitude {lon:g}, latitude {lat:g} lies nowhere on"
-                " Earth;"
+                f"{places.at(int(bad[0]))}: longitude {lon:g}, latitude {lat:g} is not on Earth;"
                 + (" longitude comes first" if swapped else " degrees are needed, not metres")
             )
     every = np.concatenate([line for line in (xy, *edges.values()) if line is not None])
@@ -75,12 +79,16 @@ def projected(
 
 
 def _between(
-    xy: Array | None, edges: dict[str, Array], places: Places, told: tuple[str, ...], earth: bool
+    xy: Array | None,
+    edges: dict[str, Array],
+    places: Places,
+    understood: tuple[str, ...],
+    earth: bool,
 ) -> Surveyed:
-    """The line between two edges, with half-widths to each.
+    """The line halfway between two edges (or ``xy`` if given), with half-widths to each.
 
     Raises:
-        UserError: if left and right are exchanged.
+        UserError: if the edges change sides along the lap, or left and right are exchanged.
     """
     one, other = edges.values()
     middle = 0.5 * (one + other) if xy is None else xy
@@ -98,16 +106,19 @@ def _between(
         raise UserError(
             f"{places.file}: the points called left lie to the right of travel; if y points down,"
             " name it y_south; if the lap is driven the other way, reverse the rows;"
-            " else exchange the names"
+            " otherwise exchange the names"
         )
     if "inner" in edges:
-        told = (*told, f"the inner edge lies to the {'left' if first_is_left else 'right'}")
+        understood = (
+            *understood,
+            f"the inner edge lies to the {'left' if first_is_left else 'right'}",
+        )
     left, right = (one, other) if first_is_left else (other, one)
     return Surveyed(
         middle,
         np.hypot(*(right - middle).T),
         np.hypot(*(left - middle).T),
         places,
-        told,
+        understood,
         on_earth=earth,
     )

@@ -1,7 +1,7 @@
-"""Which column holds what: from a header where there is one, else by position.
+"""What each column of a table means: from its header if there is one, else by position.
 
-A header decides alone: it either says where x and y (or longitude and latitude, or the two edges
-of the road) stand, or the file is refused. Nothing named is ever read by position.
+If there is a header, it must name x and y (or longitude and latitude, or the two edges of the
+road); otherwise the file is refused. Columns that have names are never read by position.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _ROLE = {
 }  # fmt: skip
 _BY_POSITION = {2: ("x", "y"), 3: ("x", "y", "width"), 4: ("x", "y", "right", "left")}
 REMEDY = (
-    "name the columns as they stand, for example x_m,y_m,w_tr_right_m,w_tr_left_m;"
-    " the words known are x/y, east/north, longitude/latitude, width left/right,"
+    "name the columns in their order, for example x_m,y_m,w_tr_right_m,w_tr_left_m;"
+    " the known words are x/y, east/north, longitude/latitude, width left/right,"
     " left_x/left_y/right_x/right_y"
 )
 
@@ -30,14 +30,14 @@ Pair = tuple[int, int]
 
 @dataclass
 class Columns:
-    """Where things stand.
+    """Which column holds what.
 
     Attributes:
-        roles: "x", "y" ("lon", "lat"), "right", "left", "width" or "half" -> column.
-        edges: "left", "right" ("inner", "outer") -> columns of x and y of that edge.
-        factors: column -> factor to metres east or north, or to degrees.
+        roles: "x", "y" ("lon", "lat"), "right", "left", "width" or "half" -> column index.
+        edges: "left", "right" ("inner", "outer") -> column indices of that edge's x and y.
+        factors: column index -> factor to metres east or north, or to degrees.
         on_earth: whether positions are longitude and latitude.
-        told: what was understood, in sentences.
+        understood: how the columns were understood, in sentences for the user.
         unknown: names that were not understood.
     """
 
@@ -45,7 +45,7 @@ class Columns:
     edges: dict[str, Pair] = field(default_factory=dict)
     factors: dict[int, float] = field(default_factory=dict)
     on_earth: bool = False
-    told: str = ""
+    understood: str = ""
     unknown: tuple[str, ...] = ()
 
 
@@ -53,14 +53,16 @@ def by_position(count: int) -> Columns:
     """Columns of a file without names: x, y, right, left, or fewer."""
     roles = _BY_POSITION[min(count, 4)]
     said = ", ".join(_ROLE[role] for role in roles)
-    return Columns({r: k for k, r in enumerate(roles)}, told=f"no names; columns read as {said}")
+    return Columns(
+        {r: k for k, r in enumerate(roles)}, understood=f"no names; columns read as {said}"
+    )
 
 
 def by_name(names: list[str], at: str) -> Columns:
     """Columns by their names.
 
     Args:
-        names: of all columns.
+        names: the names of all columns, in order.
         at: file and line, for messages.
 
     Raises:
@@ -77,7 +79,7 @@ class _Header:
         self.found = [meaning(name) for name in names]
 
     def columns(self) -> Columns:
-        """Choose the middle line, the edges and the widths."""
+        """Choose the columns of the centreline, of the edges and of the widths."""
         edges = self.edges()
         middle = self.middle()
         if middle is None and not edges:
@@ -97,11 +99,11 @@ class _Header:
         out.factors = {k: m.factor for k, m in enumerate(self.found)}
         unknown = [k for k, m in enumerate(self.found) if m.kind == "unknown" and self.names[k]]
         out.unknown = tuple(shown(self.names[k], 24) for k in unknown)
-        out.told = self.told(out)
+        out.understood = self.understood(out)
         return out
 
     def middle(self) -> Pair | None:
-        """Columns of the middle line, else of a plain or a racing line, else on the globe."""
+        """Columns of the centreline, else of an unnamed or a racing line; metres before degrees."""
         groups: dict[tuple[int, bool], dict[str, list[int]]] = defaultdict(
             lambda: defaultdict(list)
         )
@@ -112,7 +114,7 @@ class _Header:
                 groups[rank, m.compass][m.axis].append(k)
         for rank in range(6):
             here = [g for (r, _), g in groups.items() if r == rank and len(g) == 2]
-            # E and N may be anything beside x and y.
+            # Where x and y exist, columns "E" and "N" may mean something else.
             sure = [g for g in here if not all(self.found[k].letter for c in g.values() for k in c)]
             here = sure or here
             pairs = [tuple(g.values()) for g in here]
@@ -133,7 +135,7 @@ class _Header:
         return None
 
     def edges(self) -> dict[str, Pair]:
-        """Columns of both edges of the road, if both are whole."""
+        """Columns of both edges of the road, if each edge has both coordinates."""
         out: dict[str, Pair] = {}
         for sides in (("left", "right"), ("inner", "outer")):
             for side in sides:
@@ -152,7 +154,7 @@ class _Header:
         return {}
 
     def widths(self) -> dict[str, int]:
-        """Columns of the widths: right and left, or of the whole."""
+        """Columns of the widths: right and left, or one for the full or half width."""
         by_role: dict[str, list[int]] = defaultdict(list)
         for k, m in enumerate(self.found):
             if m.kind == "width":
@@ -161,7 +163,7 @@ class _Header:
         if bool(right) != bool(left):
             one, other = ("right", "left") if right else ("left", "right")
             self.refuse(
-                f"{self.quoted(right or left)} gives a width to the {one}, none the {other}"
+                f"{self.quoted(right or left)} gives a width to the {one}, but none to the {other}"
             )
         wanted = ("right", "left") if right else ("half",) if by_role["half"] else ("width",)
         if right or by_role["half"] or by_role["width"]:
@@ -177,8 +179,8 @@ class _Header:
         first, second = sorted(pair, key=lambda k: self.found[k].axis not in ("x", "lon"))
         return first, second
 
-    def told(self, out: Columns) -> str:
-        """One sentence on every column."""
+    def understood(self, out: Columns) -> str:
+        """One sentence that says how every column was understood."""
         said = [f"{_ROLE[role]} from {self.from_(k)}" for role, k in out.roles.items()]
         for side, (x, y) in out.edges.items():
             said.append(f"{side} edge from {self.from_(x)} and {self.from_(y)}")
@@ -189,7 +191,7 @@ class _Header:
         return f"columns: {', '.join(said)}{rest}{strange}"
 
     def from_(self, k: int) -> str:
-        """A column's name with what is done to its numbers."""
+        """A column's name, with its unit and sign where its numbers are converted."""
         m = self.found[k]
         how = f" in {m.unit}" if m.unit and abs(m.factor) != 1.0 else ""
         return f"'{shown(self.names[k], 24)}'{how}" + (", negated" if m.factor < 0.0 else "")
@@ -199,7 +201,7 @@ class _Header:
         return _listed([shown(self.names[k], 24) for k in columns])
 
     def refuse(self, why: str) -> None:
-        """Stop, naming what is understood and what is not.
+        """Refuse the file, listing which columns were understood and which were not.
 
         Raises:
             UserError: always.

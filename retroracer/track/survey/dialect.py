@@ -1,8 +1,8 @@
-"""Cells of a CSV file in any of the usual dialects. Knows no column's meaning.
+"""Splitting a CSV file of any usual dialect into cells.
 
-Owns: what parts the columns (tabs, semicolons, bars, commas, blanks), quotes, comments, encodings,
-and what is written as a number or as a missing one. Why not ``csv.Sniffer``: it looks at letters,
-not at numbers, and takes a decimal comma or the blank after a comma for what parts the columns.
+Finds the separator (tab, semicolon, bar, comma or blank), and handles quotes, comments, encodings,
+and how numbers and missing numbers are written. ``csv.Sniffer`` would not do: it looks at letters,
+not at numbers, and takes a decimal comma, or the blank after a comma, for the separator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST_LINE = 20_000
 MOST_COLUMNS = 400
 MOST_LINES = 1_500_000
 TOP = 60
-"""Rows and comments at the top of a file among which names are looked for."""
+"""Column names are looked for in this many rows and comments at the top of a file."""
 SEPARATORS = ("\t", ";", "|", ",", " ")
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eEdD][+-]?\d+)?", re.ASCII)
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "#n/a", "<na>"}
@@ -31,13 +31,13 @@ Row = tuple[int, list[str]]
 
 
 def text_of(data: bytes, file: str) -> str:
-    """Text of a file, UTF-8 or UTF-16, with odd blanks and minus signs made plain.
+    """Text of a file, UTF-8 or UTF-16, with special blanks and minus signs made plain ASCII.
 
     Raises:
-        UserError: if it is no text.
+        UserError: if it is not text.
     """
     if data[:2] not in (b"\xff\xfe", b"\xfe\xff") and len(data) > 3 and not len(data) % 2:
-        # UTF-16 without its mark: every other byte of plain text is nought.
+        # UTF-16 without a byte order mark: every other byte of plain text is zero.
         if not any(data[1:200:2]) and all(data[0:200:2]):
             data = b"\xff\xfe" + data
         elif not any(data[0:200:2]) and all(data[1:200:2]):
@@ -49,7 +49,7 @@ def text_of(data: bytes, file: str) -> str:
 
 
 def rows_of(text: str, file: str) -> tuple[list[Row], list[tuple[int, str]], str]:
-    """Cells by line, the comments above the first of them, and what parts the columns.
+    """Cells of each line, the comments above the first of them, and the separator.
 
     Raises:
         UserError: if a line is too long or has too many columns.
@@ -83,14 +83,14 @@ def rows_of(text: str, file: str) -> tuple[list[Row], list[tuple[int, str]], str
 
 
 def _unquoted(line: str) -> str:
-    """A line of which all is in one pair of quotes, without them."""
+    """The line without its quotes, if one pair of quotes encloses all of it."""
     bare = line.strip()
     whole = len(bare) > 2 and bare[0] == bare[-1] == '"' and bare.count('"') == 2
     return bare[1:-1] if whole else line
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """Cells of a line, without blanks and quotes round them."""
+    """Cells of a line, without the blanks and quotes around them."""
     if separator == " ":
         # A unit in brackets belongs to the name before it.
         line = re.sub(r"\s+(?=[\[(])", "", line.replace("\t", " ").strip())
@@ -105,7 +105,7 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def _separator(lines: list[str]) -> str:
-    """What parts the columns: whatever makes most cells of a sample numbers."""
+    """The separator: the one with which most cells of a sample are numbers."""
     sample = lines[:: max(1, len(lines) // 100)]
     best, best_score = ",", 0.0
     for separator in SEPARATORS:
@@ -128,7 +128,7 @@ def is_number(cell: str) -> bool:
 
 
 def trimmed(cells: list[str], least: int) -> list[str]:
-    """Cells without empty ones at the end, but at least so many."""
+    """Cells without empty ones at the end, but at least ``least`` of them."""
     end = len(cells)
     while end > least and not cells[end - 1]:
         end -= 1

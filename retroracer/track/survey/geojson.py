@@ -1,8 +1,8 @@
-"""Lines of a GeoJSON file (RFC 7946): longitude, latitude. Chooses none (``lines``).
+"""Reads all lines of a GeoJSON file (RFC 7946), in longitude and latitude.
 
-LineString, MultiLineString, Polygon, MultiPolygon, alone, in features, collections and
-collections of geometries. Points are passed over, and so is a
-polygon with a hole: it is a surface, whose edge is no line to drive.
+Understands LineString, MultiLineString, Polygon and MultiPolygon, alone or within features and
+collections. Points are skipped, and so is a polygon with a hole: it is a surface, and its edge is
+not a line to drive along. ``lines`` chooses among the lines.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def read_geojson(data: bytes, file: str) -> list[Line]:
         file: its name, for messages.
 
     Raises:
-        UserError: if it is no GeoJSON, or holds what is no line in degrees.
+        UserError: if it is not GeoJSON, or a point is not two numbers.
     """
     text = decoded(data, file)
     try:
         root = json.loads(text, parse_constant=lambda word: _not_finite(word, file))
     except json.JSONDecodeError as error:
-        raise UserError(f"{file}:{error.lineno}: no JSON: {error.msg}") from None
+        raise UserError(f"{file}:{error.lineno}: not valid JSON: {error.msg}") from None
     except RecursionError:
-        raise UserError(f"{file}: no GeoJSON: brackets within brackets without end") from None
+        raise UserError(f"{file}: not GeoJSON: its brackets are nested too deep") from None
     except ValueError:
-        raise UserError(f"{file}: holds a number of too many digits") from None
+        raise UserError(f"{file}: holds a number with too many digits") from None
     if not isinstance(root, dict) or not isinstance(root.get("type"), str):
         raise UserError(
-            f"{file}: no GeoJSON: it must be an object with a 'type', such as FeatureCollection"
+            f"{file}: not GeoJSON: it must be an object with a 'type', such as FeatureCollection"
         )
     _check_crs(root.get("crs"), file)
     walk = _Walk(file)
@@ -60,7 +60,7 @@ def read_geojson(data: bytes, file: str) -> list[Line]:
 
 
 def _not_finite(word: str, file: str) -> NoReturn:
-    raise UserError(f"{file}: {word} is no number of JSON; leave such points out")
+    raise UserError(f"{file}: {word} is not a JSON number; leave such points out")
 
 
 def _check_crs(crs: Any, file: str) -> None:
@@ -84,7 +84,7 @@ class _Walk:
     def lines(self, node: Any, name: str, depth: int) -> Iterator[Line]:
         """The lines below ``node``."""
         if depth > _DEEPEST:
-            raise UserError(f"{self.file}: no GeoJSON: collections within collections too deep")
+            raise UserError(f"{self.file}: not GeoJSON: its collections are nested too deep")
         if not isinstance(node, dict):
             return
         kind = node.get("type")

@@ -1,7 +1,7 @@
-"""Lines of a GPX file: tracks and routes. Chooses none (``lines``).
+"""Reads all tracks and routes of a GPX file; ``lines`` chooses among them.
 
-A file is read as a stream of tags. A document type, where entities are defined, is refused: no
-GPX file has one, and nothing else in XML can grow or fetch other files.
+The file is read as a stream of tags. A document type declaration is refused: no GPX file needs
+one, and it is the only part of XML that can define entities, which expand or fetch other files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DEEPEST = 60
 _MOST_POINTS = 400_000
 _MOST_LINES = 2000
 _MOST_TAGS = 2_000_000
-_CHUNK = 1_000_000  # bytes; no tag is as long
+_CHUNK = 1_000_000  # bytes; longer tags are refused
 
 
 @dataclass
@@ -37,16 +37,16 @@ def read_gpx(data: bytes, file: str) -> list[Line]:
         file: its name, for messages.
 
     Raises:
-        UserError: with file and line, if it is no GPX or a point has no position.
+        UserError: with file and line, if it is not GPX or a point has no position.
     """
     reader = _Reader(file)
     try:
         reader.read(data)
     except expat.ExpatError as error:
         reason = expat.errors.messages.get(error.code, "wrong")
-        raise UserError(f"{file}:{error.lineno}: no XML: {reason}") from None
+        raise UserError(f"{file}:{error.lineno}: not valid XML: {reason}") from None
     except (ValueError, LookupError) as error:
-        raise UserError(f"{file}: no XML: {shown(str(error), 80)}") from None
+        raise UserError(f"{file}: not valid XML: {shown(str(error), 80)}") from None
     if not reader.found and reader.waypoints:
         raise UserError(
             f"{file}: holds {reader.waypoints} waypoints but no track and no route;"
@@ -60,7 +60,7 @@ def read_gpx(data: bytes, file: str) -> list[Line]:
 
 
 class _Reader:
-    """What is told of each tag."""
+    """Collects tracks and routes from the events of the XML parser."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -86,7 +86,7 @@ class _Reader:
         return f"{self.file}:{self.parser.CurrentLineNumber}"
 
     def doctype(self, *_: object) -> None:
-        raise UserError(f"{self.at}: a document type; GPX has none, remove it")
+        raise UserError(f"{self.at}: a document type declaration; GPX has none, remove it")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
@@ -95,11 +95,11 @@ class _Reader:
             raise UserError(f"{self.at}: more than {_MOST_TAGS} tags")
         if not self.path and tag != "gpx":
             raise UserError(
-                f"{self.at}: <{shown(tag, 30)}> is no GPX; save the line as GPX, GeoJSON or CSV"
+                f"{self.at}: <{shown(tag, 30)}> is not GPX; save the line as GPX, GeoJSON or CSV"
             )
         self.path.append(tag)
         if len(self.path) > _DEEPEST:
-            raise UserError(f"{self.at}: tags within tags too deep for GPX")
+            raise UserError(f"{self.at}: tags are nested too deep for GPX")
         if tag in ("trk", "rte"):
             if len(self.found) == _MOST_LINES:
                 raise UserError(f"{self.at}: more than {_MOST_LINES} tracks")

@@ -1,8 +1,8 @@
-"""The first whole lap of a recorded line whose ends overlap, and joining its ends.
+"""Cuts the first whole lap from a recorded line and joins its ends.
 
-A receiver runs on past the start line, often for several laps, and comes back a few metres beside
-where it began. Owns: where the lap closes, and spreading that error over the end of the lap.
-Does not own: whether points stand in driving order (``importing``).
+A GPS receiver goes on recording past the start line, often for several laps, and a few metres
+beside where it began. This module finds where the lap closes, and spreads the gap over the end of
+the lap. ``importing`` checks whether the points are in driving order.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from retroracer.track.survey.surveyed import Surveyed
 Indices = npt.NDArray[np.intp]
 
 ASIDE = 15.0
-"""Without widths a lap closes this close beside its start [m]: a road and a receiver's error."""
+"""Without widths, a lap closes within this distance of its start [m]: a road's width and a
+receiver's error."""
 SHORTEST = 100.0
-"""No lap is shorter [m]."""
+"""Shortest lap [m]."""
 _AHEAD = 15.0  # the direction of travel at the start is taken over this length [m]
 _SAMPLES = 200  # points of a second lap that are compared with the first
-_SPREAD = 20.0  # the error of closing is spread over this many times itself
-_OPEN = (60.0, 12.0)  # ends this far apart [m], or this many steps, do not meet
+_SPREAD = 20.0  # the gap is spread over this many times its size
+_OPEN = (60.0, 12.0)  # ends further apart than this [m], and than this many steps, do not meet
 
 
 def first_lap(points: Surveyed, notes: list[str]) -> Surveyed:
-    """The first whole lap of a line, its ends joined; itself, if nothing overlaps.
+    """The first whole lap of a line, its ends joined; the line itself if its ends do not overlap.
 
     Args:
-        points: a line without points given twice.
-        notes: takes what was left out and moved.
+        points: a line without repeated points.
+        notes: sentences about what was left out and moved are appended to it.
     """
     xy = points.xy
     step = np.hypot(*np.diff(xy, axis=0).T)
@@ -60,7 +61,7 @@ def first_lap(points: Surveyed, notes: list[str]) -> Surveyed:
 
 
 def _aside(points: Surveyed, i: int) -> float:
-    """How far beside its start a lap may come back [m]."""
+    """How far beside its start a lap may close [m]."""
     if points.right is None or points.left is None or points.recorded:
         return ASIDE
     return max(3.0, float(max(points.right[i], points.left[i])))
@@ -71,7 +72,7 @@ def _repeats(xy: Array, typical: float) -> bool:
 
 
 def _closings(xy: Array, s: Array, start: int, aside: float) -> Indices:
-    """Points after which the line crosses the start line again, in the direction of travel."""
+    """Indices of points after which the line crosses the start again in the driving direction."""
     ahead = int(np.searchsorted(s, s[start] + _AHEAD))
     if ahead >= len(xy):
         return np.zeros(0, np.intp)
@@ -91,7 +92,7 @@ def _closings(xy: Array, s: Array, start: int, aside: float) -> Indices:
 
 
 def _follows(xy: Array, s: Array, start: int, end: int, aside: float) -> bool:
-    """Whether what comes after the lap goes along it for at least nine tenths of the way."""
+    """Whether 9 tenths of the rest of the line follow the lap; half of it, after a later start."""
     import shapely
 
     tail = xy[end + 1 :]
@@ -112,7 +113,7 @@ def _cut(points: Surveyed, s: Array, start: int, ends: Indices, notes: list[str]
     t = float(np.clip((xy[start] - a) @ (b - a) / max(1e-9, float((b - a) @ (b - a))), 0.0, 1.0))
     error = a + t * (b - a) - xy[start]
     size = float(np.hypot(*error))
-    told = _left_out(points, s, start, ends)
+    understood = _left_out(points, s, start, ends)
     typical = float(np.median(np.diff(s)))
     if size > max(0.5, 0.1 * typical):
         length = float(s[end] - s[start])
@@ -120,13 +121,13 @@ def _cut(points: Surveyed, s: Array, start: int, ends: Indices, notes: list[str]
         share = np.clip(1.0 - (s[end] - s[start : end + 1]) / spread, 0.0, 1.0)
         smooth = share * share * (3.0 - 2.0 * share)
         lap = replace(lap, xy=lap.xy - smooth[:, None] * error)
-        told += f"; its ends, {size:.1f} m apart, were joined over the last {spread:.0f} m"
-    notes.append(told)
+        understood += f"; its ends, {size:.1f} m apart, were joined over the last {spread:.0f} m"
+    notes.append(understood)
     return _without_short_end(lap, typical)
 
 
 def _without_short_end(lap: Surveyed, typical: float) -> Surveyed:
-    """A last point right behind the start gives no direction."""
+    """The lap without a last point that is almost at the start: it would give no direction."""
     near = float(np.hypot(*(lap.xy[-1] - lap.xy[0]))) < 0.25 * typical
     return lap.only(np.arange(len(lap.xy) - 1)) if near else lap
 

@@ -1,7 +1,4 @@
-"""Lines of longitude and latitude that a file holds: choosing one, joining pieces of one.
-
-Owns: what GeoJSON and GPX files have in common. Does not own: their formats.
-"""
+"""Chooses one line of those in a GeoJSON or GPX file, and joins the pieces of a lap."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from retroracer.track.survey.surveyed import MAX_POINTS, Places
 TOUCHING = 2.0
 """Pieces whose ends are this close [m] are one line."""
 MOST_LINES = 2000
-_SAME = 2e-7  # degrees, two centimetres: one point of two pieces
+_SAME = 2e-7  # [deg], about two centimetres: ends this close are one point
 
 
 @dataclass(frozen=True)
@@ -26,10 +23,10 @@ class Line:
     """One line of a file.
 
     Attributes:
-        name: what the file calls it, or what it is.
+        name: its name in the file, or its kind.
         lonlat: (m, 2) longitude, latitude [deg].
         numbers: (m,) line number of each point in the file, or 1, 2, 3, ...
-        group: name it shares with other pieces of the same thing.
+        group: name that it shares with other pieces of one feature.
     """
 
     name: str
@@ -40,22 +37,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The line to make a circuit of.
+    """The line that becomes the circuit.
 
     Attributes:
-        line: it.
-        told: what was chosen and joined, in sentences.
+        line: the chosen line.
+        understood: what was chosen and joined, in sentences for the user.
     """
 
     line: Line
-    told: tuple[str, ...]
+    understood: tuple[str, ...]
 
 
 def choose(lines: list[Line], which: str | None, file: str, *, join: bool = True) -> Chosen:
     """Choose a line by name or number; without one, the only lap of the file.
 
     Args:
-        lines: what the file holds.
+        lines: all lines of the file.
         which: a name, a number counted from 1, or None.
         file: its name, for messages.
         join: whether pieces that meet at their ends may be one line.
@@ -68,38 +65,38 @@ def choose(lines: list[Line], which: str | None, file: str, *, join: bool = True
     if len(lines) > MOST_LINES:
         raise UserError(f"{file}: {len(lines)} lines; at most {MOST_LINES} are read")
     _check_earth(lines, file)
-    told: list[str] = []
+    understood: list[str] = []
     if join:
-        lines = _grouped(lines, told)
+        lines = _grouped(lines, understood)
     if which is not None:
-        return Chosen(_named(lines, which, file), tuple(told))
+        return Chosen(_named(lines, which, file), tuple(understood))
     if len(lines) == 1:
-        return Chosen(lines[0], tuple(told))
+        return Chosen(lines[0], tuple(understood))
     plane = _on_plane(lines)
     closed = [k for k, xy in enumerate(plane) if _length(xy) > 100.0 and _returns(xy)]
     if len(closed) == 1:
         line = lines[closed[0]]
-        told.append(f"of {len(lines)} lines only {_called(line)} is a lap; it was taken")
-        return Chosen(line, tuple(told))
-    if not closed and join and (whole := _whole(lines, told)):
-        return Chosen(whole, tuple(told))
+        understood.append(f"of {len(lines)} lines only {_called(line)} is a lap; it was taken")
+        return Chosen(line, tuple(understood))
+    if not closed and join and (whole := _whole(lines, understood)):
+        return Chosen(whole, tuple(understood))
     what = "several of its lines are laps" if closed else "none of its lines is a whole lap"
     raise UserError(f"{file}: {what}; choose one with --line NAME or NUMBER: {_list(lines, plane)}")
 
 
-def _grouped(lines: list[Line], told: list[str]) -> list[Line]:
-    """Pieces of one name that make a lap as one line, in the place of the first."""
+def _grouped(lines: list[Line], understood: list[str]) -> list[Line]:
+    """The lines, with pieces of one feature that form a lap joined into one line."""
     groups: dict[str, list[Line]] = {}
     for k, line in enumerate(lines):
         groups.setdefault(line.group or f"\0{k}", []).append(line)
     out = []
     for name, pieces in groups.items():
-        whole = _whole(pieces, told) if len(pieces) > 1 else None
+        whole = _whole(pieces, understood) if len(pieces) > 1 else None
         out += [Line(name, whole.lonlat, whole.numbers)] if whole else pieces
     return out
 
 
-def _whole(pieces: list[Line], told: list[str]) -> Line | None:
+def _whole(pieces: list[Line], understood: list[str]) -> Line | None:
     """Pieces joined at their ends; None if they do not make a lap."""
     order = _joined(_on_plane(pieces))
     if order is None:
@@ -112,13 +109,13 @@ def _whole(pieces: list[Line], told: list[str]) -> Line | None:
         parts.append((lonlat[1:], numbers[1:]) if shared else (lonlat, numbers))
     turned = sum(way < 0 for _, way in order)
     note = f" ({turned} turned round; the first gives the direction)" if turned else ""
-    told.append(f"{len(pieces)} pieces that meet at their ends were joined{note}")
+    understood.append(f"{len(pieces)} pieces that meet at their ends were joined{note}")
     every = tuple(n for _, part in parts for n in part)
     return Line(pieces[0].name, np.concatenate([part for part, _ in parts]), every)
 
 
 def places(line: Line, file: str, word: str) -> Places:
-    """Where the points of a line stand.
+    """Where the points of a line are in the file, for messages.
 
     Raises:
         UserError: if there are too many.
@@ -140,11 +137,11 @@ def _named(lines: list[Line], which: str, file: str) -> Line:
 
 
 def _list(lines: list[Line], plane: list[Array]) -> str:
-    told = [
+    entries = [
         f"{k} {_called(line)} ({_length(xy):.0f} m)"
         for k, (line, xy) in enumerate(zip(lines[:12], plane, strict=False), 1)
     ]
-    return ", ".join(told) + (f" and {len(lines) - 12} more" if len(lines) > 12 else "")
+    return ", ".join(entries) + (f" and {len(lines) - 12} more" if len(lines) > 12 else "")
 
 
 def _called(line: Line) -> str:
@@ -159,12 +156,12 @@ def _check_earth(lines: list[Line], file: str) -> None:
             lon, lat = line.lonlat[i].tolist()
             raise UserError(
                 f"{file}: point {i + 1} of {_called(line)}: longitude {lon:g}, latitude {lat:g}"
-                " lies nowhere on Earth; degrees are needed, longitude first"
+                " is not on Earth; degrees are needed, longitude first"
             )
 
 
 def _on_plane(lines: list[Line]) -> list[Array]:
-    """Each line in metres about the middle of the first."""
+    """Each line in metres, about the middle of the first line."""
     middle = middle_of(lines[0].lonlat[:, 0], lines[0].lonlat[:, 1])
     return [to_plane(line.lonlat[:, 0], line.lonlat[:, 1], middle) for line in lines]
 
@@ -174,7 +171,7 @@ def _length(xy: Array) -> float:
 
 
 def _returns(xy: Array) -> bool:
-    """Whether a line ends where it began, or passes there again."""
+    """Whether a line comes back to where it began."""
     away = np.hypot(*(xy - xy[0]).T)
     step = np.hypot(*np.diff(xy, axis=0).T)
     reach = max(20.0, 3.0 * float(np.median(step)))
@@ -183,9 +180,9 @@ def _returns(xy: Array) -> bool:
 
 
 def _joined(plane: list[Array]) -> list[tuple[int, int]] | None:
-    """Order and direction of pieces that make one closed line; None if they do not.
+    """Order and direction (1 or -1) of pieces that form one closed line; None if they do not.
 
-    Directions: a piece may be turned round, the first one is not.
+    The first piece keeps its direction; others may be reversed.
     """
     if len(plane) > 500:
         return None

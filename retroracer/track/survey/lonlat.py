@@ -1,12 +1,12 @@
-"""Longitude and latitude as metres on a plane. Reads nothing.
+"""Projects longitude and latitude onto a plane, in metres.
 
-Method: points on the WGS 84 ellipsoid at height 0 are taken to Earth-centred coordinates and
-dropped onto the plane that touches the ellipsoid in their middle (an orthographic projection).
-Heights are left out: a lap is measured on the map, not uphill.
+Method: an orthographic projection. Points on the WGS 84 ellipsoid at height 0 become
+Earth-centred coordinates, then are projected onto the plane that touches the ellipsoid in their
+middle. Heights are ignored: a lap is measured on the map.
 
-Accuracy: at a distance d from the middle, lengths outwards are short by d^2 / (2 R^2) and a place
-is off by at most d^3 / (6 R^2): 0.1 mm at 3 km, 0.5 m at 50 km. Directions from the middle are
-exact, so nothing is turned or mirrored.
+Accuracy: at a distance d from the middle, radial lengths are short by the fraction d^2 / (2 R^2),
+and a position is off by at most d^3 / (6 R^2): 0.1 mm at 3 km, 0.5 m at 50 km. Directions from the
+middle are exact, so nothing is rotated or mirrored.
 
 Source: Snyder, Map Projections: A Working Manual, USGS 1395 (1987), chapter 20.
 """
@@ -22,7 +22,7 @@ RADIUS = 6_378_137.0
 FLATTENING = 1.0 / 298.257223563
 _E2 = FLATTENING * (2.0 - FLATTENING)
 SMALLEST = 6.33e6
-"""Smallest radius of curvature of the ellipsoid [m], for the bound of the error."""
+"""Smallest radius of curvature of the ellipsoid [m], for the error bound."""
 
 
 def to_plane(lon: Array, lat: Array, middle: tuple[float, float]) -> Array:
@@ -44,14 +44,19 @@ def to_plane(lon: Array, lat: Array, middle: tuple[float, float]) -> Array:
 
 
 def middle_of(lon: Array, lat: Array) -> tuple[float, float]:
-    """Longitude and latitude of the middle of points [deg], across the date line too."""
+    """Longitude and latitude of the middle of the points [deg], also across the date line."""
     rel = (lon - lon[0] + 180.0) % 360.0 - 180.0
     mid = float(lon[0] + 0.5 * (rel.min() + rel.max()))
     return (mid + 180.0) % 360.0 - 180.0, float(0.5 * (lat.min() + lat.max()))
 
 
 def described(xy: Array, middle: tuple[float, float]) -> str:
-    """The method and its largest error for points, in one sentence."""
+    """One sentence for the user: the projection, its origin, and its largest error.
+
+    Args:
+        xy: (m, 2) projected points [m].
+        middle: longitude and latitude of the origin [deg].
+    """
     far = float(np.hypot(xy[:, 0], xy[:, 1]).max())
     error = far**3 / (6.0 * SMALLEST**2)
     small = f"{max(0.1, 1000.0 * error):.1f} mm" if error < 1.0 else f"{error:.1f} m"

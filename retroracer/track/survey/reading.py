@@ -1,4 +1,4 @@
-"""Reading a circuit from a file of any format that is known. Mends nothing (``importing``)."""
+"""Reads a circuit from a CSV, GeoJSON or GPX file; ``importing`` mends it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retroracer.track.survey.lines import Line, choose, places
 from retroracer.track.survey.surveyed import Surveyed, check_count
 
 MAX_BYTES = 24_000_000
-"""Largest file of any format; CSV and GeoJSON are read up to a third of it."""
+"""Largest GPX file [bytes]; CSV and GeoJSON files are read up to a third of it."""
 _MAX_TEXT = 8_000_000
 _OTHERS = {
     b"PK\x03\x04": "a spreadsheet or an archive; save the sheet as CSV, or unpack it",
@@ -28,10 +28,10 @@ _OTHERS = {
 
 
 def read_survey(path: Path, which: str | None = None) -> Surveyed:
-    """Read a CSV, GeoJSON or GPX file; what it holds tells which it is, not its name.
+    """Read a CSV, GeoJSON or GPX file; the format is told from its content, not from its name.
 
     Args:
-        path: of the file.
+        path: the file.
         which: name or number of the line, where a GeoJSON or GPX file holds several.
 
     Raises:
@@ -62,17 +62,23 @@ def _of_line(
     line = chosen.line
     check_count(len(line.lonlat), file)
     where = places(line, file, word)
-    xy, _, told = projected(line.lonlat, {}, where)
+    xy, _, understood = projected(line.lonlat, {}, where)
     assert xy is not None
     begin = f"'{shown(line.name, 40)}': {len(line.lonlat)} points"
     points = Surveyed(
-        xy, None, None, where, (begin, *chosen.told, *told), recorded=recorded, on_earth=True
+        xy,
+        None,
+        None,
+        where,
+        (begin, *chosen.understood, *understood),
+        recorded=recorded,
+        on_earth=True,
     )
     return _spaced(points) if recorded else points
 
 
 def _spaced(points: Surveyed, least: float = 1.0) -> Surveyed:
-    """Without points less than a metre from the one kept before: a receiver standing still."""
+    """The points at least ``least`` [m] from the one kept before: a receiver may stand still."""
     keep, last = [0], points.xy[0]
     for i, p in enumerate(points.xy.tolist()):
         if (p[0] - last[0]) ** 2 + (p[1] - last[1]) ** 2 >= least * least:
@@ -82,7 +88,13 @@ def _spaced(points: Surveyed, least: float = 1.0) -> Surveyed:
         return points
     gone = len(points.xy) - len(keep)
     out = points.only(np.array(keep))
-    told = f"{gone} points less than {least:g} m from the one before were left out"
+    understood = f"{gone} points less than {least:g} m from the one before were left out"
     return Surveyed(
-        out.xy, None, None, out.places, (*points.told, told), recorded=True, on_earth=True
+        out.xy,
+        None,
+        None,
+        out.places,
+        (*points.understood, understood),
+        recorded=True,
+        on_earth=True,
     )

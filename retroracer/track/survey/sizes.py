@@ -1,7 +1,8 @@
-"""Whether a circuit's size can be real, and the question to ask where it cannot.
+"""Checks that a circuit's size is plausible, and asks the user for the scale if it is not.
 
-Real roads are 6 to 25 m wide. A file in which every width says otherwise is a model's (1:10) or
-in another unit. Nothing is scaled by guess: the question names the factor, ``--scale`` answers it.
+Real roads are 6 to 25 m wide. If no width in a file is near that, the file describes a model
+(such as 1:10) or uses another unit. Nothing is scaled on a guess: the error message names the
+likely factor, and the user gives it with ``--scale``.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from retroracer.track.geometry import Array
 from retroracer.track.survey.surveyed import Surveyed
 
 NARROWEST = 3.0
-"""A file in which no width is above this [m] is asked about."""
+"""If no road width is above this [m], the user is asked."""
 WIDEST = 30.0
-"""A file in which every width is above this [m] is asked about."""
+"""If every road width is above this [m], the user is asked."""
 SMALLEST = 20.0
-"""A circuit is larger than this [m]."""
+"""Smallest extent of a circuit [m]."""
 USUAL = 12.0
-"""Width of a usual road [m]."""
+"""Width of a typical road [m]."""
 _FACTORS = {
     10.0: "at 1:10",
     8.0: "at 1:8",
@@ -34,14 +35,14 @@ _SMALLER = {0.3048: "in feet", 0.1: "in decimetres", 0.01: "in centimetres", 0.0
 
 
 def check_size(points: Surveyed, scale: float | None) -> None:
-    """Ask where the size cannot be meant.
+    """Refuse a circuit of implausible size, with a question to the user.
 
     Args:
-        points: as they are taken, after ``scale``.
-        scale: what the user said, or None. Who said 1 means it.
+        points: the points, already multiplied by ``scale``.
+        scale: the user's ``--scale``, or None. If given, even as 1, widths are not questioned.
 
     Raises:
-        UserError: with the question and the option that answers it.
+        UserError: with the question, and the option that answers it.
     """
     file = points.places.file
     extent = float(np.ptp(points.xy, axis=0).max())
@@ -50,7 +51,7 @@ def check_size(points: Surveyed, scale: float | None) -> None:
         asked = "; name the columns lon,lat if they are degrees" if degrees else ""
         raise UserError(
             f"{file}: all points lie within {extent:.2g} m; columns must be metres (x_m,y_m), not"
-            f" degrees or kilometres{asked}; --scale 1000 makes metres of kilometres"
+            f" degrees or kilometres{asked}; --scale 1000 turns kilometres into metres"
         )
     if scale is not None or points.on_earth or points.right is None or points.left is None:
         return
@@ -69,7 +70,7 @@ def check_size(points: Surveyed, scale: float | None) -> None:
 
 
 def _nearest(factors: dict[float, str], width: float) -> tuple[float, str]:
-    """The first factor, the commonest, if it makes a road; else the one that makes it usual."""
+    """The most common factor if it gives a road's width, else the one closest to ``USUAL``."""
     first = next(iter(factors.items()))
     if 7.0 <= width * first[0] <= 25.0:
         return first

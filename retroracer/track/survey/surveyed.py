@@ -1,4 +1,4 @@
-"""Points of a circuit as they stand in a file, with where each stands. Reads nothing."""
+"""Points of a circuit as read from a file, and where in the file each of them is."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from retroracer.track.geometry import Array
 MIN_POINTS = 8
 MAX_POINTS = 40_000
 FAR = 100_000.0
-"""A circuit's points lie within this of their first [m]."""
+"""Largest distance of a point from the first one, in x or y [m]."""
 FARTHEST = 1e8
-"""No coordinate is larger [m]; beyond, a float no longer tells a hundredth of a micrometre."""
+"""Largest coordinate [m]; beyond it, a float no longer resolves a hundredth of a micrometre."""
 WIDEST = 100.0
-"""No half-width is larger [m]."""
+"""Largest half-width [m]."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where points stand in their file, for messages.
+    """Where each point is in its file, for messages.
 
     Attributes:
         file: name of the file.
-        numbers: (m,) line number of each point, or its number where lines say nothing.
+        numbers: (m,) line number of each point, or the point's own number.
         word: what the numbers count: "line" or "point".
     """
 
@@ -35,13 +35,13 @@ class Places:
     word: str = "line"
 
     def at(self, i: int) -> str:
-        """``file:12`` or ``file: point 12``: the beginning of a message about point ``i``."""
+        """``file:12`` or ``file: point 12``, to begin a message about point ``i``."""
         if self.word == "line":
             return f"{self.file}:{self.numbers[i]}"
         return f"{self.file}: {self.word} {self.numbers[i]}"
 
     def name(self, i: int) -> str:
-        """``line 12``, within a message."""
+        """``line 12`` or ``point 12``, for use within a message."""
         return f"{self.word} {self.numbers[i]}"
 
 
@@ -52,25 +52,25 @@ class Surveyed:
     Attributes:
         xy: (m, 2) [m], x east, y north.
         right: (m,) half-width to the right of travel [m], or None if the file has no widths.
-        left: (m,) likewise; None where ``right`` is.
-        places: where each point stands.
-        told: what was understood of the file, in sentences.
+        left: (m,) half-width to the left [m]; None if ``right`` is.
+        places: where each point is in the file.
+        understood: how the file was understood, in sentences for the user.
         unknown: names of columns that were not understood.
-        recorded: whether it is a line somebody drove or walked with a receiver.
-        on_earth: whether it was given in longitude and latitude, whose size is known.
+        recorded: whether somebody drove or walked the line with a GPS receiver.
+        on_earth: whether it was given in longitude and latitude, so that its scale is known.
     """
 
     xy: Array
     right: Array | None
     left: Array | None
     places: Places
-    told: tuple[str, ...] = ()
+    understood: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     recorded: bool = False
     on_earth: bool = False
 
     def only(self, keep: npt.NDArray[np.intp]) -> Surveyed:
-        """The points of an index array, in its order."""
+        """The points with these indices, in the order of the indices."""
         numbers = self.places.numbers
         return replace(
             self,
@@ -81,7 +81,7 @@ class Surveyed:
         )
 
     def scaled(self, factor: float) -> Surveyed:
-        """Positions and widths times a factor."""
+        """Positions and widths multiplied by ``factor``."""
         return replace(
             self,
             xy=self.xy * factor,
@@ -90,16 +90,16 @@ class Surveyed:
         )
 
     def checked(self) -> Surveyed:
-        """Itself, if its numbers can be those of a circuit in metres.
+        """Itself, if its numbers are possible for a circuit in metres.
 
         Raises:
-            UserError: naming the first point that cannot.
+            UserError: naming the first point that is not, or if there are too few points.
         """
         check_count(len(self.xy), self.places.file)
         first = self.xy[0]
         if not np.abs(first).max() <= FARTHEST:
             raise UserError(
-                f"{self.places.at(0)}: ({first[0]:g}, {first[1]:g}) is no place in metres;"
+                f"{self.places.at(0)}: ({first[0]:g}, {first[1]:g}) is too far away for metres;"
                 f" coordinates lie within {FARTHEST:g}"
             )
         off = np.flatnonzero(~(np.abs(self.xy - first).max(axis=1) <= FAR))
@@ -107,7 +107,7 @@ class Surveyed:
             raise UserError(
                 f"{self.places.at(int(off[0]))}: this point lies over {FAR / 1000:g} km from the"
                 " first; columns must be metres (x_m,y_m), not degrees or millimetres;"
-                " --scale 0.001 makes metres of millimetres"
+                " --scale 0.001 turns millimetres into metres"
             )
         for side, half in (("right", self.right), ("left", self.left)):
             if half is None:
@@ -122,13 +122,13 @@ class Surveyed:
 
 
 def check_count(count: int, file: str) -> None:
-    """There must be points enough for a circuit.
+    """Require enough points for a circuit.
 
     Raises:
-        UserError: if there are not.
+        UserError: if there are fewer than ``MIN_POINTS``.
     """
     if count < MIN_POINTS:
         raise UserError(
             f"{file}: only {count} points; a circuit needs at least {MIN_POINTS},"
-            " one a line: x_m,y_m,w_tr_right_m,w_tr_left_m"
+            " one per line: x_m,y_m,w_tr_right_m,w_tr_left_m"
         )

@@ -1,8 +1,8 @@
-"""A CSV file as a table: its names, if it has any, and rows of one length.
+"""Reads a CSV file as a table: column names, if it has any, and rows of equal length.
 
-Owns: where the names stand (in a row, perhaps with others above and units below, or in a
-comment), rows and columns that only number the others, the decimal mark. Does not own: what
-parts the cells (``dialect``), what names mean (``words``, ``columns``).
+Finds where the names are (in a row, perhaps with other rows above and units below, or in a
+comment), drops rows and columns that only number the others, and checks the decimal mark.
+``dialect`` splits the cells; ``words`` and ``columns`` understand the names.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Table:
     """Cells of a file.
 
     Attributes:
-        file: its name.
-        rows: of cells, each as long as the others.
+        file: the file's name.
+        rows: rows of cells, all of the same length.
         lines: line number of each row.
-        names: of the columns, or None if there is no row of names.
-        names_line: where they stand.
-        told: what was left out, in sentences.
+        names: column names, or None if there are none.
+        names_line: line number of the names.
+        understood: what was left out, in sentences for the user.
     """
 
     file: str
@@ -52,13 +52,13 @@ class Table:
     lines: list[int]
     names: list[str] | None
     names_line: int
-    told: list[str] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
 
     def values(self, columns: list[int]) -> Array:
-        """Numbers of some columns, (m, k); NaN where a cell is missing.
+        """Numbers of the given columns, (m, k); NaN where a cell is missing.
 
         Raises:
-            UserError: if a cell holds anything else, or two decimal marks are in use.
+            UserError: if a cell is neither a number nor missing, or two decimal marks are in use.
         """
         out = np.empty((len(self.rows), len(columns)))
         points, commas = 0, 0  # lines where either decimal mark was first seen
@@ -77,18 +77,18 @@ class Table:
 
 
 def read_table(data: bytes, file: str) -> Table:
-    """Take a file apart.
+    """Read the table of a CSV file.
 
     Args:
-        data: its bytes: UTF-8, or UTF-16.
+        data: the file's bytes, UTF-8 or UTF-16.
         file: its name, for messages.
 
     Raises:
-        UserError: with file and line, if it is no table.
+        UserError: with file and line, if its rows differ in length or its names do not fit.
     """
     table_rows, comments, separator = rows_of(text_of(data, file), file)
-    told: list[str] = []
-    top = _named(table_rows, told)
+    understood: list[str] = []
+    top = _named(table_rows, understood)
     names, names_line = None, 0
     if top is not None:
         names_line, names = table_rows[top[0]]
@@ -99,7 +99,7 @@ def read_table(data: bytes, file: str) -> Table:
         names_line, names = _named_in_comment(comments, body, width, separator)
     names = trimmed(names, 0) if names else None
     rows = _even(body, len(names) if names else 0, file)
-    table = Table(file, rows, [number for number, _ in body], names, names_line, told)
+    table = Table(file, rows, [number for number, _ in body], names, names_line, understood)
     if names is None:
         _drop_numbering(table)
         _check_separator(table, separator)
@@ -109,15 +109,15 @@ def read_table(data: bytes, file: str) -> Table:
 
 
 def places_named(names: list[str]) -> bool:
-    """Whether names say where x and y, or longitude and latitude, stand."""
+    """Whether the names include x and y, or longitude and latitude."""
     axes = {m.axis for m in map(meaning, names) if m.kind == "position"}
     return axes >= {"x", "y"} or axes >= {"lon", "lat"}
 
 
-def _named(rows: list[Row], told: list[str]) -> tuple[int, int] | None:
-    """Index of the row of names, and of the last row before the points; None without one.
+def _named(rows: list[Row], understood: list[str]) -> tuple[int, int] | None:
+    """Index of the row of names, and of the last row before the points; None if there is none.
 
-    Rows of words stand at the top: perhaps a title, the names, perhaps a row of units.
+    The rows of words at the top are a title (or none), the names, and units (or none).
     """
     words = []
     for i, (_, cells) in enumerate(rows[:TOP]):
@@ -130,7 +130,7 @@ def _named(rows: list[Row], told: list[str]) -> tuple[int, int] | None:
     if not words:
         title, after = (rows[0][1], rows[1][1]) if len(rows) > 1 else ([], [])
         if len(title) == 1 < len(after) and title[0] and not is_number(title[0]):
-            told.append(f"line {rows[0][0]} ('{shown(title[0], 30)}') was left out")
+            understood.append(f"line {rows[0][0]} ('{shown(title[0], 30)}') was left out")
             del rows[0]
         return None
     last = words[-1]
@@ -139,20 +139,20 @@ def _named(rows: list[Row], told: list[str]) -> tuple[int, int] | None:
     if not named and names_units(rows[last][1]) and last - 1 in words:
         first = last - 1
     if first > 0:
-        told.append(f"lines above the names (line {rows[first][0]}) were left out")
+        understood.append(f"lines above the names (line {rows[first][0]}) were left out")
     below = [i for i in range(first + 1, last + 1) if names_units(rows[i][1])]
     for i in below:
         for k, unit in enumerate(rows[i][1][: len(rows[first][1])]):
             rows[first][1][k] += f" [{unit}]" if unit else ""
     if len(below) < last - first:
-        told.append(f"lines between the names and line {rows[last][0] + 1} were left out")
+        understood.append(f"lines between the names and line {rows[last][0] + 1} were left out")
     return first, last
 
 
 def _named_in_comment(
     comments: list[tuple[int, str]], body: list[Row], width: int, separator: str
 ) -> tuple[int, list[str] | None]:
-    """Names in a comment: those nearest above the points that can be names of columns."""
+    """Line number and names of the last comment above the points that can be column names."""
     for k, (line, text) in enumerate(reversed(comments)):
         for mark in sorted(SEPARATORS, key=lambda mark: mark != separator):
             names = trimmed(cells_of(text, mark), 0)
@@ -165,12 +165,12 @@ def _named_in_comment(
                 return line, names
             beside = bool(body) and k == 0 and len(names) == width
             if beside and single and mark in (separator, ","):
-                return line, names  # not understood: to be refused, not passed over
+                return line, names  # not understood: the file must be refused, not read by position
     return 0, None
 
 
 def _even(body: list[Row], least: int, file: str) -> list[list[str]]:
-    """Rows of one length; empty cells at their end do not count."""
+    """Rows of equal length; empty cells at their end do not count."""
     rows: list[list[str]] = []
     for line, cells in body:
         if len(rows) == MAX_POINTS:
@@ -188,7 +188,7 @@ def _even(body: list[Row], least: int, file: str) -> list[list[str]]:
 
 
 def _fit_names(table: Table) -> None:
-    """As many names as columns; a first column that only counts may have none."""
+    """Check that there is a name per column; a first column that only counts may have none."""
     assert table.names is not None
     have, want = len(table.names), len(table.rows[0])
     if have == want - 1 and _counts(table):
@@ -201,18 +201,18 @@ def _fit_names(table: Table) -> None:
 
 
 def _drop_numbering(table: Table) -> None:
-    """Without names: leave out a row or a column that only numbers the others."""
+    """In a table without names, drop a row or a column that only numbers the others."""
     rows = table.rows
     if len(rows) < 3:
         return
     head, count = rows[0], len(rows[0])
     numbering = head in (list(map(str, range(count))), ["", *map(str, range(count - 1))])
-    # 0,1 may be a point. A row that numbers three columns or more is none.
+    # "0,1" may be a point; a row 0, 1, 2 numbers the columns.
     if numbering and count > 2 and any("." in c or "," in c for row in rows[1:] for c in row):
-        table.told.append(f"line {table.lines[0]} numbers the columns and was left out")
+        table.understood.append(f"line {table.lines[0]} numbers the columns and was left out")
         del rows[0], table.lines[0]
     if count > 2 and _counts(table):
-        table.told.append("the first column counts the rows and was left out")
+        table.understood.append("the first column counts the rows and was left out")
         table.rows = [row[1:] for row in rows]
     elif count > 2:
         try:
@@ -236,7 +236,7 @@ def _counts(table: Table) -> bool:
 
 
 def _check_separator(table: Table, separator: str) -> None:
-    """Commas that part columns and decimals alike (1,5,2,5) cannot be told apart."""
+    """Refuse commas that may be both separators and decimal marks (1,5,2,5)."""
     rows = table.rows
     if separator != "," or not rows or len(rows[0]) < 4 or len(rows[0]) % 2:
         return
@@ -247,5 +247,5 @@ def _check_separator(table: Table, separator: str) -> None:
     if len(rows[0]) > 4 or any(c[0] == "0" and len(c) > 1 for c in decimals):
         raise UserError(
             f"{table.file}:{table.lines[0]}: commas both between columns and within numbers;"
-            " part the columns by semicolons, or write decimal points"
+            " separate the columns with semicolons, or write decimal points"
         )

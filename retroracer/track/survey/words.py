@@ -1,8 +1,8 @@
-"""What the name of a column says. Knows no file and no other column.
+"""The meaning of one column name.
 
-A name is cut into words at anything that is no letter, at capitals (``leftX``) and where known
-words stand together (``widthleft``). Every word must be known: a name understood by half is not
-understood.
+A name is split into words at anything that is not a letter or a digit, at capitals (``leftX``),
+and between known words written together (``widthleft``). A name is understood only if every word
+in it is known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNITS = {
     **dict.fromkeys(("deg", "degs", "degree", "degrees"), ("degrees", 1.0)),
     **dict.fromkeys(("rad", "radian", "radians"), ("radians", 57.29577951308232)),
 }
-"""Word -> what the unit is called, and its factor to metres or degrees."""
+"""Word -> name of the unit, and its factor to metres or degrees."""
 ANGLES = {"degrees", "radians"}
 
 _AXES = {
@@ -69,7 +69,7 @@ _OTHER |= {"segment", "station", "arclength", "length", "normvec", "normal", "ta
 _OTHER |= {"dx", "dy", "ddx", "ddy", "alpha", "satellites", "sats", "fix", "hdop", "accuracy"}
 _OTHER |= {"bearing", "course_angle", "throttle", "brake", "steer", "steering", "gear", "rpm", "g"}
 _OTHER |= {"gs", "type", "comment", "note", "notes", "unnamed", "elapsed", "seconds", "sec", "ms"}
-# Short names in which letters stand for words.
+# Short names whose letters are abbreviated words.
 _SHORT = {
     "cx": "center x", "cy": "center y", "xc": "center x", "yc": "center y",
     "lx": "left x", "ly": "left y", "xl": "left x", "yl": "left y",
@@ -81,7 +81,7 @@ _SHORT = {
 
 _KNOWN = set(UNITS) | set(_AXES) | set(_SIDES) | _WIDTH | _HALF | _BOUND | _CENTRE | _RACE
 _KNOWN |= _FILLER | _OTHER | _UPRIGHT
-_LETTERS = {"e", "n"}  # compass letters, of which one alone may count or be an offset
+_LETTERS = {"e", "n"}  # compass letters; alone, "n" may also be a count and "e" an offset
 _LONG_NAME = 80
 
 
@@ -90,15 +90,15 @@ class Meaning:
     """What a column holds.
 
     Attributes:
-        kind: position, width, other (known, of no use here) or unknown.
-        axis: of a position: x, y, lon, lat.
-        compass: of a position: whether the name says north or east rather than x or y.
-        letter: whether a compass letter alone says so.
-        family: of a position: the centre line, a plain point, or a racing line.
-        side: left, right, inner, outer, or "" for the middle or the whole width.
-        half: of a width without a side: whether it is half of the road's.
-        unit: what its unit is called; "" if the name has none.
-        factor: to metres east or north, or to degrees; negative for west and south.
+        kind: position, width, other (known but not needed) or unknown.
+        axis: for a position: x, y, lon or lat.
+        compass: for a position: whether the name says north or east rather than x or y.
+        letter: whether only a single compass letter says so.
+        family: for a position: centreline, unspecified ("plain"), or racing line.
+        side: left, right, inner, outer, or "" for the centreline or the full width.
+        half: for a width without a side: whether it is half of the road's width.
+        unit: name of its unit; "" if the column name has none.
+        factor: factor to metres east or north, or to degrees; negative for west and south.
     """
 
     kind: Kind
@@ -117,13 +117,13 @@ OTHER = Meaning("other")
 
 
 def meaning(name: str) -> Meaning:
-    """What a column of this name holds."""
+    """What a column with this name holds."""
     words = _words(name)
     if words is None or not words:
         return UNKNOWN
     down = "down" in words
     if words & {"x", "y"}:
-        words -= _UPRIGHT  # "y_up" is how y usually points
+        words -= _UPRIGHT  # "y_up" is the usual direction of y
     if words & (_OTHER | _UPRIGHT):
         return OTHER
     units = {UNITS[w] for w in words & set(UNITS)}
@@ -160,13 +160,13 @@ def meaning(name: str) -> Meaning:
 
 
 def names_units(cells: list[str]) -> bool:
-    """Whether a row below the names gives a unit for one of them, as some loggers write."""
+    """Whether a row below the names holds a unit; some data loggers write such a row."""
     return any(cell.strip("[]() ").lower().replace("°", "deg") in UNITS for cell in cells)
 
 
 @cache
 def _words(name: str) -> frozenset[str] | None:
-    """The words of a name, or None if one is not known."""
+    """The words of a name, or None if one of them is unknown."""
     if len(name) > _LONG_NAME:
         return None
     text = unicodedata.normalize("NFKC", name).replace("°", " deg ")
@@ -181,7 +181,7 @@ def _words(name: str) -> frozenset[str] | None:
 
 
 def _parts(token: str) -> list[str] | None:
-    """A token as known words: itself, a short name, or words that stand together."""
+    """Known words that a token consists of, or None: one word, a short name, or words joined."""
     if token in _KNOWN:
         return [token]
     if token in _SHORT:

@@ -81,7 +81,7 @@ def body(rows=ROWS, sep=","):
 
 def test_a_column_that_counts_the_rows_is_left_out_without_names_too(tmp_path):
     text = "".join(f"{i},{line}\n" for i, line in enumerate(body().splitlines()))
-    assert "counts the rows" in " ".join(same(write(tmp_path, text)).told)
+    assert "counts the rows" in " ".join(same(write(tmp_path, text)).understood)
     same(write(tmp_path, ",0,1,2,3\n" + text))  # pandas, without names
     same(write(tmp_path, "0,1,2,3\n" + body()))
 
@@ -109,7 +109,7 @@ def test_comments_of_prose_are_no_names(tmp_path):
 def test_rows_without_a_position_are_left_out_and_told(tmp_path):
     text = "x,y,right,left\n" + body() + "nan,nan,nan,nan\n,,,\nNA,NA,5,5\n"
     found = same(write(tmp_path, text))
-    assert any(told.startswith("3 rows without a position") for told in found.told)
+    assert any(told.startswith("3 rows without a position") for told in found.understood)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_rows_without_a_position_are_left_out_and_told(tmp_path):
         ("x,y\n" + "\u0661,2\n" * 9, "'\u0661' in column 1 is not a number"),
         ("1," * 20_000 + "\n", "c.csv:1: 40000 characters"),
         ("1," * 900 + "1\n", "c.csv:1: 901 columns"),
-        ("1e9,1e9,3,3\n" * 9, "c.csv:1: (1e+09, 1e+09) is no place"),
+        ("1e9,1e9,3,3\n" * 9, "c.csv:1: (1e+09, 1e+09) is too far away"),
     ],
 )
 def test_what_may_be_misread_is_refused_with_its_line(tmp_path, text, message):

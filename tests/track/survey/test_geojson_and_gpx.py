@@ -84,7 +84,7 @@ def is_the_circuit(path, which=None, atol=0.05):
 )
 def test_a_circuit_is_found_in_every_kind_of_geojson(tmp_path, content):
     found = is_the_circuit(save(tmp_path, content))
-    assert any("touches the Earth (WGS 84) at 45.6" in told for told in found.told)
+    assert any("touches the Earth (WGS 84) at 45.6" in told for told in found.understood)
     assert not found.notes
 
 
@@ -115,7 +115,7 @@ def test_several_laps_are_chosen_from_by_name_or_number(tmp_path):
 )
 def test_a_circuit_is_found_in_every_kind_of_gpx(tmp_path, content):
     found = is_the_circuit(save(tmp_path, content))
-    assert found.told[0].startswith("'Lap'") or found.told[0].startswith("'Route'")
+    assert found.understood[0].startswith("'Lap'") or found.understood[0].startswith("'Route'")
 
 
 def test_the_first_whole_lap_of_a_recording_is_taken(tmp_path):
@@ -140,26 +140,26 @@ HOSTILE = {
         "a document type",
     ),
     "tags within tags": ("<gpx>" + "<a>" * 200_000, "too deep"),
-    "an open tag": ("<gpx><trk>", "no XML"),
-    "KML": ("<kml></kml>", "<kml> is no GPX"),
+    "an open tag": ("<gpx><trk>", "not valid XML"),
+    "KML": ("<kml></kml>", "<kml> is not GPX"),
     "waypoints": ('<gpx><wpt lat="1" lon="2"/></gpx>', "1 waypoints but no track"),
     "no position": ("<gpx><trk><trkpt/></trk></gpx>", 'c.geojson:1: <trkpt> has lon=""'),
     "beyond": ('<gpx><trk><trkpt lat="91" lon="0"/></trk></gpx>', 'has lat="91"'),
     "not a number": ('<gpx><trk><trkpt lat="nan" lon="0"/></trk></gpx>', 'has lat="nan"'),
     "nothing": ("<gpx/>", "no line"),
-    "brackets": ("[" * 5_000_000, "brackets within brackets"),
-    "braces": ('{"a":' * 1_000_000, "brackets within brackets"),
+    "brackets": ("[" * 5_000_000, "nested too deep"),
+    "braces": ('{"a":' * 1_000_000, "nested too deep"),
     "collections": ('{"type":"GeometryCollection","geometries":[' * 40 + "]}" * 40, "too deep"),
-    "half": ('{"type": "Feat', "c.geojson:1: no JSON"),
+    "half": ('{"type": "Feat', "c.geojson:1: not valid JSON"),
     "a list": ("[1, 2]", "must be an object"),
-    "NaN": ('{"type":"LineString","coordinates":[[NaN,1]]}', "NaN is no number"),
+    "NaN": ('{"type":"LineString","coordinates":[[NaN,1]]}', "NaN is not a JSON number"),
     "infinite": ('{"type":"LineString","coordinates":[[1e999,1],[1,2]]}', "point 1 of"),
     "digits": ('{"type":"LineString","coordinates":[[' + "9" * 6000 + ",1]]}", "too many digits"),
     "big": ('{"type":"LineString","coordinates":[[' + "9" * 600 + ",1]]}", "a number of about 60"),
     "words": (line([["a", "b"]]), "[longitude, latitude]"),
     "yes": (line([[True, False]] * 9), "[longitude, latitude]"),
     "one number": (line([1, 2, 3]), "point 1 of 'LineString' is 1"),
-    "metres": (line((XY * 5.0).tolist()), "lies nowhere on Earth"),
+    "metres": (line((XY * 5.0).tolist()), "is not on Earth"),
     "surface": (line([CLOSED, CLOSED], "Polygon"), "a polygon with a hole"),
     "crs": (line(CLOSED) | {"crs": {"properties": {"name": "EPSG:3857"}}}, "WGS 84"),
     "points": (line([1, 2], "Point"), "no line"),

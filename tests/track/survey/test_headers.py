@@ -95,7 +95,7 @@ def test_racing_lines_keep_their_other_columns_to_themselves(tmp_path):
     header = "# s_m; x_m; y_m; psi_rad; kappa_radpm; vx_mps; ax_mps2"
     found = read(tmp_path, header, np.arange(len(X)), X, Y, zero, zero, zero, zero, sep=";")
     assert np.array_equal(found.xy, XY) and found.right is None
-    assert "left out: 's_m', 'psi_rad'" in found.told[0]
+    assert "left out: 's_m', 'psi_rad'" in found.understood[0]
 
 
 def test_the_reference_line_goes_before_the_racing_line_beside_it(tmp_path):
@@ -154,7 +154,7 @@ def test_longitude_and_latitude_become_metres(tmp_path, header, order):
     found = read(tmp_path, header, *degrees.T)
     off = found.xy - XY - (found.xy - XY).mean(axis=0)
     assert np.abs(off).max() < 0.03  # what the flat reference is off by
-    assert found.on_earth and "WGS 84" in " ".join(found.told)
+    assert found.on_earth and "WGS 84" in " ".join(found.understood)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_longitude_and_latitude_become_metres(tmp_path, header, order):
         ("x,z,w_right,w_left", ["x and y"]),
         ("x_mi,y_mi,w_right,w_left", ["'x_mi', 'y_mi'"]),
         ("x_down,y,w_right,w_left", ["'x_down'"]),
-        ("x,y,w_right,breite", ["to the right, none the left", "'breite'"]),
+        ("x,y,w_right,breite", ["to the right, but none to the left", "'breite'"]),
         ("x,y,x_m,w_left", ["all name positions"]),
         ("x,y,east,north", ["all name positions"]),
-        ("x,y,left,w_left", ["a width to the left, none the right"]),
+        ("x,y,left,w_left", ["a width to the left, but none to the right"]),
         ("x,y,width,track_width", ["all give the full width"]),
         ("x,y,w_right", ["3 names for 4 columns"]),
         ("x,y,w_right,w_left,z", ["5 names for 4 columns"]),
@@ -187,7 +187,7 @@ def test_names_understood_by_half_are_refused_with_the_words(tmp_path, header, n
 
 def test_what_was_understood_is_told(tmp_path):
     found = read(tmp_path, "lap,north_m,west_km,speed,grün", 0 * X, Y, -X / 1000.0, X, X)
-    assert found.told == (
+    assert found.understood == (
         "columns: x from 'west_km' in km, negated, y from 'north_m'; left out: 'lap', 'speed';"
         " not understood: 'grün'",
     )

@@ -40,7 +40,7 @@ def test_widths_that_no_road_has_are_asked_about_and_the_answer_is_taken(
     found = take(tmp_path, rows, scale=factor)
     assert np.allclose(found.xy, XY, atol=1e-3)
     assert np.allclose(found.left, 5.5, atol=1e-3)
-    assert f"positions and widths times {factor:g}" in found.told
+    assert f"positions and widths times {factor:g}" in found.understood
 
 
 def test_who_says_scale_1_means_it(tmp_path):
