@@ -19,9 +19,13 @@ from retroracer.agents.model_file import read_facts
 from retroracer.cli import main
 from retroracer.cli.experiments import EXPERIMENTS
 from retroracer.resources import configs_dir
+from retroracer.training.learners import RACING
+from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.sac import SACSettings
 from retroracer.training.run.lock import locked
 from retroracer.training.run.loop import Run
 from retroracer.training.run.outcome import Outcome
+from retroracer.training.run.settings import load, shipped_page
 
 REFERENCE = configs_dir() / "reference"
 
@@ -191,6 +195,23 @@ def pages() -> dict[str, tuple[str, str]]:
 def test_every_experiment_has_its_page() -> None:
     assert {e.page for e in EXPERIMENTS.values()} == set(pages())
     assert all(pages()[e.page][0] == e.command for e in EXPERIMENTS.values())
+
+
+def test_the_drivers_reference_page_is_plain_sac_whatever_the_default_page_does() -> None:
+    page = shipped_page("base-sac")
+    settings = load(RacingSettings, RACING, page, REFERENCE / "sac-driver.yaml", [])
+    sac = settings.of("sac")
+    plain = SACSettings()
+    assert sac.branches.states == 0 and settings.averaging == 0 and settings.action_repeat == 1
+    given = {"buffer_size": 500_000, "batch_size": 256, "gamma": 0.99, "tau": 0.005, "n_steps": 1}
+    given |= {"learning_rate": 3e-4, "learning_starts": 20_000, "final_rate": 1.0, "train_freq": 1}
+    given |= {"gradient_steps": 1, "policy_delay": 1, "ent_coef": "auto", "critics_first": 0}
+    given |= {"action_noise": 0.0, "noise_hold": 0.0, "final_entropy": None, "critics": "least"}
+    given |= {"target_entropy": "auto", "reward_scale": 1.0, "target_update_interval": 1}
+    assert {name: getattr(sac, name) for name in given} == given
+    others = set(vars(plain)) - set(given) - {"branches", "demonstrations"}
+    assert {n for n in others if getattr(sac, n) != getattr(plain, n)} == set()
+    assert sac.demonstrations.share == 0
 
 
 @pytest.mark.slow
