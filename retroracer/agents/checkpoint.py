@@ -39,6 +39,7 @@ from retroracer.agents.model_file import (
 from retroracer.agents.policy import demand_layout, demand_sound, policy_of
 from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
 from retroracer.agents.tensor_file import read_plain
+from retroracer.agents.widening import widened
 from retroracer.archive import Archive
 from retroracer.atomic import replacing
 from retroracer.errors import UserError
@@ -157,7 +158,12 @@ def _without_moments(raw: bytes) -> bytes:
 
 
 def load_sac(
-    name_or_path: str | Path, env: Any, *, layout: str | None = None, **overrides: Any
+    name_or_path: str | Path,
+    env: Any,
+    *,
+    layout: str | None = None,
+    widen: bool = False,
+    **overrides: Any,
 ) -> FastSAC:
     """Build a SAC that continues from a checkpoint, running no code from it.
 
@@ -168,7 +174,8 @@ def load_sac(
     Args:
         name_or_path: a checkpoint saved by ``save``.
         env: what to train on; its spaces must be those of the model.
-        layout: id of the env's observations; None = the current one.
+        layout: id of the model's observations; None = a current one.
+        widen: the env's observations may be longer: the new inputs begin at zero weight.
         **overrides: arguments of ``SAC`` that replace the recorded ones; ``learning_rate`` changes
             both the schedule and the optimisers. An ``ent_coef`` of another kind than the recorded
             one replaces its learned value too.
@@ -193,6 +200,9 @@ def load_sac(
         inputs = int(weights["actor.latent_pi.0.weight"].shape[1])
         if not 0 < critics <= MAX_CRITICS:
             raise ValueError(f"it has {critics} critics")
+        if widen:
+            wanted = int(env.observation_space.shape[0])
+            weights, states, inputs = widened(weights, states, inputs, wanted)
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
     if env.observation_space.shape != (inputs,):
@@ -222,7 +232,7 @@ def load_sac(
             raise ValueError("its critics' weights are so large that they overflow")
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
-    demand_sound(policy_of(*actor_layers(model)), path, layout)
+    demand_sound(policy_of(*actor_layers(model)), path)
     read_actor(path)  # checks that actor.npz, which drives, holds the same weights as these
     model.num_timesteps = facts.steps
     model._n_updates = facts.updates

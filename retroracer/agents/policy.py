@@ -24,6 +24,8 @@ from retroracer.agents.model_file import (
     read_actor,
     read_facts,
 )
+from retroracer.envs.observation import LAYOUT, N_OBS
+from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
 from retroracer.errors import UserError
 from retroracer.physics.race import CONTROL_DT
 from retroracer.reading import shown, shown_path
@@ -55,6 +57,9 @@ OUTPUTS: dict[str, Callable[[FloatArray], None]] = {"tanh": _tanh, "clip": _clip
 
 N_ACTIONS = 2
 """Steer and throttle."""
+
+WIDTHS = {LAYOUT: N_OBS, RACE_LAYOUT: N_RACE_OBS}
+"""Numbers in the observations that are made today, by their ids."""
 
 MAX_OBSERVATION, MAX_SUM = 100.0, 1e30
 """A driver is refused if observations within the first bound can lead to sums beyond the second
@@ -89,6 +94,9 @@ class Policy:
         self.n_actions = len(layers[-1][1])
         self.action_repeat = action_repeat_of(facts)
         self._layers = [(np.ascontiguousarray(w), b) for w, b in layers]
+        self._alone: FloatArray | None = None
+        if self.n_observations == N_RACE_OBS:
+            self._alone = np.ascontiguousarray(self._layers[0][0][:N_OBS])
         self._activate = ACTIVATIONS[facts.activation]
         self._output = OUTPUTS[facts.output]
 
@@ -100,7 +108,8 @@ class Policy:
         padded block would not do: some BLAS kernels sum differently depending on the row.)
 
         Args:
-            obs: (N, n_observations) float32.
+            obs: (N, n_observations) float32; a driver of races takes the road's alone, too: it
+                is then as if no other car were in sight.
 
         Returns:
             (N, n_actions) float32 in [-1, 1].
@@ -109,12 +118,16 @@ class Policy:
             ValueError: if ``obs`` has another shape.
         """
         x = np.ascontiguousarray(obs, np.float32)
-        if x.ndim != 2 or x.shape[1] != self.n_observations:
+        alone = self._alone is not None and x.ndim == 2 and x.shape[1] == len(self._alone)
+        layers = self._layers
+        if alone and self._alone is not None:  # sums without the zeros that it would see
+            layers = [(self._alone, layers[0][1]), *layers[1:]]
+        elif x.ndim != 2 or x.shape[1] != self.n_observations:
             raise ValueError(f"observations must be (N, {self.n_observations}), got {x.shape}")
         actions = np.empty((len(x), self.n_actions), np.float32)
 
         def fill(start: int) -> None:
-            actions[start : start + _CHUNK] = self._act(x[start : start + _CHUNK])
+            actions[start : start + _CHUNK] = self._act(x[start : start + _CHUNK], layers)
 
         starts = range(0, len(x), _CHUNK)
         if len(starts) > 1:
@@ -122,6 +135,11 @@ class Policy:
         else:
             fill(0)
         return actions
+
+    @property
+    def layers(self) -> Layers:
+        """Weights (I, O) and biases of its layers; not to be changed."""
+        return self._layers
 
     def largest(self, most: float) -> float:
         """Upper bound of the sums in all layers, for any observation of magnitudes up to ``most``.
@@ -134,13 +152,13 @@ class Policy:
             worst = max(worst, float(inputs.max()))
         return worst
 
-    def _act(self, x: FloatArray) -> FloatArray:
+    def _act(self, x: FloatArray, layers: Layers) -> FloatArray:
         rows = x[:, None, :]
-        for weight, bias in self._layers[:-1]:
+        for weight, bias in layers[:-1]:
             rows = np.matmul(rows, weight)
             rows += bias
             self._activate(rows)
-        weight, bias = self._layers[-1]
+        weight, bias = layers[-1]
         means: FloatArray = np.matmul(rows, weight)
         means += bias
         self._output(means)
@@ -152,7 +170,8 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
 
     Args:
         name_or_path: ``models/base.zip``, or ``base``.
-        layout: id of the observations it will be given; None = the current one (``envs.task``).
+        layout: id of the observations it will be given; None = a current one, of the road or of
+            racing (``envs.race_task``).
 
     Raises:
         UserError: if the model is missing, damaged, not a RetroRacer model, or reads other
@@ -179,23 +198,6 @@ def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
     return policy
 
 
-def load_road_driver(name_or_path: str | Path) -> Policy:
-    """Load a driver of the road, or of the road and the cars on it: its own layout id decides.
-
-    Raises:
-        UserError: as ``load_policy``.
-    """
-    path = find_model(name_or_path)
-    return load_policy(path, road_layout(read_facts(path)))
-
-
-def road_layout(facts: Facts) -> str | None:
-    """The layout a driver is to be loaded with: the racing one if it is its own, else None."""
-    from retroracer.envs.race_task import RACE_LAYOUT
-
-    return RACE_LAYOUT if facts.observation_layout == RACE_LAYOUT else None
-
-
 def action_repeat_of(facts: Facts) -> int:
     """Control steps of 50 ms for which a driver holds an action; 1 if its model does not say.
 
@@ -220,17 +222,14 @@ def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
     Args:
         policy: the driver.
         path: its file, for the message.
-        layout: id of the observations; None = the current one (``envs.task``).
+        layout: id of the observations; None = its own.
 
     Raises:
         UserError: if a width is wrong, or the weights are so large that float32 overflows.
     """
-    from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
-    from retroracer.envs.task import LAYOUT, N_OBS
-
     own = (policy.n_observations, policy.n_actions)
-    widths = {None: N_OBS, LAYOUT: N_OBS, RACE_LAYOUT: N_RACE_OBS}
-    wanted = (widths[layout], N_ACTIONS) if layout in widths else own
+    layout = layout or policy.facts.observation_layout
+    wanted = (WIDTHS.get(layout, own[0]), N_ACTIONS if layout in WIDTHS else own[1])
     if (policy.n_observations, policy.n_actions) != wanted:
         raise damaged(
             path,
@@ -248,18 +247,14 @@ def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
     Args:
         facts: of the model.
         path: its file, for the message.
-        layout: id of the observations; None = the current one (``envs.task``).
+        layout: id of the observations; None = a current one, of the road or of racing.
 
     Raises:
         UserError: if it reads other observations.
     """
-    if layout is None:
-        from retroracer.envs.task import LAYOUT
-
-        layout = LAYOUT
-    if facts.observation_layout != layout:
+    if facts.observation_layout not in (WIDTHS if layout is None else (layout,)):
         raise UserError(
             f"{shown_path(path)} reads observations '{facts.observation_layout}' and this "
-            f"RetroRacer makes '{layout}'; retrain it with train_base.py, or use "
+            f"RetroRacer makes '{layout or LAYOUT}'; retrain it with train_base.py, or use "
             f"RetroRacer {facts.package_version}"
         )

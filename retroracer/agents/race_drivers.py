@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retroracer.agents.policy import load_road_driver
+from retroracer.agents.policy import load_policy
+from retroracer.agents.rough_drivers import ROUGH
 from retroracer.envs.arguments import Where, tracks_of
-from retroracer.envs.race_env import Ghost, RaceEnv
+from retroracer.envs.crew import Ghost
+from retroracer.envs.race_env import RaceEnv
 from retroracer.errors import UserError
 from retroracer.laptime.line_driver import LineDriver, line_to_follow
 from retroracer.physics.car import Car, load_car
@@ -29,7 +31,8 @@ def make_race_env(
 
     Args:
         drivers: of the other cars: model files, names of shipped models, ``"line"`` (on given
-            tracks), objects as ``RaceEnv`` takes them, or ``Ghost`` of any of these.
+            tracks), ``"follower"`` and ``"braker"`` (``rough_drivers``), objects as ``RaceEnv``
+            takes them, or ``Ghost`` of any of these.
         track: as in ``RaceEnv``.
         car: as in ``RaceEnv``.
         **kwargs: other arguments of ``RaceEnv``.
@@ -52,4 +55,8 @@ def driver_of(driver: Any, tracks: Sequence[Track] | None, car: Car | str) -> An
             raise UserError("a 'line' driver needs given tracks: random ones have no solved line")
         made = load_car(car) if isinstance(car, str) else car
         return LineDriver([line_to_follow(t, made) for t in tracks])
-    return load_road_driver(driver) if isinstance(driver, str | Path) else driver
+    if isinstance(driver, str) and driver in ROUGH:
+        return ROUGH[driver]()
+    if isinstance(driver, str | Path):
+        return load_policy(driver)
+    return driver

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from retroracer.cli import evaluate_names, evaluate_pixels
+from retroracer.cli import evaluate_names, evaluate_pixels, evaluate_races
 from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, whole
 from retroracer.errors import UserError
 from retroracer.tables import busy, lap_text, print_table
@@ -27,6 +27,7 @@ EXAMPLES = """examples:
   retroracer evaluate base --surveyed 50 --seed 1
   retroracer evaluate base monza --tracks monza --plot monza.png --gif monza.gif
   retroracer evaluate base --random 200 --grip 0.8 --latency 1
+  retroracer evaluate --race base pro club --grid all --tracks monza spa
   retroracer evaluate carracing --episodes 5 --save-video --video-dir videos
   retroracer evaluate --progress-csv runs/mine/progress.csv --plot-output curve.png"""
 
@@ -95,6 +96,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="delay actions by N steps of 50 ms",
     )
+    evaluate_races.add_options(parser)
     evaluate_pixels.add_options(parser)
     evaluate_names.add_options(parser)
     parser.set_defaults(run=run)
@@ -102,6 +104,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
+    if evaluate_races.concerns(args):
+        return evaluate_races.run(args, tracks_of(args))
     if not evaluate_names.take(args):
         return 0
     if evaluate_pixels.concerns(args):
@@ -112,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
     policies = [load_policy(name) for name in args.models]
     entries = [Entry(p.name, p.act, _car(args, p), p.action_repeat) for p in policies]
-    tracks = _tracks(args)
+    tracks = tracks_of(args)
     traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
     with busy(f"evaluating on {len(tracks)} tracks ..."):
         reports = evaluate(entries, tracks, watching(traces), args.latency)
@@ -177,7 +181,8 @@ def _with_limits(reports: list[Report], entries: list[Entry], tracks: list[Track
     return [r.with_limits(of[e.car]) for r, e in zip(reports, entries, strict=True)]
 
 
-def _tracks(args: argparse.Namespace) -> list[Track]:
+def tracks_of(args: argparse.Namespace) -> list[Track]:
+    """The tracks that the options name."""
     from retroracer.track.files import load_track, shipped_tracks
 
     given = [n for n in ("tracks", "random", "surveyed") if getattr(args, n) is not None]

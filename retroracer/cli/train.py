@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retroracer.cli.arguments import whole
 from retroracer.cli.run_options import RACING_OPTIONS, add_settings
 from retroracer.cli.start_run import Program, add_options, overrides_of, start
+from retroracer.physics.company import MOST_CARS
 
 if TYPE_CHECKING:
     from retroracer.training.run.folder import RunFolder
@@ -18,6 +20,7 @@ BASE_EXAMPLES = """examples:
   python train_base.py --minutes 3 --out models/quick.zip
   python train_base.py --set sac.gamma=0.985 --set cars=512
   python train_base.py --algo ppo
+  python train_base.py --rivals 3 --minutes 30
   python train_base.py --set reward.progress=0.3 --set log_to=[tensorboard,wandb]"""
 
 FINE_EXAMPLES = """examples:
@@ -39,6 +42,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(base, "models/mine.zip", "base")
+    base.add_argument(
+        "--rivals",
+        type=whole(1, MOST_CARS - 1),
+        metavar="N",
+        help="learn to race N solid cars of a league, from a driver that laps alone (--parent, "
+        "default base); the model is models/racer-mine.zip",
+    )
     base.set_defaults(run=run_base)
     fine = subparsers.add_parser(
         "fine-tune",
@@ -60,14 +70,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run_base(args: argparse.Namespace) -> int:
-    """Train a generalist."""
-    return start(
-        args,
-        lambda: _program(f"base-{args.algo or 'sac'}"),
-        "mine",
-        overrides_of(args, "car"),
-        "train",
-    )
+    """Train a generalist, or a driver of races."""
+    overrides, kind, name = overrides_of(args, "car"), "base", "mine"
+    if args.rivals is not None:
+        overrides, kind, name = [*overrides, f"race.rivals={args.rivals}"], "race", "racer-mine"
+    page = f"{kind}-{args.algo or 'sac'}"
+    return start(args, lambda: _program(page), name, overrides, "train")
 
 
 def run_fine(args: argparse.Namespace) -> int:

@@ -24,14 +24,13 @@ from retroracer.envs.episodes import (
     step_rows,
 )
 from retroracer.envs.privileged_observation import N_PRIVILEGED, observe_privileged
-from retroracer.envs.saved import forms_of
+from retroracer.envs.saved import demand_on_track, forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import N_DRAWS, Variety
 from retroracer.errors import NotFiniteError
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.race import Race, threads_pay
-from retroracer.track.bank import LENGTH, N_SECTORS
 from retroracer.track.geometry import Array, Ints
 from retroracer.track.track import Track
 
@@ -319,6 +318,19 @@ class RacingBatch:
             "off_track_time": off_time,
         }
 
+    def twin(self, n: int) -> RacingBatch:
+        """A batch of ``n`` cars that can take over this one's; its episodes never time out."""
+        made = type(self)(
+            n,
+            tracks=self.pool.tracks[:1],
+            car=self.car,
+            reward=self.reward,
+            ending=self.ending._replace(time=1e9),  # s
+            action_repeat=self.action_repeat,
+        )
+        made.reset(0)
+        return made
+
     def take_over(self, other: RacingBatch, rows: Ints) -> None:
         """Copy the state of another batch's cars, to drive on from there.
 
@@ -373,12 +385,7 @@ class RacingBatch:
         for name, form in forms_of(self.n, len(self.pool.tracks), self._row).items():
             demand_array(f"{name} of the cars", arrays[name], form)
         self.pool.restore(facts["pool"])
-        facts_of, where = self.pool.bank.facts, arrays["ints"][:, state.TRACK]
-        station, sector = arrays["floats"][:, state.S], arrays["ints"][:, state.SECTOR]
-        if (station > facts_of[where, LENGTH]).any() or (
-            sector >= facts_of[where, N_SECTORS]
-        ).any():
-            raise ValueError("the cars are beyond the ends of their tracks")
+        demand_on_track(self.pool.bank, arrays)
         self.obs = np.empty_like(self.obs)
         for name, values in self.state_arrays().items():
             values[:] = arrays[name]

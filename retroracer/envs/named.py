@@ -31,10 +31,11 @@ class SpacesOnly(gym.Env[Any, Any]):
     Args:
         observations: numbers in an observation.
         actions: numbers in an action, each in [-1, 1].
+        most: largest magnitude of a number in an observation.
     """
 
-    def __init__(self, observations: int, actions: int) -> None:
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (observations,), np.float32)
+    def __init__(self, observations: int, actions: int, most: float = np.inf) -> None:
+        self.observation_space = gym.spaces.Box(-most, most, (observations,), np.float32)
         self.action_space = gym.spaces.Box(-1.0, 1.0, (actions,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:

@@ -7,16 +7,18 @@ its race is over and begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from retroracer.checks import count, demand_array, generator_state
 from retroracer.envs import task
 from retroracer.envs.control import ControlLoop
-from retroracer.envs.episodes import Outcome, speed_allowed, vary_car
+from retroracer.envs.episodes import Outcome, vary_car
 from retroracer.envs.race_rules import RacePage
+from retroracer.envs.race_starts import field_start
 from retroracer.envs.race_steps import (
     Standing,
     observe_races,
@@ -25,15 +27,14 @@ from retroracer.envs.race_steps import (
     step_races_parallel,
 )
 from retroracer.envs.race_task import N_RACE_OBS, RACE_REWARD_NAMES, RaceReward
+from retroracer.envs.saved import demand_on_track, race_forms_of
 from retroracer.envs.tracks import TrackPool
-from retroracer.envs.variety import DRAW_GRIP, DRAW_LATENCY, DRAW_PACE, N_DRAWS, Variety
+from retroracer.envs.variety import DRAW_GRIP, DRAW_LATENCY, N_DRAWS, Variety
 from retroracer.errors import NotFiniteError
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.company import AT_FAULT, CONTACTS, LOSS, STEP_BUMP, TOW
-from retroracer.physics.grid import STAGGER, Grid, grid_of
 from retroracer.physics.race import Race, threads_pay
-from retroracer.track.bank import GRID_GAP, LEFT, LENGTH, RIGHT, SPACING
 from retroracer.track.geometry import Array, Bools, Ints
 from retroracer.track.track import Track
 
@@ -41,9 +42,6 @@ Floats = npt.NDArray[np.float32]
 
 REWARDS = task.REWARD_NAMES + RACE_REWARD_NAMES
 """Names of all terms of the reward."""
-
-ROLLING_GAP = (10.0, 30.0)
-"""Range of the distance between the cars of a field that begins on the move [m]."""
 
 
 class RaceBatch:
@@ -56,7 +54,8 @@ class RaceBatch:
         car: the car of all, or one for each place in a race; or shipped cars' names.
         page: laps, start and time of a race.
         variety: what varies between races. ``start="random"``: a field anywhere on the track, on
-            the move; ``"grid"``: a start as the page says. Grip is that of the day, the same for
+            the move, but for a share ``standing`` that stands on the grid; ``"grid"``: a start as
+            the page says. Grip is that of the day, the same for
             all cars of a race; mass, power and latency are each car's own.
         reward: weights of driving.
         racing: weights of racing.
@@ -153,57 +152,70 @@ class RaceBatch:
         self._begin(np.arange(self.n_races))
         return self.obs
 
+    def begin(self, which: Ints) -> Floats:
+        """Begin some races anew; the others are not disturbed. Returns what all cars see."""
+        self.obs = self.obs.copy()
+        self._begin(which)
+        return self.obs
+
+    def line_up(self, tracks: Ints, slots: Ints, draws: Array) -> Floats:
+        """Begin all races as told, with nothing left to chance.
+
+        Args:
+            tracks: (R,) slots of the pool.
+            slots: (R, K) place of each car on the grid, 0 in front.
+            draws: (R, K, N_DRAWS) numbers in [0, 1): what varies, columns named in ``variety``.
+        """
+        which = np.arange(self.n_races)
+        for r in which.tolist():
+            self._start(r, int(tracks[r]), slots[r], np.array(draws[r]))
+        self.obs = np.empty_like(self.obs)
+        self._observe(which)
+        return self.obs
+
     def _begin(self, which: Ints) -> None:
-        rng, race, k = self.rng, self.race, self.n_cars
+        rng, k = self.rng, self.n_cars
         tracks = self.pool.draw(len(which), rng)
         for r, track in zip(which.tolist(), tracks.tolist(), strict=True):
-            rows = np.arange(r * k, (r + 1) * k)
             draws = rng.random((k, N_DRAWS))
-            draws[:, DRAW_GRIP] = draws[0, DRAW_GRIP]
-            for row, base, draw in zip(rows, self._base, draws, strict=True):
-                vary_car(race.params[row], base, self._ranges, draw)
-            self.slots[rows] = slots = rng.permutation(k)
-            self._place(rows, track, slots, draws)
-            low, high = self.variety.latency
-            latency = low + (draws[:, DRAW_LATENCY] * (high - low + 1)).astype(np.int64)
-            self._loop.controls.latency[rows] = latency
-            self._loop.controls.chosen[:, rows] = 0.0
-        users = np.bincount(race.ints[::k, state.TRACK], minlength=len(self.pool.users))
-        self.pool.users[:] = users
-        rows = self._rows.reshape(-1, k)[which].ravel()
+            self._start(r, track, rng.permutation(k), draws)
+        self._observe(which)
+
+    def _start(self, r: int, track: int, slots: Ints, draws: Array) -> None:
+        """Put the cars of a race where they begin."""
+        race, k = self.race, self.n_cars
+        rows = np.arange(r * k, (r + 1) * k)
+        draws[:, DRAW_GRIP] = draws[0, DRAW_GRIP]
+        for row, base, draw in zip(rows, self._base, draws, strict=True):
+            vary_car(race.params[row], base, self._ranges, draw)
+        self.slots[rows] = slots
+        start = field_start(
+            race.bank, track, race.params[rows], slots, draws, self.page, self.variety, self.rng
+        )
+        race.place(
+            rows=rows, track=track, s=start.s, lateral_offset=start.offset, speed=start.speed,
+            grid=start.grid,
+        )  # fmt: skip
+        low, high = self.variety.latency
+        latency = low + (draws[:, DRAW_LATENCY] * (high - low + 1)).astype(np.int64)
+        self._loop.controls.latency[rows] = latency
+        self._loop.controls.chosen[:, rows] = 0.0
+
+    def _observe(self, which: Ints) -> None:
+        race = self.race
+        self._count_users()
+        rows = self.rows_of(which)
         stand(race.cars, self._standing, race.bank, rows)
         observe_races(race.cars, self.company, race.bank, self._loop.last, rows, which, self.obs)
 
-    def _place(self, rows: Ints, track: int, slots: Ints, draws: Array) -> None:
-        race, k = self.race, self.n_cars
-        facts = race.bank.facts[track]
-        if self.variety.start == "grid":
-            rolling = self.page.start == "rolling"
-            grid = grid_of(race.bank, track, k, 1.5 * STAGGER if rolling else STAGGER)
-            speed = np.full(k, self.page.rolling_speed if rolling else 0.0)
-        else:
-            gap = self.rng.uniform(*ROLLING_GAP)
-            gap = min(gap, 0.45 * (facts[LENGTH] - facts[GRID_GAP]) / k)
-            span = gap * k + 1.0
-            front = self.rng.uniform(min(span, 0.5 * facts[LENGTH]), facts[LENGTH] - 1.0)
-            s = front - gap * np.arange(k)
-            row = race.bank.start[track] + np.minimum(
-                (s % facts[LENGTH] / facts[SPACING]).astype(np.int64), race.bank.size[track] - 1
-            )
-            share = self.variety.offset * self.rng.uniform(-1.0, 1.0, k)
-            edge = race.bank.main[row][:, [RIGHT, LEFT]][np.arange(k), (share > 0.0).astype(int)]
-            grid = Grid(s, share * edge)
-            pace = self._ranges.pace_low + draws[0, DRAW_PACE] * (
-                self._ranges.pace_high - self._ranges.pace_low
-            )
-            speed = np.empty(k)
-            for place in range(k):
-                allowed = speed_allowed(race.params[rows[place]], race.bank, track, s[slots[place]])
-                speed[place] = pace * allowed
-        race.place(
-            rows=rows, track=track, s=grid.s[slots], lateral_offset=grid.offset[slots],
-            speed=speed, grid=self.variety.start == "grid",
-        )  # fmt: skip
+    def rows_of(self, which: Ints) -> Ints:
+        """The rows of some races, race by race."""
+        rows: Ints = self._rows.reshape(-1, self.n_cars)[which].ravel()
+        return rows
+
+    def _count_users(self) -> None:
+        tracks = self.race.ints[:: self.n_cars, state.TRACK]
+        self.pool.users[:] = np.bincount(tracks, minlength=len(self.pool.users))
 
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
@@ -250,7 +262,7 @@ class RaceBatch:
         over = np.flatnonzero(~(self.alive & self.keep).reshape(-1, self.n_cars).any(axis=1))
         self.ended = {}
         if autoreset and over.size:
-            rows = self._rows.reshape(-1, self.n_cars)[over].ravel()
+            rows = self.rows_of(over)
             self.ended = {"rows": rows, "final_obs": self.obs[rows], **self.snapshot(rows)}
             self._begin(over)
         self.pool.age(self.n, self.rng)
@@ -308,3 +320,76 @@ class RaceBatch:
                 }
             )
         return out
+
+    def take_over(self, other: RaceBatch, which: Ints) -> None:
+        """Put every race where one of another batch is, to go on from there.
+
+        The other's tracks and reward are used with it: by reference, so only until it steps.
+
+        Args:
+            other: of as many cars a race; not changed.
+            which: (R,) the race whose state each takes.
+        """
+        self.race.bank = other.race.bank
+        self.reward, self.racing = other.reward, other.racing
+        rows, theirs = other.rows_of(which), other.state_arrays()
+        for name, values in self.state_arrays().items():
+            per_car = (slice(None), rows) if name == "asked" else rows  # that one is (T, N, 2)
+            values[:] = theirs[name][per_car]
+        self._loop.step = other._loop.step
+
+    def state_facts(self) -> dict[str, Any]:
+        """The plain part of all that the future depends on, as JSON can hold it."""
+        return {
+            "rng": self.rng.bit_generator.state,
+            "clock": self._loop.step,
+            "pool": self.pool.state(),
+        }
+
+    def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of it, by name, one entry a car; views of the live ones."""
+        race, company, standing = self.race, self.company, self._standing
+        return {
+            "floats": race.floats,
+            "ints": race.ints,
+            "params": race.params,
+            "splits": race.splits,
+            "last_sectors": race.last_sectors,
+            "marks": standing.marks,
+            "latency": self._loop.controls.latency,
+            "asked": self._loop.controls.chosen,
+            "obs": self.obs,
+            "slots": self.slots,
+            "solid": company.solid,
+            "passed": company.marks,
+            "blame": company.blame,
+            "bump": company.bump,
+            "touched": company.touched,
+            "raced": standing.raced,
+            "places": standing.places,
+            "contacts": standing.contacts,
+            "alive": standing.alive,
+        }
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Go on where the state was taken, by a batch of the same arguments.
+
+        Raises:
+            ValueError: if it does not fit.
+            KeyError: if something is missing.
+        """
+        clock, rng = count(facts, "clock"), generator_state(facts["rng"])
+        rows = np.tile(self._base, (self.n_races, 1))
+        forms = race_forms_of(self.n_races, self.n_cars, len(self.pool.tracks), rows)
+        for name, form in forms.items():
+            demand_array(f"{name} of the cars", arrays[name], form)
+        self.pool.restore(facts["pool"])
+        demand_on_track(self.pool.bank, arrays)
+        if (np.ptp(arrays["ints"][:, state.TRACK].reshape(-1, self.n_cars), axis=1) > 0).any():
+            raise ValueError("the cars of a race are on different tracks")
+        self.obs = np.empty_like(self.obs)
+        for name, values in self.state_arrays().items():
+            values[:] = arrays[name]
+        self._count_users()
+        self._loop.step = clock
+        self.rng.bit_generator.state = rng

@@ -7,8 +7,7 @@ Drivers come as objects: model files are opened by ``agents.race_drivers``, whic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -17,11 +16,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 
 from retroracer.envs.arguments import Where, one_of, tracks_of
-from retroracer.envs.observation import N_OBS
+from retroracer.envs.crew import NOBODY, Crew, Driver, Ghost, demand_driver
 from retroracer.envs.race_batch import Floats, RaceBatch
 from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of
 from retroracer.envs.race_rules import RacePage, Stewards
-from retroracer.envs.race_task import N_RACE_OBS, RaceReward
+from retroracer.envs.race_task import RaceReward
 from retroracer.envs.racing import METADATA
 from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
@@ -31,34 +30,14 @@ from retroracer.physics.race import Race
 from retroracer.track.geometry import Array
 
 
-class Driver(Protocol):
-    """A driver that acts on observations, like ``agents.policy.Policy``."""
-
-    n_observations: int
-
-    def act(self, obs: Floats) -> npt.NDArray[Any]:
-        """Actions (N, 2) for observations (N, n_observations)."""
-        ...
-
-
-@dataclass(frozen=True)
-class Ghost:
-    """A driver whose car nobody touches or sees, for company without contact.
-
-    Attributes:
-        driver: who drives it.
-    """
-
-    driver: Driver | Callable[[Race], Array]
-
-
 class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """A race of solid cars; the learner is one of them, the others have given drivers.
 
     Args:
         drivers: of the other cars, 1 to 19: objects that act on the road's observation or on the
-            racing one, by their ``n_observations``; or functions of a ``Race`` that give actions
-            for all its rows (``laptime.LineDriver``); or ``Ghost`` of either.
+            racing one, by their ``n_observations``, every ``action_repeat`` control steps; or
+            functions of a ``Race`` that give actions for all its rows (``laptime.LineDriver``);
+            or ``Ghost`` of either.
         track: name, path, Track, or a list of them; None draws a random track for every race.
         car: of all, or one for each, the learner's first.
         page: laps, start and penalties.
@@ -93,7 +72,7 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
         self.drivers = list(drivers)
         for driver in self.drivers:
-            _demand_driver(driver.driver if isinstance(driver, Ghost) else driver)
+            demand_driver(driver.driver if isinstance(driver, Ghost) else driver)
         _, self._np_random_seed = seeding.np_random()
         self.batch = RaceBatch(
             1, 1 + len(self.drivers), tracks=tracks_of(track), car=car, page=page,
@@ -101,6 +80,8 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             seed=self._np_random_seed,
         )  # fmt: skip
         self.batch.keep[1:] = False
+        given = [d.driver if isinstance(d, Ghost) else d for d in self.drivers]
+        self._crew = Crew(self.batch, given, np.arange(NOBODY, len(given)))
         self._np_random = self.batch.rng
         self.stewards: Stewards | None = None
         self._view: Any = None
@@ -123,6 +104,7 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             if isinstance(driver, Ghost):
                 self.batch.company.solid[k] = False
         obs = self.batch.look()[0]
+        self._crew.begin()
         self.stewards = Stewards(self.batch.race, self.batch.page, 0, self.batch.n)
         self._ended = False
         if self.render_mode == "human":
@@ -135,11 +117,8 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         """Drive for 50 ms, and let the others."""
         if self._ended or self.stewards is None:
             raise ResetNeeded("no race is under way: call reset() before step()")
-        actions = np.zeros((self.batch.n, 2))
+        actions = self._crew.act()
         actions[0] = action
-        for k, driver in enumerate(self.drivers, start=1):
-            if self.batch.alive[k]:
-                actions[k] = self._act(driver, k)
         obs, reward, terminated, truncated = self.batch.step(actions, autoreset=False)
         self.stewards.watch()
         for row in np.flatnonzero(terminated).tolist():
@@ -152,13 +131,6 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         if self._ended:
             info["results"] = self.stewards.results()
         return obs[0], float(reward[0]), lost, done, info
-
-    def _act(self, driver: Any, row: int) -> npt.NDArray[Any]:
-        driver = driver.driver if isinstance(driver, Ghost) else driver
-        if not hasattr(driver, "act"):
-            return np.asarray(driver(self.batch.race)[row])
-        seen = self.batch.obs[row : row + 1, : driver.n_observations]
-        return np.asarray(driver.act(seen)[0])
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """Draw now, as ``RacingEnv`` does."""
@@ -177,14 +149,3 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         if self._view is not None:
             self._view.close()
             self._view = None
-
-
-def _demand_driver(driver: Any) -> None:
-    if hasattr(driver, "act"):
-        if getattr(driver, "n_observations", None) not in (N_OBS, N_RACE_OBS):
-            raise ValueError(
-                f"a driver acts on {N_OBS} numbers (the road) or {N_RACE_OBS} (racing), not on "
-                f"{getattr(driver, 'n_observations', 'an unknown number')}"
-            )
-    elif not callable(driver):
-        raise TypeError(f"a driver has act(obs) or takes a Race, not {type(driver).__name__}")

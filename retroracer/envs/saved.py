@@ -6,13 +6,18 @@ turned into an index, would crash the process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from retroracer.checks import COUNT, Form
 from retroracer.envs import task
+from retroracer.envs.race_task import N_RACE_OBS
 from retroracer.envs.variety import MAX_LATENCY
 from retroracer.physics import state
-from retroracer.track.bank import MAX_SECTORS
+from retroracer.physics.company import N_MARKS, NEVER
+from retroracer.track.bank import LENGTH, MAX_SECTORS, N_SECTORS, TrackBank
 from retroracer.track.geometry import Array
 
 FAR = 1e8
@@ -49,3 +54,51 @@ def forms_of(n: int, n_tracks: int, row: Array) -> dict[str, Form]:
         "asked": Form((MAX_LATENCY + 1, n, 2), np.float64, -1.0, 1.0),
         "obs": Form((n, task.N_OBS), np.float32, -task.LIMIT, task.LIMIT),
     }
+
+
+def race_forms_of(n_races: int, n_cars: int, n_tracks: int, rows: Array) -> dict[str, Form]:
+    """The forms of ``RaceBatch.state_arrays``, by name.
+
+    Args:
+        n_races: how many.
+        n_cars: in each.
+        n_tracks: tracks they may be on.
+        rows: (N, N_PARAMS) the cars' parameters before they are varied.
+    """
+    n = n_races * n_cars
+    forms = forms_of(n, n_tracks, rows[0])
+    params = replace(
+        forms["params"], shape=rows.shape, low=rows / MOST_VARIED, high=rows * MOST_VARIED
+    )
+    among = (n, n_cars)
+    return forms | {
+        "params": params,
+        "obs": replace(forms["obs"], shape=(n, N_RACE_OBS)),
+        "slots": Form((n,), np.int64, 0, n_cars - 1),
+        "solid": Form((n,), np.bool_),
+        "passed": Form((n, N_MARKS), np.float64, 0.0, FAR),
+        "blame": Form(among, np.float64, 0.0, FAR),
+        "bump": Form(among, np.float64, 0.0, FAR),
+        "touched": Form(among, np.float64, NEVER, FAR),
+        "raced": Form((n,), np.float64, -FAR, FAR),
+        "places": Form((n,), np.float64, 0.0, n_cars),
+        "contacts": Form((n,), np.float64, 0.0, FAR),
+        "alive": Form((n,), np.bool_),
+    }
+
+
+def demand_on_track(bank: TrackBank, arrays: Mapping[str, Array]) -> None:
+    """Make sure that cars are on their tracks.
+
+    Args:
+        bank: the packed tracks.
+        arrays: ``floats`` and ``ints`` of the cars, of their forms.
+
+    Raises:
+        ValueError: if one is beyond the end of its own.
+    """
+    where = arrays["ints"][:, state.TRACK].astype(np.int64)
+    station, sector = arrays["floats"][:, state.S], arrays["ints"][:, state.SECTOR]
+    far = station > bank.facts[where, LENGTH]
+    if far.any() or (sector >= bank.facts[where, N_SECTORS]).any():
+        raise ValueError("the cars are beyond the ends of their tracks")

@@ -18,6 +18,9 @@ from retroracer.track.geometry import Array, Bools, Ints
 MOST_CARS = 20
 """Most cars in a race."""
 
+NEVER = -1e8
+"""Time [s] of a contact that there has not been."""
+
 # Columns of ``marks`` (N, N_MARKS), SI units.
 (
     STEP_CONTACT,  # time in contact with another car in the last advance
@@ -45,7 +48,7 @@ class Company(NamedTuple):
         blame: (N, MOST) by car and by place of the other in its race: the car's share of the
             fault times the closing speed squared [m^2/s^2], summed over the last advance.
         bump: (N, MOST) likewise the largest closing speed [m/s] in the last advance.
-        touched: (N, MOST) time [s] at which they last touched; -inf: never.
+        touched: (N, MOST) time [s] at which they last touched, or ``NEVER``.
     """
 
     begins: Ints
@@ -83,5 +86,5 @@ def make_company(sizes: int | Sequence[int], cars: Sequence[Car]) -> Company:
         marks=np.zeros((n, N_MARKS)),
         blame=np.zeros((n, most)),
         bump=np.zeros((n, most)),
-        touched=np.full((n, most), -np.inf),
+        touched=np.full((n, most), NEVER),
     )

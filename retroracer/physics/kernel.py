@@ -101,6 +101,23 @@ EVERYTHING = LOAD + MOVE + SETTLE + SAVE
 
 
 @compiled(inline=True)
+def find_foot(w: Array, j: int, x: float, y: float) -> None:
+    """Project the car in lane ``j``, now at ``x``, ``y``, onto the centreline within its cell."""
+    f = foot(
+        x - w[CELL_X * LANES + j],
+        y - w[CELL_Y * LANES + j],
+        w[CELL_DX * LANES + j],
+        w[CELL_DY * LANES + j],
+        w[CELL_TX * LANES + j],
+        w[CELL_TY * LANES + j],
+        w[CELL_UX * LANES + j],
+        w[CELL_UY * LANES + j],
+    )
+    w[FOOT * LANES + j] = f
+    w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
+
+
+@compiled(inline=True)
 def move(w: Array, j: int, dt: float) -> None:
     """Move the car in lane ``j`` for ``dt`` and project it onto the centreline within its cell."""
     x0, y0 = w[X * LANES + j], w[Y * LANES + j]
@@ -136,18 +153,7 @@ def move(w: Array, j: int, dt: float) -> None:
     w[AY * LANES + j] = motion.ay
     w[AR * LANES + j] = motion.ar
     w[MOVED2 * LANES + j] = (x - x0) * (x - x0) + (y - y0) * (y - y0)
-    f = foot(
-        x - w[CELL_X * LANES + j],
-        y - w[CELL_Y * LANES + j],
-        w[CELL_DX * LANES + j],
-        w[CELL_DY * LANES + j],
-        w[CELL_TX * LANES + j],
-        w[CELL_TY * LANES + j],
-        w[CELL_UX * LANES + j],
-        w[CELL_UY * LANES + j],
-    )
-    w[FOOT * LANES + j] = f
-    w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
+    find_foot(w, j, x, y)
 
 
 @compiled(inline=True)

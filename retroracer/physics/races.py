@@ -13,22 +13,12 @@ from numba import prange
 from retroracer.compiled import compiled
 from retroracer.physics import car as c
 from retroracer.physics.block import (
-    CELL_DX,
-    CELL_DY,
     CELL_TX,
     CELL_TY,
-    CELL_UX,
-    CELL_UY,
-    CELL_X,
-    CELL_Y,
-    FOOT,
-    FRAC,
-    GAIN,
     LANES,
     MOVED2,
     N_COLUMNS,
     PARAMS,
-    SPACING,
 )
 from retroracer.physics.boxes import (
     BODY_COS,
@@ -45,6 +35,7 @@ from retroracer.physics.company import (
     CONTACTS,
     LOSS,
     MOST_CARS,
+    NEVER,
     STEP_BUMP,
     STEP_CONTACT,
     TOW,
@@ -77,7 +68,7 @@ from retroracer.physics.contact import (
     solve,
 )
 from retroracer.physics.dynamics import cos_sin
-from retroracer.physics.kernel import LOAD, MOVE, SAVE, SETTLE, advance_block
+from retroracer.physics.kernel import LOAD, MOVE, SAVE, SETTLE, advance_block, find_foot
 from retroracer.physics.state import (
     AR,
     AX,
@@ -97,7 +88,6 @@ from retroracer.physics.wake import REACH, shade
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
-from retroracer.track.projection import foot
 
 BLOCKS = (MOST_CARS + LANES - 1) // LANES
 
@@ -116,18 +106,7 @@ def shift_lane(w: Array, j: int, dx: float, dy: float) -> None:
     w[Y * LANES + j] = y
     moved = np.sqrt(w[MOVED2 * LANES + j]) + np.sqrt(dx * dx + dy * dy)
     w[MOVED2 * LANES + j] = moved * moved
-    f = foot(
-        x - w[CELL_X * LANES + j],
-        y - w[CELL_Y * LANES + j],
-        w[CELL_DX * LANES + j],
-        w[CELL_DY * LANES + j],
-        w[CELL_TX * LANES + j],
-        w[CELL_TY * LANES + j],
-        w[CELL_UX * LANES + j],
-        w[CELL_UY * LANES + j],
-    )
-    w[FOOT * LANES + j] = f
-    w[GAIN * LANES + j] = (f - w[FRAC * LANES + j]) * w[SPACING * LANES + j]
+    find_foot(w, j, x, y)
 
 
 @compiled(inline=True)
@@ -383,6 +362,6 @@ def forget(company: Company, rows: Ints) -> None:
         company.bump[i] = 0.0
         race = np.searchsorted(company.begins, i, side="right") - 1
         begin, end = company.begins[race], company.begins[race + 1]
-        company.touched[i] = -np.inf
+        company.touched[i] = NEVER
         for k in range(begin, end):
-            company.touched[k, i - begin] = -np.inf
+            company.touched[k, i - begin] = NEVER

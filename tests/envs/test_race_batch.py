@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -19,7 +20,8 @@ from retroracer.envs.race_task import (
     RIVAL_TABLE,
 )
 from retroracer.envs.task import LAYOUT, N_OBS
-from retroracer.envs.variety import TRAINING
+from retroracer.envs.variety import N_DRAWS, TRAINING, Variety
+from retroracer.physics import state
 from retroracer.physics.company import CONTACTS
 from retroracer.track.generate import random_tracks
 from tests.shapes import oval
@@ -255,3 +257,89 @@ def test_a_batch_that_makes_no_sense_is_told():
     batch = RaceBatch(1, 2, tracks=[long_straight()])
     with pytest.raises(ValueError, match="must be"):
         batch.step(np.zeros((3, 2)))
+
+
+def varied(n_races=3, seed=5):
+    variety = Variety(start="random", pace=(0.4, 0.9), standing=0.3, mass=(0.9, 1.1))
+    batch = RaceBatch(n_races, 3, variety=variety, page=RacePage(time=6.0), seed=seed)
+    batch.reset(seed)
+    return batch
+
+
+def test_a_batch_goes_on_from_its_saved_state_to_the_bit():
+    one, two = varied(), varied(seed=8)
+    rng = np.random.default_rng(2)
+    for _ in range(90):
+        one.step(rng.uniform(-0.5, 1.0, (9, 2)))
+    facts = json.loads(json.dumps(one.state_facts()))
+    arrays = {name: values.copy() for name, values in one.state_arrays().items()}
+    two.restore(facts, arrays)
+    for _ in range(90):  # across the beginnings of races
+        actions = rng.uniform(-0.5, 1.0, (9, 2))
+        for mine, its in zip(two.step(actions), one.step(actions), strict=True):
+            np.testing.assert_array_equal(mine, its)
+        np.testing.assert_array_equal(one.race.floats, two.race.floats)
+        np.testing.assert_array_equal(one.places, two.places)
+
+
+def test_no_state_of_other_races_or_beyond_reason_is_taken():
+    batch = varied()
+    facts = batch.state_facts()
+    arrays = {name: values.copy() for name, values in batch.state_arrays().items()}
+    for name, array in arrays.items():
+        with pytest.raises(ValueError):
+            batch.restore(facts, arrays | {name: np.stack([array, array])})
+        if array.dtype.kind == "f" and name not in ("splits", "last_sectors"):
+            bent = array.copy()
+            bent.reshape(-1)[0] = np.inf
+            with pytest.raises(ValueError):
+                batch.restore(facts, arrays | {name: bent})
+    bent = arrays["ints"].copy()
+    bent[0, state.TRACK] = (bent[0, state.TRACK] + 1) % len(batch.pool.tracks)
+    with pytest.raises(ValueError, match="different tracks"):
+        batch.restore(facts, arrays | {"ints": bent})
+
+
+def test_races_taken_over_go_on_as_those_they_were_taken_from_to_the_bit():
+    own, other = varied(), varied(7, seed=1)
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        own.step(rng.uniform(-0.3, 1.0, (9, 2)))
+    which = rng.integers(0, 3, 7)
+    other.take_over(own, which)
+    rows = own.rows_of(which)
+    np.testing.assert_array_equal(other.obs, own.obs[rows])
+    for _ in range(40):
+        actions = rng.uniform(-0.3, 1.0, (9, 2))
+        theirs = own.step(actions, autoreset=False)
+        for mine, its in zip(other.step(actions[rows], autoreset=False), theirs, strict=True):
+            np.testing.assert_array_equal(mine, its[rows])
+
+
+def test_some_fields_that_begin_anywhere_stand_on_the_grid_instead():
+    variety = Variety(start="random", pace=(0.5, 0.9), standing=0.4)
+    batch = RaceBatch(200, 3, tracks=[long_straight()], variety=variety, seed=0)
+    batch.reset(0)
+    standing = (batch.race.speed.reshape(200, 3) == 0.0).all(axis=1)
+    assert 0.3 < standing.mean() < 0.5
+    moving = batch.race.speed.reshape(200, 3)[~standing]
+    assert moving.min() > 5.0
+
+
+def test_a_line_up_leaves_nothing_to_chance():
+    draws = np.random.default_rng(0).random((2, 3, N_DRAWS))
+    slots = np.array([[2, 0, 1], [0, 1, 2]])
+    batches = [
+        RaceBatch(2, 3, tracks=random_tracks(4, 3), variety=Variety(power=(0.9, 1.1)), seed=s)
+        for s in (1, 2)
+    ]
+    for batch in batches:
+        batch.reset()
+        batch.line_up(np.array([2, 0]), slots, draws)
+    one, two = batches
+    np.testing.assert_array_equal(one.race.floats, two.race.floats)
+    np.testing.assert_array_equal(one.race.params, two.race.params)
+    np.testing.assert_array_equal(one.places, [3, 1, 2, 1, 2, 3])
+    assert one.race.ints[[0, 3], state.TRACK].tolist() == [2, 0]
+    ahead = one.race.floats[:3, state.S]
+    assert ahead[1] > ahead[2] > ahead[0]

@@ -244,7 +244,7 @@ def test_a_car_placed_anew_forgets_its_contacts(gt, long_straight):
     assert race.company.marks[0, c.CONTACTS] == 1
     race.place(rows=[0, 1], s=[100.0, 200.0])
     assert (race.company.marks == 0.0).all()
-    assert (race.company.touched == -np.inf).all()
+    assert (race.company.touched == c.NEVER).all()
 
 
 @pytest.mark.parametrize(("company", "n"), [(21, 21), ([3, 4], 8), (0, 2), (3, 4)])

@@ -21,6 +21,13 @@ RACING_SETS = [
     "evaluate_on=2", "log_to=[]", "save_every=0", "averaging=10",
 ]  # fmt: skip
 
+AMONG_RIVALS = [
+    "parent=base", "action_repeat=2", "episode=4", "race.rivals=2", "race.laps=1", "race.days=1",
+    "race.league.ladder=[club, base]", "race.league.refresh=7", "race.league.remember=11",
+    "race.league.kept=3", "evaluate_on=1",
+]  # fmt: skip
+"""What makes a run one of races."""
+
 STAGES = {
     "imitation": [
         "stages=[{learner: imitation}]", "imitation.rounds=2", "imitation.tracks=1",
@@ -37,6 +44,17 @@ STAGES = {
         "sac.branches.states=6", "sac.branches.steps=3", "sac.branches.kept=3",
         "sac.branches.final_steps=7",
         "sac.branches.batch_size=16", "sac.action_noise=0.1", "sac.noise_hold=0.5",
+    ],
+    "race-sac": [
+        *AMONG_RIVALS, "steps=800",
+        "stages=[{learner: sac}]", "sac.demonstrations.share=0", "sac.batch_size=32",
+        "sac.gradient_steps=2", "sac.buffer_size=1000", "sac.learning_starts=100",
+        "sac.branches.states=3", "sac.branches.steps=3", "sac.branches.kept=3",
+        "sac.branches.batch_size=16", "sac.action_noise=0.1", "sac.noise_hold=0.5",
+    ],
+    "race-ppo": [
+        *AMONG_RIVALS, "steps=800",
+        "stages=[{learner: ppo}]", "ppo.n_steps=8", "ppo.batch_size=24", "ppo.value_warmup=2",
     ],
     "all": [
         "stages=[{learner: ppo, until: 0.4}, {learner: sac, until: 0.8}, {learner: critics}]",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from retroracer.agents.model_file import car_of
-from retroracer.agents.policy import Policy, load_road_driver
+from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
 from retroracer.game.race.background_process import BackgroundProcess
 from retroracer.game.race.expected import author_time
@@ -70,7 +70,7 @@ def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> Non
     records = Records(folder)
     for name in names:
         try:
-            policy = load_road_driver(name)
+            policy = load_policy(name)
         except UserError:
             continue  # the others still drive
         laps = sorted(laps_of([policy], track, car), key=lambda d: (not d.valid, d.time))

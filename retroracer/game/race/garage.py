@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import car_of, read_facts
-from retroracer.agents.policy import Policy, demand_layout, load_road_driver, road_layout
+from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
 from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.settings import Assists
@@ -71,7 +71,7 @@ def drivers() -> dict[str, Facts]:
     for path in sorted(models_dir().glob("*.zip")):
         try:
             facts = read_facts(path)
-            demand_layout(facts, path, road_layout(facts))
+            demand_layout(facts, path)
         except UserError:
             continue
         found[path.stem] = facts
@@ -111,7 +111,7 @@ def why_no_driver() -> str:
     if not path.is_file():
         return f"there is no models/{name}.zip; train one with 'python train_base.py'"
     try:
-        load_road_driver(path)
+        load_policy(path)
     except UserError as error:
         return str(error).splitlines()[0]
     return ""
@@ -176,7 +176,7 @@ def put_together(
     for name in names:
         if name not in loaded:
             demand_road_driver(name)
-            loaded[name] = load_road_driver(name)
+            loaded[name] = load_policy(name)
     policies = tuple(loaded[n] for n in names)
     cars = [car_of(p.facts, p.name) for p in policies]
     yours = load_car(car) if car else (cars[0] if cars else load_car())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from retroracer.agents.model_file import Layers
-from retroracer.agents.policy import policy_of
+from retroracer.agents.policy import Policy, policy_of
 from retroracer.checks import number
 from retroracer.laptime.limit import known_time
 from retroracer.laptime.many import lap_limits
@@ -80,9 +80,9 @@ class LapJudge:
         report = evaluate([entry], self.tracks)[0]
         return report.with_limits(self.limits)
 
-    def score_of(self, act: Act) -> float:
+    def score_of(self, driver: Policy) -> float:
         """The score of any driver on the same tracks."""
-        return score(self._report(act))
+        return score(self._report(driver.act))
 
     def _text(self, report: Report) -> str:
         summary = report.summary()

@@ -29,7 +29,6 @@ from retroracer.agents.sac_update import Measured
 from retroracer.checks import Form, count, demand_array, generator_state, number
 from retroracer.config import Range
 from retroracer.envs import task
-from retroracer.envs.batch import RacingBatch
 from retroracer.training.learners.learner import State
 from retroracer.training.learners.racing import Racing
 
@@ -90,15 +89,7 @@ class Branches:
         self.gamma, self.reward_scale = gamma, reward_scale
         own, device = racing.batch, racing.model.device
         self.rng = np.random.default_rng([racing.settings.seed, 4])
-        self.batch = RacingBatch(
-            TRIED * settings.states,
-            tracks=own.pool.tracks[:1],
-            car=own.car,
-            reward=own.reward,
-            ending=own.ending._replace(time=1e9),  # s: a branch ends by itself
-            action_repeat=own.action_repeat,
-        )
-        self.batch.reset(0)
+        self.batch = own.twin(TRIED * settings.states)
         room = settings.kept * settings.states
         self.obs = torch.zeros(room, own.obs.shape[1], device=device)
         self.actions = torch.zeros(room, 2, device=device)

@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from retroracer.agents import checkpoint
 from retroracer.agents.facts import Facts, plain_json
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import car_of, find_model, read_facts
-from retroracer.agents.policy import action_repeat_of, load_policy
+from retroracer.agents.policy import N_ACTIONS, action_repeat_of, load_policy
 from retroracer.checks import Form, count, demand_array, number
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
+from retroracer.envs.named import SpacesOnly
 from retroracer.errors import UserError, about
 from retroracer.physics.car import Car, car_facts, load_car
 from retroracer.physics.race import CONTROL_DT
@@ -32,10 +34,10 @@ from retroracer.track.generate import random_tracks
 from retroracer.track.track import Track
 from retroracer.training.judging.choice import LapJudge
 from retroracer.training.judging.evaluation import Evaluation
+from retroracer.training.judging.race_choice import RaceJudge
 from retroracer.training.learners.learner import State, part, under
 from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.sac_task import SACTask
-from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.budget import LIMITS, Budget
 from retroracer.training.run.settings import EVALUATION_SEED
 
@@ -85,29 +87,57 @@ class Racing(SACTask):
 
     Attributes:
         batch: the cars.
-        obs: (N, 22) float32, their current observations.
+        obs: (N, O) float32, their current observations.
+        layout: id of these observations.
     """
 
+    layout: ClassVar[str] = task.LAYOUT
+    sees: ClassVar[int] = task.N_OBS
+    batch: Any
+
     def __init__(
-        self, settings: RacingSettings, car: Car, tracks: list[Track] | None, judge: LapJudge
+        self,
+        settings: RacingSettings,
+        car: Car,
+        tracks: list[Track] | None,
+        judge: LapJudge | RaceJudge,
     ) -> None:
         self.judge = judge
-        self.batch = RacingBatch(
+        super().__init__(settings, self._model(settings))
+        self.batch = self._cars(settings, car, tracks)
+        self.obs = self.batch.reset(settings.seed)
+        self.batch.stagger()
+        self._returns = np.zeros(settings.cars)
+
+    def _cars(self, settings: RacingSettings, car: Car, tracks: list[Track] | None) -> Any:
+        return RacingBatch(
             settings.cars,
             tracks=tracks,
             car=car,
             variety=settings.variety,
             reward=settings.weights(0.0),
-            ending=task.Ending(
-                time=settings.episode, off_track=settings.patience, stall=settings.patience
-            ),
+            ending=ending_of(settings),
             seed=settings.seed,
             action_repeat=settings.action_repeat,
         )
-        self.obs = self.batch.reset(settings.seed)
-        self.batch.stagger()
-        super().__init__(settings, _model(settings, self.batch))
-        self._returns = np.zeros(settings.cars)
+
+    def _model(self, settings: RacingSettings) -> FastSAC:
+        env = DummyVecEnv([lambda: SpacesOnly(self.sees, N_ACTIONS, task.LIMIT)])
+        arguments = settings.sac_arguments() | {
+            "buffer_size": 1,  # SB3's own replay stays unused
+            "seed": settings.seed,
+            "device": settings.device,
+        }
+        if settings.parent is not None:
+            model = self._load(settings.parent, env, arguments)
+        else:
+            kwargs = {"net_arch": list(settings.hidden)}
+            model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
+        model.half = settings.half()
+        return model
+
+    def _load(self, parent: str, env: Any, arguments: dict[str, Any]) -> FastSAC:
+        return checkpoint.load_sac(parent, env, layout=self.layout, **arguments)
 
     def begin(self, session: int) -> None:
         """Do nothing: the cars continue from where they are."""
@@ -147,14 +177,14 @@ class Racing(SACTask):
     def kind(self) -> dict[str, Any]:
         """Layout, tracks and car."""
         return {
-            "observation_layout": task.LAYOUT,
+            "observation_layout": self.layout,
             "tracks": self.settings.track or ("random",),
             "car": car_facts(self.batch.car),
         }
 
     def score_of(self, path: Path) -> float:
         """The score of another run's model."""
-        return self.judge.score_of(load_policy(path).act)
+        return self.judge.score_of(load_policy(path, self.layout))
 
     def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
         """Write the averaged driver as a zip that plain ``SAC.load`` opens."""
@@ -162,7 +192,7 @@ class Racing(SACTask):
         figures = {} if evaluation is None else dict(evaluation.figures)
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = Facts(
-            observation_layout=task.LAYOUT,
+            observation_layout=self.layout,
             steps=self.steps,
             seed=settings.seed,
             car=car_facts(self.batch.car),
@@ -170,10 +200,14 @@ class Racing(SACTask):
             parent=Path(settings.parent).stem if settings.parent else None,
             evaluation=figures,
             reward=self.batch.reward._asdict(),
-            notes={"control_dt": CONTROL_DT * settings.action_repeat, **notes},
+            notes={"control_dt": CONTROL_DT * settings.action_repeat, **self._notes(), **notes},
         )
         with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
+
+    def _notes(self) -> dict[str, Any]:
+        """What else a zip tells of how its driver was trained."""
+        return {}
 
     def state(self) -> State:
         """Model, cars, statistics and random state, as plain arrays."""
@@ -223,20 +257,10 @@ class Racing(SACTask):
         self.judge.restore(facts)
 
 
-def _model(settings: RacingSettings, batch: RacingBatch) -> FastSAC:
-    env = RacingVecEnv(batch)  # the model needs only its spaces
-    arguments = settings.sac_arguments() | {
-        "buffer_size": 1,  # SB3's own replay stays unused
-        "seed": settings.seed,
-        "device": settings.device,
-    }
-    if settings.parent is not None:
-        model = checkpoint.load_sac(settings.parent, env, layout=task.LAYOUT, **arguments)
-    else:
-        kwargs = {"net_arch": list(settings.hidden)}
-        model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
-    model.half = settings.half()
-    return model
+def ending_of(settings: RacingSettings) -> task.Ending:
+    """When an episode of a run ends."""
+    patience = settings.patience
+    return task.Ending(time=settings.episode, off_track=patience, stall=patience)
 
 
 def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
@@ -277,7 +301,20 @@ def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
         settings: of the run.
         budget: part of it may be spent on solving limits.
     """
+    if settings.race.rivals:
+        from retroracer.training.learners.race_training import RaceTraining
+
+        return RaceTraining(settings, *race_parts(settings, budget))
     return Racing(settings, *racing_parts(settings, budget))
+
+
+def race_parts(
+    settings: RacingSettings, budget: Budget
+) -> tuple[Car, list[Track] | None, RaceJudge]:
+    """As ``racing_parts``, for a run in company."""
+    race = settings.race
+    car, tracks, laps = racing_parts(settings, budget)
+    return car, tracks, RaceJudge(laps, race.rivals, race.against, race.laps, race.days)
 
 
 def racing_parts(

@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal
 
 from retroracer.config import Range
 from retroracer.envs import task
+from retroracer.envs.race_task import N_RACE_OBS, RaceReward
 from retroracer.envs.variety import TRAINING, Variety
+from retroracer.physics.company import MOST_CARS
+from retroracer.training.learners.league import LeagueSettings
 from retroracer.training.run.settings import RunSettings
 
 PROFILES: dict[str, tuple[str, ...]] = {"cpu": ()} | {
@@ -27,6 +30,37 @@ PROFILES: dict[str, tuple[str, ...]] = {"cpu": ()} | {
 }
 """Settings laid over a shipped page on a GPU with at least that much memory; the pages themselves
 are made for a processor."""
+
+
+@dataclass(frozen=True)
+class RaceSettings:
+    """Solid rivals on the road.
+
+    Attributes:
+        rivals: cars beside the learner's in a race; 0 = it drives alone.
+        reward: weights of the reward's terms that racing adds.
+        league: who the rivals are.
+        against: the driver that fills the other places of the grid in evaluations.
+        laps: of a race in evaluations.
+        days: times each track is raced in an evaluation, with other grip and power each time.
+    """
+
+    rivals: Annotated[int, Range(low=0, high=MOST_CARS - 1)] = 0
+    reward: dict[str, Annotated[float, Range(low=-1e6, high=1e6)]] = field(
+        default_factory=lambda: RaceReward()._asdict()
+    )
+    league: LeagueSettings = field(default_factory=LeagueSettings)
+    against: str = "base"
+    laps: Annotated[int, Range(low=1, high=100)] = 2
+    days: Annotated[int, Range(low=1, high=100)] = 2
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say."""
+        _demand_terms(self.reward, RaceReward._fields)
+
+    def weights(self) -> RaceReward:
+        """The weights of racing."""
+        return RaceReward()._replace(**self.reward)
 
 
 @dataclass(frozen=True)
@@ -53,6 +87,7 @@ class RacingSettings(RunSettings):
             the run. Small at first, so that a driver may make mistakes while it learns; factors
             above 1 make cleaner and slower drivers.
         variety: what varies between episodes.
+        race: the solid rivals, if there are any.
     """
 
     track: tuple[str, ...] = ()
@@ -71,18 +106,16 @@ class RacingSettings(RunSettings):
         Annotated[float, Range(low=0.1, high=100)], Annotated[float, Range(low=0.1, high=100)]
     ] = (2.0, 5.0)
     variety: Variety = TRAINING
+    race: RaceSettings = field(default_factory=RaceSettings)
 
     def __post_init__(self) -> None:
         """Check what types cannot express."""
         super().__post_init__()
         if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
             raise ValueError(f"hidden must be widths from 1 to 4096: {list(self.hidden)}")
-        terms = task.Reward._fields
-        for name in self.reward:
-            if name not in terms:
-                near = difflib.get_close_matches(name, terms, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(terms)}"
-                raise ValueError(f"reward has no term {name!r}; {hint}")
+        _demand_terms(self.reward, task.Reward._fields)
+        if self.race.rivals and self.parent is None:
+            raise ValueError("parent: name a driver that laps alone; racing is learned after that")
 
     def half(self) -> bool:
         """True if hidden layers are multiplied in bfloat16 on this machine."""
@@ -108,6 +141,14 @@ class RacingSettings(RunSettings):
         return {}
 
 
+def _demand_terms(reward: dict[str, float], terms: tuple[str, ...]) -> None:
+    for name in reward:
+        if name not in terms:
+            near = difflib.get_close_matches(name, terms, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(terms)}"
+            raise ValueError(f"reward has no term {name!r}; {hint}")
+
+
 PROGRAM = 700_000_000
 """Memory of a run without its replay: the program with torch, cars, tracks, rollouts [bytes]."""
 
@@ -121,7 +162,8 @@ def describe(settings: RacingSettings) -> str:
     stages = {stage.learner: settings.of(stage.learner) for stage in settings.stages}
     batches = [f"{s.batch_size:,} ({n})" for n, s in stages.items() if hasattr(s, "batch_size")]
     kept = max((s.buffer_size for s in stages.values() if hasattr(s, "buffer_size")), default=0)
-    replay = Memory.bytes_needed(kept, task.N_OBS, N_ACTIONS)
+    seen = N_RACE_OBS if settings.race.rivals else task.N_OBS
+    replay = Memory.bytes_needed(kept, seen, N_ACTIONS)
     takes = f"it will take about {gigabytes(PROGRAM + replay)} of memory"
     if kept:
         takes += f", {gigabytes(replay)} of it for the replay of {kept:,} transitions"
