@@ -30,8 +30,8 @@ from retroracer.physics.car import load_car
 from retroracer.track.generate import random_tracks
 from retroracer.training.judging.laps import Entry, evaluate
 from retroracer.training.learners import RACING
-from retroracer.training.learners.racing import make_racing
 from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import Keeper

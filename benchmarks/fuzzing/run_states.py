@@ -62,7 +62,7 @@ class Small:
     """A task and its learner, saved and restored as a run does it."""
 
     def __init__(self) -> None:
-        from retroracer.training.learners.racing import make_racing
+        from retroracer.training.learners.racing_tasks import make_racing
         from retroracer.training.learners.sac import SAC
         from retroracer.training.run.budget import Budget
 

@@ -201,8 +201,7 @@ def load_sac(
         if not 0 < critics <= MAX_CRITICS:
             raise ValueError(f"it has {critics} critics")
         if widen:
-            wanted = int(env.observation_space.shape[0])
-            weights, states, inputs = widened(weights, states, inputs, wanted)
+            weights, states, inputs = widened(weights, states, inputs, env.observation_space)
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
     if env.observation_space.shape != (inputs,):

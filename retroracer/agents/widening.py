@@ -17,7 +17,7 @@ _OPTIMISERS = ("actor.optimizer", "critic.optimizer")
 
 
 def widened(
-    weights: dict[str, Any], states: dict[str, Any], inputs: int, wanted: int
+    weights: dict[str, Any], states: dict[str, Any], inputs: int, space: Any
 ) -> tuple[dict[str, Any], dict[str, Any], int]:
     """A SAC's weights and its other states for longer observations.
 
@@ -25,11 +25,12 @@ def widened(
         weights: of its policy, by SB3's names.
         states: of its optimisers and entropy coefficient.
         inputs: numbers in an observation of it.
-        wanted: numbers in an observation it shall see: the old ones first, new ones behind them.
+        space: of the observations it shall see: the old numbers first, new ones behind them.
 
     Returns:
         Both anew, and how many numbers it sees; the moments of the networks' weights begin anew.
     """
+    wanted = int(space.shape[0])
     if inputs >= wanted:
         return weights, states, inputs
 

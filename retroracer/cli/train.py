@@ -88,12 +88,13 @@ def run_fine(args: argparse.Namespace) -> int:
 
 def _program(page: str) -> Program:
     from retroracer.training.learners import RACING
-    from retroracer.training.learners.racing import look_for, make_racing
+    from retroracer.training.learners.racing import look_for
     from retroracer.training.learners.racing_settings import (
         PROFILES,
         RacingSettings,
         describe,
     )
+    from retroracer.training.learners.racing_tasks import make_racing
     from retroracer.training.run import hardware
     from retroracer.training.run.settings import shipped_page
 

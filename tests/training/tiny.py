@@ -8,8 +8,8 @@ from typing import Any
 from retroracer.training.learners import PIXELS, RACING
 from retroracer.training.learners.pixels.settings import PixelSettings
 from retroracer.training.learners.pixels.task import Pixels
-from retroracer.training.learners.racing import make_racing
 from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import Keeper
 from retroracer.training.run.loop import Run

@@ -294,33 +294,15 @@ def look_for(settings: RacingSettings) -> tuple[list[Track] | None, Car]:
     return tracks, load_car()
 
 
-def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
-    """Build the racing task of a run.
+def racing_parts(
+    settings: RacingSettings, budget: Budget
+) -> tuple[Car, list[Track] | None, LapJudge]:
+    """Car, tracks (None = random ones) and judge of a run.
 
     Args:
         settings: of the run.
         budget: part of it may be spent on solving limits.
     """
-    if settings.race.rivals:
-        from retroracer.training.learners.race_training import RaceTraining
-
-        return RaceTraining(settings, *race_parts(settings, budget))
-    return Racing(settings, *racing_parts(settings, budget))
-
-
-def race_parts(
-    settings: RacingSettings, budget: Budget
-) -> tuple[Car, list[Track] | None, RaceJudge]:
-    """As ``racing_parts``, for a run in company."""
-    race = settings.race
-    car, tracks, laps = racing_parts(settings, budget)
-    return car, tracks, RaceJudge(laps, race.rivals, race.against, race.laps, race.days)
-
-
-def racing_parts(
-    settings: RacingSettings, budget: Budget
-) -> tuple[Car, list[Track] | None, LapJudge]:
-    """Car, tracks (None = random ones) and judge of a run; arguments as for ``make_racing``."""
     tracks, car = look_for(settings)
     judged_on = tracks or random_tracks(EVALUATION_SEED, settings.evaluate_on)
     judge = LapJudge(judged_on, car, bool(tracks), budget.moment(LIMITS), settings.action_repeat)

@@ -11,8 +11,8 @@ import pytest
 from retroracer import training
 from retroracer.agents.model_file import read_facts
 from retroracer.training import learners
-from retroracer.training.learners.racing import make_racing
 from retroracer.training.learners.racing_settings import RacingSettings
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import Keeper
 from retroracer.training.run.loop import Run

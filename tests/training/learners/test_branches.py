@@ -15,7 +15,8 @@ from retroracer.envs.batch import RacingBatch
 from retroracer.envs.variety import Variety
 from retroracer.track.generate import random_tracks
 from retroracer.training.learners.branches import Branches, BranchSettings
-from retroracer.training.learners.racing import Racing, make_racing
+from retroracer.training.learners.racing import Racing
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.learners.sac import SAC
 from retroracer.training.run.budget import Budget
 from tests.training.tiny import STAGES, racing

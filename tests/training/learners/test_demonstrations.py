@@ -7,7 +7,7 @@ import numpy as np
 from retroracer.agents.replay import Memory
 from retroracer.envs import task
 from retroracer.training.learners.demonstrations import Demonstrations, gather
-from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.budget import Budget
 from tests.shapes import oval
 from tests.training.tiny import racing

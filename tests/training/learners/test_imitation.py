@@ -8,7 +8,8 @@ from retroracer.agents.policy import policy_of
 from retroracer.envs.batch import RacingBatch
 from retroracer.training.learners.imitation import CARS, FINAL_STD, Imitation
 from retroracer.training.learners.learner import Clock
-from retroracer.training.learners.racing import Racing, make_racing
+from retroracer.training.learners.racing import Racing
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.budget import Budget
 from tests.training.tiny import racing
 

@@ -23,7 +23,7 @@ from retroracer.training.learners.branches import Branches, BranchSettings
 from retroracer.training.learners.league import League, LeagueSettings
 from retroracer.training.learners.learner import Clock
 from retroracer.training.learners.race_training import RaceTraining
-from retroracer.training.learners.racing import make_racing
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.learners.sac import SAC
 from retroracer.training.run.budget import Budget
 from tests.training.tiny import AMONG_RIVALS, STAGES, racing, train

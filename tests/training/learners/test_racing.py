@@ -20,8 +20,8 @@ from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
 from retroracer.training.judging.laps import Entry, evaluate
 from retroracer.training.learners import RACING
-from retroracer.training.learners.racing import make_racing
 from retroracer.training.learners.racing_settings import PROGRAM, RacingSettings, describe
+from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.budget import Budget
 from retroracer.training.run.settings import load, shipped_page
 from tests.training.tiny import STAGES, racing, train
