@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   python play.py --menu                choose track, car and rival first
   python play.py --track suzuka --laps 3 --opponents 3
   python play.py --track suzuka --ghosts               a time trial: nobody touches anybody
+  python play.py --track suzuka --players 2            two people: WASD and arrows
   python play.py --track monaco --watch
   python play.py --watch-run runs/base --track copper_bowl
   python play.py --track spa --watch --export lap.gif
@@ -64,6 +65,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--ghosts",
         action="store_true",
         help="a time trial: cars drive through one another (default: solid cars, with rules)",
+    )
+    parser.add_argument(
+        "--players",
+        type=whole(1, 2),
+        default=1,
+        metavar="N",
+        help="2: two people at one keyboard, WASD and arrows, a half of the screen each",
     )
     parser.add_argument("--watch", action="store_true", help="only watch the driver")
     parser.add_argument("--menu", action="store_true", help="open the menu first")
@@ -198,10 +206,13 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
             watch=args.watch,
             assists=settings.now.assists,
             ghosts=args.ghosts or ghost is not None,
+            players=args.players,
         )
         note = "" if args.watch else NOTE
         if note and setup.policies and not setup.solid:
             note = f"{TIME_TRIAL}   {NOTE}"
+        if args.players == 2:
+            note = "left: WASD, Q back on the road   right: arrows, BACKSPACE"
         if ghost is not None:
             ghost.demand_fits(setup.track)
             if not args.car and setup.human:  # the ghost's own car, to be compared with it
@@ -227,6 +238,8 @@ def run(args: argparse.Namespace) -> int:
     size = args.size or (1280, 720)
     if not (160 <= size[0] <= 7680 and 90 <= size[1] <= 4320):
         raise UserError(f"--size {size[0]}x{size[1]} is not between 160x90 and 7680x4320")
+    if args.players == 2 and (args.watch or args.ghost or any(_elsewhere(args))):
+        raise UserError("--players 2 is a race of two people: leave --watch and other pages out")
     if sum(_elsewhere(args)) > 1:
         raise UserError("--menu, --watch-run, --edit and --env are different pages; name one")
     # Small products that many threads share are slower, and on a busy machine late by frames.

@@ -14,6 +14,20 @@ from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.drivers import Keys
 from retroracer.reading import shown
 
+SEATS: dict[str, tuple[str, str]] = {
+    "left_1": ("player 1 of 2: steer left", "a"),
+    "right_1": ("player 1 of 2: steer right", "d"),
+    "up_1": ("player 1 of 2: throttle", "w"),
+    "down_1": ("player 1 of 2: brake", "s"),
+    "reset_1": ("player 1 of 2: back to the track", "q"),
+    "left_2": ("player 2 of 2: steer left", "left"),
+    "right_2": ("player 2 of 2: steer right", "right"),
+    "up_2": ("player 2 of 2: throttle", "up"),
+    "down_2": ("player 2 of 2: brake", "down"),
+    "reset_2": ("player 2 of 2: back to the track", "backspace"),
+}
+"""Of a race of two people, likewise; there they go before all others."""
+
 ACTIONS: dict[str, tuple[str, str]] = {
     "left": ("steer left", "left,a"),
     "right": ("steer right", "right,d"),
@@ -41,6 +55,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "telemetry": ("telemetry of the lap", "t"),
     "export": ("RECORDS: save as a ghost", "x"),
     "next": ("CarRacing: next track", "n"),
+    **SEATS,
 }
 """Action -> what it does, and its default keys by name, separated by commas."""
 
@@ -131,6 +146,8 @@ class Controls:
 
     Attributes:
         keys: directions held on the keyboard.
+        seats: the same of each of two people.
+        players: how many drive now: of two, each has keys of its own.
         steer: of the pad's stick, left positive, or None while no pad is in use.
         throttle: of its triggers, or None likewise.
         trouble: what is wrong with the keys it was given, in lines.
@@ -138,6 +155,8 @@ class Controls:
 
     def __init__(self, bound: Mapping[str, str] | None = None) -> None:
         self.keys = Keys()
+        self.seats = (Keys(), Keys())
+        self.players = 1
         self.steer: float | None = None
         self.throttle: float | None = None
         self._triggers = [0.0, 0.0]
@@ -158,17 +177,20 @@ class Controls:
                 own[action] = names
         self.names = {a: own.get(a, default) for a, (_, default) in ACTIONS.items()}
         self._action: dict[int, str] = {}
+        self._seat: dict[int, str] = {}
         for action in sorted(ACTIONS, key=lambda a: a in own):  # the player's last: they win
+            bindings = self._seat if action in SEATS else self._action
             for code in filter(None, map(_code, self.names[action].split(","))):
-                if action in own and self._action.get(code, action) in own.keys() - {action}:
+                if action in own and bindings.get(code, action) in own.keys() - {action}:
                     key, does = key_name(code), ACTIONS[action][0]
                     self.trouble.append(f"the key {key} is bound twice: it means {does}")
-                self._action[code] = action
+                bindings[code] = action
         for name, action in FIXED.items():
             taken = self._action.get(_code(name), action)
             if taken != action:
                 self.trouble.append(f"the key {name} cannot be bound: it means {action}")
             self._action[_code(name)] = action
+            self._seat.pop(_code(name), None)
 
     def shown(self, action: str) -> str:
         """The keys of an action as the player is told them, "" without any."""
@@ -199,6 +221,7 @@ class Controls:
     def release(self) -> None:
         """Let go of everything, as when the window loses the keyboard."""
         self.keys = Keys()
+        self.seats = (Keys(), Keys())
         self._triggers = [0.0, 0.0]
         if self.steer is not None:
             self.steer = self.throttle = 0.0
@@ -211,12 +234,7 @@ class Controls:
         """
         kind = event.type
         if kind in (pygame.KEYDOWN, pygame.KEYUP):
-            action = self._action.get(event.key, "")
-            if action in HELD:
-                setattr(self.keys, action, kind == pygame.KEYDOWN)
-                if kind == pygame.KEYDOWN:
-                    self.steer = self.throttle = None  # the keyboard takes over from the pad
-            return action if kind == pygame.KEYDOWN else ""
+            return self._key(event.key, kind == pygame.KEYDOWN)
         if kind == pygame.WINDOWFOCUSLOST:
             self.release()
         elif kind == pygame.CONTROLLERDEVICEADDED:
@@ -231,6 +249,21 @@ class Controls:
         elif kind == pygame.CONTROLLERBUTTONDOWN:
             return _PAD_BUTTONS.get(event.button, "")
         return ""
+
+    def _key(self, code: int, down: bool) -> str:
+        action, seat = self._action.get(code, ""), self._seat.get(code, "")
+        name, _, player = seat.partition("_")
+        if name in HELD:
+            setattr(self.seats[int(player) - 1], name, down)
+        if action in HELD:
+            setattr(self.keys, action, down)
+        if self.players == 2 and seat:
+            # Menus go on by the arrows and WASD; else the key is its player's alone.
+            action = action if name in HELD and action in HELD else "" if name in HELD else seat
+        mine = name in HELD and player == "1" if self.players == 2 else action in HELD
+        if down and mine:
+            self.steer = self.throttle = None  # the keyboard takes over from the pad
+        return action if down else ""
 
     def _axis(self, axis: int, value: float) -> None:
         if axis == _STICK:

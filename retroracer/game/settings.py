@@ -57,6 +57,7 @@ class Settings:
         rival: last raced against, "" = the default.
         rivals: how many.
         ghosts: True races time trials, where nobody touches anybody; False solid cars.
+        players: how many people race at one keyboard.
         laps: of the last race.
         high_contrast: True draws every track in the same strong colours.
         large_text: True writes as large as the screens fit.
@@ -74,6 +75,7 @@ class Settings:
     rival: str = ""
     rivals: Annotated[int, Range(0, 19)] = 1
     ghosts: bool = False
+    players: Annotated[int, Range(1, 2)] = 1
     laps: Annotated[int, Range(0, 99)] = 3
     high_contrast: bool = False
     large_text: bool = False

@@ -111,7 +111,9 @@ def draw_car(surface: pygame.Surface, camera: Camera, car: CarView, palette: Pal
         small.set_alpha(round(255 * max(0.0, car.opacity)))
     surface.blit(small, (left, top))
     if car.marker:
-        ink = palette if car.colour is None else replace(palette, agent=car.colour)
+        ink = (
+            palette if car.colour is None else replace(palette, agent=car.colour, human=car.colour)
+        )
         sign = marker(car.role, ink, max(9, round(h / 60)))
         surface.blit(
             sign, (round(x - sign.get_width() / 2), round(y - half * 0.8 - sign.get_height()))

@@ -14,12 +14,15 @@ from retroracer.game.screens.canvas import Canvas
 from retroracer.physics import state
 from retroracer.render.camera import Camera
 from retroracer.render.cars import Role, marker, role_colour
-from retroracer.render.palette import Colour, Palette, mix, shade
+from retroracer.render.palette import SECOND, Colour, Palette, mix, shade
 from retroracer.render.text import lap_text
 
 ARROW = ((1.0, 0.0), (0.1, 1.0), (0.1, 0.4), (-1.0, 0.4), (-1.0, -0.4), (0.1, -0.4), (0.1, -1.0))
 """Corners of an arrow, forwards and aside."""
 
+
+NARROW = 256.0
+"""Width below which there is no room for anything [UI pixels]."""
 
 MOST_LISTED = 8
 """Drivers in the list of places at most."""
@@ -38,6 +41,7 @@ class Reading:
         way: of the track where the car is: angle on the screen [rad].
         speed_aside: how far the speed makes room for panels [UI pixels].
         map_shown: False leaves the mini-map's place to others.
+        deltas_shown: False where there is no room for them.
     """
 
     row: int = 0
@@ -48,6 +52,7 @@ class Reading:
     way: float = 0.0
     speed_aside: float = 0.0
     map_shown: bool = True
+    deltas_shown: bool = True
 
 
 def sector_text(seconds: float) -> str:
@@ -91,11 +96,12 @@ class Hud:
 
     def draw(self, canvas: Canvas, now: Reading) -> None:
         """Draw everything for the size of the surface."""
-        if canvas.w < 320 or canvas.h < 180:
-            return
         self.now = now
+        if canvas.w < NARROW or canvas.h < 180:
+            return
         self._times(canvas)
-        self._deltas(canvas)
+        if now.deltas_shown:
+            self._deltas(canvas)
         self._drivers(canvas)
         if now.map_shown:
             self._mini_map(canvas)
@@ -289,7 +295,8 @@ def listed(n: int, mine: int, most: int) -> list[int]:
 
 def inks_of(session: Session, palette: Palette, colours: Sequence[Colour]) -> list[Palette]:
     """For each car the palette with its own colour as the agents'; none = the agents' colour."""
-    return [palette] * session.human + [
+    people = [palette, replace(palette, human=SECOND)][: session.human]
+    return people + [
         replace(palette, agent=colours[k]) if colours else palette
         for k in range(session.race.n - session.human)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pygame
 
-from retroracer.game.controls import ACTIONS, FIXED, key_name
+from retroracer.game.controls import ACTIONS, FIXED, SEATS, key_name
 from retroracer.game.screens.backdrop import backdrop
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.screen import AppServices
@@ -81,7 +81,9 @@ class KeysScreen:
         taken = []
         for other, held in self.app.controls.names.items():
             parts = [k for k in held.split(",") if k.strip()]
-            if other != action and name in parts:
+            # The keys of two people are their own: they may be other actions' as well.
+            same = (other in SEATS) == (action in SEATS)
+            if other != action and same and name in parts:
                 left = [k for k in parts if k != name]
                 keys[other] = ",".join(left)
                 said = f"keeps {' and '.join(left)}" if left else "has no key now"
@@ -94,7 +96,12 @@ class KeysScreen:
     def _forget(self, action: str) -> None:
         """The default back, but for what another action has been given since."""
         keys = {k: v for k, v in self.app.settings.now.keys.items() if k != action}
-        elsewhere = {k for held in keys.values() for k in held.split(",")}
+        elsewhere = {
+            k
+            for other, held in keys.items()
+            if (other in SEATS) == (action in SEATS)
+            for k in held.split(",")
+        }
         default = ACTIONS[action][1].split(",")
         free = [k for k in default if k not in elsewhere]
         if free != default:

@@ -105,7 +105,7 @@ class Menu:
         """What a row shows."""
         now = self.app.settings.now
         if row == "MODE":
-            return "ghosts, against time" if now.ghosts else "solid cars"
+            return "two players" if now.players == 2 else "ghosts" if now.ghosts else "solid cars"
         if row == "TRACK":
             track = self.track()
             return track.title if isinstance(track, Track) else Path(now.track).stem
@@ -129,7 +129,10 @@ class Menu:
             return values[(place + step) % len(values)] if values else value
 
         if row == "MODE":
-            settings.change(ghosts=not now.ghosts)
+            modes = [(1, False), (1, True), (2, False)]  # players, ghosts
+            at = modes.index((now.players, now.ghosts)) if now.players == 1 else 2
+            players, ghosts = modes[(at + step) % 3]
+            settings.change(players=players, ghosts=ghosts)
         elif row == "TRACK":
             settings.change(track=turned(self.tracks, now.track))
         elif row == "CAR":
@@ -186,6 +189,7 @@ class Menu:
                 watch=row == "WATCH",
                 assists=now.assists,
                 ghosts=now.ghosts,
+                players=now.players,
             ),
         )
 

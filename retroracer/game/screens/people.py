@@ -32,9 +32,9 @@ class People:
         self.hands = [Human(car) for car in cars]
         self._assists = assists
 
-    def reset(self) -> None:
-        """Hands in the middle, feet up."""
-        for hands in self.hands:
+    def reset(self, row: int | None = None) -> None:
+        """Hands in the middle, feet up; of one player, or of all."""
+        for hands in self.hands if row is None else self.hands[row : row + 1]:
             hands.reset()
 
     def inputs(self, session: Session, controls: Controls) -> list[tuple[float, float]]:
@@ -45,9 +45,11 @@ class People:
         race = session.race
         if session.finish[row] is not None:
             return roll_out(session, row)
-        steer, throttle = self.hands[row].act(
-            controls.keys, float(race.vx[row]), PHYSICS_DT, controls.steer, controls.throttle
-        )
+        alone = len(self.hands) == 1
+        keys = controls.keys if alone else controls.seats[row]
+        pad = (controls.steer, controls.throttle) if row == 0 else (None, None)
+        hands, speed = self.hands[row], float(race.vx[row])
+        steer, throttle = hands.act(keys, speed, PHYSICS_DT, *pad)
         return assisted(
             steer, throttle, self._assists, session.cars[row],
             *(float(race.floats[row, k]) for k in SENSED),

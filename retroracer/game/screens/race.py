@@ -145,6 +145,7 @@ class RaceScreen:
     def close(self) -> None:
         """Stop what runs beside the race."""
         self.references.close()
+        self.app.controls.players = 1
 
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
@@ -198,17 +199,22 @@ class RaceScreen:
             self.pause(True)
         elif what == "camera":
             settings.change(heading_up=not settings.now.heading_up)
-        elif what == "watch":
+        elif what == "watch" and self.setup.human < 2:  # of two people each sees their own car
             self.view.look_at((self.view.row + 1) % self.session.race.n)
-        elif what == "reset" and self.setup.human and not self.session.over:
-            self.session.put_back()
-            self.people.reset()
-            self.view.follower.jump()
-            self.app.tell("back on the track: this lap does not count")
+        elif what in ("reset", "reset_1", "reset_2"):
+            self._put_back(1 if what == "reset_2" else 0)
         elif what == "restart":
             self.restart()
         elif self.overlays.press(what, self.view.row):
             self.app.tell(self.overlays.told)
+
+    def _put_back(self, row: int) -> None:
+        """Stand a player's car on the road again."""
+        if row < self.setup.human and self.session.finish[row] is None:
+            self.session.put_back(row)
+            self.people.reset(row)
+            self.picture.views[row].follower.jump()
+            self.app.tell("back on the track: this lap does not count")
 
     @property
     def underway(self) -> bool:
@@ -260,6 +266,7 @@ class RaceScreen:
     def advance(self, elapsed: float) -> None:
         """Let real time [s] pass."""
         script = self.app.script
+        self.app.controls.players = max(self.setup.human, 1)
         self._reload(elapsed)
         if self.paused:
             if script is not None:  # a script ends its own pause
@@ -351,7 +358,8 @@ class RaceScreen:
         """Draw the present."""
         laps, now = self.references, self.app.settings.now
         ghosts = self.ghosts.views()
-        camera = self.picture.road(surface, self.loop.share, elapsed, laps, ghosts, now)
+        writing = not self.showing_results
+        self.picture.draw(surface, self.loop.share, elapsed, laps, ghosts, now, writing)
         canvas = Canvas(surface, self.scene.palette)
         if canvas.w < 320 or canvas.h < 180:
             return
@@ -360,7 +368,6 @@ class RaceScreen:
             self.results.target = laps.target(*self.results.to_compare())
             self.results.draw(canvas, laps.limit_time(), laps.author())
             return
-        self.picture.writing(canvas, camera, laps)
         just_off = self.since_go < 0.9 and self.had_lights
         self.newcomer.draw(canvas)
         draw_start(canvas, self.lights, self.lamps_on, just_off)

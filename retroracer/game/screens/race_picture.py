@@ -14,7 +14,7 @@ from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.reference_laps import ReferenceLaps
 from retroracer.game.race.session import Session
-from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.canvas import Canvas, ui_scale
 from retroracer.game.screens.hud import Hud, Reading
 from retroracer.game.screens.race_signs import draw_flag, draw_told
 from retroracer.game.screens.race_view import RaceView
@@ -38,8 +38,8 @@ class RacePicture:
         heading_up: False keeps north at the top.
 
     Attributes:
-        view: the road and its cars.
-        hud: what is written over them.
+        views: the road and its cars, of each of two people; else one.
+        huds: what is written over them.
     """
 
     def __init__(
@@ -51,24 +51,35 @@ class RacePicture:
         heading_up: bool,
     ) -> None:
         self._session, self._overlays = session, overlays
-        self.view = RaceView(session, scene, heading_up, setup.colours)
-        self.hud = Hud(session, scene.palette, setup.colours)
+        self.views = [RaceView(session, scene, heading_up, setup.colours)]
+        for row in range(1, session.human):
+            self.views.append(RaceView(session, scene, heading_up, setup.colours, self.view))
+            self.views[row].row = row
+        self.huds = [Hud(session, scene.palette, setup.colours) for _ in self.views]
         self._panels = Panels(overlays, scene.palette)
+
+    @property
+    def view(self) -> RaceView:
+        """The first of the views."""
+        return self.views[0]
 
     def repaint(self, title: str, scene: TrackScene) -> None:
         """Take over another name and other colours of the track."""
-        self.view.scene = scene
-        self.hud.restyle(title, scene.palette)
+        for view, hud in zip(self.views, self.huds, strict=True):
+            view.scene = scene
+            hud.restyle(title, scene.palette)
 
     def jump(self) -> None:
         """The camera starts afresh, the track is clean: after a restart."""
-        self.view.jump()
+        for view in self.views:
+            view.jump()
 
     def note(self) -> None:
         """Let tyres leave their marks; after every control step."""
-        self.view.note()
+        for view in self.views:
+            view.note()
 
-    def road(
+    def draw(
         self,
         surface: pygame.Surface,
         share: float,
@@ -76,37 +87,58 @@ class RacePicture:
         laps: ReferenceLaps,
         ghosts: Sequence[CarView],
         now: Settings,
-    ) -> Camera:
-        """Draw the road and what is on it.
+        writing: bool,
+    ) -> None:
+        """Draw the road, what is on it, and what is written over it.
 
         Args:
             surface: drawn on.
             share: how far the present is from the step before the last to the last.
             elapsed: real time since the last picture [s].
-            laps: for the limit's line.
+            laps: what laps are compared with.
             ghosts: cars of other laps.
             now: the player's choices.
+            writing: False leaves the writing out.
         """
-        view = self.view
-        view.shake, view.follower.heading_up = now.shake, now.heading_up
-        limit = laps.limit()
+        limit, k = laps.limit(), ui_scale(surface.get_size())
 
-        def lines(target: pygame.Surface, camera: Camera) -> None:
-            self._overlays.draw_road(target, camera, view.scene.palette, view.row, limit)
+        for view, hud, part in zip(self.views, self.huds, self._parts(surface), strict=True):
+            view.shake, view.follower.heading_up = now.shake, now.heading_up
 
-        return view.draw(surface, share, elapsed, [lines], ghosts)
+            def lines(target: pygame.Surface, camera: Camera, view: RaceView = view) -> None:
+                palette = view.scene.palette
+                self._overlays.draw_road(target, camera, palette, view.row, limit)
 
-    def writing(self, canvas: Canvas, camera: Camera, laps: ReferenceLaps) -> None:
+            camera = view.draw(part, share, elapsed, [lines], ghosts)
+            canvas = Canvas(part, view.scene.palette, k)
+            if not writing or canvas.h < 180:
+                continue
+            if len(self.views) > 1:
+                self._write_half(canvas, view, hud, camera, laps)
+            elif canvas.w >= 320:
+                self._write(canvas, camera, laps)
+        if len(self.views) > 1:
+            middle = surface.get_width() // 2
+            surface.fill(
+                self.view.scene.palette.panel, (middle - k, 0, 2 * k, surface.get_height())
+            )
+
+    def _parts(self, surface: pygame.Surface) -> list[pygame.Surface]:
+        """The surface, or its left and right half."""
+        if len(self.views) == 1:
+            return [surface]
+        w, h = surface.get_size()
+        return [surface.subsurface((k * (w // 2), 0, w // 2, h)) for k in range(len(self.views))]
+
+    def _write(self, canvas: Canvas, camera: Camera, laps: ReferenceLaps) -> None:
         """Write over the road: times, places, panels, flags."""
         view, session, overlays = self.view, self._session, self._overlays
         looking = bool(overlays.on and session.policies)
         agent = overlays.agent(view.row) if looking else 0
-        top = self.hud.list_bottom + 6.0
+        top = self.huds[0].list_bottom + 6.0
         # The speed makes room where the agent's panels reach down to it.
         low = looking and self._panels.bottom(agent, top) > canvas.h - 62
-        race = session.race
-        way = float(race.heading[view.row]) - float(race.heading_error[view.row])
-        self.hud.draw(
+        self.huds[0].draw(
             canvas,
             Reading(
                 row=view.row,
@@ -114,13 +146,33 @@ class RacePicture:
                 limit=laps.limit_time(),
                 best=laps.best.lap_time if laps.best is not None else None,
                 best_sectors=laps.best_sectors,
-                way=camera.angle_on_screen(way),
+                way=self._way(view, camera),
                 speed_aside=126.0 if low else 0.0,
                 map_shown=not (looking and self._panels.over_map(canvas.h)),
             ),
         )
         if looking:
             self._panels.draw(canvas, agent, top)
-        if session.control is not None:
-            draw_flag(canvas, session.control.flag(view.row, session.time))
-            draw_told(canvas, session.control.line_for(view.row, session.time, TOLD_FOR))
+        self._signs(canvas, view.row, 38.0)
+
+    def _write_half(
+        self, canvas: Canvas, view: RaceView, hud: Hud, camera: Camera, laps: ReferenceLaps
+    ) -> None:
+        """Write over one of two halves what there is room for."""
+        way, limit = self._way(view, camera), laps.limit_time()
+        reading = Reading(view.row, limit=limit, way=way, map_shown=False, deltas_shown=False)
+        hud.draw(canvas, reading)
+        self._signs(canvas, view.row, max(hud.list_bottom + 4.0, 122.0))
+
+    def _way(self, view: RaceView, camera: Camera) -> float:
+        """Where the track goes, as an angle on the screen [rad]."""
+        race = self._session.race
+        return camera.angle_on_screen(
+            float(race.heading[view.row]) - float(race.heading_error[view.row])
+        )
+
+    def _signs(self, canvas: Canvas, row: int, top: float) -> None:
+        control, time = self._session.control, self._session.time
+        if control is not None:
+            draw_told(canvas, control.line_for(row, time, TOLD_FOR), top)
+            draw_flag(canvas, control.flag(row, time), top + 22.0)

@@ -70,28 +70,29 @@ FLAGS: dict[str, tuple[Colour, str]] = {
 """What each flag looks like, and what it says."""
 
 
-def draw_flag(c: Canvas, flag: str) -> None:
+def draw_flag(c: Canvas, flag: str, y: float = 60.0) -> None:
     """Wave a flag with its words; "" draws nothing."""
     if flag not in FLAGS:
         return
     colour, words = FLAGS[flag]
-    wide = c.width(words) + 36
-    x, y = (c.w - wide) / 2, 60.0
+    wide = min(c.width(words) + 36, c.w - 8)
+    x = (c.w - wide) / 2
     c.panel(x, y, wide, 17, alpha=240, edge=colour)
     for row in range(3):
         for column in range(4):
             dark = flag == "chequered" and (row + column) % 2
             tone = c.palette.panel if dark else colour
             c.rect(x + 8 + 4 * column, y + 3 + 4 * row, 4, 4, tone)
-    c.text(words, x + 29, y + 5, c.palette.text)
+    c.text(words, x + 29, y + 5, c.palette.text, width=wide - 32)
 
 
-def draw_told(c: Canvas, told: Told | None) -> None:
+def draw_told(c: Canvas, told: Told | None, y: float = 38.0) -> None:
     """What race control says to the driver."""
     if told is None:
         return
     p = c.palette
-    wide = c.width(told.text) + 20
-    x, y = (c.w - wide) / 2, 38.0
+    wide = min(c.width(told.text) + 20, c.w - 8)
+    x = (c.w - wide) / 2
     c.panel(x, y, wide, 18, alpha=244, edge=p.bad if told.bad else p.accent)
-    c.text(told.text, c.w / 2, y + 6, p.bad if told.bad else p.text, anchor=0.5)
+    tone = p.bad if told.bad else p.text
+    c.text(told.text, c.w / 2, y + 6, tone, anchor=0.5, width=wide - 8)

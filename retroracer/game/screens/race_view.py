@@ -18,7 +18,7 @@ from retroracer.render.camera import Camera
 from retroracer.render.cars import TRANSLUCENT, CarView, Role
 from retroracer.render.effects import Effects, Wheels
 from retroracer.render.follow import Follower
-from retroracer.render.palette import Colour
+from retroracer.render.palette import SECOND, Colour
 from retroracer.render.scene import TrackScene
 from retroracer.render.streaks import draw_streaks
 from retroracer.track.geometry import Array
@@ -73,6 +73,7 @@ class RaceView:
         scene: of its track.
         heading_up: False keeps north at the top.
         colours: of the agents' cars; empty = the agents' colour.
+        shared: another view of the same session: its marks, dust and sparks are this one's too.
 
     Attributes:
         shake: how much the picture shakes beside the road and on impact, 0 to 1.
@@ -84,11 +85,13 @@ class RaceView:
         scene: TrackScene,
         heading_up: bool = True,
         colours: Sequence[Colour] = (),
+        shared: RaceView | None = None,
     ) -> None:
         self.colours = tuple(colours)
         self.session = session
         self.scene = scene
-        self.effects = Effects()
+        self.effects: Effects = Effects() if shared is None else shared.effects
+        self._leaves = shared is None
         self.shake = 0.0
         self._struck = 0.0
         self._felt = -1.0  # time of the last bump that was taken in
@@ -109,20 +112,21 @@ class RaceView:
     def note(self) -> None:
         """Let tyres leave their marks; after every control step."""
         session = self.session
-        for i in range(session.race.n):
-            if session.race.speed[i] > 2.0:
+        race = session.race
+        for i in range(race.n):
+            if self._leaves and race.speed[i] > 2.0:
                 self.effects.add(i, wheels_of(session, i), session.time)
-            hard = float(session.race.floats[i, state.STEP_IMPACT])
+            hard = float(race.floats[i, state.STEP_IMPACT])
             if hard > 2.0:
-                self.effects.strike(
-                    float(session.race.x[i]), float(session.race.y[i]), hard, session.time
-                )
+                if self._leaves:
+                    self.effects.strike(float(race.x[i]), float(race.y[i]), hard, session.time)
                 if i == self.row:
                     self._struck = min(hard / 10.0, 1.0)
         control = session.control
         for bump in control.bumps if control is not None else ():
             if bump.time > self._felt:
-                self.effects.strike(bump.x, bump.y, bump.closing, bump.time)
+                if self._leaves:
+                    self.effects.strike(bump.x, bump.y, bump.closing, bump.time)
                 if self.row in bump.rows:
                     self._struck = max(self._struck, min(0.15 + bump.closing / 8.0, 1.0))
         self._felt = control.bumps[-1].time if control is not None and control.bumps else -1.0
@@ -184,6 +188,8 @@ class RaceView:
                 self._opacity(i),
                 bool(session.actions[i, 1] < -0.05),
             )
+            if i == 1 and role == "human":
+                car = replace(car, colour=SECOND)
             if self.colours and role == "agent":
                 car = replace(car, colour=self.colours[i - session.human])
                 if session.one_start:

@@ -84,6 +84,8 @@ class Results:
         s = self.session
         if not s.human:
             return f"{s.names[s.order()[0]].upper()} WINS" if s.race.n > 1 else "FINISHED"
+        if s.human > 1:
+            return f"{s.names[s.order()[0]].upper()} WINS"
         place = s.order().index(0) + 1
         if s.race.n == 1:
             return "FINISHED"
@@ -144,7 +146,7 @@ class Results:
     def to_compare(self) -> tuple[LapCurve | None, LapCurve | None, str]:
         """Your fastest lap, valid or not; the fastest rival's valid one; that rival's name."""
         mine = min(self.laps[0], key=lambda d: d.time, default=None)
-        if mine is None or not self.session.human:
+        if mine is None or self.session.human != 1:
             return None, None, ""
         rival = self._rival()
         theirs = self.session.curves[rival] if rival is not None else None
@@ -169,7 +171,7 @@ class Results:
         mine = order.index(0) if s.human else 0
         for line, k in enumerate(listed(len(order), mine, self._rows(c))):
             i, top = order[k], y + 14 + 13 * line
-            if i == 0 and s.human:
+            if i < s.human:
                 c.rect(x - 4, top - 3, 356, 13, mix(p.panel, p.panel_edge, 0.6))
             role: Role = "human" if s.roles[i] == "human" else "agent"
             c.text(str(k + 1), x, top, p.text_dim)

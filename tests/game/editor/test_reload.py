@@ -108,7 +108,8 @@ def test_new_colours_repaint_the_track_without_touching_the_race(tmp_path: Path)
     wait_for(app, lambda: screen.scene is not scene)
     frames(app, 2)
     assert (
-        screen.session is session and screen.picture.hud.palette.grass == screen.scene.palette.grass
+        screen.session is session
+        and screen.picture.huds[0].palette.grass == screen.scene.palette.grass
     )
 
 

@@ -282,4 +282,4 @@ def test_the_wrong_way_arrow_points_where_the_track_goes() -> None:
         screen.session.race.place(rows=[0], s=150.0, heading_error=error)
         screen.view.jump()
         frames(app, 1)
-        assert np.sin(screen.picture.hud.now.way) == pytest.approx(pointing, abs=0.02)
+        assert np.sin(screen.picture.huds[0].now.way) == pytest.approx(pointing, abs=0.02)
