@@ -73,6 +73,14 @@ def beep(frequency: float, seconds: float) -> Array:
     return np.asarray(ends * tone / 1.3)
 
 
+def thud(seconds: float = 0.28) -> Array:
+    """A dull blow that dies away, in [-1, 1]: bodywork on bodywork."""
+    wave = noise_loop(70.0, 700.0, seconds)
+    t = np.arange(len(wave)) / RATE
+    wave = wave * np.minimum(1.0, t / 0.003) * np.exp(-t / 0.055)
+    return np.asarray(wave / np.abs(wave).max())
+
+
 def revs(speed: float) -> float:
     """Where an engine would be between idle (0) and its limit (1) at a speed [m/s]."""
     before = 0.0
@@ -156,6 +164,7 @@ class Sound:
         self._wind = _sound(0.6 * noise_loop(300.0, 1500.0, 1.7))
         self._beeps = {"red": _sound(0.4 * beep(440, 0.14)), "green": _sound(0.4 * beep(880, 0.4)),
                        "lap": _sound(0.3 * beep(660, 0.12))}  # fmt: skip
+        self._thud = _sound(0.4 * thud())
         self._ready = True
 
     def drive(self, speed: float, throttle: float, slip: float, off: bool) -> None:
@@ -197,6 +206,14 @@ class Sound:
             channel = pygame.mixer.Channel(_EVENTS)
             channel.play(self._beeps[name])
             channel.set_volume(limited({_EVENTS: self.volume})[_EVENTS])
+
+    def bump(self, closing: float) -> None:
+        """A blow of two cars that met at a speed [m/s]."""
+        if self._ready and not self.mute:
+            channel = pygame.mixer.Channel(_EVENTS)
+            channel.play(self._thud)
+            loud = min(0.25 + closing / 8.0, 1.0)
+            channel.set_volume(limited({_EVENTS: loud * self.volume})[_EVENTS])
 
     def quiet(self) -> None:
         """Stop all that is playing: paused, or in a menu."""

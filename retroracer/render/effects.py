@@ -102,9 +102,15 @@ class Effects:
                 jitter = 1.6 * (float(hash01(n, n * 0 + 3)[0]) - 0.5)
                 self._dust.append((place[0] + jitter, place[1] - jitter, time, float(wheels.off)))
 
-    def strike(self, x: float, y: float, hard: float, time: float) -> None:
-        """Sparks of a car at (x, y) [m] that hit something at a speed ``hard`` [m/s]."""
+    def strike(
+        self, x: float, y: float, hard: float, time: float, first: int | None = None
+    ) -> None:
+        """Sparks of a car at (x, y) [m] that hit something at a speed ``hard`` [m/s].
+
+        ``first`` decides their directions; default ever new ones.
+        """
         count = min(4 + int(hard), 20)
+        self._count = self._count if first is None else first
         n = np.arange(self._count, self._count + count)
         self._count += count
         angle = 2.0 * np.pi * hash01(n, np.full_like(n, 53))

@@ -59,8 +59,8 @@ RIVALS: tuple[Colour, ...] = (DEFAULT.agent, (120, 240, 200), (190, 60, 150))
 """Cars of the first, second and third rival: told apart from each other and from yours by people
 who lack any one kind of cone (a test measures it)."""
 
-SECOND: Colour = (246, 246, 252)
-"""The car of a second player."""
+SECOND: Colour = (225, 30, 75)
+"""The car of a second player, told from all of these likewise."""
 
 PRESETS: dict[str, Palette] = {
     "classic": DEFAULT,

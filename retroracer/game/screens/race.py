@@ -85,12 +85,14 @@ class RaceScreen:
         self.picture = RacePicture(self.session, scene, setup, self.overlays, up)
         self.loop.forget()
         self.people = People(setup.cars[: setup.human], setup.assists)
+        app.controls.players = max(setup.human, 1)
         self.paused = False
         self.menu: Question = pause_menu(self, bool(setup.human))
         self.lights = COUNTDOWN if lights else 0.0
         self.had_lights = lights
         self.since_go = 0.0
         self.since_over = 0.0
+        self.heard = 0.0  # until then bumps were heard
         self.held = 0.0
         self.ghosts = Ghosts(app.records, self.session, setup)
         app.tell(self.ghosts.refused, bad=True)
@@ -245,7 +247,7 @@ class RaceScreen:
         self.paused = False
         self.lights = 0.0
         self.had_lights = False
-        self.since_go = self.since_over = 0.0
+        self.since_go = self.since_over = self.heard = 0.0
         self.results = Results(self.session, self.setup.assists.named(), self.setup.colours)
         self.overlays.restart()
 
@@ -345,6 +347,13 @@ class RaceScreen:
 
     def _sound(self) -> None:
         race, row = self.session.race, self.view.row
+        control = self.session.control
+        if control is not None:
+            shown = {view.row for view in self.picture.views}
+            new = [b for b in control.bumps if b.time > self.heard and shown.intersection(b.rows)]
+            if new:
+                self.app.sound.bump(max(b.closing for b in new))
+            self.heard = self.session.time
         slip = max(slip_of(self.session, row)) - 0.55
         self.app.sound.drive(
             float(race.speed[row]),
@@ -370,7 +379,8 @@ class RaceScreen:
             return
         just_off = self.since_go < 0.9 and self.had_lights
         self.newcomer.draw(canvas)
-        draw_start(canvas, self.lights, self.lamps_on, just_off)
+        top = 44.0 if self.setup.human < 2 else 126.0  # below what each half has at its top
+        draw_start(canvas, self.lights, self.lamps_on, just_off, top)
         if self.errors:
             draw_errors(canvas, self.errors)
         if self.paused:

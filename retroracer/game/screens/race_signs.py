@@ -11,7 +11,7 @@ from retroracer.render.palette import Colour, shade
 LAMPS = 5
 
 
-def draw_start(c: Canvas, lights: float, lit: int, just_off: bool) -> None:
+def draw_start(c: Canvas, lights: float, lit: int, just_off: bool, top: float = 44.0) -> None:
     """Draw the lamps, or that they have just gone out.
 
     Args:
@@ -19,27 +19,28 @@ def draw_start(c: Canvas, lights: float, lit: int, just_off: bool) -> None:
         lights: time until they go out [s].
         lit: how many are on.
         just_off: True in the first moment of the race.
+        top: of the lamps [UI pixels].
     """
     if lights > 0.0:
-        draw_lamps(c, lit)
+        draw_lamps(c, lit, top)
         wide = c.width("SPACE skips") + 12
-        c.panel(c.w / 2 - wide / 2, 94, wide, 15, alpha=240)
-        c.text("SPACE skips", c.w / 2, 98, c.palette.text, anchor=0.5)
+        c.panel(c.w / 2 - wide / 2, top + 50, wide, 15, alpha=240)
+        c.text("SPACE skips", c.w / 2, top + 54, c.palette.text, anchor=0.5)
     elif just_off:
-        c.text("GO!", c.w / 2, 52, c.palette.good, 4, anchor=0.5, shadow=True)
+        c.text("GO!", c.w / 2, top + 8, c.palette.good, 4, anchor=0.5, shadow=True)
 
 
-def draw_lamps(c: Canvas, lit: int) -> None:
+def draw_lamps(c: Canvas, lit: int, top: float) -> None:
     """Red lamps that come on one by one; when all go out, the race is on."""
     p, k = c.palette, c.k
     wide, gap = 22.0, 4.0
     x = c.w / 2 - (LAMPS * wide + (LAMPS - 1) * gap) / 2
-    c.panel(x - 8, 44, LAMPS * (wide + gap) - gap + 16, 46, alpha=240)
+    c.panel(x - 8, top, LAMPS * (wide + gap) - gap + 16, 46, alpha=240)
     for i in range(LAMPS):
         left = x + i * (wide + gap)
-        c.rect(left, 49, wide, 36, shade(p.panel, 0.5))
+        c.rect(left, top + 5, wide, 36, shade(p.panel, 0.5))
         for row in range(2):
-            at = (round((left + wide / 2) * k), round((58 + 18 * row) * k))
+            at = (round((left + wide / 2) * k), round((top + 14 + 18 * row) * k))
             on = row == 1 and i < lit
             colour = p.bad if on else shade(p.panel_edge, 0.7)
             if on:

@@ -22,7 +22,9 @@ from retroracer.game.screens.screen import AppServices
 from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
+from retroracer.render.camera import Camera
 from retroracer.render.cars import Role, marker
+from retroracer.render.effects import SPARK_LIFE, Effects
 from retroracer.render.film import writes_mp4
 from retroracer.render.follow import Follower
 from retroracer.render.scene import TrackScene
@@ -182,14 +184,24 @@ class ReplayScreen:
             car.x, car.y, car.heading, speed, surface.get_size(), min(elapsed, 0.1)
         )
         self.scene.draw(surface, camera, views)
+        self._sparks(surface, camera)
         c = Canvas(surface, self.scene.palette)
         if c.w >= 320 and c.h >= 180:
             self._write(c, i, speed)
 
+    def _sparks(self, surface: pygame.Surface, camera: Camera) -> None:
+        """Sparks of the contacts just before; the same at every look."""
+        bumps, effects = self.trajectory.bumps, Effects()
+        since = self.tick - bumps[:, 0]
+        for k in np.flatnonzero((since >= 0.0) & (since < SPARK_LIFE / PHYSICS_DT)).tolist():
+            step, x, y, closing = bumps[k].tolist()
+            effects.strike(x, y, closing, step * PHYSICS_DT, first=20 * k)
+        effects.draw_sparks(surface, camera, self.tick * PHYSICS_DT)
+
     def _write(self, c: Canvas, i: int, speed: float) -> None:
         p, tape, trajectory = c.palette, self.tape, self.trajectory
         c.panel(6, 6, 132, 44)
-        c.text("REPLAY", 12, 12, p.accent)
+        c.text("REPLAY" if not tape.race else "REPLAY: THE RACE", 12, 12, p.accent)
         c.text(f"{self.at + 1}/{len(self.tapes)}", 132, 12, p.text_dim, anchor=1.0)
         c.text(lap_text(tape.lap_time), 12, 23, p.text if tape.valid else p.bad, 2)
         if not tape.valid:
