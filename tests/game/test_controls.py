@@ -10,6 +10,7 @@ from retroracer.game.controls import (
     ACTIONS,
     EDITOR,
     FIXED,
+    SEATS,
     Controls,
     editor_action,
     key_name,
