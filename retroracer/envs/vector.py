@@ -41,13 +41,13 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
 
     Args:
         num_envs: N.
-        track: as in ``RacingEnv``, like the next six.
-        car: see there.
-        variety: see there.
-        reward: see there.
-        laps: see there.
-        time: see there.
-        action_repeat: see there.
+        track: as in ``RacingEnv``.
+        car: as in ``RacingEnv``.
+        variety: as in ``RacingEnv``.
+        reward: as in ``RacingEnv``.
+        laps: as in ``RacingEnv``.
+        time: as in ``RacingEnv``.
+        action_repeat: as in ``RacingEnv``.
         render_mode: "rgb_array" or None.
         autoreset_mode: when a row whose episode has ended begins the next one: within that step
             (SAME_STEP), in the next step, which ignores its action (NEXT_STEP), or when it is

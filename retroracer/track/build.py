@@ -147,7 +147,7 @@ def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
 
     def index(name: str, *loc: str | int) -> int:
         if name not in names:
-            report.add("T30", loc, f"'{name}' is no surface; surfaces are: {', '.join(names)}")
+            report.add("T30", loc, f"'{name}' is not a surface; surfaces are: {', '.join(names)}")
             return 0
         return names.index(name)
 

@@ -83,7 +83,7 @@ def _rows(table: Path) -> list[dict[str, float]]:
     try:
         raw = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise UserError(f"{shown_path(table)} is no table: {error}") from None
+        raise UserError(f"{shown_path(table)} is not a table: {error}") from None
     rows = []
     for record in raw:
         numbers = {k: _number(v) for k, v in record.items() if isinstance(k, str)}

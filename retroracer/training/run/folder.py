@@ -212,7 +212,7 @@ def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, An
     try:
         rows = records({"rows": plain_json(raw)}, "rows")
     except (ValueError, RecursionError):
-        raise UserError(f"{shown_path(path)} is damaged: it is no list of evaluations") from None
+        raise UserError(f"{shown_path(path)} is damaged: it is not a list of evaluations") from None
     for row in rows:
         if any(type(row.get(name)) not in (int, float) for name in needed):
             raise UserError(

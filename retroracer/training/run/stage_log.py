@@ -60,7 +60,7 @@ class StageLog:
             if record.keys() != {*_NAMES, "learning_rate", "steps", "updates"} or not all(
                 _is_name(record[k]) for k in _NAMES
             ):
-                raise ValueError("done is no list of stages")
+                raise ValueError("done is not a list of stages")
             number(record, "learning_rate", 0.0, 1e6)
             count(record, "steps")
             count(record, "updates")
