@@ -33,11 +33,11 @@ FASTEST = 150.0
 SLOWEST = 10.0
 """Lowest top speed of a car [m/s]."""
 
-NIMBLEST = 40.0
+MAX_YAW_ACCELERATION = 40.0
 """Largest yaw acceleration [rad/s^2] that an axle's tyres may give a car on dry asphalt; a formula
 car reaches 38 at top speed, a kart 29."""
 
-QUICKEST = 20.0
+MAX_YAW_RATE = 20.0
 """Largest yaw rate [rad/s] that full steering may ask for at top speed; a kart's asks for 7."""
 
 STIFFEST = 60.0
@@ -134,10 +134,10 @@ class Car:
                 raise ValueError(
                     f"{name} must be 1 to 80 printable characters, not '{shown(text)}'"
                 )
-        if wrong := self._disproportion():
+        if wrong := self._implausible():
             raise ValueError(wrong)
 
-    def _disproportion(self) -> str:
+    def _implausible(self) -> str:
         """The error for parameters that contradict each other; "" if there is none."""
         base = self.l_front + self.l_rear
         if self.length + self.width > 2.0 * BODY_REACH:
@@ -196,21 +196,23 @@ class Car:
         lock = self.steer_lock_fast + (self.steer_lock - self.steer_lock_fast) / (
             1.0 + (top / self.steer_speed) ** 2
         )
-        if lock * top / base > QUICKEST:
+        if lock * top / base > MAX_YAW_RATE:
             return (
                 f"steer_lock_fast {self.steer_lock_fast:g} with steer_speed {self.steer_speed:g}: "
                 f"full lock at this car's top speed of {top:.0f} m/s asks for "
-                f"{lock * top / base:.0f} rad/s; at most {QUICKEST:g} can be simulated"
+                f"{lock * top / base:.0f} rad/s; at most {MAX_YAW_RATE:g} can be simulated"
             )
         lift = 0.5 * AIR_DENSITY * self.lift_area
         front = self.l_rear / base * self.mass * GRAVITY + self.aero_front * lift * top**2
         rear = self.l_front / base * self.mass * GRAVITY + (1.0 - self.aero_front) * lift * top**2
-        nimble = self.mu * max(front * self.l_front, rear * self.l_rear) / self.yaw_inertia
-        if nimble > NIMBLEST:
+        yaw_acceleration = (
+            self.mu * max(front * self.l_front, rear * self.l_rear) / self.yaw_inertia
+        )
+        if yaw_acceleration > MAX_YAW_ACCELERATION:
             return (
                 f"yaw_inertia {self.yaw_inertia:g} is too little for this car's tyres, which can "
-                f"turn it at {nimble:.0f} rad/s^2; at most {NIMBLEST:g} can be simulated: raise "
-                "it, or lower mu or lift_area"
+                f"turn it at {yaw_acceleration:.0f} rad/s^2; at most {MAX_YAW_ACCELERATION:g} can "
+                "be simulated: raise it, or lower mu or lift_area"
             )
         stiffness = max(self.stiffness_front, self.stiffness_rear)
         yaw = max(1.0, self.mass * max(self.l_front, self.l_rear) ** 2 / self.yaw_inertia)

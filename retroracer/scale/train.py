@@ -23,7 +23,7 @@ from retroracer.track.track import Track
 from retroracer.training.learners.racing import look_for, racing_parts
 from retroracer.training.learners.stream_settings import LIDAR, NOBODY, RACING, StreamSettings
 from retroracer.training.learners.streamed import demand_sac
-from retroracer.training.learners.streamed_task import Foreign, Streamed, StreamedRacing
+from retroracer.training.learners.streamed_task import OtherSimulator, Streamed, StreamedRacing
 from retroracer.training.run.budget import Budget
 from retroracer.training.run.progress import Screen
 
@@ -105,18 +105,18 @@ def make_task(
     if stream.env == LIDAR:
         tracks, car = look_for(settings)
         plans = plans_of(settings, car, tracks)
-        seeing = Foreign(settings, feed(plans[0].contract(), _cars(plans)), folder)
+        seeing = OtherSimulator(settings, feed(plans[0].contract(), _cars(plans)), folder)
         seeing.tell = screen.say
         return seeing
     if stream.env == NOBODY:
         contract = Contract("", stream.obs_dim or 0, stream.act_dim or 0)
-        other = Foreign(settings, feed(contract, []), folder)
+        other = OtherSimulator(settings, feed(contract, []), folder)
     else:
         builds = [
             functools.partial(any_env, stream.env, stream.envs, settings.seed + 1000 * (k + 1))
             for k in range(stream.actors)
         ]
-        other = Foreign(settings, feed(any_env(stream.env, 1, 0).contract, builds), folder)
+        other = OtherSimulator(settings, feed(any_env(stream.env, 1, 0).contract, builds), folder)
     other.tell = screen.say
     return other
 

@@ -68,7 +68,7 @@ def build_track(page: TrackPage, line: Centreline, name: str, report: Report) ->
     if page.race.direction == "reverse":
         track = track.reversed()
         track = replace(track, labels=tuple(_wrapped(x, track.length) for x in track.labels))
-    return _dressed(page, track, report)
+    return _with_surroundings(page, track, report)
 
 
 def _from_line(line: Centreline, at: float) -> list[Span]:
@@ -136,7 +136,7 @@ def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
     return out
 
 
-def _dressed(page: TrackPage, track: Track, report: Report) -> Track | None:
+def _with_surroundings(page: TrackPage, track: Track, report: Report) -> Track | None:
     """Add surfaces, patches, walls, sectors, titles and other facts."""
     known = {s.name: s for s in SURFACES}
     for name, part in page.surfaces.items():

@@ -106,8 +106,8 @@ def _cause(value: Any, text: str) -> str:
         return ""
     if odd := odd_character(value):
         return f"; it holds {odd[1]}"
-    glued = missing_space(value)
-    return f"; {glued}" if glued else ""
+    space = missing_space(value)
+    return f"; {space}" if space else ""
 
 
 def _misspelt(errors: list[Any]) -> set[Loc]:

@@ -183,7 +183,7 @@ def mended(road: Road, understood: tuple[str, ...], notes: list[str]) -> Survey:
         track = road.track()
         flaws = find_flaws(track)
     if flaws:
-        raise UserError(_hopeless(flaws[0], road))
+        raise UserError(_cannot_repair(flaws[0], road))
     for side, old, new in (("left", before[0], road.left), ("right", before[1], road.right)):
         cut = old - new
         if cut.max() > 0.01:
@@ -211,7 +211,7 @@ def _mend(flaw: Flaw, road: Road, track: Track) -> None:
             road.narrow(side, s, 12.0, float(half) - need, track.length)
 
 
-def _hopeless(flaw: Flaw, road: Road) -> str:
+def _cannot_repair(flaw: Flaw, road: Road) -> str:
     here, there = road.places.at(road.point_at(flaw.s)), road.place(flaw.other)
     if flaw.code == "T20":
         return (

@@ -196,9 +196,9 @@ class PixelReplay:
             short = count - len(row)
             if short == 0 or bounds[-1] == 0:
                 break
-            ticket = self.rng.integers(0, bounds[-1], short)
-            e = np.searchsorted(bounds, ticket, side="right")
-            behind = ticket - (bounds[e] - before_newest[e])  # rows older than this one
+            choice = self.rng.integers(0, bounds[-1], short)
+            e = np.searchsorted(bounds, choice, side="right")
+            behind = choice - (bounds[e] - before_newest[e])  # rows older than this one
             r = (self.head[e] - self.filled[e] + behind) % self.rows
             whole = self._continues(r, e) & (np.minimum(self.stack - 1, self.age[r, e]) <= behind)
             row, env = np.append(row, r[whole]), np.append(env, e[whole])

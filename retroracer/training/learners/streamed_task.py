@@ -142,7 +142,7 @@ class StreamedRacing(Streamed, Racing):
         return tuple(self.batch.reward)
 
 
-class Foreign(Streamed):
+class OtherSimulator(Streamed):
     """Another simulator, of which only the spaces and the rows are known.
 
     Args:

@@ -33,14 +33,14 @@ def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
         UserError: if the paths cannot be written, or another process has locked them.
     """
 
-    def farewell() -> tuple[str, int]:
+    def last_message() -> tuple[str, int]:
         if folder.unfinished_here():
             return f"stopped: {folder.kept()}", 0
         if folder.is_of(out):
             return f"stopped; the run in {folder.path} is done, its model is {out}", 0
         return "stopped before the run began", INTERRUPTED
 
-    with stoppable(farewell) as stop:
+    with stoppable(last_message) as stop:
         try:
             refuse_shipped(out)
             try_places(out, folder.path.parent)
@@ -51,7 +51,7 @@ def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
             if not stop.caused(error) and not isinstance(error, TimeUp):
                 raise
             stop.settle()
-            text, code = farewell()
+            text, code = last_message()
             say(text)
         stop.leave(code)
     return code

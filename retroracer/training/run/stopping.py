@@ -65,16 +65,16 @@ class Stop:
     Attributes:
         requested: True if the user has asked the run to stop.
         at: when that was asked for (``time.monotonic``).
-        farewell: returns the last message and the exit code if the process has to be ended by the
-            thread; None = the command has printed its last message.
+        last_message: returns the last message and the exit code for a process that the thread
+            has to end; None = the command has printed its last message.
     """
 
-    def __init__(self, farewell: Callable[[], tuple[str, int]] | None = None) -> None:
+    def __init__(self, last_message: Callable[[], tuple[str, int]] | None = None) -> None:
         self.requested = False
         self.at = 0.0
-        self.farewell = farewell
+        self.last_message = last_message
         self._code = INTERRUPTED
-        self._watched = farewell is not None
+        self._watched = last_message is not None
         self._settled = False
         self._holds: list[float] = []
         self._moment: float | None = None
@@ -93,7 +93,7 @@ class Stop:
         The command has printed its last message. Shutting down an interpreter with torch loaded
         takes a second on a busy machine.
         """
-        self.farewell, self._code = None, code
+        self.last_message, self._code = None, code
         if self.requested and self._watched:
             with suppress(Exception):
                 atexit._run_exitfuncs()
@@ -123,7 +123,7 @@ class Stop:
             return
         now = time.monotonic()
         patience = max(self._holds, default=0.0)
-        if now < self._raised + AGAIN or being_started() or _swallows(frame):
+        if now < self._raised + AGAIN or being_started() or _would_lose_exception(frame):
             return
         if self.requested and now >= self.at + patience:
             self._raised = now
@@ -206,8 +206,8 @@ class Stop:
             if waited >= (LONGEST_SAVE if saving else LIMIT):
                 break
         code = self._code
-        if self.farewell is not None:
-            text, code = self.farewell()
+        if self.last_message is not None:
+            text, code = self.last_message()
             with suppress(OSError):
                 os.write(1, f"{text}\n".encode())
         else:
@@ -219,18 +219,18 @@ _now: Stop | None = None
 
 
 @contextmanager
-def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator[Stop]:
+def stoppable(last_message: Callable[[], tuple[str, int]] | None = None) -> Iterator[Stop]:
     """Let signals stop the work in this block; inside another such block, use the outer one's stop.
 
     Args:
-        farewell: returns message and exit code for a process that does not end by itself in time;
-            without it the process is never ended.
+        last_message: returns message and exit code for a process that does not end by itself in
+            time; without it the process is never ended.
     """
     global _now
     if _now is not None:
         yield _now
         return
-    stop = Stop(farewell)
+    stop = Stop(last_message)
     earlier: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for name in SIGNALS:
@@ -260,7 +260,7 @@ def stoppable(farewell: Callable[[], tuple[str, int]] | None = None) -> Iterator
         _set_timer(None)
         for number, handler in earlier.items():
             # A command that is ending because of a stop ignores further signals.
-            quiet = stop.requested and farewell is not None
+            quiet = stop.requested and last_message is not None
             signal.signal(number, signal.SIG_IGN if quiet else handler)
 
 
@@ -300,7 +300,7 @@ def until(moment: float) -> Iterator[list[bool]]:
         yield cut
 
 
-def _swallows(frame: FrameType | None) -> bool:
+def _would_lose_exception(frame: FrameType | None) -> bool:
     """True if an exception raised here would be lost and leave the library it is in broken."""
     while frame is not None:
         if frame.f_code.co_name in _CALLED_FROM_OUTSIDE:

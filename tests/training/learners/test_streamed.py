@@ -16,7 +16,7 @@ from retroracer.training.learners import STREAMED
 from retroracer.training.learners.learner import Clock
 from retroracer.training.learners.stream_settings import StreamSettings
 from retroracer.training.learners.streamed import Feed, StreamedSAC
-from retroracer.training.learners.streamed_task import RESERVED, Foreign, spaces_of
+from retroracer.training.learners.streamed_task import RESERVED, OtherSimulator, spaces_of
 from retroracer.training.run.settings import load, shipped_page
 
 SETS = [
@@ -68,9 +68,9 @@ def piece(number: int, steps: int = 5, envs: int = 2, width: int = 3) -> Rows:
     )  # fmt: skip
 
 
-def made(folder: Path, *more: str) -> tuple[Given, Foreign, StreamedSAC]:
+def made(folder: Path, *more: str) -> tuple[Given, OtherSimulator, StreamedSAC]:
     run, feed = settings(*more), Given()
-    task = Foreign(run, feed, folder)
+    task = OtherSimulator(run, feed, folder)
     learner = StreamedSAC(task, run.of("sac"), first=True)
     task.begin(0)
     return feed, task, learner

@@ -101,10 +101,10 @@ class _Counting(BaseCallback):
 
     def __init__(self, count: Any) -> None:
         super().__init__()
-        self._hand_on = count
+        self._count_frames = count
 
     def _on_step(self) -> bool:
-        self._hand_on(self.locals["infos"])
+        self._count_frames(self.locals["infos"])
         return True
 
 

@@ -294,7 +294,7 @@ class Pixels(Task):
         self.model._n_updates = count(plain, "updates")
         self._returns = [number({"return": r}, "return", -1e6, 1e6) for r in plain["returns"]]
         torch.set_rng_state(tensors["torch_rng"])
-        np.random.set_state(_twister(tensors["numpy_rng"]))  # noqa: NPY002
+        np.random.set_state(_mersenne_state(tensors["numpy_rng"]))  # noqa: NPY002
         if self.model.device.type == "cuda" and "cuda_rng" in tensors:
             torch.cuda.set_rng_state(tensors["cuda_rng"])
 
@@ -317,7 +317,7 @@ def packed(tensors: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(raw.getvalue(), np.uint8)
 
 
-def _twister(state: Any) -> tuple[str, Any, int, int, float]:
+def _mersenne_state(state: Any) -> tuple[str, Any, int, int, float]:
     """The checked state of NumPy's global generator, which does not check it itself.
 
     Raises:
