@@ -62,7 +62,7 @@ def adopt(
             ``MlpPolicy`` of any widths.
         out: path of the new model.
         car: the car the driver was trained in.
-        activation: of hidden layers; None = the one named in the zip's ``data``, or the
+        activation: activation of hidden layers; None = the one named in the zip's ``data``, or the
             algorithm's default.
         layout: id of the observations it was trained on, which a plain zip does not record.
 

@@ -86,7 +86,7 @@ def save(
 
     Args:
         model: with a [-1, 1] action box and a plain MLP actor.
-        path: of the zip.
+        path: path of the zip.
         facts: what only the caller knows; counters, widths, activation and settings are
             filled in from the model.
         moments: False leaves out Adam's moments, half of the file; training that continues from it
@@ -126,8 +126,8 @@ def write_zip(
     """Write a model as SB3 does, with entries of our own, atomically.
 
     Args:
-        model: of any kind.
-        path: of the zip.
+        model: a model of any kind.
+        path: path of the zip.
         entries: contents by name.
         moments: False leaves out the optimisers' moments.
         plain: settings that replace the model's own in what SB3 reads.

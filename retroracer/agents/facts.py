@@ -44,7 +44,7 @@ class Facts:
         seed: seed of the run.
         algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN"; of an adopted driver also "TQC", "TD3",
             "DDPG", "A2C" or "TRPO".
-        activation: of the hidden layers, a key of ``policy.ACTIVATIONS``.
+        activation: activation of the hidden layers, a key of ``policy.ACTIVATIONS``.
         output: what turns the last layer into actions, a key of ``policy.OUTPUTS``.
         layers: widths of the actor's hidden layers.
         car: name and every parameter (SI) of the car driven.
@@ -57,7 +57,7 @@ class Facts:
         reward: weights of the reward's terms it was trained with, by name; empty if unknown.
         pipeline: the wrappers a driver of CarRacing was trained with; empty for all others.
         network: the shape of such a driver's network.
-        package_version: of RetroRacer when it was saved.
+        package_version: package version of RetroRacer when it was saved.
         format: version of this record.
     """
 

@@ -83,7 +83,7 @@ class FastSAC(SAC):
         """Make one update per batch.
 
         Args:
-            batches: of transitions; empty = the critics are not updated.
+            batches: batches of transitions; empty = the critics are not updated.
             rate: the learning rate; None = that of SB3's schedule.
             train_actor: False trains the critics only.
             measured: batches of measured slopes, one update of the actor each. If there are any,

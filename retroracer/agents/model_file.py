@@ -86,7 +86,7 @@ def car_of(facts: Facts, model: str | Path) -> Car:
     """The car a driver was trained in, from the parameters in its facts.
 
     Args:
-        facts: of the model; if they name no car, it is the default car.
+        facts: facts of the model; if they name no car, it is the default car.
         model: its file or name, for the error message.
 
     Raises:
@@ -129,7 +129,7 @@ def read_layers(path: Path, names: Callable[[Tensors], list[str]]) -> Layers:
     equal. Old drivers from pixels without ``actor.npz`` are read from those weights.
 
     Args:
-        path: of the model.
+        path: path of the model.
         names: SB3's names of the actor's layers in order, given all of its tensors; may raise
             ``ValueError``.
 

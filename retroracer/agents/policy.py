@@ -80,7 +80,7 @@ class Policy:
     """A deterministic driver: the mean of a trained actor, squashed or clipped to [-1, 1].
 
     Attributes:
-        facts: of the model.
+        facts: facts of the model.
         name: for display: the file's stem.
         n_observations: length of an observation.
         n_actions: length of an action.
@@ -245,7 +245,7 @@ def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
     """Make sure that a model reads the observations it will be given.
 
     Args:
-        facts: of the model.
+        facts: facts of the model.
         path: its file, for the message.
         layout: id of the observations; None = a current one, of the road or of racing.
 

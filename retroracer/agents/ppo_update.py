@@ -168,7 +168,7 @@ class PPOUpdate:
         """Update actor and value network from a rollout.
 
         Args:
-            rollout: of T vector steps of N cars.
+            rollout: rollout of T vector steps of N cars.
             rate: learning rate of the actor, before ``lr_scale``.
             epochs: passes over the rollout.
             batch_size: steps in an update; T * N should be a multiple of it.

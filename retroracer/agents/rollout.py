@@ -44,7 +44,7 @@ class Rollout:
         n_actions: numbers in an action.
         gamma: discount per step.
         lam: lambda of generalised advantage estimation: 0 uses the values alone, 1 the returns.
-        device: of the arrays.
+        device: device of the arrays.
         n_privileged: numbers in a privileged observation, K.
     """
 

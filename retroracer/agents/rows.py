@@ -29,7 +29,7 @@ class Rows(NamedTuple):
         actor: number of the actor.
         life: unique name of this start of the actor.
         number: number of pieces the actor has sent before in this life.
-        version: of the weights it drove with; 0 = its fallback driver.
+        version: version of the weights it drove with; 0 = its fallback driver.
         obs: (T, N, O) observations before each step, scaled as the contract says.
         action: (T, N, A) in [-1, 1].
         reward: (T, N).

@@ -20,7 +20,7 @@ class SacSettings:
     """Arguments of Stable-Baselines3's ``SAC`` that a checkpoint records.
 
     Attributes:
-        learning_rate: of actor, critic and entropy coefficient.
+        learning_rate: learning rate of actor, critic and entropy coefficient.
         gamma: discount per control step.
         tau: soft-update coefficient of the target critic.
         batch_size: transitions in an update.

@@ -24,7 +24,7 @@ class StockActor(NamedTuple):
     Attributes:
         algorithm: "SAC", "TQC", "TD3", "DDPG" or "PPO"; the policies of PPO, A2C and TRPO look
             alike, and all count as "PPO".
-        names: of its linear layers in order; each has ``NAME.weight`` and ``NAME.bias``.
+        names: names of its linear layers in order; each has ``NAME.weight`` and ``NAME.bias``.
         output: how the last layer's output becomes actions: "tanh" or "clip" (to [-1, 1]).
         activation: default activation of hidden layers in this algorithm's policies.
     """

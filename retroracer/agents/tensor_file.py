@@ -99,7 +99,7 @@ class _Index:
 
     Args:
         archive: holds the tensors' bytes.
-        folder: of the archive in which they are.
+        folder: folder of the archive in which they are.
         raw: the pickle, protocol 2.
         most: largest accepted size of all tensors together [bytes].
     """

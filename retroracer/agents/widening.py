@@ -22,8 +22,8 @@ def widened(
     """A SAC's weights and its other states for longer observations.
 
     Args:
-        weights: of its policy, by SB3's names.
-        states: of its optimisers and entropy coefficient.
+        weights: weights of its policy, by SB3's names.
+        states: states of its optimisers and entropy coefficient.
         inputs: numbers in an observation of it.
         space: of the observations it shall see: the old numbers first, new ones behind them.
 

@@ -67,7 +67,7 @@ class RacingBatch:
         variety: what varies between episodes.
         reward: weights of the reward's terms.
         ending: when episodes end.
-        seed: of all randomness, tracks included.
+        seed: seed of all randomness, tracks included.
         action_repeat: control steps of 50 ms for which an action is held.
 
     Attributes:

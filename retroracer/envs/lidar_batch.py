@@ -23,7 +23,7 @@ class LidarBatch(RacingBatch):
         n: number of cars.
         steer_scale: factor on the steering action, in (0, 1].
         accel_scale: likewise on the throttle.
-        arguments: of ``RacingBatch``.
+        arguments: arguments of ``RacingBatch``.
 
     Attributes:
         seen: (N, 80) float32, the current observations.

@@ -20,7 +20,7 @@ class LidarEnv(RacingEnv):
     """One car with lidar observations; arguments as ``RacingEnv``, and two factors on actions.
 
     Args:
-        arguments: of ``RacingEnv``.
+        arguments: arguments of ``RacingEnv``.
         steer_scale: factor on the steering action, in (0, 1].
         accel_scale: likewise on the throttle.
     """

@@ -53,7 +53,7 @@ class Ring(Protocol):
 
     Attributes:
         stride: variables per element.
-        shift: of an element's first variable, at most 0.
+        shift: shift of an element's first variable, at most 0.
         width: m.
         low: (stride * E,) lower bounds of the variables, -inf for none; ``high`` likewise.
     """
@@ -101,7 +101,7 @@ def minimise(problem: Ring, start: Array, accuracy: float, most_rounds: int = 40
     Args:
         problem: to be minimised.
         start: (stride * E,) strictly inside the bounds; the constraints may be violated.
-        accuracy: of the objective, in its unit.
+        accuracy: accuracy of the objective, in its unit.
         most_rounds: largest number of Newton steps.
 
     Raises:

@@ -25,10 +25,10 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     """Write a PNG of a limit.
 
     Args:
-        path: of the file.
+        path: path of the file.
         track: the track.
         car: the car.
-        limit: of this track and car.
+        limit: limit of this track and car.
 
     Raises:
         UserError: if matplotlib is missing or the file cannot be written.

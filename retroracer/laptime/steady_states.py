@@ -25,7 +25,7 @@ class SteadyStates:
         vx: forward speed [m/s].
         vy: sideways speed [m/s], left positive.
         yaw_rate: [rad/s].
-        steer_angle: of the front wheels [rad].
+        steer_angle: steer angle of the front wheels [rad].
         normal: acceleration towards the centre of the turn [m/s^2].
         tangential: acceleration along the path [m/s^2].
     """
@@ -45,7 +45,7 @@ def steady_states(
 
     Args:
         car: the car.
-        speed: of its centre of gravity [m/s] > 0; broadcast with the next two.
+        speed: speed of its centre of gravity [m/s] > 0; broadcast with the next two.
         pedal: throttle in [-1, 1], negative brakes.
         effort: fraction in [0, 1] of the cornering force that the limiting axle can produce in
             addition to its drive or brake force.

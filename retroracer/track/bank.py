@@ -76,7 +76,7 @@ def pack(tracks: Sequence[Track], room: int = 0) -> TrackBank:
     """Pack tracks of any lengths.
 
     Args:
-        tracks: at least one.
+        tracks: one or more tracks.
         room: least number of rows reserved for each, so that ``put`` can replace it later.
 
     Raises:

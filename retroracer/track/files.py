@@ -41,7 +41,7 @@ class TrackFile:
     """A track and the page it came from.
 
     Attributes:
-        path: of the page.
+        path: path of the page.
         page: its contents.
         track: built from it.
         knots: the points of a ``points`` or ``points_file`` layout, else None.

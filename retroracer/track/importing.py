@@ -32,7 +32,7 @@ def survey(
     """Read a circuit's points from CSV, GeoJSON or GPX and make a valid track of them.
 
     Args:
-        path: of the file.
+        path: path of the file.
         name: identifier of the track.
         width: full width [m], if the file has no widths.
         scale: factor on all positions and widths; None = an implausible size is an error that

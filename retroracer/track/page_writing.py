@@ -33,7 +33,7 @@ def write_points_page(
     """Write a page at ``path``, and its points to a CSV file in the same folder.
 
     Args:
-        path: of the page; the points go to ``STEM_points.csv``.
+        path: path of the page; the points go to ``STEM_points.csv``.
         title: name of the track for display.
         xy: (m, 2) centreline [m].
         right: (m,) half-widths right of travel [m].

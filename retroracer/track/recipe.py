@@ -75,8 +75,8 @@ class TrackRanges:
         surveyed: share of the tracks that are distorted like a surveyed road (``resurvey``).
         roughness: root mean square curvature that the errors of such a survey leave on straights
             [1/m], drawn once per track.
-        smoothing: of such a survey [m].
-        width_noise: of such a survey [m].
+        smoothing: standard deviation of its smoothing [m].
+        width_noise: error of its widths [m].
         min_radius: least radius of the centreline [m].
         radius_margin: the radius is also at least the largest half-width plus this [m].
         clearance: least distance between the edges of two stretches of road [m].

@@ -101,7 +101,7 @@ def resurveyed(rng: np.random.Generator, road: Line, errors: Errors, spacing: fl
     Args:
         rng: source of randomness.
         road: the true road.
-        errors: of the survey.
+        errors: errors of the survey.
         spacing: approximate spacing of the samples returned [m].
     """
     xy, heading, step = road.xy, road.heading, road.length / len(road.xy)

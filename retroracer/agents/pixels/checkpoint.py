@@ -53,7 +53,7 @@ def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
         algorithm: a key of ``KINDS``.
         env: an SB3 VecEnv of channels-first pictures.
         network: its shape.
-        arguments: of the SB3 class.
+        arguments: arguments of the SB3 class.
     """
     kind, policy = KINDS[algorithm]
     kwargs = policy_kwargs(algorithm, network) | arguments.pop("policy_kwargs", {})
@@ -69,7 +69,7 @@ def save(
 
     Args:
         model: made by ``build``, or with ``nets.policy_kwargs``.
-        path: of the zip.
+        path: path of the zip.
         pipeline: the wrappers it was trained with.
         facts: what only the caller knows (seed, evaluation, notes ...); the rest is filled in.
         moments: True includes the optimisers' moments.

@@ -34,7 +34,7 @@ def shifted(pictures: Tensor, pad: int = PAD, generator: torch.Generator | None 
     Args:
         pictures: (B, channels, H, W), of any type.
         pad: largest shift [pixels].
-        generator: of the random shifts; None = torch's own.
+        generator: generator of the random shifts; None = torch's own.
 
     Returns:
         Pictures of the same shape and type.

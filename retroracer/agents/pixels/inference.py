@@ -34,7 +34,7 @@ class PixelNet:
     """The actor of a driver: from pictures to the last layer's output.
 
     Args:
-        layers: of the actor, in the order of ``Records.actor``.
+        layers: layers of the actor, in the order of ``Records.actor``.
         records: facts, wrappers and network of its model.
 
     Raises:
@@ -128,7 +128,7 @@ class PixelDriver:
 
     Attributes:
         name: for display.
-        facts: of its model.
+        facts: facts of its model.
         pipeline: its wrappers.
         net: computes its actions.
     """

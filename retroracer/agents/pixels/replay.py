@@ -68,9 +68,9 @@ class PixelReplay:
         stack: frames in an observation.
         n_steps: steps of a transition; fewer at an episode's end.
         gamma: discount per step.
-        device: of the batches.
+        device: device of the batches.
         storage: where frames are kept: "cpu", or the device if it has enough memory.
-        seed: of the random draws.
+        seed: seed of the random draws.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) ->
 
     Args:
         replay: to be written.
-        path: of the file.
+        path: path of the file.
         moment: when writing is given up and the old file stays (``time.monotonic``).
 
     Returns:

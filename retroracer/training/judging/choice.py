@@ -63,7 +63,7 @@ class LapJudge:
 
         Args:
             layers: its weights and biases.
-            activation: of its hidden layers.
+            activation: activation of its hidden layers.
             parent: True if it is the driver the run starts from.
         """
         report = self._report(policy_of(layers, activation).act)

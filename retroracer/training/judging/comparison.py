@@ -23,7 +23,7 @@ def compare(
     Args:
         before: file of the parent.
         after: file of the specialist.
-        tracks: at least one.
+        tracks: one or more tracks.
         car: the car both drive.
         folder: where the picture goes.
 

@@ -36,7 +36,7 @@ class Episode:
     """One drive.
 
     Attributes:
-        seed: of the track.
+        seed: seed of the track.
         reward: raw return, neither scaled nor shaped.
         frames: length of the episode, at 50 frames per second.
         finished: whether every tile was visited.
@@ -115,7 +115,7 @@ def drive(
     Args:
         act: the driver.
         pipeline: the wrappers; those used only in training are left out.
-        seeds: of the tracks.
+        seeds: seeds of the tracks.
         env_id: Gymnasium's own env, or the fast one.
         width: episodes driven side by side, so that the network sees them as one batch. Its
             output may differ in the last bit with the batch size.
@@ -189,8 +189,8 @@ def evaluate_file(
     """Evaluate a driver's file, its episodes shared between processes.
 
     Args:
-        path: of the zip.
-        seeds: of the tracks.
+        path: path of the zip.
+        seeds: seeds of the tracks.
         env: "stock" or "fast".
         processes: how many; None = one per core.
         calm: settings of ``CalmActions`` that override the recorded ones.

@@ -42,7 +42,7 @@ class Entry:
     """A driver and the car it drives.
 
     Attributes:
-        name: of the model, for the report.
+        name: name of the model, for the report.
         act: the driver; it treats every row alone.
         car: its car.
         action_repeat: control steps of 50 ms for which it holds an action.
@@ -65,7 +65,7 @@ class Result:
         off_track_s: time beyond track limits [s] in all laps, or until stopped.
         ended: "finished", "stalled" or "too slow".
         limit_s: the minimum lap time of this track and car [s], None while not known.
-        sector_times_s: of the second lap [s]; empty if not completed.
+        sector_times_s: sector times of the second lap [s]; empty if not completed.
     """
 
     track: str
@@ -175,7 +175,7 @@ def evaluate(
 
     Args:
         entries: the drivers; at least one.
-        tracks: at least one.
+        tracks: one or more tracks.
         watch: called with the race at the start and after every control step, to record it;
             row ``e * len(tracks) + t`` is entry e on track t.
         latency: control steps of 50 ms after which an action takes effect.

@@ -77,7 +77,7 @@ class Branches:
 
     Args:
         racing: the task whose cars are branched from and whose model drives.
-        settings: of the branches.
+        settings: settings of the branches.
         gamma: discount per decision.
         reward_scale: factor on rewards.
     """
@@ -108,7 +108,7 @@ class Branches:
         """Branch from the current states of some of the cars, if it is this round's turn.
 
         Args:
-            share: of the stage that is over.
+            share: share of the stage that is over.
 
         Returns:
             The median absolute difference of returns when it was last measured, in scaled rewards,

@@ -18,7 +18,7 @@ class CriticsSettings:
     """How the critics are fitted.
 
     Attributes:
-        learning_rate: of the critics; it falls to a twentieth along half a cosine.
+        learning_rate: learning rate of the critics; it falls to a twentieth along half a cosine.
         gamma: discount per control step.
         batch_size: transitions in an update.
         gradient_steps: updates per vector step of all cars.

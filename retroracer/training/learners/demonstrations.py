@@ -34,7 +34,7 @@ class Demonstrations:
     """How many demonstrations a replay learner uses.
 
     Attributes:
-        share: of every batch; 0 = none.
+        share: share of every batch; 0 = none.
         ready: share of its training episodes that the driver must drive to their end before
             demonstrations are used.
         latest: share of the budget after which they are used in any case; 1 = never.

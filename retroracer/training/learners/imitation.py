@@ -89,7 +89,7 @@ class Imitation(Learner):
 
     Args:
         racing: the task whose model learns.
-        settings: of the imitation.
+        settings: settings of the imitation.
         first: not used: imitation replaces whatever the model has learned before.
     """
 

@@ -108,7 +108,7 @@ class Learner(ABC):
         """Write what is too large for ``state`` into the run's folder, if there is anything.
 
         Args:
-            folder: of the run.
+            folder: folder of the run.
             moment: when writing must be over (``time.monotonic``), if the run was stopped.
 
         Returns:

@@ -47,7 +47,7 @@ class PPOSettings:
         n_steps: vector steps of all cars in a rollout.
         n_epochs: passes over a rollout.
         batch_size: steps in an update.
-        learning_rate: of the actor; it falls along half a cosine to a fiftieth.
+        learning_rate: learning rate of the actor; it falls along half a cosine to a fiftieth.
         gamma: discount per control step.
         gae_lambda: lambda of generalised advantage estimation: 0 uses the values alone, 1 the
             returns that were driven.
@@ -71,7 +71,7 @@ class PPO(Learner):
 
     Args:
         racing: the task whose cars drive and whose actor learns.
-        settings: of PPO.
+        settings: settings of PPO.
         first: True if no earlier stage has trained the actor.
     """
 

@@ -80,7 +80,7 @@ class Racing(SACTask):
     """Cars and the model that drives them.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         car: the car that is driven.
         tracks: driven on; None = endless random ones.
         judge: evaluates its drivers.
@@ -300,7 +300,7 @@ def racing_parts(
     """Car, tracks (None = random ones) and judge of a run.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         budget: part of it may be spent on solving limits.
     """
     tracks, car = look_for(settings)

@@ -13,7 +13,7 @@ def make_racing(settings: RacingSettings, budget: Budget) -> Racing:
     """Build the racing task of a run.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         budget: part of it may be spent on solving limits.
 
     Raises:

@@ -92,7 +92,7 @@ class SAC(Learner):
 
     Args:
         racing: the task whose cars drive and whose model learns.
-        settings: of SAC.
+        settings: settings of SAC.
         first: True if no earlier stage has trained the model.
     """
 

@@ -23,7 +23,7 @@ class SACTask(Task):
     """A task with a SAC model whose averaged actor is the driver that is evaluated and kept.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         model: its actor drives; a subclass of SB3's SAC, so that SB3 opens the zip.
 
     Attributes:

@@ -46,9 +46,9 @@ class Streamed(SACTask):
     """What tasks with a feed share.
 
     Attributes:
-        feed: of rows and weights.
-        folder: of the run.
-        version: of the last published weights.
+        feed: feed of rows and weights.
+        folder: folder of the run.
+        version: version of the last published weights.
         tell: prints a line.
     """
 
@@ -118,10 +118,10 @@ class StreamedRacing(Streamed, Racing):
     """The racing task, driven by actors; drivers are evaluated in this process.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         parts: car, tracks and judge, as for ``Racing``.
-        feed: of rows.
-        folder: of the run.
+        feed: feed of rows.
+        folder: folder of the run.
     """
 
     def __init__(
@@ -146,9 +146,9 @@ class OtherSimulator(Streamed):
     """Another simulator, of which only the spaces and the rows are known.
 
     Args:
-        settings: of the run.
-        feed: of rows; its contract has the spaces.
-        folder: of the run.
+        settings: settings of the run.
+        feed: feed of rows; its contract has the spaces.
+        folder: folder of the run.
     """
 
     def __init__(self, settings: StreamSettings, feed: Feed, folder: Path) -> None:

@@ -68,8 +68,8 @@ class Task(ABC):
         """Write the current driver as a model zip, atomically.
 
         Args:
-            path: of the zip.
-            evaluation: of the driver, if there is one.
+            path: path of the zip.
+            evaluation: evaluation of the driver, if there is one.
             notes: plain facts of the run.
         """
 

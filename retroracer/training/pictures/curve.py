@@ -34,8 +34,8 @@ def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
     """Draw how good the driver was over the run.
 
     Args:
-        folder: of the run.
-        path: of the picture; None = ``curve.png`` in the folder.
+        folder: folder of the run.
+        path: path of the picture; None = ``curve.png`` in the folder.
 
     Returns:
         The picture's path; None if the run was never evaluated and no path was given.

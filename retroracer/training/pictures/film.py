@@ -23,10 +23,10 @@ def film(
     """Film one episode on the stock env.
 
     Args:
-        path: of the file; its suffix chooses the format.
+        path: path of the file; its suffix chooses the format.
         act: the driver.
         pipeline: the wrappers.
-        seed: of the track.
+        seed: seed of the track.
         fps: most pictures per second; the film runs at the speed that was driven.
         max_frames: frames after which the film ends.
 

@@ -69,7 +69,7 @@ def draw_line(axes: Any, points: Array, fastest: float, width: float = 2.2) -> A
         axes: to draw on.
         points: (M, >= 3) x, y [m] and speed [m/s].
         fastest: speed [m/s] of the brightest colour.
-        width: of the line [points].
+        width: width of the line [points].
     """
     from matplotlib.collections import LineCollection
 
@@ -90,9 +90,9 @@ def plot_laps(
     """Write a PNG of laps: map of the last driver's, speeds of all against the limit.
 
     Args:
-        path: of the file.
+        path: path of the file.
         track: driven on.
-        limit: of the track and car, if known.
+        limit: limit of the track and car, if known.
         laps: report and trace of each; the first result of the report is that lap. Only the last
             four are drawn.
 

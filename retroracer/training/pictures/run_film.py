@@ -37,7 +37,7 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
     """Let a run's checkpoints drive one track, and draw their laps.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         track: driven on.
         car: the car that is driven.
 

@@ -19,8 +19,8 @@ class Budget:
     """What a run may use up.
 
     Args:
-        minutes: of all sessions together; None = unlimited.
-        steps: of all environments together; None = unlimited.
+        minutes: minutes of all sessions together; None = unlimited.
+        steps: steps of all environments together; None = unlimited.
 
     Attributes:
         before: seconds used by earlier sessions.

@@ -63,7 +63,7 @@ class RunFolder:
     """A run on disk.
 
     Args:
-        path: of the folder; created when first written to.
+        path: path of the folder; created when first written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -145,7 +145,7 @@ class RunFolder:
 
         Args:
             state: arrays of task and learner, by name.
-            facts: of the run, plain data.
+            facts: facts of the run, plain data.
         """
         page = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
@@ -201,7 +201,7 @@ def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, An
     """Read the results of a run's evaluations.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         needed: names of figures that every result must have, as numbers.
 
     Raises:

@@ -95,7 +95,7 @@ class Keeper:
 
         Args:
             write: writes it to a path.
-            score: of it.
+            score: its score.
 
         Returns:
             True if it is now at ``out``.

@@ -102,7 +102,7 @@ def sweep_temporary(folder: Path, semaphores: Path = SEMAPHORES) -> list[Path]:
     """Remove folders and semaphores of our processes that have died.
 
     Args:
-        folder: of temporary files.
+        folder: folder of temporary files.
         semaphores: where the system shows them.
 
     Returns:
@@ -128,7 +128,7 @@ def sweep_parts(folder: Path, out: Path) -> int:
     """Remove temporary files of a run's interrupted writes; the caller holds the run's locks.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         out: its model.
 
     Returns:

@@ -30,10 +30,10 @@ class Lines:
     """A bar with one task on a terminal, plain lines elsewhere.
 
     Args:
-        columns: of the bar.
+        columns: columns of the bar.
         first: first description of the task.
         above: makes what is shown above the bar, on a terminal.
-        fields: of the task.
+        fields: fields of the task.
     """
 
     def __init__(

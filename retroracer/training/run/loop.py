@@ -46,10 +46,10 @@ class Run:
     """A run in a folder.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         table: the task's learners by name.
         make_task: builds the task; may take long.
-        folder: of the run.
+        folder: folder of the run.
         keeper: writes its best driver.
         evaluated: called after every evaluation, to draw pictures.
     """

@@ -13,7 +13,7 @@ class Outcome:
     """The result of a run.
 
     Attributes:
-        evaluation: of the best driver; None if there was none in this session.
+        evaluation: evaluation of the best driver; None if there was none in this session.
         steps: actions of all environments together.
         seconds: duration, earlier sessions included.
         stopped: True if the user stopped it; the same command resumes it.

@@ -60,8 +60,8 @@ class Screen(Lines):
 
         Args:
             elapsed: seconds of the run so far.
-            share: of its budget used up, 0 to 1.
-            steps: of all environments together.
+            share: share of its budget used up, 0 to 1.
+            steps: steps of all environments together.
             updates: gradient updates.
             stats: means over the last training episodes, by name.
         """
@@ -95,7 +95,7 @@ class Screen(Lines):
         """Print a line about an evaluation.
 
         Args:
-            seconds: of the run until then.
+            seconds: seconds of the run until then.
             text: its result.
             best: True if the driver was saved as the best so far.
             parent: True if it is the driver the run starts from.

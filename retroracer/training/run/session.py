@@ -21,7 +21,7 @@ def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
     """Do a training program's work while no other process uses its folder or ``out``.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         out: the model's file.
         work: reads settings, trains, prints; returns the exit code.
 

@@ -47,10 +47,10 @@ class RunSettings:
     Attributes:
         stages: the learners, in the order in which they train the model.
         parent: name or path of the model to start from; None = a new model.
-        minutes: of training, everything included; None = until ``steps``, or until the last
+        minutes: minutes of training, everything included; None = until ``steps``, or until the last
             stage has finished.
         steps: actions of all environments together; None = until ``minutes`` are over.
-        seed: of everything random: tracks, starts, weights, exploration.
+        seed: seed of everything random: tracks, starts, weights, exploration.
         device: "auto", "cpu" or "cuda".
         evaluate_every: seconds between evaluations.
         evaluate_on: unseen tracks to evaluate on.
@@ -106,7 +106,7 @@ def settings_type(
     Args:
         base: the task's settings.
         table: ``learners.RACING`` or ``PIXELS``.
-        names: of the learners.
+        names: names of the learners.
     """
     sections = [
         (learners.section(name), kind, dataclasses.field(default_factory=kind))
@@ -153,7 +153,7 @@ def load(
 
     Args:
         base: the task's settings.
-        table: of its learners.
+        table: table of its learners.
         shipped: the page it starts from.
         page: the user's page, laid over it.
         overrides: ``--set`` texts, laid over that.

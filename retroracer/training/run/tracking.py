@@ -26,7 +26,7 @@ class Tracking:
 
     Args:
         names: some of "tensorboard", "aim", "wandb".
-        folder: of the run; TensorBoard, Aim and ``progress.csv`` are written there.
+        folder: folder of the run; TensorBoard, Aim and ``progress.csv`` are written there.
         since: steps at which the run is resumed; rows of ``progress.csv`` with more are dropped.
 
     Raises:
@@ -69,7 +69,7 @@ class ProgressCSV:
     """A table of a run's figures; each row is written as soon as it is known.
 
     Args:
-        path: of the file; rows that are there already stay.
+        path: path of the file; rows that are there already stay.
         since: rows with more steps than this are dropped.
     """
 

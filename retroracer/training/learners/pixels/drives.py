@@ -121,7 +121,7 @@ def drive(
 
     Args:
         act: the student's actions for stacks of frames; None = the expert drives alone.
-        seeds: of the tracks.
+        seeds: seeds of the tracks.
         pipeline: the student's wrappers; they must have steer-accel actions, grey frames and one
             frame per action.
         mixture: who drives.

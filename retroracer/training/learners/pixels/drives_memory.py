@@ -93,8 +93,8 @@ def write_drives(path: Path, drives: Sequence[Drive], compressed: bool = True) -
     """Write a round's drives to disk, atomically.
 
     Args:
-        path: of the file.
-        drives: of the round.
+        path: path of the file.
+        drives: drives of the round.
         compressed: False writes a larger file many times as fast.
     """
     write = np.savez_compressed if compressed else np.savez

@@ -151,8 +151,8 @@ def gather(
     """Drive episodes; runs in a worker process.
 
     Args:
-        weights: of the model; None = the expert drives alone.
-        seeds: of the tracks.
+        weights: weights of the model; None = the expert drives alone.
+        seeds: seeds of the tracks.
         pipeline: the model's wrappers.
         network: its shape.
         mixture: who drives.

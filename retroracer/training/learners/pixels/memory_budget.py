@@ -34,7 +34,7 @@ class Need:
     Attributes:
         ram: main memory of all processes [bytes].
         vram: GPU memory [bytes]; 0 without a GPU.
-        footprint: of the learner that takes most.
+        footprint: footprint of the learner that takes most.
         learner: its name.
     """
 
@@ -80,7 +80,7 @@ def demand_room(settings: PixelSettings, free: int | None = None, vram: int | No
     """Make sure that a run fits into memory, and return what it will take.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
         free: free main memory [bytes]; None = ask the system.
         vram: free GPU memory [bytes]; None = ask the system.
 

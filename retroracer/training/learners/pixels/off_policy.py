@@ -45,7 +45,7 @@ class OffPolicySettings:
     """The settings that the three algorithms share.
 
     Attributes:
-        learning_rate: of all networks.
+        learning_rate: learning rate of all networks.
         gamma: discount per action.
         tau: soft-update coefficient of the target network, per update.
         batch_size: transitions in an update.
@@ -160,7 +160,7 @@ class SAC(Learner):
 
     Args:
         pixels: the task whose envs drive.
-        settings: of the algorithm.
+        settings: settings of the algorithm.
         first: True if no earlier stage has trained the model.
     """
 

@@ -180,7 +180,7 @@ def rows_of(used: int, batch: int, seed: int, step: int) -> npt.NDArray[np.int64
     Args:
         used: rows there are.
         batch: rows in the batch.
-        seed: of the run.
+        seed: seed of the run.
         step: number of the update.
     """
     return np.random.default_rng([seed, 77, step]).integers(0, used, batch)

@@ -56,7 +56,7 @@ class Pixels(Task):
     """Environments and the model that is trained in them.
 
     Args:
-        settings: of the run.
+        settings: settings of the run.
 
     Attributes:
         envs: SB3's VecEnv.
@@ -86,7 +86,7 @@ class Pixels(Task):
         Args:
             algorithm: a key of ``checkpoint.KINDS``.
             env: SB3 VecEnv it is trained in; None = the task's own.
-            arguments: of the SB3 class.
+            arguments: arguments of the SB3 class.
 
         Raises:
             UserError: if an earlier stage trained a model of another kind, or the parent does not
@@ -339,8 +339,8 @@ def check_parent(settings: PixelSettings, algorithm: str = "") -> None:
     """Make sure that a run can start from its parent.
 
     Args:
-        settings: of the run.
-        algorithm: of the model it makes; empty = not checked.
+        settings: settings of the run.
+        algorithm: algorithm of the model it makes; empty = not checked.
 
     Raises:
         UserError: if the parent is missing, damaged, or has another algorithm, other wrappers or
