@@ -39,6 +39,7 @@ class RaceField:
         n: races.
         rivals: cars in each beside the learner's.
         league: who drives them.
+        alone: share of the races in which they are ghosts.
         tracks: to draw races from; None makes random ones without end.
         car: of all.
         variety: what varies between races.
@@ -61,6 +62,7 @@ class RaceField:
         rivals: int,
         league: League,
         *,
+        alone: float = 0.0,
         tracks: Sequence[Track] | None = None,
         car: Car,
         variety: Variety | None = None,
@@ -71,6 +73,7 @@ class RaceField:
         action_repeat: int = 1,
     ) -> None:
         self.n, self.rivals, self.league, self.car = n, rivals, league, car
+        self.alone = alone
         self.action_repeat = action_repeat
         self.races = RaceBatch(
             n, 1 + rivals, tracks=tracks, car=car, page=RacePage(LAPS, time=ending.time),
@@ -117,10 +120,14 @@ class RaceField:
         arrays["marks"][:, 1] += ages
 
     def _man(self, races: Ints) -> None:
-        """Draw who drives in races that begin."""
-        seats = self._crew.seats.reshape(self.n, -1)
-        seats[races, 1:] = self.league.draw(len(races), self.rivals, self.races.rng)
+        """Draw who drives in races that begin, and which of them the learner drives alone."""
+        rng, shape = self.races.rng, (self.n, -1)
+        self._crew.seats.reshape(shape)[races, 1:] = self.league.draw(len(races), self.rivals, rng)
         self._crew.begin(races)
+        alone = races[rng.random(len(races)) < self.alone]
+        if alone.size:
+            self.races.company.solid.reshape(shape)[alone, 1:] = False
+            self.races.look()
 
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True

@@ -40,6 +40,7 @@ class RaceTraining(Racing):
             settings.cars,
             settings.race.rivals,
             self.league,
+            alone=settings.race.alone,
             tracks=tracks,
             car=car,
             variety=settings.variety,

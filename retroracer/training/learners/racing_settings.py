@@ -39,6 +39,8 @@ class RaceSettings:
     Attributes:
         rivals: cars beside the learner's in a race; 0 = it drives alone.
         reward: weights of the reward's terms that racing adds.
+        alone: share of the races in which the rivals are ghosts, so that driving alone is not
+            forgotten.
         league: who the rivals are.
         against: the driver that fills the other places of the grid in evaluations.
         laps: of a race in evaluations.
@@ -49,6 +51,7 @@ class RaceSettings:
     reward: dict[str, Annotated[float, Range(low=-1e6, high=1e6)]] = field(
         default_factory=lambda: RaceReward()._asdict()
     )
+    alone: Annotated[float, Range(low=0, high=1)] = 0.2
     league: LeagueSettings = field(default_factory=LeagueSettings)
     against: str = "base"
     laps: Annotated[int, Range(low=1, high=100)] = 2

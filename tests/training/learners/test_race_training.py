@@ -122,6 +122,17 @@ def test_the_league_draws_each_kind_by_its_share_and_keeps_the_last_selves() -> 
     assert set(np.unique(league.draw(4000, 3, rng))) == {0, 1, 2, 3, 4, 5}
 
 
+def test_in_a_share_of_the_races_the_rivals_are_ghosts() -> None:
+    task, _ = learner("cars=100", "race.alone=0.3", "episode=3")
+    for _ in range(2):
+        sees = (task.obs[:, N_OBS:] != 0.0).any(axis=1)
+        solid = task.batch.races.company.solid.reshape(100, 3)
+        assert (solid[:, 1] == solid[:, 2]).all() and solid[:, 0].all()
+        assert not sees[~solid[:, 1]].any() and 0.5 < solid[:, 1].mean() < 0.9
+        for _ in range(31):  # every race has begun anew
+            task.step(np.zeros((100, 2), np.float32))
+
+
 def test_the_latest_of_the_league_does_not_move_with_the_learner() -> None:
     task, _ = learner()
     latest = task.league.drivers[2]
