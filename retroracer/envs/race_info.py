@@ -19,13 +19,14 @@ RACE_ACTION = spaces.Box(-1.0, 1.0, (2,), np.float32)
 def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
     """What is told of one car after a step: plain numbers, SI units.
 
-    ``reward`` holds the named terms, ``blame`` the contacts of the step; ``result`` is there once
-    the car has finished or is out.
+    ``reward`` holds the named terms, ``blame`` the contacts of the step, ``flag`` the flag shown;
+    ``result`` is there once the car has finished or is out.
     """
     shown = batch.snapshot(slice(row, row + 1))
     info: dict[str, Any] = {key: values[0].item() for key, values in shown.items()}
     info["reward"] = dict(zip(REWARDS, batch.terms[row].tolist(), strict=True))
     info["blame"] = batch.blame(row)
+    info["flag"] = stewards.flag(row)
     if not batch.alive[row]:
         name = stewards.names[row - (stewards.rows.start or 0)]
         info["result"] = next(r for r in stewards.results() if r["driver"] == name)

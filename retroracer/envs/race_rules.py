@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from retroracer.config import Range
+from retroracer.envs.race_flags import CHEQUERED, NONE, flag_for
 from retroracer.envs.task import EVALUATION_STALL, stalled_rows
 from retroracer.physics import state
 from retroracer.physics.company import AT_FAULT, CONTACTS
 from retroracer.physics.race import Race
+from retroracer.track.geometry import Array
 
 RACING, FINISHED, OUT = "racing", "finished", "did not finish"
 
@@ -105,8 +107,7 @@ class Stewards:
         marks = race.company.marks[rows]
         racing = self.racing
         laps = ints[:, state.LAP]
-        length = race.length()[rows]
-        raced = (laps + 1) * length - (floats[:, state.LAP_FINISH] - floats[:, state.PROGRESS])
+        raced = self._raced()
         self.distance[racing] = raced[racing]
         self.faults[racing] = marks[racing, AT_FAULT]
         self.contacts[racing] = marks[racing, CONTACTS]
@@ -124,10 +125,34 @@ class Stewards:
             lost |= floats[:, state.OFF_FOR] > self.page.out_after
         self.out |= racing & ~done & lost
 
+    def _raced(self) -> Array:
+        """(K,) how far each car is beyond the line it first starts at, laps included [m]."""
+        floats, laps = self.race.floats[self.rows], self.race.ints[self.rows, state.LAP]
+        length = self.race.length()[self.rows]
+        raced: Array = (laps + 1) * length - (
+            floats[:, state.LAP_FINISH] - floats[:, state.PROGRESS]
+        )
+        return raced
+
     def retire(self, row: int) -> None:
         """Take a car out of the race."""
         k = row - (self.rows.start or 0)
         self.out[k] = bool(np.isnan(self.finish[k]))
+
+    def flag(self, row: int, time: float | None = None) -> str:
+        """The flag a driver is shown: "chequered", "yellow", "blue" or "".
+
+        Args:
+            row: the driver's.
+            time: since the start [s]; None = the car's own clock.
+        """
+        k = row - (self.rows.start or 0)
+        if not np.isnan(self.finish[k]):
+            return CHEQUERED
+        if self.out[k]:
+            return NONE
+        now = float(self.race.time[row]) if time is None else time
+        return flag_for(self.race, self.rows, k, self._raced(), now)
 
     def penalties(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """(K,) seconds that are added to each car's time."""
@@ -174,6 +199,7 @@ class Stewards:
                 {
                     "place": place,
                     "driver": self.names[k],
+                    "flag": self.flag(k + (self.rows.start or 0)),
                     "status": FINISHED if finished else (OUT if self.out[k] else RACING),
                     "laps": int(self._laps[k]),
                     "distance_m": float(self.distance[k]),

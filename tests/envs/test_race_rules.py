@@ -109,3 +109,28 @@ def test_stewards_need_company():
     with pytest.raises(ValueError, match="company"):
         Stewards(race, RacePage(), 0, 2)
     assert np.isnan(race.last_lap_time).all()
+
+
+def test_flags_tell_of_a_car_that_hardly_moves_of_one_a_lap_ahead_and_of_the_finish(race):
+    stewards = Stewards(race, RacePage(laps=2), 0, 3)
+    race.place(s=[100.0, 180.0, 400.0], speed=[30.0, 0.0, 30.0])
+    assert [stewards.flag(k, 2.0) for k in range(3)] == ["", "", ""], "all are slow at the start"
+    assert [stewards.flag(k, 20.0) for k in range(3)] == ["yellow", "", ""]
+    race.company.solid[1] = False
+    assert stewards.flag(0, 20.0) == "", "it has left the race"
+    race.company.solid[1] = True
+    race.place(s=[100.0, 80.0, 400.0], speed=30.0)
+    assert stewards.flag(0, 20.0) == ""
+    race.ints[1, state.LAP] += 1
+    assert [stewards.flag(k, 20.0) for k in range(3)] == ["blue", "", ""]
+    drive_to(race, 1, 2, 80.0)
+    stewards.watch()
+    assert stewards.flag(1) == "chequered"
+    assert stewards.results()[0]["flag"] == "chequered"
+
+
+def test_flags_of_a_race_are_those_of_its_own_rows():
+    race = Race([oval()], load_car("gt"), 4, company=2)
+    race.place(s=[100.0, 150.0, 100.0, 300.0], speed=[30.0, 0.0, 30.0, 30.0])
+    first, second = (Stewards(race, RacePage(), k, k + 2) for k in (0, 2))
+    assert first.flag(0, 20.0) == "yellow" and second.flag(2, 20.0) == ""

@@ -22,18 +22,6 @@ from retroracer.track.geometry import Array
 NO_END = 1000
 """Laps on the page of a race without end."""
 
-YELLOW_WITHIN = 150.0
-"""A car that hardly moves so far ahead is told of by a yellow flag [m]."""
-
-SLOW = 10.0
-"""Such a car is slower than this [m/s]."""
-
-CALM = 6.0
-"""No yellow flag so long after the start: everybody is slow [s]."""
-
-BLUE_WITHIN = 30.0
-"""A car a lap ahead so close behind is told of by a blue flag [m]."""
-
 SOFTEST = 0.2
 """Contacts softer than this are not felt [m/s]."""
 
@@ -208,20 +196,7 @@ class RaceControl:
 
     def flag(self, row: int, time: float) -> str:
         """The flag a driver is shown: "chequered", "yellow", "blue" or ""."""
-        stewards, race = self.stewards, self.race
-        if not np.isnan(stewards.finish[row]):
-            return "chequered"
-        length = float(race.length()[row])
-        ahead: Array = race.s - race.s[row]
-        ahead = ahead - length * np.floor(ahead / length + 0.5)
-        others = self.company.solid.copy()
-        others[row] = False
-        slow = (race.speed < SLOW) & (ahead > 0.0) & (ahead < YELLOW_WITHIN)
-        if time > CALM and (others & slow).any():
-            return "yellow"
-        laps = (beyond_line(race) - beyond_line(race)[row]) > 0.5 * length
-        near = (ahead < 0.0) & (ahead > -BLUE_WITHIN)
-        return "blue" if (others & laps & near).any() else ""
+        return self.stewards.flag(row, time)
 
 
 def beyond_line(race: Race) -> Array:
