@@ -19,7 +19,7 @@ from retroracer.resources import models_dir
 from retroracer.training.run.folder import RUN_NOTE
 
 SHIPPED = frozenset(
-    ("base", "rookie", "club", "pro", "monza", "monaco", "suzuka", "spa")
+    ("base", "rookie", "club", "pro", "monza", "monaco", "suzuka", "spa", "mistral", "clockwork")
     + ("carracing", "pixels-ppo", "pixels-dqn", "pixels-sac-drq")
 )
 """Names of the models RetroRacer comes with."""
