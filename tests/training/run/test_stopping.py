@@ -190,7 +190,7 @@ with stoppable(lambda: ("the state of before is kept", 7)) as stop, stop.held(60
 
 def test_a_budget_counts_earlier_sessions_and_leaves_time_for_judging() -> None:
     budget = Budget(1.0, None)
-    budget.go_on(45.0)
+    budget.resume(45.0)
     now = time.monotonic()
     assert budget.share(10**9) == pytest.approx(0.75, abs=0.01)
     assert budget.end - now == pytest.approx(15.0, abs=0.1)
