@@ -74,7 +74,7 @@ class Reward(NamedTuple):
     time: float = -1.0
     off_track: float = -10.0
     leaving: float = -10.0
-    edge: float = -1.0
+    edge: float = 0.0
     wall: float = -10.0
     impact: float = -0.5
     crash: float = -5.0

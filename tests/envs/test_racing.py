@@ -16,7 +16,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import retroracer.envs
 from retroracer.envs.racing import INFO_KEYS, RacingEnv
-from retroracer.envs.task import REWARD_NAMES, Ending
+from retroracer.envs.task import REWARD_NAMES, Ending, Reward
 from retroracer.envs.variety import TRAINING, Variety
 from retroracer.physics.car import load_car, shipped_cars
 from retroracer.track.files import load_track, shipped_tracks
@@ -117,7 +117,8 @@ def test_info_tells_the_state_under_the_promised_names():
 
 
 def test_the_reward_is_the_sum_of_its_named_terms():
-    env = gymnasium.make(retroracer.envs.ENV_ID, track=walled(oval, distance=8.0, half_width=6.0))
+    track = walled(oval, distance=8.0, half_width=6.0)
+    env = gymnasium.make(retroracer.envs.ENV_ID, track=track, reward=Reward(edge=-1.0))
     rng = np.random.default_rng(0)
     env.reset(seed=0)
     met = dict.fromkeys(REWARD_NAMES, False)

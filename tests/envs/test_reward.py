@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retroracer.envs.batch import RacingBatch
-from retroracer.envs.task import REWARD_NAMES, Ending
+from retroracer.envs.task import REWARD_NAMES, Ending, Reward
 from retroracer.envs.variety import Variety
 from retroracer.physics import state
 from retroracer.physics.car import load_car, shipped_cars
@@ -190,7 +190,8 @@ def test_the_edge_costs_by_the_square_of_the_nearness_on_both_sides():
     track = oval()
     for side in (1, -1):
         for inside in (1.0, 0.5, 0.4, 0.25, 0.1, 0.01):
-            batch = RacingBatch(1, tracks=[track], variety=Variety(start="grid"), seed=0)
+            weights = Reward(edge=-1.0)
+            batch = RacingBatch(1, tracks=[track], variety=Variety(start="grid"), reward=weights)
             batch.reset(seed=0)
             floats = batch.race.floats
             half = floats[0, state.HALF_LEFT if side > 0 else state.HALF_RIGHT]

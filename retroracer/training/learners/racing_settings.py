@@ -117,6 +117,8 @@ class RacingSettings(RunSettings):
         if not self.hidden or not all(1 <= w <= 4096 for w in self.hidden):
             raise ValueError(f"hidden must be widths from 1 to 4096: {list(self.hidden)}")
         _demand_terms(self.reward, task.Reward._fields)
+        # A page may name some of the weights: the others are the defaults, scaled like these.
+        object.__setattr__(self, "reward", task.Reward()._asdict() | self.reward)
         if self.race.rivals and self.parent is None:
             raise ValueError("parent: name a driver that laps alone; racing is learned after that")
 
@@ -133,7 +135,7 @@ class RacingSettings(RunSettings):
         begin, end = self.penalty_scale
         scale = begin + min(max(share, 0.0), 1.0) * (end - begin)
         scaled = {k: v * scale if k in task.PENALTIES else v for k, v in self.reward.items()}
-        return task.Reward()._replace(**scaled)
+        return task.Reward(**scaled)
 
     def sac_arguments(self) -> dict[str, Any]:
         """Arguments of the SAC model: those of the stage that trains its critics; else none."""

@@ -14,7 +14,7 @@ from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_facts
 from retroracer.agents.policy import load_policy
-from retroracer.envs.task import LAYOUT, PENALTIES
+from retroracer.envs.task import LAYOUT, PENALTIES, Reward
 from retroracer.errors import UserError
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
@@ -49,6 +49,14 @@ def test_penalties_grow_from_the_first_scale_to_the_second_and_nothing_else_does
         paid = settings.weights(share)._asdict()
         for name, weight in settings.reward.items():
             assert paid[name] == pytest.approx(weight * (scale if name in PENALTIES else 1.0))
+
+
+def test_a_page_that_names_one_weight_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    page = tmp_path / "page.yaml"
+    page.write_text("reward: {edge: -1}\npenalty_scale: [3, 3]\n")
+    settings = load(RacingSettings, RACING, shipped_page("base-sac"), page, [])
+    expected = {k: 3.0 * v if k in PENALTIES else v for k, v in Reward(edge=-1.0)._asdict().items()}
+    assert settings.weights(0.5)._asdict() == expected
 
 
 def test_an_unknown_term_of_the_reward_is_refused_with_the_nearest() -> None:
