@@ -2,10 +2,11 @@
 
 Run: python benchmarks/bench_game.py [--frames 3000] [--track monza] [--json FILE]   prints JSON.
 
-The dummy video driver: everything is worked out and drawn at 1280x720 with four cars and all
-overlays on, but nothing is handed to a screen. Times are of the process's own work (CPU time of
-its threads) and of the clock; on a machine that is busy with other things the clock's tail is
-theirs. A start is a new process from its first line to the end of its first frame.
+The dummy video driver: everything is worked out and drawn at 1280x720, with four solid cars and
+all overlays on, with twenty, and with two people's halves of the screen, but nothing is handed to a
+screen. Times are of the process's own work (CPU time of its threads) and of the clock; on a machine
+that is busy with other things the clock's tail is theirs. A start is a new process from its first
+line to the end of its first frame.
 """
 
 import argparse
@@ -51,19 +52,21 @@ def shares(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
-    """Drive ``count`` frames of a four-car race and time each."""
+def frames(
+    track: str, count: int, overlays: bool, cars: int = 4, players: int = 1
+) -> dict[str, object]:
+    """Drive ``count`` frames of a race of solid cars and time each."""
     from retroracer.game.app import App, Options, settle
     from retroracer.game.race.garage import put_together
     from retroracer.game.screens.race import RaceScreen
 
-    setup = put_together(track, rivals=3, laps=0)
+    setup = put_together(track, rivals=cars - players, laps=0, players=players)
     app = App(Options(headless=True, lights=False), setup)
     screen = app.screen
     assert isinstance(screen, RaceScreen)
-    # Your car is driven by the first agent's network: its cost is a rival's, no more.
+    # People's cars are driven by the first agent's network: its cost is a rival's, no more.
     act, session = setup.policies[0].act, screen.session
-    screen._inputs = lambda: [tuple(act(session.observation[:1])[0].tolist())]  # type: ignore[method-assign]
+    screen._inputs = lambda: [tuple(a) for a in act(session.observation[:players]).tolist()]  # type: ignore[method-assign]
     if overlays:
         screen.overlays.on = {"sight", "pedals", "reward", "path"}
         screen.overlays.racing_line = True
@@ -79,7 +82,9 @@ def frames(track: str, count: int, overlays: bool) -> dict[str, object]:
     app.close()
     return {
         "cars": screen.session.race.n,
+        "players": players,
         "overlays": overlays,
+        "contacts": int(screen.session.race.company.marks[:, 2].sum()) // 2,
         "frames": count,
         "work": shares(work),
         "clock": shares(clock),
@@ -126,6 +131,8 @@ def main() -> None:
             "track": args.track,
             "race": frames(args.track, args.frames, overlays=False),
             "race_with_overlays": frames(args.track, args.frames, overlays=True),
+            "race_of_20": frames(args.track, args.frames, overlays=False, cars=20),
+            "two_players": frames(args.track, args.frames, overlays=False, players=2),
             "start": starts(args.track, args.starts),
         }
     text = json.dumps(report, indent=1)
