@@ -135,9 +135,10 @@ class RaceControl:
         cost = f"+{self.stewards.page.contact_seconds:.0f} s"
         for row in np.flatnonzero(new[: self.people]).tolist():
             touched = self.company.touched[row]
-            others = [k for k in range(self.race.n) if k != row and new[k] and touched[k] >= time]
-            others = others or [int(np.argmax(touched[: self.race.n]))]
-            other = others[0]
+            # Of those that came into a new contact too, the one this car touched last.
+            met = np.where(new, touched[: self.race.n], -np.inf)
+            met[row] = -np.inf
+            other = int(np.argmax(met))
             name = self.names[other].upper()
             if not self.stewards.racing[row]:
                 continue

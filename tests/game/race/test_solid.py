@@ -196,6 +196,12 @@ def test_a_whole_race_is_driven_again_to_the_last_bit(raced: Session) -> None:
     assert len(again.bumps) == len(control(raced).bumps) > 0
 
 
+def test_the_distance_of_a_result_is_that_of_its_laps(raced: Session) -> None:
+    mine = next(r for r in control(raced).stewards.results() if r["driver"] == "you")
+    assert mine["laps"] == 2
+    assert mine["distance_m"] == pytest.approx(2 * raced.track.length, abs=2.0)
+
+
 def test_every_lap_of_a_race_is_driven_again_with_all_cars(raced: Session) -> None:
     assert len(raced.tapes) == 2
     for tape in raced.tapes:

@@ -1,5 +1,8 @@
 """Laps on tape are driven again to the same bits."""
 
+import io
+import json
+
 import numpy as np
 import pytest
 
@@ -45,6 +48,15 @@ def test_a_packed_tape_comes_back_equal(laps) -> None:  # type: ignore[no-untype
     assert (back.lap_time, back.valid, back.names, back.cars) == (
         tape.lap_time, tape.valid, tape.names, tape.cars,
     )  # fmt: skip
+
+
+def test_a_lap_nobody_could_touch_is_written_in_the_form_that_older_games_read(laps) -> None:  # type: ignore[no-untyped-def]
+    tape = laps[1][0]
+    with np.load(io.BytesIO(tape.pack())) as page:
+        facts = json.loads(page["facts"].tobytes())
+    assert facts["version"] == 1 and facts["resets"] == [1500]
+    assert facts.keys() == {"version", "cars", "names", "roles", "lap_time", "valid", "resets"}
+    assert Tape.unpack(tape.pack()).resets == tape.resets == ((1500, 0),)
 
 
 @pytest.mark.parametrize("raw", [b"", b"no tape", b"PK\x03\x04 broken"])
