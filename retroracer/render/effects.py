@@ -118,6 +118,12 @@ class Effects:
         for a, v in zip(angle.tolist(), speed.tolist(), strict=True):
             self._sparks.append((x, y, v * float(np.cos(a)), v * float(np.sin(a)), time))
 
+    def bump(
+        self, x: float, y: float, closing: float, time: float, first: int | None = None
+    ) -> None:
+        """Sparks of two cars that met at a speed ``closing`` [m/s]: more of them than of a wall."""
+        self.strike(x, y, 3.0 + 2.0 * closing, time, first)
+
     def draw_sparks(self, surface: pygame.Surface, camera: Camera, time: float) -> int:
         """Paint the sparks that fly, over the cars; returns how many."""
         alive = [s for s in self._sparks if 0.0 <= time - s[4] < SPARK_LIFE]

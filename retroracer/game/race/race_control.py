@@ -147,7 +147,7 @@ class RaceControl:
             elif blamed[row]:
                 text = f"CONTACT WITH {name}: YOUR FAULT {cost}"
             else:
-                text = f"CONTACT: FAULT OF {name}, {cost} FOR IT"
+                text = f"CONTACT WITH {name}: THEIR FAULT, {cost} FOR THEM"
             self.lines.append(Told(time, row, text, bool(blamed[row])))
         self._contacts, self._faults = contacts, faults
 

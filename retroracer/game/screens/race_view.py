@@ -126,7 +126,7 @@ class RaceView:
         for bump in control.bumps if control is not None else ():
             if bump.time > self._felt:
                 if self._leaves:
-                    self.effects.strike(bump.x, bump.y, bump.closing, bump.time)
+                    self.effects.bump(bump.x, bump.y, bump.closing, bump.time)
                 if self.row in bump.rows:
                     self._struck = max(self._struck, min(0.15 + bump.closing / 8.0, 1.0))
         self._felt = control.bumps[-1].time if control is not None and control.bumps else -1.0

@@ -195,7 +195,7 @@ class ReplayScreen:
         since = self.tick - bumps[:, 0]
         for k in np.flatnonzero((since >= 0.0) & (since < SPARK_LIFE / PHYSICS_DT)).tolist():
             step, x, y, closing = bumps[k].tolist()
-            effects.strike(x, y, closing, step * PHYSICS_DT, first=20 * k)
+            effects.bump(x, y, closing, step * PHYSICS_DT, first=20 * k)
         effects.draw_sparks(surface, camera, self.tick * PHYSICS_DT)
 
     def _write(self, c: Canvas, i: int, speed: float) -> None:

@@ -78,7 +78,7 @@ def test_who_is_run_into_pays_nothing_and_is_told_so() -> None:
     for _ in range(100):
         race.tick(0.0, 0.0)
     told = control(race).lines[-1]
-    assert told.text == "CONTACT: FAULT OF FOLLOWER 1, +5 s FOR IT" and not told.bad
+    assert told.text == "CONTACT WITH FOLLOWER 1: THEIR FAULT, +5 s FOR THEM" and not told.bad
     assert control(race).penalty(0) == 0.0 and control(race).penalty(1) == 5.0
 
 
