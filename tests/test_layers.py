@@ -245,7 +245,7 @@ def test_each_rule_finds_a_module_that_breaks_it(
         ("import retroracer.physics.race", "pygame torch gymnasium"),
         ("import retroracer.agents.policy", "torch pygame"),
         ("import retroracer.agents.pixels.inference", "torch pygame Box2D"),
-        ("import retroracer.scale.work", "torch ray pygame numba scipy"),
+        ("from retroracer.scale.work import OwnActor", "torch ray pygame numba scipy"),
         ("import retroracer.cli.scale", "torch ray pygame"),
         ("import retroracer.cli", "torch pygame shapely pydantic numpy"),
         ("import retroracer.game.app", "torch stable_baselines3 ray"),

@@ -7,7 +7,6 @@ is counted as lost, a hub is made anew.
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 from retroracer.agents.rows import Contract, Rows, Weights
 from retroracer.errors import UserError
 from retroracer.scale.cluster import NAMESPACE, ONE_THREAD, join, leave, load_ray, start
-from retroracer.scale.driving import Simulator
 from retroracer.scale.hub import Hub, name_of
-from retroracer.scale.work import Actor, GoneError
+from retroracer.scale.work import Build, OwnActor
 from retroracer.training.learners.streamed import Feed
 
 LOST_AFTER = 5.0
@@ -31,34 +29,6 @@ LEAVE_WITHIN = 0.5
 
 NAME_FREE = 60.0
 """Seconds to wait until the hub of a learner that was killed is gone."""
-
-Build = Callable[[], Simulator]
-
-
-class OwnActor:
-    """An actor in a process that the run starts; ``ray.remote`` makes one of it."""
-
-    def __init__(self, build: Build, number: int, seed: int, steps: int) -> None:
-        self.build, self.number, self.seed, self.steps = build, number, seed, steps
-
-    def work(self, hub: Any) -> None:
-        """Work until the learner ends."""
-
-        def tell(text: str) -> None:
-            hub.say.remote(self.number, text)
-
-        try:
-            actor = Actor(
-                self.build(), self.number, socket.gethostname(), self.seed, self.steps, tell
-            )
-            while True:
-                try:
-                    actor.serve(hub)
-                    return
-                except GoneError:
-                    time.sleep(1.0)  # the learner makes it anew, or Ray ends this process
-        except UserError as error:
-            raise RuntimeError(str(error)) from None
 
 
 class RayFeed(Feed):

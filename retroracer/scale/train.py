@@ -17,8 +17,9 @@ from retroracer.errors import UserError
 from retroracer.physics.car import Car
 from retroracer.scale.cars import Cars, CarsPlan
 from retroracer.scale.driving import any_env, maker
-from retroracer.scale.feed import Build, RayFeed
+from retroracer.scale.feed import RayFeed
 from retroracer.scale.table import learner_line, table_of
+from retroracer.scale.work import Build
 from retroracer.track.track import Track
 from retroracer.training.learners.racing import look_for, racing_parts
 from retroracer.training.learners.stream_settings import LIDAR, NOBODY, RACING, StreamSettings

@@ -1,11 +1,13 @@
 """An actor at work: it joins a learner, drives, sends rows, fetches weights, and comes back.
 
-Owns the loop that every actor runs, in a process of the run's own or in anybody's.
+Owns the loop that every actor runs, in a process of the run's own or in anybody's. Imports no
+torch: an actor has no use for it, and its import takes longer than all others together.
 """
 
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +19,10 @@ from retroracer.scale.hub import ENDED, JOIN_AGAIN
 
 AGAIN = 1.0
 """Seconds between attempts to find a learner that is gone."""
+
+
+Build = Callable[[], Simulator]
+"""Makes an actor's simulator, in the actor's process."""
 
 
 class GoneError(Exception):
@@ -130,3 +136,29 @@ class Actor:
         begun = time.monotonic()
         drive(self.simulator, self.explorer, self.steps, self.number, self.life, 0)
         time.sleep(max(AGAIN - (time.monotonic() - begun), 0.0))
+
+
+class OwnActor:
+    """An actor in a process that the run starts; ``ray.remote`` makes one of it."""
+
+    def __init__(self, build: Build, number: int, seed: int, steps: int) -> None:
+        self.build, self.number, self.seed, self.steps = build, number, seed, steps
+
+    def work(self, hub: Any) -> None:
+        """Work until the learner ends."""
+
+        def tell(text: str) -> None:
+            hub.say.remote(self.number, text)
+
+        try:
+            actor = Actor(
+                self.build(), self.number, socket.gethostname(), self.seed, self.steps, tell
+            )
+            while True:
+                try:
+                    actor.serve(hub)
+                    return
+                except GoneError:
+                    time.sleep(1.0)  # the learner makes it anew, or Ray ends this process
+        except UserError as error:
+            raise RuntimeError(str(error)) from None
