@@ -61,22 +61,20 @@ TABLE = (
     Quantity("lateral_velocity", "m/s", 10.0, "left positive"),
     Quantity("yaw_rate", "rad/s", 2.0, "counter-clockwise positive"),
     Quantity("steer_angle", "rad", 0.5, "of the front wheels, left positive"),
-    Quantity(
-        "middle_far", "m", 6.0, "of the road, 28 % of the way ahead, left of the car positive"
-    ),
+    Quantity("middle_far", "m", 6.0, "middle of the road 28 % of the way ahead, left positive"),
     Quantity("heading_error", "rad", 1.0, "car minus track, in (-pi, pi]"),
     Quantity("edge_left", "m", 6.0, "distance to the left edge, < 0 beyond it"),
     Quantity("edge_right", "m", 6.0, "distance to the right edge, < 0 beyond it"),
-    Quantity("grip", "", 1.5, "friction coefficient under the car now"),
+    Quantity("grip", "", 1.5, "friction coefficient under the car"),
     Quantity("previous_steer", "", 1.0, "last action, left positive"),
     Quantity("previous_throttle", "", 1.0, "last action, < 0 brakes"),
     *(
-        Quantity(f"curvature_{k}", "1/m", 0.1, "mean of a near stretch, left positive", True)
+        Quantity(f"curvature_{k}", "1/m", 0.1, "mean over a near stretch, left positive", True)
         for k in range(1, 7)
     ),
     *(
         Quantity(
-            f"bend_{k}", "1/m", 0.1, "root mean square of a far stretch, sign of its turn", True
+            f"bend_{k}", "1/m", 0.1, "root mean square over a far stretch, sign of its turn", True
         )
         for k in range(1, 4)
     ),
