@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from retroracer.agents.model_file import read_facts
+from retroracer.agents.policy import action_repeat_of
 from retroracer.errors import UserError
-from retroracer.resources import configs_dir
+from retroracer.resources import configs_dir, models_dir
 from retroracer.training.learners import PIXELS, RACING, STREAMED, section
 from retroracer.training.learners.pixels.settings import PixelSettings
 from retroracer.training.learners.racing_settings import RacingSettings
@@ -52,3 +54,10 @@ def test_a_setting_of_a_learner_the_run_does_not_have_is_refused_with_its_stages
     with pytest.raises(UserError, match=f"this run does not train with {stages}") as told:
         load(*kind_of(name), configs_dir() / f"{name}.yaml", None, [override])
     assert str(told.value).startswith(f"--set {override}: ")
+
+
+@pytest.mark.parametrize("name", [p.stem for p in PAGES if "\nparent: " in p.read_text()])
+def test_a_page_decides_as_often_as_the_parent_it_names(name: str) -> None:
+    settings = load(*kind_of(name), configs_dir() / f"{name}.yaml", None, [])
+    facts = read_facts(models_dir() / f"{settings.parent}.zip")
+    assert settings.action_repeat == action_repeat_of(facts)
