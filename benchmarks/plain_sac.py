@@ -25,6 +25,18 @@ from retroracer.track.files import load_track
 from retroracer.training.judging.laps import Entry, evaluate
 
 
+def load(path: Path, track: str, rate: float | None = None) -> tuple[SAC, Car, int]:
+    """A zip as plain SB3 loads it, in one env on a track; its car; control steps a decision.
+
+    ``rate`` replaces the zip's own learning rate.
+    """
+    facts = read_facts(path)
+    car, repeat = car_of(facts, path), action_repeat_of(facts)
+    env = gymnasium.make("retroracer/RetroRacer-v0", track=track, car=car, action_repeat=repeat)
+    other = {} if rate is None else {"learning_rate": rate}
+    return SAC.load(path, env=env, device="cpu", **other), car, repeat
+
+
 def lap(model: SAC, car: Car, repeat: int, track: str) -> dict[str, Any]:
     """What the driver does on a track, deterministically."""
     act = policy_of(*actor_layers(model)).act
@@ -48,13 +60,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     path = find_model(args.model)
-    facts = read_facts(path)
-    car, repeat = car_of(facts, path), action_repeat_of(facts)
-    env = gymnasium.make(
-        "retroracer/RetroRacer-v0", track=args.track, car=car, action_repeat=repeat
-    )
-    rate = {} if args.rate is None else {"learning_rate": args.rate}
-    model = SAC.load(Path(path), env=env, device="cpu", **rate)
+    model, car, repeat = load(path, args.track, args.rate)
     model.set_random_seed(args.seed)
     print(
         json.dumps({"steps": 0, **lap(model, car, repeat, args.track), **wholeness(path).to_dict()})

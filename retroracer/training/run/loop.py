@@ -145,7 +145,7 @@ class Run:
         self._save()
 
     def _train(self, tracking: Tracking) -> None:
-        """Train all stages, then evaluate once more."""
+        """Train all stages; the driver each of them ends with is evaluated."""
         stages = self.settings.stages
         judge_at = self._next(self.settings.evaluate_every)
         log_at = self._next(LOG_EVERY)
@@ -154,6 +154,10 @@ class Run:
             if self.learner is None:
                 self.learner = self._enter(stage)
             if self.learner is None or self.learner.finished or self._share() >= stage.until:
+                if self.stage + 1 < len(stages) and not self._evaluated():
+                    with until(self.budget.last):
+                        self._judge(tracking)
+                    judge_at = self._next(self.settings.evaluate_every)
                 self._leave()
                 continue
             self._round(stage)
@@ -168,7 +172,7 @@ class Run:
                 judge_at = self._next(self.settings.evaluate_every)
             if now >= self.saved + self.settings.save_every:
                 self._save()
-        if not self.rows or self.rows[-1]["steps"] != self.task.steps:
+        if not self._evaluated():
             with until(self.budget.last) as cut:
                 self._judge(tracking)
             if cut:
@@ -282,6 +286,11 @@ class Run:
         self.screen.judged(self.budget.seconds, found.text, best, parent)
         if tracking is not None:
             self.evaluated()
+
+    def _evaluated(self) -> bool:
+        """True if nothing was driven or learned since the last evaluation."""
+        now = {"steps": self.task.steps, "updates": self.task.updates}
+        return bool(self.rows) and now.items() <= self.rows[-1].items()
 
     def _same_driver(self, found: Evaluation) -> bool:
         """True if the stage trains only the critics of the best driver: the newer zip is better."""

@@ -126,6 +126,31 @@ def test_the_zip_tells_which_algorithms_moved_the_weights_and_at_what_rate(
     assert 0.0 < stages[1]["learning_rate"] <= 3e-4
 
 
+def test_the_driver_a_stage_ends_with_is_evaluated_and_the_best_of_them_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even in a run too short for a regular evaluation, and if the next stage only unlearns."""
+    whole_round = Run._round
+
+    def unlearning(self: Run, stage: Any) -> None:
+        whole_round(self, stage)
+        if stage.learner == "sac":
+            self.task.model.updater.actor.flat.fill_(0.0)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Run, "_round", unlearning)
+    settings = racing(
+        *STAGES["sac"], *STAGES["imitation"][1:], "evaluate_every=1e6", "steps=9000",
+        "stages=[{learner: imitation, until: 0.8}, {learner: sac}]",
+        "imitation.rounds=3", "imitation.updates=600",
+    )  # fmt: skip
+    train(settings, tmp_path / "m.zip", tmp_path / "run")
+    rows = json.loads((tmp_path / "run" / "evaluations.json").read_text())
+    assert [row["stage"] for row in rows] == ["imitation", "sac"]
+    assert [row["best"] for row in rows] == [True, False], "nothing was unlearned"
+    stages = read_facts(tmp_path / "m.zip").notes["stages"]
+    assert [s["algorithm"] for s in stages] == ["imitation"]
+
+
 def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

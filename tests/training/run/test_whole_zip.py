@@ -11,15 +11,12 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.evaluation import evaluate_policy
 
-from retroracer.agents.checkpoint import actor_layers, save
+from benchmarks import plain_sac
+from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_actor, read_facts
-from retroracer.agents.policy import policy_of
 from retroracer.agents.wholeness import wholeness
-from retroracer.physics.car import load_car
 from retroracer.resources import models_dir
-from retroracer.track.files import load_track
-from retroracer.training.judging.laps import Entry, evaluate
 from retroracer.training.learners.racing import PLAIN
 from tests.agents.conftest import Chase
 from tests.training import tiny
@@ -125,12 +122,8 @@ def test_no_driver_ships_without_what_sac_goes_on_from() -> None:
 def test_shipped_drivers_still_lap_after_plain_sac_went_on() -> None:
     """At their own rates, on Monza; ``benchmarks/plain_sac.py`` does the same for longer."""
     for name in ("base", "monza"):
-        env = gymnasium.make("retroracer/RetroRacer-v0", track="monza")
-        model = SAC.load(models_dir() / f"{name}.zip", env=env, device="cpu")
+        model, car, repeat = plain_sac.load(models_dir() / f"{name}.zip", "monza")
         model.set_random_seed(0)
         model.learn(2000)
-        policy = policy_of(*actor_layers(model))
-        (result,) = evaluate([Entry(name, policy.act, load_car())], [load_track("monza")])[
-            0
-        ].results
-        assert result.completed, f"{name}: {result.ended}"
+        after = plain_sac.lap(model, car, repeat, "monza")
+        assert after["completed"], f"{name}: {after['ended']}"
