@@ -1,7 +1,7 @@
 """Our own cars as an actor's simulator: the same batch and task as in one process.
 
-Owns what an actor must be told to drive them, and the fallback that drives until the first
-weights have come.
+Owns the settings an actor needs to simulate them, and the fallback that drives until the first
+weights arrive.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from retroracer.scale.driving import Floats, Simulator, Step
 from retroracer.track.track import Track
 
 MOST_LINES = 8
-"""Tracks for whose lines an actor takes the time."""
+"""Most tracks for which an actor computes lines for the fallback driver."""
 
 
 @dataclass(frozen=True)
 class CarsPlan:
-    """All an actor needs to drive our cars.
+    """The settings of an actor that drives our cars.
 
     Attributes:
-        n: cars.
-        car: what is driven.
-        tracks: driven on; None = endless random ones.
+        n: number of cars.
+        car: the car model.
+        tracks: tracks; None = endless random ones.
         variety, ending, reward, action_repeat: as in ``RacingBatch``.
-        seed: of all randomness.
-        accel_scale, steer_scale: factors on the actions.
-        lidar: True shows drivers the 80 numbers of ``envs.lidar``.
+        seed: seed of all random numbers.
+        accel_scale, steer_scale: factors on throttle and steering.
+        lidar: True = the observation is the 80 numbers of ``envs.lidar``.
     """
 
     n: int
@@ -52,7 +52,7 @@ class CarsPlan:
     lidar: bool = False
 
     def contract(self) -> Contract:
-        """What its actors send."""
+        """Sizes, layout, scaling and bounds of the rows its actors send."""
         bounds = ((-self.steer_scale, self.steer_scale),)
         if self.lidar:
             return Contract(lidar.LAYOUT, lidar.N_LIDAR, 2, lidar.SCALING, bounds)
@@ -60,7 +60,7 @@ class CarsPlan:
 
 
 class Cars(Simulator):
-    """A batch of our cars."""
+    """A batch of our cars as a simulator."""
 
     def __init__(self, plan: CarsPlan) -> None:
         self.plan = plan
@@ -84,7 +84,7 @@ class Cars(Simulator):
         self._returns = np.zeros(plan.n)
 
     def step(self, actions: Floats) -> Step:
-        """Let all cars act for a control step."""
+        """One control step of all cars."""
         before, batch = self.obs, self.batch
         obs, reward, terminated, truncated = batch.step(actions * self._scale)
         self._returns += reward
@@ -111,12 +111,12 @@ class Cars(Simulator):
 
     @property
     def fallback_name(self) -> str:
-        """The fallback, in words."""
+        """The fallback's name."""
         return "the line driver" if self._known else super().fallback_name
 
     @property
     def _tracks(self) -> Sequence[Track]:
-        """By slot."""
+        """The tracks by their slot."""
         return self.batch.pool.tracks
 
     @property
@@ -124,6 +124,6 @@ class Cars(Simulator):
         return self.plan.tracks is not None and len(self._tracks) <= MOST_LINES
 
     def set_reward(self, weights: tuple[float, ...]) -> None:
-        """Pay by these weights from now on."""
+        """Use these weights of the reward's terms from now on."""
         if weights:
             self.batch.reward = task.Reward(*weights)

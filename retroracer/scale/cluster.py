@@ -1,7 +1,7 @@
-"""Ray itself: started on this machine alone, or joined; what it listens on, who may use it.
+"""Starts Ray on this machine, joins a cluster, and leaves it again.
 
-Owns every way of starting and leaving Ray. On this machine it listens on 127.0.0.1 only. A
-cluster of several machines is started by its users (``ray start``) and asks for Ray's token.
+On one machine Ray listens on 127.0.0.1 only. A cluster of several machines is started by its
+users (``ray start``) and requires Ray's token.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,16 @@ from typing import Any
 from retroracer.errors import UserError
 
 NAMESPACE = "retroracer"
-"""Where named actors of all runs are found."""
+"""Ray namespace of the hubs of all runs."""
 
 STORE = 256_000_000
-"""Bytes of shared memory for rows on their way: containers have little, and more is not used."""
+"""Shared memory for rows in transit [bytes]: containers have little, and more is not used."""
 
 ATTEMPTS = 3
-"""Times that Ray is started before it is given up."""
+"""Attempts to start Ray."""
+
+ENDS_WITHIN = 1.0
+"""Seconds that Ray's own processes may take to end after Ray was left."""
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -31,14 +35,14 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
 }
-"""An actor is one thread: there are as many actors as cores."""
+"""Environment of actors: one thread each, because there are as many actors as cores."""
 
 _ROOT, _PREFIX = Path("/tmp"), "retroracer-ray-"
-"""Where Ray's sockets lie: their whole path may have 107 bytes, and TMPDIR is often too long."""
+"""Folder of Ray's sockets: their whole path may have 107 bytes, and TMPDIR is often too long."""
 
 
 def load_ray() -> Any:
-    """The library, quiet.
+    """Import Ray, with its messages about every actor that dies turned off.
 
     Raises:
         UserError: if it is not installed.
@@ -60,11 +64,11 @@ def load_ray() -> Any:
 
 
 def start(cpus: int, threads: Mapping[str, str] = ONE_THREAD) -> str:
-    """Start Ray on this machine alone, for this process and its children.
+    """Start Ray on this machine only, for this process and its children.
 
     Args:
-        cpus: slots for actors or trials.
-        threads: environment of its workers: how many threads libraries start there.
+        cpus: actors or trials that run at the same time.
+        threads: environment variables of its workers that limit the threads of libraries.
 
     Returns:
         Its address, 127.0.0.1:PORT, for processes on this machine.
@@ -142,30 +146,75 @@ def join(address: str) -> None:
 
 
 def leave() -> None:
-    """Leave Ray; what this process started ends, and its files go."""
+    """Leave Ray; the processes this one has started end, and their files are removed."""
     ray = load_ray()
+    started = _started()
     with contextlib.suppress(Exception):
         ray.shutdown()
+    # Ray leaves its agents to end by themselves, which takes minutes on a busy machine.
+    limit = time.monotonic() + ENDS_WITHIN
+    while (left := [p for p, at in started.items() if at and _begun(p) == at]) and (
+        time.monotonic() < limit
+    ):
+        time.sleep(0.05)
+    for process in left:
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)
     sweep(own=True)
 
 
 def sweep(own: bool = False) -> None:
-    """Remove what Ray left behind for processes that are gone.
+    """Remove the files that Ray has left for processes that have ended.
 
     Args:
-        own: this process's, too.
+        own: also those of this process.
     """
     begin = f"{_PREFIX}{os.getuid()}-"
     for path in _ROOT.glob(f"{begin}*"):
         number = path.name.removeprefix(begin)
         gone = number.isdigit() and not Path(f"/proc/{number}").exists()
         if gone or (own and number == str(os.getpid())):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _started() -> dict[int, str]:
+    """Ray's own processes among all that descend from this one, and when each began."""
+    ray = f"{Path(load_ray().__file__).parent}/"
+    parents, names = {}, {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            names[int(path.name)] = (path / "cmdline").read_bytes().decode(errors="replace")
+            cells = (path / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            parents[int(path.name)] = int(cells[1])
+    found = {os.getpid()}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    own = [p for p in found if names[p].startswith("ray::") or ray in names[p]]
+    return {p: _begun(p) for p in own if p != os.getpid()}
+
+
+def _begun(process: int) -> str:
+    """When a process began, as the system counts it; empty if it has ended."""
+    try:
+        cells = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if cells[0] == "Z" else cells[19]
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder into which processes that are just ending may still write."""
+    limit = time.monotonic() + ENDS_WITHIN
+    while path.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        if time.monotonic() > limit:
+            return
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
 def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    """Variables for the processes that are started here."""
+    """Set environment variables for the processes that are started in this block."""
     kept = {name: os.environ.get(name) for name in more}
     os.environ.update(more)
     try:
@@ -180,7 +229,7 @@ def _environment(more: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; a run has its own way to stop."""
+    """Restore the signal handlers that Ray replaces: a run has its own."""
     kept = {}
     for number in (signal.SIGTERM, signal.SIGINT):
         kept[number] = signal.getsignal(number)

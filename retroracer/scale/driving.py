@@ -1,7 +1,7 @@
-"""What an actor drives, and who drives it: any Gymnasium environment, by the learner's driver.
+"""An actor's simulator and its policy: any Gymnasium environment, driven by the learner's weights.
 
-Owns the protocol of simulators, the one of anybody's environments, and the driver that explores in
-them. Knows no Ray and no torch; our own cars are ``cars``.
+Owns the protocol of simulators, the adapter of Gymnasium environments, and the exploring policy.
+Imports neither Ray nor torch; our own cars are in ``cars``.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LOG_STD_LEAST, LOG_STD_MOST = -20.0, 2.0
 """Bounds of the logarithm of a SAC actor's standard deviation, Stable-Baselines3's."""
 
 HOLD = 0.1
-"""Chance that a random driver changes its action in a step: it holds one for half a second."""
+"""Probability per step that the random policy draws a new action: it keeps one for 10 steps."""
 
 GENTLE = 0.3
-"""Throttle of a car that nobody drives yet."""
+"""Throttle of the fallback."""
 
 Floats = npt.NDArray[np.float32]
 
 
 class Step:
-    """What came of a vector step: see ``Rows``."""
+    """The result of a vector step; the fields are those of ``Rows``."""
 
     __slots__ = ("episodes", "next_obs", "obs", "reward", "terminated", "truncated")
 
@@ -50,12 +50,12 @@ class Step:
 
 
 class Simulator(ABC):
-    """N environments side by side that begin anew by themselves.
+    """N environments side by side; each resets itself when its episode ends.
 
     Attributes:
         contract: spaces, layout and scaling.
-        about: what it is, in a few words.
-        obs: (N, O) what is seen now.
+        about: what is driven, in a few words.
+        obs: (N, O) current observations.
     """
 
     contract: Contract
@@ -64,10 +64,10 @@ class Simulator(ABC):
 
     @abstractmethod
     def step(self, actions: Floats) -> Step:
-        """Act (N, A) in [-1, 1]."""
+        """One step with actions (N, A) in [-1, 1]."""
 
     def fallback(self) -> Floats:
-        """What to do while there is no driver: gentle throttle straight on, or rest."""
+        """Actions before the first weights: little throttle, straight on; one action alone is 0."""
         actions = np.zeros((len(self.obs), self.contract.actions), np.float32)
         if self.contract.actions >= 2:
             actions[:, 1] = GENTLE
@@ -75,24 +75,24 @@ class Simulator(ABC):
 
     @property
     def fallback_name(self) -> str:
-        """The fallback, in words."""
+        """The fallback's name."""
         return "constant gentle throttle"
 
     def set_reward(self, weights: tuple[float, ...]) -> None:  # noqa: B027
-        """Pay by these weights, if the simulator is ours."""
+        """Use these weights of the reward's terms; other simulators have their own reward."""
 
 
 class AnyEnv(Simulator):
-    """Gymnasium environments of somebody else, stepped one after the other.
+    """Any Gymnasium environments, stepped one after the other.
 
     Args:
-        make: makes one.
-        n: how many.
-        seed: of the first; the others follow.
-        about: where they come from.
+        make: makes an environment.
+        n: number of environments.
+        seed: seed of the first; the others have the next ones.
+        about: name of the environment.
 
     Raises:
-        UserError: if their spaces are no plain boxes.
+        UserError: if their spaces are not boxes, or an action has no bounds.
     """
 
     def __init__(self, make: Callable[[], Any], n: int, seed: int, about: str) -> None:
@@ -118,7 +118,7 @@ class AnyEnv(Simulator):
         self._lengths = np.zeros(n)
 
     def step(self, actions: Floats) -> Step:
-        """Act in each; one that ends begins anew."""
+        """One step of each; one whose episode ended is reset."""
         n = len(self.envs)
         before = self.obs
         after = np.empty_like(before)
@@ -144,10 +144,10 @@ class AnyEnv(Simulator):
 
 
 def _box(space: Any, about: str, what: str, finite: bool) -> tuple[Any, Any]:
-    """Bounds of a box, flat.
+    """Bounds of a box space, flat.
 
     Raises:
-        UserError: if it is none.
+        UserError: if it is not a box of numbers, or has no finite bounds where it must.
     """
     low, high = getattr(space, "low", None), getattr(space, "high", None)
     if low is None or high is None or np.asarray(low).dtype.kind not in "fiu":
@@ -159,7 +159,7 @@ def _box(space: Any, about: str, what: str, finite: bool) -> tuple[Any, Any]:
 
 
 def maker(text: str) -> Callable[[], Any]:
-    """What ``--env`` names: package.module:make, or the id of a Gymnasium environment.
+    """The function that makes what ``--env`` names: package.module:make, or a Gymnasium id.
 
     Raises:
         UserError: if there is no such thing.
@@ -187,10 +187,10 @@ def any_env(env: str, n: int, seed: int) -> Simulator:
 
 
 class Explorer:
-    """The learner's driver, exploring: a SAC actor as plain NumPy.
+    """The exploring policy of SAC: its actor network in NumPy, actions sampled.
 
     Args:
-        seed: of its exploration.
+        seed: seed of its random numbers.
     """
 
     def __init__(self, seed: int) -> None:
@@ -200,7 +200,7 @@ class Explorer:
 
     @property
     def version(self) -> int:
-        """Of the weights it has; 0 = none yet."""
+        """Version of its weights; 0 = none yet."""
         return 0 if self.weights is None else self.weights.version
 
     def act(self, simulator: Simulator) -> Floats:
@@ -230,7 +230,7 @@ class Explorer:
 def drive(
     simulator: Simulator, explorer: Explorer, steps: int, actor: int, life: str, number: int
 ) -> Rows:
-    """Drive so many vector steps and put them together."""
+    """Drive ``steps`` vector steps and return them as one piece of rows."""
     taken: list[tuple[Floats, Step]] = []
     if explorer.weights is not None:
         simulator.set_reward(explorer.weights.reward)

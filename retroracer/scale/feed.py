@@ -1,7 +1,7 @@
-"""The learner's end of Ray: its hub, its own actors, the rows that come and the weights that go.
+"""The learner's side of Ray: it starts hub and actors, receives rows, publishes weights.
 
-Owns what happens when any of them dies: an actor is started again, a piece that was on its way
-is counted as lost, a hub is made anew.
+Owns what happens when one of them dies: an actor is restarted, a piece that was on its way is
+counted as lost, a restarted hub is given its state again.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from retroracer.scale.cluster import NAMESPACE, ONE_THREAD, join, leave, load_ra
 from retroracer.scale.hub import Hub, name_of
 from retroracer.scale.work import Build, OwnActor
 from retroracer.training.learners.streamed import Feed
+from retroracer.training.run.stopping import held
 
 LOST_AFTER = 5.0
 """Seconds after which a piece that was announced is given up."""
 
 LOOK_EVERY = 1.0
-"""Seconds between looks at the actors."""
+"""Seconds between checks of the actors."""
 
 LEAVE_WITHIN = 0.5
-"""Seconds that actors have to end by themselves."""
+"""Seconds that actors have to end by themselves when the learner ends."""
 
 NAME_FREE = 60.0
-"""Seconds to wait until the hub of a learner that was killed is gone."""
+"""Longest wait for the hub of a killed learner to disappear, or for a dead hub to restart [s]."""
 
 
 class RayFeed(Feed):
     """Rows and weights through Ray.
 
     Args:
-        contract: what actors must agree on.
-        builds: what makes each own actor's simulator.
+        contract: sizes, layout and scaling that actors must have.
+        builds: one function per own actor that makes its simulator.
         run: name of the run, by which other actors find it.
-        address: of a cluster to join; None starts Ray on this machine.
-        seed: of the first actor's exploration.
-        steps: vector steps an actor sends at once.
-        tell: shows a line.
+        address: HOST:PORT of a cluster to join; None starts Ray on this machine.
+        seed: seed of the first actor's exploration.
+        steps: vector steps in a piece.
+        tell: prints a line.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class RayFeed(Feed):
         if free < len(self.builds):
             self.tell(
                 f"the cluster has room for {free:.0f} of {len(self.builds)} actors; "
-                "the others begin when machines join"
+                "the others start when machines join"
             )
 
     def _make_hub(self) -> None:
@@ -112,18 +113,21 @@ class RayFeed(Feed):
             except ValueError:  # of a learner that was killed a moment ago
                 if time.monotonic() > limit:
                     raise UserError(
-                        f"another learner calls itself {self.run!r} at {self.joined}; choose "
+                        f"a learner named {self.run!r} is running at {self.joined}; choose "
                         "another --run-name"
                     ) from None
                 time.sleep(0.5)
         ray.get(self.hub.begin.remote(self.contract, self._weights))
 
-    def take(self, seconds: float) -> list[Rows]:
-        """The pieces that have come."""
+    def take(self, seconds: float, most: int) -> list[Rows]:
+        """The pieces that have arrived, and a request for the next ones."""
         ray = load_ray()
         self._watch()
+        if self._pending is None and most > 0:
+            self._pending = self.hub.take.remote(1.0, most)
         if self._pending is None:
-            self._pending = self.hub.take.remote(1.0)
+            time.sleep(0.1 * seconds)
+            return []
         ready, _ = ray.wait([self._pending], timeout=seconds, fetch_local=False)
         if not ready:
             return []
@@ -133,7 +137,9 @@ class RayFeed(Feed):
         except ray.exceptions.RayActorError:
             self._introduce()
             return []
-        self._pending = self.hub.take.remote(1.0)
+        most -= sum(header["count"] for header, _ in found)
+        if most > 0:  # it travels while these are learned from
+            self._pending = self.hub.take.remote(1.0, most)
         pieces = []
         for _, (reference,) in found:
             try:
@@ -145,14 +151,14 @@ class RayFeed(Feed):
         return pieces
 
     def publish(self, weights: Weights, figures: Mapping[str, float]) -> None:
-        """Give the hub newer weights."""
+        """Send newer weights and the learner's figures to the hub."""
         self._weights = weights
         self.hub.publish.remote(weights, dict(figures))
 
     def _introduce(self) -> None:
-        """The hub was started again by Ray and knows nothing: tell it all."""
+        """Give a hub that Ray has restarted its contract and weights."""
         ray = load_ray()
-        self.tell("the hub has died and is started again; what waited in it is lost")
+        self.tell("the hub was killed and restarts; the pieces that waited in it are lost")
         self.lost += int(self.seen.get("waiting", 0))
         deadline = time.monotonic() + NAME_FREE
         while True:
@@ -161,11 +167,11 @@ class RayFeed(Feed):
                 return
             except ray.exceptions.RayActorError:
                 if time.monotonic() > deadline:
-                    raise UserError("the hub of the run does not come back") from None
+                    raise UserError("the hub of the run was killed and does not restart") from None
                 time.sleep(0.2)
 
     def _watch(self) -> None:
-        """Look after the actors: say what they say, and stop for what no restart mends."""
+        """Print the actors' messages; raise what a restart cannot mend."""
         ray = load_ray()
         now = time.monotonic()
         if now < self._looked + LOOK_EVERY:
@@ -203,12 +209,16 @@ class RayFeed(Feed):
         self.seen = status
 
     def close(self) -> None:
-        """Let go of all actors, and of Ray."""
+        """Stop all actors and leave Ray."""
         if not self.joined:
             return
+        with held():  # ended in the midst of this, Ray's processes would outlive the run
+            self._close()
+
+    def _close(self) -> None:
         ray = load_ray()
         with contextlib.suppress(Exception):
-            ray.get(self.hub.end.remote(), timeout=LEAVE_WITHIN)
+            ray.get(self.hub.end.remote(LEAVE_WITHIN), timeout=2 * LEAVE_WITHIN)
             ray.wait(self._tasks, num_returns=len(self._tasks), timeout=LEAVE_WITHIN)
         for actor in [*self.actors, self.hub]:
             with contextlib.suppress(Exception):

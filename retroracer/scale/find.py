@@ -1,4 +1,4 @@
-"""Finding the learners of a cluster: their hubs by name."""
+"""Finds the learners of a cluster by the names of their hubs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retroracer.scale.hub import name_of
 
 
 def names() -> list[str]:
-    """The runs whose hubs are there."""
+    """Names of the runs that have a hub on the cluster."""
     ray = load_ray()
     begin = name_of("")
     found = ray.util.list_named_actors(all_namespaces=True)
@@ -19,16 +19,18 @@ def names() -> list[str]:
 
 
 def find_hub(run: str | None) -> Any:
-    """The hub of a run, or of the only one there is; None if there is none now.
+    """The hub of a run, or of the only run if ``run`` is None; None if there is no such hub.
 
     Raises:
-        UserError: if there are several.
+        UserError: if ``run`` is None and there are several.
     """
     ray = load_ray()
     if run is None:
         known = names()
         if len(known) > 1:
-            raise UserError(f"there are learners {', '.join(known)}; choose one by --run-name")
+            raise UserError(
+                f"there are several learners, {', '.join(known)}: choose one by --run-name"
+            )
         if not known:
             return None
         run = known[0]
@@ -39,7 +41,7 @@ def find_hub(run: str | None) -> Any:
 
 
 def statuses() -> list[dict[str, Any]]:
-    """The status of every learner that answers."""
+    """The status of every learner whose hub answers."""
     ray = load_ray()
     found = []
     for run in names():

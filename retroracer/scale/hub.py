@@ -1,7 +1,7 @@
-"""The hub: where actors join a learner, leave their rows and fetch its weights.
+"""The hub of a run: actors join here, queue their pieces of rows and fetch weights.
 
-Owns one small Ray actor a run, which holds references and counts, never rows. Slow actors block
-nobody; actors faster than the learner wait here.
+Owns one small Ray actor per run. It holds references to pieces, never their rows, so it is no
+bottleneck of memory. A slow actor blocks nobody; an actor that is faster than the learner waits.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ ROOM = 2
 """Pieces of each actor that may wait for the learner."""
 
 JOIN_AGAIN, ENDED = -1, -2
-"""What an actor is told instead of a version."""
+"""Answers of ``push`` that are not a version."""
 
 SILENT = 10.0
-"""Seconds without a word after which an actor counts as gone."""
+"""Seconds without a message after which an actor counts as gone."""
 
 
 @dataclass
 class Seen:
-    """What is known of an actor.
+    """What the hub knows of an actor.
 
     Attributes:
-        life: of its start; joined: how often it has joined.
-        env: what it drives; node: where.
-        rows: it has announced; version: of the weights it drove with last.
-        at: when it was heard last; rate: rows a second lately.
+        life: unique name of its last start.
+        env: what it drives.
+        node: name of its machine.
+        joined: times it has joined.
+        rows: rows it has announced.
+        version: version of the weights of its last piece.
+        at: time of its last message (``time.monotonic``).
+        rate: rows per second, smoothed.
     """
 
     life: str
@@ -47,7 +51,7 @@ class Seen:
 
 
 class Hub:
-    """State of a hub; ``ray.remote`` makes an actor of it."""
+    """The hub; ``ray.remote`` makes a Ray actor of it."""
 
     def __init__(self, run: str) -> None:
         self.run = run
@@ -60,14 +64,15 @@ class Hub:
         self.turned_away: list[str] = []
         self.said: list[str] = []
         self.ended = False
+        self.told: set[int] = set()  # actors that know of the end
 
     async def begin(self, contract: Contract, weights: Weights) -> None:
-        """The learner is there; actors may join."""
+        """The learner is ready: actors may join from now on."""
         self.contract = contract
         await self.publish(weights, {})
 
     async def publish(self, weights: Weights, figures: dict[str, float]) -> None:
-        """Newer weights, and how the learner is doing."""
+        """Newer weights, and the learner's figures for the status."""
         if self.weights is None or weights.version > self.weights.version:
             self.weights = weights
         self.figures = figures or self.figures
@@ -80,7 +85,7 @@ class Hub:
         """An actor joins.
 
         Returns:
-            Why it must not, in words, or None; and the newest weights, if there are any yet.
+            Why it is refused (None = it has joined), and the newest weights (None = none yet).
         """
         if self.contract is None:
             return None, None
@@ -99,17 +104,17 @@ class Hub:
         return None, self.weights
 
     async def push(self, header: dict[str, Any], rows: list[Any]) -> int:
-        """An actor leaves a reference to its rows; waits while there is no room.
+        """Queue a piece of an actor's rows; waits while there is no room.
 
         Args:
-            header: actor, life, number, version and count of the rows.
+            header: of the piece: actor, life, number, version and count of rows.
             rows: the reference, in a list so that Ray does not fetch it.
 
         Returns:
             The newest version; JOIN_AGAIN, or ENDED when the learner has ended.
         """
         if self.ended:
-            return ENDED
+            return await self._tell_end(header["actor"])
         seen = self.actors.get(header["actor"])
         if seen is None or seen.life != header["life"]:
             return JOIN_AGAIN
@@ -119,54 +124,74 @@ class Hub:
         seen.rows += header["count"]
         seen.at, seen.version = now, header["version"]
         async with self.changed:
-            while len(self.queue) >= ROOM * max(len(self.actors), 1):
+            while not self.ended and len(self.queue) >= ROOM * max(len(self.actors), 1):
                 seen.at = time.monotonic()  # it waits: it is not silent
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), 1.0)
-                if self.ended:
-                    return ENDED
-            self.queue.append((header, rows))
-            self.changed.notify_all()
+            if not self.ended:
+                self.queue.append((header, rows))
+                self.changed.notify_all()
+        if self.ended:
+            return await self._tell_end(header["actor"])
         return self.weights.version if self.weights is not None else 0
 
-    async def take(self, seconds: float) -> list[tuple[dict[str, Any], list[Any]]]:
-        """All that waits for the learner; waits at most so long for the first."""
+    async def _tell_end(self, actor: int) -> int:
+        self.told.add(actor)
+        async with self.changed:
+            self.changed.notify_all()
+        return ENDED
+
+    async def take(self, seconds: float, most: int) -> list[tuple[dict[str, Any], list[Any]]]:
+        """The oldest pieces that wait for the learner.
+
+        Args:
+            seconds: longest wait for the first.
+            most: transitions the learner wants; the last piece may exceed it.
+        """
         async with self.changed:
             if not self.queue:
                 try:
                     await asyncio.wait_for(self.changed.wait_for(lambda: self.queue), seconds)
                 except TimeoutError:
                     return []
-            found = list(self.queue)
-            self.queue.clear()
+            found = []
+            while self.queue and most > 0:
+                found.append(self.queue.popleft())
+                most -= max(found[-1][0]["count"], 1)
             self.changed.notify_all()
         return found
 
-    async def end(self) -> None:
-        """The learner has ended: its actors may."""
+    async def end(self, seconds: float) -> None:
+        """The learner has ended: wait at most so long until its actors know."""
         self.ended = True
+        now = time.monotonic()
+        here = {n for n, seen in self.actors.items() if now < seen.at + SILENT}
         async with self.changed:
             self.changed.notify_all()
+            with contextlib.suppress(TimeoutError):
+                told = self.changed.wait_for(lambda: here <= self.told)
+                await asyncio.wait_for(told, seconds)
+        await asyncio.sleep(0.05)  # the answers are on their way
 
     async def newest(self) -> Weights | None:
-        """The newest weights."""
+        """The newest weights; None before there are any."""
         return self.weights
 
     async def agreed(self) -> Contract | None:
-        """What learner and actors agree on by now."""
+        """The contract as completed by the actors that have joined."""
         return self.contract
 
     async def say(self, actor: int, text: str) -> None:
-        """An actor of the run tells a person something."""
+        """Keep a message of an actor for the learner's screen."""
         self.said = [*self.said[-99:], f"actor {actor}: {text}"]
 
     async def look(self) -> tuple[dict[str, Any], list[str]]:
-        """For the learner: the status, and what actors have said since."""
+        """For the learner: the status, and the messages of actors since the last call."""
         said, self.said = self.said, []
         return await self.status(), said
 
     async def status(self) -> dict[str, Any]:
-        """All that a person may want to know, as plain data."""
+        """Actors, queue and learner as plain data, for ``scale status`` and the live table."""
         version = self.weights.version if self.weights is not None else 0
         now = time.monotonic()
         actors = []

@@ -1,6 +1,6 @@
-"""The page of a search: what is trained, what is varied, and how settings are drawn from it.
+"""The page of a search: the training command, and the ranges its settings are drawn from.
 
-Owns the page and the draws. Any setting of any learner can stand on it, by its ``--set`` name.
+Owns the page and the random draws. A range may be given for any setting, by its ``--set`` name.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from retroracer.resources import configs_dir
 
 @dataclass(frozen=True)
 class Drawn:
-    """How one setting is drawn; exactly one of the four is given.
+    """The range of one setting; exactly one of the four is given.
 
     Attributes:
-        loguniform: bounds; evenly in the logarithm.
+        loguniform: bounds; uniform in the logarithm.
         uniform: bounds.
-        randint: first and last whole number.
-        choice: values.
+        randint: lowest and highest whole number.
+        choice: values, all equally likely.
     """
 
     loguniform: tuple[float, float] | None = None
@@ -42,10 +42,10 @@ class Drawn:
         if pair is not None and not pair[0] < pair[1]:
             raise ValueError(f"{given[0]} must go from a lower to a higher number: {list(pair)}")
         if self.loguniform is not None and self.loguniform[0] <= 0:
-            raise ValueError("loguniform must begin above 0")
+            raise ValueError("loguniform needs a lower bound above 0")
 
     def draw(self, rng: np.random.Generator) -> str:
-        """A value, as ``--set`` reads it."""
+        """A random value, as ``--set`` reads it."""
         if self.choice is not None:
             value = self.choice[int(rng.integers(len(self.choice)))]
             whole = isinstance(value, float) and value == int(value)
@@ -61,14 +61,14 @@ class Drawn:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """What is searched.
+    """A search page.
 
     Attributes:
-        command: train-base, fine-tune or train-pixels.
-        config: the page that is varied: a path, or a name in ``configs/``.
-        metric: a column of ``progress.csv``; the higher the better.
-        ranges: how settings are drawn, by their ``--set`` names.
-        sets: settings of every trial, as ``--set`` texts.
+        command: training command of the trials: train-base, fine-tune or train-pixels.
+        config: its settings page: a path, or a name in ``configs/``.
+        metric: column of ``progress.csv`` that is maximised.
+        ranges: range of each setting that varies, by its ``--set`` name.
+        sets: settings that all trials share, as ``--set`` texts.
     """
 
     command: Literal["train-base", "fine-tune", "train-pixels"] = "train-pixels"
@@ -83,15 +83,17 @@ class SearchPage:
             raise ValueError("ranges: name at least one setting to vary")
 
     def trained_page(self) -> Path:
-        """The page that is varied.
+        """Path of the settings page that trials start from.
 
         Raises:
-            UserError: if it is not there.
+            UserError: if there is no such file.
         """
         for path in (Path(self.config), configs_dir() / self.config):
             if path.is_file():
                 return path
-        raise UserError(f"the search's config {self.config!r} is no file, nor one in configs/")
+        raise UserError(
+            f"config: {self.config!r} of the search page is neither a file nor a page in configs/"
+        )
 
     def draw(self, trials: int, seed: int) -> list[dict[str, str]]:
         """The settings of each trial, by name; the same for the same seed."""
@@ -100,10 +102,10 @@ class SearchPage:
 
 
 def read_search(name: str) -> SearchPage:
-    """A page by its path, or by its name in ``configs/search``.
+    """Read a search page by its path, or by its name in ``configs/search``.
 
     Raises:
-        UserError: if there is none, or it has mistakes.
+        UserError: if there is no such page, or it has mistakes.
     """
     path = Path(name)
     if not path.is_file():

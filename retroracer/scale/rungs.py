@@ -1,7 +1,7 @@
-"""ASHA: which trials of a search are stopped early, and its memory on disk.
+"""ASHA (asynchronous successive halving), and the record of a search on disk.
 
-Owns the rule and the rungs. Ray Tune's scheduler loses its rungs when a search is gone on with;
-these are saved at every decision.
+Owns the stopping rule and the rungs. Ray Tune's own scheduler loses its rungs when a search is
+restored; these are saved at every decision.
 
 Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning.
 """
@@ -25,7 +25,7 @@ RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 """States of a trial."""
 
 MOST = 50_000_000
-"""Bytes of a search's record."""
+"""Largest accepted record of a search [bytes]."""
 
 
 @dataclass
@@ -33,12 +33,12 @@ class Trial:
     """One trial.
 
     Attributes:
-        number: from 0.
-        sets: its settings, by ``--set`` name.
-        state: one of the four.
-        iteration: the last one told.
-        best: the best value of the metric so far; None before the first.
-        why: what ended it, in words.
+        number: its number, from 0.
+        sets: its drawn settings, by ``--set`` name.
+        state: running, stopped (by ASHA), finished or failed.
+        iteration: last iteration reported.
+        best: best value of the metric so far; None before the first.
+        why: why it was stopped or failed.
     """
 
     number: int
@@ -50,19 +50,19 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         return f"trial-{self.number:03d}"
 
 
 @dataclass
 class Rungs:
-    """What successive halving has seen.
+    """The rungs of successive halving and the values recorded at them.
 
     Attributes:
-        grace: iterations that every trial may have.
-        reduction: one of so many goes on from a rung.
-        most: iterations of a trial.
-        seen: by rung, the value each trial had there.
+        grace: iteration of the first rung; no trial is stopped before it.
+        reduction: the best 1 / reduction of the trials continue from a rung.
+        most: iterations of a whole trial.
+        seen: for each rung, the value of every trial that has reached it.
     """
 
     grace: float
@@ -71,7 +71,7 @@ class Rungs:
     seen: dict[int, dict[int, float]] = field(default_factory=dict)
 
     def milestones(self) -> list[int]:
-        """The iterations at which trials are compared, the last first."""
+        """Iterations of the rungs, the last first."""
         found, at = [], self.grace
         while at < self.most:
             found.append(round(at))
@@ -79,10 +79,10 @@ class Rungs:
         return found[::-1]
 
     def goes_on(self, number: int, iteration: float, value: float) -> bool:
-        """Tell what a trial has come to; whether it may go on.
+        """Record a trial's value; False if the trial is to be stopped.
 
-        It is stopped at a rung if it is not among the best 1 / reduction of those that have
-        been there, itself not counted, as in Ray Tune.
+        At a rung it is stopped unless it is among the best 1 / reduction of the trials that have
+        reached the rung before it, as in Ray Tune.
         """
         for rung in self.milestones():
             seen = self.seen.setdefault(rung, {})
@@ -101,10 +101,10 @@ class Record:
     """A search on disk: ``search.json`` in its folder.
 
     Args:
-        folder: of the search.
-        facts: what must be the same to go on with it.
-        trials: of it.
-        rungs: of it; None where no trial is stopped early.
+        folder: folder of the search.
+        facts: settings that must be the same to resume it.
+        trials: its trials.
+        rungs: its rungs; None = no trial is stopped early.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Record:
         self.path = folder / "search.json"
 
     def save(self) -> None:
-        """Write it, whole or not at all."""
+        """Write ``search.json`` atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         seen = {} if self.rungs is None else self.rungs.seen
         plain = {
@@ -125,10 +125,10 @@ class Record:
         write_text(self.path, json.dumps(plain, indent=1) + "\n")
 
     def load(self) -> bool:
-        """Take over what is on disk; False if nothing is.
+        """Load ``search.json``; False if there is none.
 
         Raises:
-            UserError: if that is another search, or damaged.
+            UserError: if it belongs to another search, or is damaged.
         """
         if not self.path.is_file():
             return False
@@ -146,7 +146,7 @@ class Record:
         for name, value in self.facts.items():
             if facts.get(name) != value:
                 raise UserError(
-                    f"{self.path} is of another search ({name}: {facts.get(name)!r}, not "
+                    f"{self.path} belongs to another search ({name}: {facts.get(name)!r}, not "
                     f"{value!r}); choose another --results-dir"
                 )
         self.trials = trials
@@ -155,6 +155,6 @@ class Record:
         return True
 
     def best(self) -> Trial | None:
-        """The trial with the best value."""
+        """The trial with the best value; None before the first value."""
         known = [t for t in self.trials if t.best is not None]
         return max(known, key=lambda t: t.best or 0.0, default=None)

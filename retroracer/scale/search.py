@@ -1,7 +1,7 @@
 """A search over settings: trials side by side on Ray Tune, weak ones stopped early by ASHA.
 
-Owns the way from a search's page to its trials and back to the best. What a trial does is the
-ordinary training command's (``trial``); what is remembered is ``rungs``'s.
+Owns starting the trials of a search page and reporting the best. A trial is the ordinary training
+command in its own process (``trial``); rungs and the record on disk are in ``rungs``.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from retroracer.scale.rungs import FAILED, FINISHED, RUNNING, STOPPED, Record, R
 from retroracer.scale.trial import base_command, drive_trial
 
 SAVE_EVERY = 5.0
-"""Seconds between saves of the record, beside those at every decision."""
+"""Seconds between saves of the record, in addition to those at every decision."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search is.
+    """The settings of a search.
 
     Attributes:
-        page: of it.
-        samples: trials.
-        iterations: of a trial.
-        grace: iterations every trial may have; None = nobody is stopped.
-        reduction: one of so many goes on.
-        seed: of the draws and of every trial.
-        arguments: of every trial's command, beside its settings.
-        folder: of the search.
-        together: trials side by side.
-        address: of a Ray cluster; None = this machine.
+        page: its search page.
+        samples: number of trials.
+        iterations: iterations of a whole trial.
+        grace: iteration of the first rung; None = one trial that is never stopped.
+        reduction: the best 1 / reduction of the trials continue from a rung.
+        seed: seed of the draws and of every trial.
+        arguments: arguments of every trial's command, in addition to its settings.
+        folder: folder of the search.
+        together: trials that run at the same time.
+        address: HOST:PORT of a Ray cluster; None = this machine.
     """
 
     page: SearchPage
@@ -54,7 +54,7 @@ class Plan:
     address: str | None = None
 
     def record(self) -> Record:
-        """What is on disk of it, or a new one."""
+        """A new record of it, its trials drawn."""
         drawn = [{}] if self.grace is None else self.page.draw(self.samples, self.seed)
         trials = [Trial(k, sets) for k, sets in enumerate(drawn)]
         rungs = None
@@ -82,14 +82,14 @@ class Plan:
 
 
 def search(plan: Plan, say: Callable[[str], object]) -> Record:
-    """Run a search to its end, from where it was left.
+    """Run a search to its end, or resume it.
 
     Args:
-        plan: of it.
-        say: shows a line.
+        plan: its settings.
+        say: prints a line.
 
     Raises:
-        UserError: if every trial failed, or the folder is another search's.
+        UserError: if every trial failed, or the folder belongs to another search.
     """
     record = plan.record()
     if record.load():
@@ -152,13 +152,13 @@ def _run(plan: Plan, record: Record, left: Sequence[Trial], say: Callable[[str],
 
 
 def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
-    """Ray Tune's scheduler that asks our rungs."""
+    """A scheduler for Ray Tune that decides by our rungs."""
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
     trials = {t.number: t for t in record.trials}
 
     class Asha(FIFOScheduler):
-        """Stops what the rungs do not let go on."""
+        """Stops a trial at a rung it does not pass."""
 
         saved = 0.0
 
@@ -199,10 +199,10 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
 
 
 def told(plan: Plan, record: Record) -> list[str]:
-    """The best of a search in lines: its settings, its page and its model."""
+    """Lines about the best trial: its settings, its page and its model."""
     best = record.best()
     if best is None:
-        return ["no trial has told anything yet"]
+        return ["no trial has reported a value yet"]
     where = record.folder / best.name
     sets = " ".join(f"--set {k}={v}" for k, v in best.sets.items()) or "the page's own settings"
     model = record.folder / f"{best.name}.zip"

@@ -1,4 +1,4 @@
-"""The picture of a search: every trial's way, the rungs, and where it ended."""
+"""Draws a search: every trial's metric over its iterations, the rungs, where trials stopped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
     """Draw a search.
 
     Args:
-        record: of it.
-        path: of the picture, PNG.
-        finetune_at: iteration at which the second phase begins; None = there is none.
+        record: its record.
+        path: path of the picture (PNG).
+        finetune_at: iteration at which the second phase begins; None = no second phase.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")
     from matplotlib.figure import Figure

@@ -1,6 +1,6 @@
-"""What a person sees of a learner and its actors: the live table, and ``scale status``.
+"""The table of a learner and its actors: live during a run, and for ``scale status``.
 
-Owns the table. Its figures are the hub's.
+Owns the table's layout; the figures come from the hub.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 def table_of(status: Mapping[str, Any]) -> Table | None:
-    """The actors of a learner, and the learner in the caption; None before there is one."""
+    """The actors as a table with the learner as its caption; None before the first status."""
     if not status:
         return None
     table = Table(caption=learner_line(status), caption_justify="left", expand=False)
@@ -36,7 +36,7 @@ def table_of(status: Mapping[str, Any]) -> Table | None:
 
 
 def learner_line(status: Mapping[str, Any]) -> str:
-    """How the learner is doing, in a line."""
+    """The learner's figures in one line."""
     told = status["learner"]
     actors = status["actors"]
     here = [a for a in actors if a["here"]]

@@ -1,6 +1,6 @@
-"""The learner's program: which simulators its actors drive, and the task that takes their rows.
+"""``scale train``: makes the feed, the actors' simulators and the task from a run's settings.
 
-Owns the way from a run's settings to a feed and a task. The run itself is ``training.run``'s.
+Owns nothing of the run itself; that is ``training.run``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TableScreen(Screen):
         return None if self.feed is None else table_of(self.feed.seen)
 
     def update(self, *args: Any) -> None:
-        """The bar; without a terminal now and then a line."""
+        """Update the bar; without a terminal, print a line about the actors now and then."""
         super().update(*args)
         now = time.monotonic()
         if self._bar.disable and now >= self._told + LINE_EVERY and self.feed is not None:
@@ -54,10 +54,10 @@ class TableScreen(Screen):
 
 
 def look(settings: StreamSettings) -> str:
-    """Make sure that all the settings name is there; says what is trained on.
+    """Check that everything the settings name exists; returns what is trained on, in words.
 
     Raises:
-        UserError: if something is not.
+        UserError: if something is missing.
     """
     demand_sac(settings.stages)
     env = settings.stream.env
@@ -65,7 +65,7 @@ def look(settings: StreamSettings) -> str:
         look_for(settings)
         return " and ".join(settings.track) or "endless random tracks"
     if env == NOBODY:
-        return "what its actors will drive"
+        return "whatever its actors drive"
     share = settings.sac.demonstrations.share  # type: ignore[attr-defined]
     if share:
         raise UserError(f"there are no demonstrations of {env}: sac.demonstrations.share=0")
@@ -82,11 +82,11 @@ def make_task(
     """The task of a run with actors, its feed not yet open.
 
     Args:
-        settings: of the run.
-        budget: of which a part may be spent on solving limits.
-        folder: of the run.
-        address: of a Ray cluster; None = this machine.
-        screen: of the run.
+        settings: settings of the run.
+        budget: its budget; part of it may be spent on solving minimum-time laps.
+        folder: folder of the run.
+        address: HOST:PORT of a Ray cluster; None = this machine.
+        screen: screen of the run.
     """
     stream = settings.stream
 
@@ -127,7 +127,7 @@ def _cars(plans: Sequence[CarsPlan]) -> list[Build]:
 
 
 def plans_of(settings: StreamSettings, car: Car, tracks: list[Track] | None) -> list[CarsPlan]:
-    """What each actor drives: the run's cars, shared out; one plan of no cars without actors."""
+    """One plan per actor, the run's cars divided among them; without actors one plan of no cars."""
     stream = settings.stream
     plans = []
     for k in range(max(stream.actors, 1)):

@@ -1,7 +1,7 @@
 """One trial of a search: the ordinary training command in a process of its own.
 
-Owns starting it, reading how it comes along, and ending it. A trial that was stopped or killed
-goes on where its run was saved, like every run.
+Owns starting it, reading its progress, and ending it. A trial that was stopped or killed resumes
+from the last save of its run, like every run.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 from retroracer import config
 
 LOOK_EVERY = 1.0
-"""Seconds between looks at its progress."""
+"""Seconds between two reads of its progress."""
 
 ENDS_WITHIN = 40.0
-"""Seconds it may take to save itself when it is stopped."""
+"""Seconds it may take to save its state when it is stopped."""
 
 
 def drive_trial(
@@ -35,18 +35,18 @@ def drive_trial(
     tell: Callable[[float, float], bool],
     here: Path | None = None,
 ) -> int:
-    """Run a trial to its end, or until it is told to stop.
+    """Run a trial to its end, or until ``tell`` returns False.
 
     Args:
-        command: with all its arguments.
-        folder: of its run.
-        metric: a column of ``progress.csv``.
-        iterations: into which its budget is divided.
-        tell: told iteration and value of every row; False stops the trial.
-        here: the folder that relative paths of the command start from; None = this process's.
+        command: command line with all arguments.
+        folder: folder of its run.
+        metric: column of ``progress.csv`` that is reported.
+        iterations: number of iterations its budget is divided into.
+        tell: called with iteration and value of every new row; False stops the trial.
+        here: working folder of the command; None = that of this process.
 
     Returns:
-        Its exit code; 0 if it was told to stop.
+        Its exit code; 0 if ``tell`` stopped it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     told = 0
@@ -75,7 +75,7 @@ def drive_trial(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Let a trial save itself and end."""
+    """Ask a trial to save its state and end; kill it if it does not."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -87,7 +87,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class _Budget:
-    """What a run may use up, as its page tells it."""
+    """The budget on a run's settings page."""
 
     minutes: float | None = None
     steps: int | None = None
@@ -113,7 +113,7 @@ def rows_of(folder: Path, metric: str, iterations: float) -> list[tuple[float, f
 
 
 def base_command(command: str, page: Path, folder: Path, sets: Sequence[str]) -> list[str]:
-    """The command of a trial whose run is kept in ``folder``."""
+    """Command line of a trial whose run is kept in ``folder``."""
     start = [sys.executable, "-m", "retroracer", command, "--config", str(page)]
     places = ["--checkpoint-dir", str(folder), "--out", str(folder.parent / f"{folder.name}.zip")]
     return [*start, *places, *(part for text in sets for part in ("--set", text))]
@@ -126,6 +126,6 @@ def _number(text: str | None) -> float:
 
 
 def _with_parent() -> None:
-    """End with the process that started this one, whatever ends that."""
+    """Ask the kernel for SIGTERM when the parent process ends, whatever ends it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

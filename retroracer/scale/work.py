@@ -1,7 +1,7 @@
-"""An actor at work: it joins a learner, drives, sends rows, fetches weights, and comes back.
+"""The loop of an actor: join a learner, drive, send rows, fetch weights, join again if it is lost.
 
-Owns the loop that every actor runs, in a process of the run's own or in anybody's. Imports no
-torch: an actor has no use for it, and its import takes longer than all others together.
+Every actor runs it, whether the run or a user started its process. Does not import torch: an actor
+does not need it, and importing it takes longer than everything else together.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from retroracer.scale.driving import Explorer, Simulator, drive
 from retroracer.scale.hub import ENDED, JOIN_AGAIN
 
 AGAIN = 1.0
-"""Seconds between attempts to find a learner that is gone."""
+"""Seconds between attempts to find a learner."""
 
 
 Build = Callable[[], Simulator]
-"""Makes an actor's simulator, in the actor's process."""
+"""Makes an actor's simulator; called in the actor's process."""
 
 
 class GoneError(Exception):
-    """The hub does not answer: its learner has ended, or is being restarted."""
+    """The hub does not answer: its learner has ended or was killed."""
 
 
 class Actor:
@@ -34,14 +34,14 @@ class Actor:
 
     Args:
         simulator: what it drives.
-        number: its id, unlike that of any other actor of the learner.
+        number: its number, different from that of every other actor of the learner.
         node: name of its machine.
-        seed: of its exploration.
-        steps: vector steps it sends at once.
-        tell: shows a line.
+        seed: seed of its exploration.
+        steps: vector steps in a piece.
+        tell: prints a line.
 
     Attributes:
-        sent: pieces whose rows the hub took.
+        sent: number of pieces it has sent.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Actor:
         """Work for one hub until its learner ends.
 
         Args:
-            hub: of the learner.
-            until: true when it shall stop.
+            hub: the learner's hub.
+            until: returns True when it has to stop.
 
         Raises:
-            GoneError: if the hub does not answer any more.
+            GoneError: if the hub does not answer.
             UserError: if this actor does not fit the learner.
         """
         try:
@@ -80,7 +80,7 @@ class Actor:
             raise GoneError(str(error)) from None
 
     def _piece(self, hub: Any) -> bool:
-        """Drive and send; False if the learner has ended."""
+        """Drive and send one piece; False if the learner has ended."""
         ray = self._ray
         rows = drive(self.simulator, self.explorer, self.steps, self.number, self.life, self.sent)
         reference = ray.put(rows)
@@ -105,7 +105,7 @@ class Actor:
         return True
 
     def _join(self, hub: Any, until: Callable[[], bool]) -> None:
-        """Join; while there are no weights, the fallback drives, for nothing is learned yet."""
+        """Join the learner; drive by the fallback until there are weights."""
         simulator = self.simulator
         while not until():
             why, weights = self._ray.get(
@@ -124,7 +124,7 @@ class Actor:
             self.idle()
 
     def idle(self) -> None:
-        """Drive on without a learner: nothing is sent."""
+        """Drive one piece without a learner; nothing is sent."""
         if not self._waiting:
             self._waiting = True
             driver = (
@@ -139,13 +139,13 @@ class Actor:
 
 
 class OwnActor:
-    """An actor in a process that the run starts; ``ray.remote`` makes one of it."""
+    """An actor that the run starts; ``ray.remote`` makes a Ray actor of it."""
 
     def __init__(self, build: Build, number: int, seed: int, steps: int) -> None:
         self.build, self.number, self.seed, self.steps = build, number, seed, steps
 
     def work(self, hub: Any) -> None:
-        """Work until the learner ends."""
+        """Drive for the learner until it ends."""
 
         def tell(text: str) -> None:
             hub.say.remote(self.number, text)

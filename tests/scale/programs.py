@@ -1,4 +1,4 @@
-"""Commands of ours as processes of a test: what they say, and what descends from them."""
+"""Commands of ours as processes of a test or benchmark: what they say, and what they leave."""
 
 from __future__ import annotations
 
@@ -53,13 +53,16 @@ class Program:
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, count: int = 1) -> re.Match[str]:
-        """Until it has said something so often; the last time it did."""
+    def find(self, pattern: str) -> list[re.Match[str]]:
+        """All times it has said something."""
+        return list(re.finditer(pattern, self.text()))
+
+    def wait_for(self, pattern: str, count: int = 1) -> list[re.Match[str]]:
+        """Until it has said something so often; all times it did."""
         limit = time.monotonic() + PATIENCE
         while time.monotonic() < limit:
-            found = list(re.finditer(pattern, self.text()))
-            if len(found) >= count:
-                return found[-1]
+            if len(found := self.find(pattern)) >= count:
+                return found
             assert self.process.poll() is None, self.text()
             time.sleep(0.1)
         raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
@@ -74,28 +77,34 @@ def scale(name: str, arguments: list[str], folder: Path, env: dict[str, str]) ->
     return Program(name, ["-m", "retroracer", "scale", *arguments], folder, env)
 
 
-def below(process: int) -> dict[int, str]:
-    """All processes that descend from one, with their command lines."""
-    parents, names = {}, {}
+def living(folder: Path) -> dict[int, str]:
+    """All processes that work in a folder, with their command lines.
+
+    Ray's keep the folder of the command that started them, also when that is gone.
+    """
+    found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            stat = (path / "stat").read_text()
-            names[int(path.name)] = (path / "cmdline").read_bytes().decode(errors="replace")
+            if (path / "cwd").readlink() == folder.resolve():
+                found[int(path.name)] = (path / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue
-        parents[int(path.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = {process}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {p: names.get(p, "") for p in found - {process}}
+    return found
 
 
-def wait_until_gone(processes: set[int]) -> set[int]:
-    """Those that are still there after a while."""
-    limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit:
-        left = {p for p in processes if Path(f"/proc/{p}").exists()}
-        if not left:
-            break
+def actors(folder: Path) -> list[int]:
+    """The processes of the actors of the learner that was started in a folder."""
+    return sorted(p for p, name in living(folder).items() if name.startswith("ray::OwnActor"))
+
+
+def shared_memory() -> set[str]:
+    """Ray's files in shared memory."""
+    return {name for name in os.listdir("/dev/shm") if "plasma" in name or "ray" in name}
+
+
+def left_behind(folder: Path, patience: float = PATIENCE) -> dict[int, str]:
+    """The processes of a folder that are still there after a while."""
+    limit = time.monotonic() + patience
+    while (left := living(folder)) and time.monotonic() < limit:
         time.sleep(0.1)
     return left

@@ -89,12 +89,33 @@ def test_actors_that_are_too_fast_wait_and_the_learner_gets_all_in_order() -> No
         late = asyncio.create_task(hub.push(header(number=ROOM), [ROOM]))
         await asyncio.sleep(0.05)
         assert not late.done()
-        assert [rows for _, rows in await hub.take(0.1)] == [[k] for k in range(ROOM)]
+        assert [rows for _, rows in await hub.take(0.1, 999)] == [[k] for k in range(ROOM)]
         assert await late == 1
-        assert [rows for _, rows in await hub.take(0.1)] == [[ROOM]]
-        assert await hub.take(0.01) == []
-        await hub.end()
+        assert [rows for _, rows in await hub.take(0.1, 999)] == [[ROOM]]
+        assert await hub.take(0.01, 999) == []
+        end = asyncio.create_task(hub.end(60.0))
+        await asyncio.sleep(0.05)
+        assert not end.done(), "it waits until its actor knows"
         assert await hub.push(header(number=9), [9]) == ENDED
+        await end
+        await hub.join(1, "b", MINE, "env", "here")
+        await hub.end(0.01)  # but not for ever
+
+    run(story())
+
+
+def test_the_learner_gets_no_more_rows_than_it_wants_but_for_a_part_of_a_piece() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        for actor in range(2):
+            await hub.join(actor, "a", MINE, "env", "here")
+            for k in range(2):
+                await hub.push(header(actor, number=k), [actor, k])
+        assert await hub.take(0.1, 0) == []
+        assert [rows for _, rows in await hub.take(0.1, 15)] == [[0, 0], [0, 1]]
+        assert [rows for _, rows in await hub.take(0.1, 10)] == [[1, 0]]
+        assert (await hub.status())["waiting"] == 1
 
     run(story())
 

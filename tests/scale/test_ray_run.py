@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.scale.programs import PATIENCE, SMALL, below, private, scale, wait_until_gone
+from tests.scale.programs import (
+    PATIENCE,
+    SMALL,
+    actors,
+    left_behind,
+    living,
+    private,
+    scale,
+    shared_memory,
+)
 
 pytest.importorskip("ray", reason="the extra 'scale' is not installed")
 
@@ -40,10 +49,9 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
-    shared = set(os.listdir("/dev/shm"))
+    shared = shared_memory()
     yield private(tmp_path)
-    left = [n for n in set(os.listdir("/dev/shm")) - shared if "plasma" in n or "ray" in n]
-    assert left == []
+    assert shared_memory() <= shared
 
 
 @pytest.mark.slow
@@ -54,14 +62,12 @@ def test_a_run_survives_its_actors_and_leaves_nothing_behind(
         "train", ["train", "--env", "Pendulum-v1", "--actors", "2", *SMALL], tmp_path, env
     )
     try:
-        address = learner.wait_for(r"--address (127\.0\.0\.1:\d+)")[1]
+        address = learner.wait_for(r"--address (127\.0\.0\.1:\d+)")[0][1]
         learner.wait_for(r"actor 0: weights \d+ received")
         learner.wait_for(r"actor 1: weights \d+ received")
-        own = below(learner.process.pid)
-        assert listening({*own, learner.process.pid}) <= LOOPBACK
-        actors = [p for p, name in own.items() if name.startswith("ray::OwnActor")]
-        assert len(actors) == 2
-        os.kill(actors[0], signal.SIGKILL)
+        assert listening(set(living(tmp_path))) <= LOOPBACK
+        assert len(actors(tmp_path)) == 2
+        os.kill(actors(tmp_path)[0], signal.SIGKILL)
         stranger = scale(
             "actor",
             ["actor", "--address", address, "--env", "MountainCarContinuous-v0", "--actor-id", "7"],
@@ -69,12 +75,9 @@ def test_a_run_survives_its_actors_and_leaves_nothing_behind(
             env,
         )
         assert stranger.process.wait(PATIENCE) == 2, stranger.text()
-        assert (
-            stranger.text()
-            .strip()
-            .endswith(
-                "actor 7 does not fit the learner: observations: the learner has 3, the actor 2"
-            )
+        assert stranger.text() == (
+            "retroracer: error: actor 7 does not fit the learner: observations: "
+            "the learner has 3, the actor 2\n"
         )
         learner.wait_for(r"actor \d came back")
         learner.wait_for(r"actor 7 .* the learner has 3, the actor 2")
@@ -82,10 +85,10 @@ def test_a_run_survives_its_actors_and_leaves_nothing_behind(
         while not (tmp_path / "runs/scaled/latest.zip").is_file() and time.monotonic() < limit:
             time.sleep(0.1)
         assert (tmp_path / "runs/scaled/latest.zip").is_file(), learner.text()
-        own = below(learner.process.pid)
         learner.process.send_signal(signal.SIGTERM)
         assert learner.process.wait(PATIENCE) == 0, learner.text()
         assert "state saved" in learner.text()
-        assert wait_until_gone(set(own)) == set()
+        assert left_behind(tmp_path) == {}
+        assert not list(Path("/tmp").glob(f"retroracer-ray-*-{learner.process.pid}"))
     finally:
         learner.kill()

@@ -49,8 +49,13 @@ class Feed(ABC):
         """Let actors join; they get these weights at once."""
 
     @abstractmethod
-    def take(self, seconds: float) -> Sequence[Rows]:
-        """The pieces that have arrived; waits at most ``seconds`` for the first."""
+    def take(self, seconds: float, most: int) -> Sequence[Rows]:
+        """The pieces that have arrived; waits at most ``seconds`` for the first.
+
+        Args:
+            seconds: longest wait.
+            most: transitions wanted; the last piece may exceed it. 0 = none now.
+        """
 
     @abstractmethod
     def publish(self, weights: Weights, figures: Mapping[str, float]) -> None:
@@ -126,10 +131,8 @@ class StreamedSAC(SAC):
         return losses | self.figures()
 
     def _take_in(self, seconds: float) -> None:
-        if self.debt > self.stream.most_debt:
-            time.sleep(0.1 * seconds)
-            return  # the queue of rows fills up, and the actors wait
-        for rows in self.task.feed.take(seconds):
+        # What is not wanted yet waits in the queue; when that is full, the actors wait.
+        for rows in self.task.feed.take(seconds, self.wanted()):
             why = unfit(rows, self.task.feed.contract)
             if why is None and rows.reward[0].size > self.memory.capacity:
                 why = "more environments than transitions are kept"
@@ -142,6 +145,12 @@ class StreamedSAC(SAC):
             if self.warmed >= self.settings.learning_starts:
                 self.debt += self.ratio * rows.transitions
             self.warmed += rows.transitions
+
+    def wanted(self) -> int:
+        """Transitions that may be taken in before more than ``stream.most_debt`` is due."""
+        free: int = max(self.settings.learning_starts - self.warmed, 0)
+        left: float = self.stream.most_debt - self.debt - self.round_left
+        return free + max(math.ceil(left / float(self.ratio)), 0)
 
     def _refuse(self, rows: Rows, why: str) -> None:
         """Count rows that cannot be learned from; print the first refusal of each kind."""

@@ -7,7 +7,7 @@
       id                  its unique name, recorded in its models too
       state.npz           everything needed to resume; removed once the run has finished
       evaluations.json    the result of every evaluation
-      checkpoints/*.zip   the driver at each of up to 24 evaluations
+      checkpoints/*.zip   the driver at up to 24 moments: evaluations, ``checkpoint_every`` steps
       best.zip            the best of them
       curve.png film.png film.gif, TensorBoard's files
 

@@ -160,8 +160,13 @@ class Run:
                     judge_at = self._next(self.settings.evaluate_every)
                 self._leave()
                 continue
+            before = self.task.steps
             self._round(stage)
             check()
+            every = self.settings.checkpoint_every
+            if every is not None and self.task.steps // every > before // every:
+                with held():
+                    self._write(self.folder.checkpoint(self.task.steps), None)
             now = self.budget.seconds
             if now >= log_at:
                 tracking.log(self.task.steps, self._figures())

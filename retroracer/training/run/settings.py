@@ -55,6 +55,8 @@ class RunSettings:
         evaluate_every: seconds between evaluations.
         evaluate_on: unseen tracks to evaluate on.
         save_every: least seconds between saves of the state a run is resumed from.
+        checkpoint_every: steps from one zip in the run's ``checkpoints`` to the next, in addition
+            to those of evaluations; None = only those.
         log_to: where figures are logged: tensorboard, aim, wandb.
     """
 
@@ -67,6 +69,7 @@ class RunSettings:
     evaluate_every: Annotated[float, Range(above=0, high=1e6)] = 60.0
     evaluate_on: Annotated[int, Range(low=1, high=10_000)] = 50
     save_every: Annotated[float, Range(low=0, high=1e6)] = 60.0
+    checkpoint_every: Annotated[int, Range(low=1, high=10**15)] | None = None
     log_to: tuple[Literal["tensorboard", "aim", "wandb"], ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:

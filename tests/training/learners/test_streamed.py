@@ -40,13 +40,15 @@ class Given(Feed):
         self.contract, self.lost = Contract("", 3, 1), 0
         self.rows: list[Rows] = []
         self.given: list[Weights] = []
-        self.asked = 0
+        self.wanted: list[int] = []
 
     def open(self, weights: Weights) -> None:
         self.given.append(weights)
 
-    def take(self, seconds: float) -> Sequence[Rows]:
-        self.asked += 1
+    def take(self, seconds: float, most: int) -> Sequence[Rows]:
+        self.wanted.append(most)
+        if not most:
+            return []
         rows, self.rows = self.rows, []
         return rows
 
@@ -93,16 +95,18 @@ def test_every_new_row_owes_its_share_of_updates_in_bounded_rounds(tmp_path: Pat
     assert task.updates == 12 and learner.debt == -1.0, "2 a round at least, owed less later"
 
 
-def test_actors_wait_while_too_much_is_owed(tmp_path: Path) -> None:
+def test_no_more_rows_are_taken_in_than_may_be_owed_for(tmp_path: Path) -> None:
     feed, _, learner = made(tmp_path)
+    learner.round(Clock(0.0, 0.0))
+    assert feed.wanted == [20 + 60], "20 rows to begin with, then what owes 30 updates"
     feed.rows = [piece(k) for k in range(12)]  # 20 rows to begin with, then 100 that owe 50
     learner.round(Clock(0.0, 0.0))
-    asked = feed.asked
-    while learner.debt > 30:
+    assert learner.debt + learner.round_left == 44
+    while learner.debt + learner.round_left >= 30:
         learner.round(Clock(0.0, 0.0))
-    assert feed.asked == asked
+        assert feed.wanted[-1] == 0
     learner.round(Clock(0.0, 0.0))
-    assert feed.asked == asked + 1
+    assert feed.wanted[-1] == 2 * (30 - 26)
 
 
 def test_rows_of_another_dimension_are_refused_counted_and_told_once(tmp_path: Path) -> None:

@@ -151,6 +151,15 @@ def test_the_driver_a_stage_ends_with_is_evaluated_and_the_best_of_them_is_kept(
     assert [s["algorithm"] for s in stages] == ["imitation"]
 
 
+def test_a_driver_is_kept_every_so_many_steps_also_between_evaluations(tmp_path: Path) -> None:
+    settings = racing(*STAGES["ppo"], "steps=800", "evaluate_every=1e6", "checkpoint_every=200")
+    train(settings, tmp_path / "m.zip", tmp_path / "run")
+    kept = sorted((tmp_path / "run" / "checkpoints").glob("*.zip"))
+    steps = [read_facts(path).steps for path in kept]
+    assert [int(path.stem) for path in kept] == steps
+    assert {200, 400, 600} <= {200 * (s // 200) for s in steps} and steps[-1] >= 800
+
+
 def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
