@@ -52,6 +52,11 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "el
 MAX_STATE_BYTES = 256_000_000
 """Largest accepted size of all weights and moments in a zip together [bytes]."""
 
+PLAIN_ACTOR_EPS = 10.0
+"""Adam's epsilon for the actor in zips for plain ``SAC.load``: small steps in proportion to the
+gradients. Plain SAC takes slopes of values from its critics, which hardly know them (see
+``training.learners.branches``); with steps as large as the critics' a driver is soon spoiled."""
+
 MAX_CRITICS = 16
 
 MAX_RUN_BYTES = 4_000_000_000
@@ -92,7 +97,7 @@ def save(
         moments: False leaves out Adam's moments, half of the file; training that continues from it
             starts with a new Adam.
         plain: settings by SB3's names for plain ``SAC.load``, where those of a run with many cars
-            make no sense for one env.
+            make no sense for one env; the actor's Adam then has an epsilon of ``PLAIN_ACTOR_EPS``.
 
     Returns:
         The facts as written.
@@ -130,7 +135,7 @@ def write_zip(
         path: path of the zip.
         entries: contents by name.
         moments: False leaves out the optimisers' moments.
-        plain: settings that replace the model's own in what SB3 reads.
+        plain: settings that replace the model's own in what SB3 reads, as in ``save``.
     """
     whole = io.BytesIO()
     model.save(whole, exclude=_LEFT_OUT)
@@ -144,6 +149,8 @@ def write_zip(
                     data = _without_moments(data)
                 if name == "data" and plain:
                     data = json.dumps(json.loads(data) | dict(plain), indent=4).encode()
+                if name == "actor.optimizer.pth" and plain:
+                    data = _slowed(data)
                 archive.writestr(name, data)
         for name, data in entries.items():
             archive.writestr(name, data)
@@ -151,9 +158,19 @@ def write_zip(
 
 def _without_moments(raw: bytes) -> bytes:
     """The state of an optimiser (our own, just written) without its moments."""
+    return _torch_bytes(torch.load(io.BytesIO(raw), weights_only=True) | {"state": {}})
+
+
+def _slowed(raw: bytes) -> bytes:
+    """The state of the actor's optimiser (our own, just written), for plain ``SAC.load``."""
     state = torch.load(io.BytesIO(raw), weights_only=True)
+    groups = [group | {"eps": PLAIN_ACTOR_EPS} for group in state["param_groups"]]
+    return _torch_bytes(state | {"param_groups": groups})
+
+
+def _torch_bytes(state: Any) -> bytes:
     out = io.BytesIO()
-    torch.save(state | {"state": {}}, out)
+    torch.save(state, out)
     return out.getvalue()
 
 

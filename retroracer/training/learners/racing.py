@@ -45,15 +45,14 @@ PLAIN: dict[str, float] = {
     "buffer_size": 200_000,
     "learning_starts": 0,
     "train_freq": 500,
-    "gradient_steps": -1,
+    "gradient_steps": 100,
     "n_envs": 1,
     "learning_rate": 1e-5,
 }
 """Arguments written into a run's zip for plain ``SAC.load``, which continues in one env: a replay
-buffer of its own (a run keeps its transitions elsewhere) and one update per step (a run updates for
-hundreds of cars at once). The driver acts from the first step, without random actions, and drives
-25 s before the first update, because critics fitted to a handful of transitions spoil a driver. The
-learning rate is low because plain SAC takes the slopes of values from its critics alone."""
+buffer of its own (a run keeps its transitions elsewhere) and an update for every five steps. The
+driver acts from the first step, without random actions, and drives 25 s before the first update,
+because critics fitted to a handful of transitions spoil a driver."""
 
 
 class StepResult(NamedTuple):

@@ -12,6 +12,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from benchmarks import plain_sac
+from retroracer.agents import checkpoint
 from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_actor, read_facts
@@ -49,9 +50,13 @@ def test_plain_sac_goes_on_with_settings_of_one_env(path: Path) -> None:
     env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
     model = SAC.load(path, env=env, device="cpu")
     facts = read_facts(path)
-    assert model.buffer_size == 200_000 and model.gradient_steps == -1
+    assert model.buffer_size == 200_000 and model.gradient_steps == 100
     assert model.gamma == facts.settings["gamma"] and model.n_steps == facts.settings["n_steps"]
     assert facts.settings["gradient_steps"] == 2, "the run's own settings stay in the facts"
+    epsilons = [g["eps"] for g in model.actor.optimizer.param_groups]
+    assert epsilons == [checkpoint.PLAIN_ACTOR_EPS]
+    ours = checkpoint.load_sac(path, env, layout=facts.observation_layout)
+    assert ours.updater.actor_adam.param_groups[0]["eps"] == 1e-8, "a run of ours keeps Adam's own"
     remembered = wholeness(path).updates["critic"]
     assert model.log_ent_coef is not None
     alpha = model.log_ent_coef.exp().item()
@@ -60,7 +65,7 @@ def test_plain_sac_goes_on_with_settings_of_one_env(path: Path) -> None:
     model.learn(500, reset_num_timesteps=False)
     assert model.num_timesteps == before + 500
     steps = {int(s["step"]) for s in model.critic.optimizer.state_dict()["state"].values()}
-    assert steps == {remembered + 500}, "the moments go on where they ended"
+    assert steps == {remembered + 100}, "the moments go on where they ended"
 
 
 def test_the_driver_is_at_the_wheel_from_the_first_step_of_plain_learning(path: Path) -> None:
@@ -124,6 +129,8 @@ def test_shipped_drivers_still_lap_after_plain_sac_went_on() -> None:
     for name in ("base", "monza"):
         model, car, repeat = plain_sac.load(models_dir() / f"{name}.zip", "monza")
         model.set_random_seed(0)
+        before = plain_sac.lap(model, car, repeat, "monza")
         model.learn(2000)
         after = plain_sac.lap(model, car, repeat, "monza")
-        assert after["completed"], f"{name}: {after['ended']}"
+        assert after["clean"], f"{name}: {after['ended']}"
+        assert after["lap_time_s"] < 1.01 * before["lap_time_s"]
