@@ -144,6 +144,16 @@ PIXEL_OPTIONS = (
         late=True,
     ),
     Option(
+        "--checkpoint-every",
+        "checkpoint_every",
+        "rollouts of PPO from one zip in checkpoints/ to the next",
+        steps,
+        of_learner=False,
+        only=("ppo",),
+        value=_actions,
+        late=True,
+    ),
+    Option(
         "--finetune-at",
         "second_phase_at",
         "iteration of --max-iters at which the second phase begins",

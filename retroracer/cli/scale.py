@@ -21,18 +21,21 @@ from retroracer.errors import UserError
 if TYPE_CHECKING:
     from retroracer.training.run.folder import RunFolder
 
-ADDRESS = "of a Ray cluster (ray start --head prints it)"
+ADDRESS = "a Ray cluster (ray start --head prints its address)"
 
 OPTIONS = (
     BATCH_SIZE,
     Option(
-        "--replay-capacity", "buffer_size", "transitions kept for replay", whole(1000, 50_000_000)
+        "--replay-capacity",
+        "buffer_size",
+        "transitions kept in the replay",
+        whole(1000, 50_000_000),
     ),
     Option("--learning-starts", "learning_starts", "rows before the first update", whole(0, 10**9)),
     Option(
         "--train-every-seconds",
         "stream.train_every_seconds",
-        "least time from round to round",
+        "least time between two rounds of updates",
         number(0.0, 3600.0),
         "S",
         of_learner=False,
@@ -40,12 +43,18 @@ OPTIONS = (
     Option(
         "--updates-per-row",
         "stream.updates_per_row",
-        "target of updates per new row",
+        "updates made for each new row",
         number(1e-6, 1000.0),
         "X",
         of_learner=False,
     ),
-    Option("--actors", "stream.actors", "processes that drive", whole(0, 4096), of_learner=False),
+    Option(
+        "--actors",
+        "stream.actors",
+        "actor processes that the run starts",
+        whole(0, 4096),
+        of_learner=False,
+    ),
 )
 
 
@@ -75,11 +84,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument(
         "--env", metavar="ENV", help="racing, lidar, package.module:make, or a Gymnasium id"
     )
-    train.add_argument("--obs-dim", type=whole(1, 100_000), metavar="N", help="of an observation")
-    train.add_argument("--act-dim", type=whole(1, 1000), metavar="N", help="of an action")
-    train.add_argument("--model-name", metavar="MODEL", help="go on from it, with its spaces")
     train.add_argument(
-        "--init-from-scratch", action="store_true", help="from nothing, with --obs-dim, --act-dim"
+        "--obs-dim", type=whole(1, 100_000), metavar="N", help="numbers in an observation"
+    )
+    train.add_argument("--act-dim", type=whole(1, 1000), metavar="N", help="numbers in an action")
+    train.add_argument(
+        "--model-name", metavar="MODEL", help="train a model further, with its spaces"
+    )
+    train.add_argument(
+        "--init-from-scratch", action="store_true", help="a new model, with --obs-dim, --act-dim"
     )
     train.add_argument("--track", nargs="+", metavar="TRACK", help="names or paths; default random")
     train.add_argument("--car", metavar="CAR", help="gt, kart, formula, or a path")
@@ -97,14 +110,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--env", required=True, metavar="ENV", help="package.module:make, or a Gymnasium id"
     )
     actor.add_argument(
-        "--actor-id", type=whole(0, 2**31 - 1), required=True, metavar="K", help="its own number"
+        "--actor-id",
+        type=whole(0, 2**31 - 1),
+        required=True,
+        metavar="K",
+        help="its number, unlike any other",
     )
-    actor.add_argument("--run-name", metavar="NAME", help="the learner's, if there are several")
-    actor.add_argument("--envs", type=whole(1, 4096), default=1, metavar="N", help="side by side")
+    actor.add_argument("--run-name", metavar="NAME", help="of the learner, if there are several")
     actor.add_argument(
-        "--rollout", type=whole(1, 10_000), default=32, metavar="N", help="steps sent at once"
+        "--envs", type=whole(1, 4096), default=1, metavar="N", help="envs side by side (default 1)"
     )
-    actor.add_argument("--seed", type=seed, metavar="S", help="default: of its number")
+    actor.add_argument(
+        "--rollout",
+        type=whole(1, 10_000),
+        default=32,
+        metavar="N",
+        help="steps in a piece that is sent (32)",
+    )
+    actor.add_argument("--seed", type=seed, metavar="S", help="default: from its number")
     actor.add_argument(
         "--seconds", type=number(0.1, 1e9), metavar="S", help="leave after so long (default never)"
     )
@@ -126,7 +149,9 @@ def run_train(args: argparse.Namespace) -> int:
     sys.path.insert(0, os.getcwd())  # what --env names may lie where the command is called
     if args.model_name is not None:
         if args.init_from_scratch or args.parent is not None:
-            raise UserError("--model-name goes on from a model: no --init-from-scratch, --parent")
+            raise UserError(
+                "--model-name names the parent: leave --init-from-scratch, --parent out"
+            )
         args.parent = args.model_name
     overrides, foreign = _env_of(args)
     more = [f"track={json.dumps(args.track)}"] if args.track else []
@@ -136,7 +161,7 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def _env_of(args: argparse.Namespace) -> tuple[list[str], bool]:
-    """What is driven, as ``--set`` texts, and whether it is not ours."""
+    """The simulator as ``--set`` texts; True if it is not our racing task."""
     dims = args.obs_dim is not None or args.act_dim is not None
     if args.init_from_scratch and not (args.obs_dim and args.act_dim) and args.env is None:
         raise UserError("--init-from-scratch needs --obs-dim and --act-dim, or --env")
@@ -264,7 +289,7 @@ def run_status(args: argparse.Namespace) -> int:
         print(f"learner {status['run']}")
         Console().print(table_of(status))
         for line in status["turned_away"]:
-            print(f"turned away: {line}")
+            print(f"refused: {line}")
     if not found:
         print(f"no learner at {args.address}")
     if args.json:

@@ -1,4 +1,4 @@
-"""``retroracer search``: many trials, the weak ones stopped early; the best is told."""
+"""``retroracer search``: trains many trials, stops the weak ones early, reports the best."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ EXAMPLES = """examples:
   retroracer search --page base-sac --num-samples 9 --minutes 5
   retroracer search --page my_ranges.yaml --results-dir runs/mine --plot runs/mine/search.png"""
 
+ITERATIONS = "of a trial: rollouts of PPO, or equal parts of its minutes (default 1000)"
+
+CHECKPOINT_EVERY = 10
+"""Iterations from one kept zip of a trial from pixels to the next."""
+
 PAGES = {"ppo": "pixels-ppo", "sac": "base-sac"}
-"""The page of a search by ``--algo``."""
+"""The search page of each ``--algo``."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,31 +31,64 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "search",
         help="search for better settings: trials side by side, weak ones stopped early",
-        description="Draw settings from the ranges of a page, train with each, stop the weak ones "
-        "early (ASHA on Ray Tune), and tell the best with its page and its model. A trial is an "
-        "ordinary run. Killed at any moment, the same command goes on.",
+        description="Draw settings from the ranges on a search page, train a trial with each, stop "
+        "weak trials early (ASHA on Ray Tune), and report the best with its page and its model. A "
+        "trial is an ordinary run. After a kill at any moment the same command goes on.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--algo", choices=sorted(PAGES), help="whose ranges: ppo from pixels, or sac on tracks")
-    add("--page", metavar="PAGE", help="a page of ranges instead: a path or a name")
+    add("--algo", choices=sorted(PAGES), help="search page: ppo from pixels, sac on tracks")
+    add("--page", metavar="PAGE", help="another search page: a path, or a name")
     add("--num-samples", type=whole(1, 10_000), default=6, metavar="N", help="trials (default 6)")
-    add("--max-iters", type=whole(1, 10**9), default=1000, metavar="N", help="of a trial")
-    add("--finetune-at", type=whole(0, 10**9), metavar="N", help="iteration of the second phase")
-    add("--finetune-lr", type=number(1e-8, 1.0), metavar="X", help="its learning rate")
-    add("--finetune-entropy", type=number(0.0, 100.0), metavar="X", help="its entropy coefficient")
-    add("--finetune-clip", type=number(1e-8, 1.0), metavar="X", help="its clip range")
-    add("--minutes", type=number(0.01, 1e6), metavar="M", help="of a trial that counts minutes")
-    add("--skip-asha", action="store_true", help="one trial with the page's own settings")
-    add("--grace", type=whole(1, 10**9), default=15, metavar="N", help="iterations all may have")
-    add("--reduction", type=number(1.1, 100.0), default=3.0, metavar="X", help="one of X goes on")
-    add("--together", type=whole(1, 4096), metavar="N", help="side by side (default: cores)")
-    add("--seed", type=seed, default=0, metavar="S", help="of the draws and of every trial")
+    add("--max-iters", type=whole(1, 10**9), default=1000, metavar="N", help=ITERATIONS)
+    add(
+        "--finetune-at",
+        type=whole(0, 10**9),
+        metavar="N",
+        help="iteration at which the second phase begins",
+    )
+    add(
+        "--finetune-lr",
+        type=number(1e-8, 1.0),
+        metavar="X",
+        help="learning rate of the second phase",
+    )
+    add(
+        "--finetune-entropy",
+        type=number(0.0, 100.0),
+        metavar="X",
+        help="entropy of the second phase",
+    )
+    add(
+        "--finetune-clip",
+        type=number(1e-8, 1.0),
+        metavar="X",
+        help="clip range of the second phase",
+    )
+    add("--minutes", type=number(0.01, 1e6), metavar="M", help="minutes of a trial")
+    add("--skip-asha", action="store_true", help="one trial with the page's settings")
+    add("--grace", type=whole(1, 10**9), default=15, metavar="N", help="first rung [iterations]")
+    add(
+        "--reduction",
+        type=number(1.1, 100.0),
+        default=3.0,
+        metavar="X",
+        help="1/X of the trials pass a rung",
+    )
+    add(
+        "--together",
+        type=whole(1, 4096),
+        metavar="N",
+        help="trials at a time (default: one a core)",
+    )
+    add("--seed", type=seed, default=0, metavar="S", help="seed of the draws and the trials")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every trial")
     add("--results-dir", type=Path, metavar="DIR", help="default runs/search-PAGE")
-    add("--address", metavar="HOST:PORT", help="of a Ray cluster; default: this machine")
-    add("--plot", type=file_to_write(".png"), metavar="FILE", help="draw all trials and stop")
+    add("--address", metavar="HOST:PORT", help="Ray cluster; default: this machine")
+    add(
+        "--plot", type=file_to_write(".png"), metavar="FILE", help="draw the trials so far, and end"
+    )
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -109,7 +147,7 @@ def _arguments(args: argparse.Namespace, command: str) -> tuple[str, ...]:
     given: list[str] = [part for text in args.set for part in ("--set", text)]
     pixels = command == "train-pixels"
     if pixels:
-        given += ["--max-iters", str(args.max_iters)]
+        given += ["--max-iters", str(args.max_iters), "--checkpoint-every", str(CHECKPOINT_EVERY)]
     for option in ("finetune_at", "finetune_lr", "finetune_entropy", "finetune_clip"):
         value = getattr(args, option)
         if value is not None:

@@ -7,19 +7,21 @@ command in its own process (``trial``); rungs and the record on disk are in ``ru
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from retroracer.errors import UserError
 from retroracer.scale.cluster import ONE_THREAD, join, leave, load_ray, start
 from retroracer.scale.ranges import SearchPage
 from retroracer.scale.rungs import FAILED, FINISHED, RUNNING, STOPPED, Record, Rungs, Trial
-from retroracer.scale.trial import base_command, drive_trial
+from retroracer.scale.trial import base_command, drive_trial, last_line
+from retroracer.training.run.folder import RunFolder
 
 SAVE_EVERY = 5.0
 """Seconds between saves of the record, in addition to those at every decision."""
@@ -109,8 +111,10 @@ def search(plan: Plan, say: Callable[[str], object]) -> Record:
             leave()
     if all(t.state == FAILED for t in record.trials):
         raise UserError(
-            f"every trial failed: {record.trials[0].why}; see {plan.folder / 'trial-000.log'}"
+            f"every trial failed: {record.trials[0].why} (in {plan.folder / 'trial-000.log'})"
         )
+    if any(t.state == RUNNING for t in record.trials):
+        say("stopped; the same command resumes the search")
     return record
 
 
@@ -118,6 +122,8 @@ def _run(plan: Plan, record: Record, left: Sequence[Trial], say: Callable[[str],
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # what is printed is ours
     load_ray()
     from ray import tune
+
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
     space = {"number": tune.grid_search([t.number for t in left])}
     commands = {t.number: plan.command(t) for t in left}
@@ -134,8 +140,8 @@ def _run(plan: Plan, record: Record, left: Sequence[Trial], say: Callable[[str],
 
         where = folder / names[number]
         code = drive_trial(commands[number], where, metric, iterations, tell, here)
-        if code:
-            raise RuntimeError(f"it ended with exit code {code}; see {where}.log")
+        if code or RunFolder(where).unfinished_here():
+            tune.report({"exit_code": code})  # an exception would be printed as a traceback
 
     shutil.rmtree(folder / "ray", ignore_errors=True)  # of an earlier session: Tune's, not ours
     tuner = tune.Tuner(
@@ -161,9 +167,13 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
         """Stops a trial at a rung it does not pass."""
 
         saved = 0.0
+        interrupted: ClassVar[set[int]] = set()  # the class is made anew for each search
 
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
             mine = trials[trial.config["number"]]
+            if "exit_code" in result:
+                self.ended(mine, result["exit_code"])
+                return TrialScheduler.STOP
             iteration, value = float(result["iteration"]), float(result["value"])
             mine.iteration = max(mine.iteration, iteration)
             mine.best = value if mine.best is None else max(mine.best, value)
@@ -183,15 +193,23 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
 
         def on_trial_complete(self, controller: Any, trial: Any, result: Any) -> None:
             mine = trials[trial.config["number"]]
-            if mine.state == RUNNING:
-                mine.state, mine.iteration = FINISHED, max(mine.iteration, 0.0)
-                say(f"{mine.name}: finished, best {mine.best or float('nan'):.4g}")
+            if mine.state == RUNNING and mine.number not in self.interrupted:
+                mine.state = FINISHED
+                best = "no value" if mine.best is None else f"best {mine.best:.4g}"
+                say(f"{mine.name}: finished, {best}")
             record.save()
 
         def on_trial_error(self, controller: Any, trial: Any) -> None:
-            mine = trials[trial.config["number"]]
-            mine.state, mine.why = FAILED, "its command failed"
-            say(f"{mine.name}: failed; see {record.folder / mine.name}.log")
+            self.ended(trials[trial.config["number"]], 1)
+
+        def ended(self, mine: Trial, code: int) -> None:
+            """Its command has ended before its end: failed, or was stopped from outside."""
+            if code:
+                mine.state, mine.why = FAILED, last_line(record.folder / f"{mine.name}.log")
+                say(f"{mine.name}: failed: {mine.why}")
+            else:
+                self.interrupted.add(mine.number)
+                say(f"{mine.name}: stopped from outside; the same search command resumes it")
             record.save()
 
     made: Any = Asha

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retroracer import config
+from retroracer.reading import shown
 
 LOOK_EVERY = 1.0
 """Seconds between two reads of its progress."""
@@ -117,6 +118,14 @@ def base_command(command: str, page: Path, folder: Path, sets: Sequence[str]) ->
     start = [sys.executable, "-m", "retroracer", command, "--config", str(page)]
     places = ["--checkpoint-dir", str(folder), "--out", str(folder.parent / f"{folder.name}.zip")]
     return [*start, *places, *(part for text in sets for part in ("--set", text))]
+
+
+def last_line(log: Path) -> str:
+    """The last line of a trial's log: the error of one that failed."""
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return shown(lines[-1], 300) if lines else "its command printed nothing"
+    return "its command was not started"
 
 
 def _number(text: str | None) -> float:

@@ -98,8 +98,11 @@ def at(settings: Any, key: str) -> Any:
         ("train-pixels --update-freq 16 --set envs=8", {"sac_drq.update_every": 2}),
         ("train-pixels --update-freq 16 --set envs=1", {"sac_drq.update_every": 16}),
         (
-            "train-pixels --algo ppo --max-iters 1000 --finetune-at 500",
-            {"steps": 1000 * 16 * 128, "minutes": None, "ppo.second_phase_at": 0.5},
+            "train-pixels --algo ppo --max-iters 1000 --finetune-at 500 --checkpoint-every 10",
+            {
+                "steps": 1000 * 16 * 128, "minutes": None, "ppo.second_phase_at": 0.5,
+                "checkpoint_every": 10 * 16 * 128,
+            },
         ),
         (
             "train-pixels --algo ppo --skip-asha --max-iters 100 --finetune-at 25 "

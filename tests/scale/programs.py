@@ -67,6 +67,14 @@ class Program:
             time.sleep(0.1)
         raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
 
+    def end(self) -> None:
+        """Let it end politely, with all that it has started."""
+        self.process.terminate()
+        try:
+            self.process.wait(30.0)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()

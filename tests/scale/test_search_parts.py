@@ -11,7 +11,7 @@ from retroracer.errors import UserError
 from retroracer.resources import configs_dir
 from retroracer.scale.ranges import read_search
 from retroracer.scale.rungs import STOPPED, Record, Rungs, Trial
-from retroracer.scale.trial import drive_trial, rows_of
+from retroracer.scale.trial import drive_trial, last_line, rows_of
 
 PAGE = """
 command: train-base
@@ -135,6 +135,13 @@ def test_a_trials_rows_are_told_once_each_with_their_iteration(tmp_path: Path) -
     assert code == 3
     assert told == [(5.0, 1.0), (10.0, 2.0), (15.0, 3.0), (20.0, 4.0)]
     assert rows_of(tmp_path / "t", "score", 50) == told
+
+
+def test_a_trial_that_fails_is_told_by_the_last_line_of_its_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "retroracer", "train-base", "--set", "cars=nonsense"]
+    assert drive_trial(command, tmp_path / "t", "score", 50, lambda i, v: True) == 2
+    assert last_line(tmp_path / "t.log").startswith("retroracer: error: --set cars=nonsense: cars")
+    assert last_line(tmp_path / "other.log") == "its command was not started"
 
 
 def test_a_trial_that_is_stopped_may_save_itself(tmp_path: Path) -> None:

@@ -63,5 +63,5 @@ def test_a_learner_killed_on_a_cluster_of_two_nodes_goes_on_and_its_actors_join_
         assert nodes.process.wait(PATIENCE) == 0
         assert left_behind(tmp_path) == {}
     finally:
-        for program in programs:
-            program.kill()
+        for program in reversed(programs):
+            program.end()
