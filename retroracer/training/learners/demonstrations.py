@@ -56,7 +56,7 @@ class Demonstrations:
 
 
 def drivers_of(
-    tracks: list[Track] | int, car: Car, grip: float, margin: float
+    tracks: list[Track] | int, car: Car, grip: float, margin: float, moment: float = float("inf")
 ) -> tuple[list[Track], list[Any]]:
     """Tracks, and the lines a line driver follows on them.
 
@@ -65,12 +65,13 @@ def drivers_of(
         car: the car that follows the lines.
         grip: fraction of the car's grip the lines are solved for.
         margin: distance the lines keep from the edges of the road [m].
+        moment: when to stop solving (``time.monotonic``).
 
     Returns:
-        The tracks for which a line could be solved, and their lines.
+        The tracks for which a line could be solved in time, and their lines.
     """
     places = random_tracks(DEMONSTRATION_SEED, tracks) if isinstance(tracks, int) else tracks
-    lines = lines_to_follow(places, car, grip, margin)
+    lines = lines_to_follow(places, car, grip, margin, moment)
     pairs = [(t, line) for t, line in zip(places, lines, strict=True) if line is not None]
     return [t for t, _ in pairs], [line for _, line in pairs]
 

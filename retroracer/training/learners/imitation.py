@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ from retroracer.laptime.line_driver import LineDriver
 from retroracer.training.learners.demonstrations import drivers_of
 from retroracer.training.learners.learner import Clock, Learner, State, part, under
 from retroracer.training.learners.racing import Racing
+from retroracer.training.run.stopping import time_left
 
 CARS = 512
 """Cars driven side by side."""
@@ -53,6 +55,10 @@ HUBER_THRESHOLD = 0.05
 
 FINAL_STD = math.exp(-2.0)
 """Standard deviation of the model's actions at the end: exploration for the next stage."""
+
+SOLVING = 0.6
+"""Share of the time for preparing the stage after which no more lines are solved: a short run
+imitates on fewer tracks."""
 
 DRIVE_CHUNK, UPDATE_CHUNK = 20, 50
 """Vector steps, and updates, in one round of the run, so that a stop never waits long."""
@@ -104,23 +110,13 @@ class Imitation(Learner):
         self.n_actions = racing.model.updater.n_actions
         seed = racing.settings.seed
         car, s = racing.batch.car, settings
-        places, lines = drivers_of(s.tracks, car, s.grip, s.margin)
-        self.finished = not places  # if no line could be solved, there is nothing to imitate
+        moment = time.monotonic() + SOLVING * time_left()
+        self.places, self.lines = drivers_of(s.tracks, car, s.grip, s.margin, moment)
+        self.finished = not self.places  # if no line was solved, there is nothing to imitate
         self.round_number, self.driven, self.updates_done, self.used = 0, 0, 0, 0
         if self.finished:
             return
-        self.teacher = LineDriver(lines)
-        # Tracks as they are, and the car the lines were solved for.
-        self.batch = RacingBatch(
-            CARS,
-            tracks=places,
-            car=car,
-            variety=Variety(start="random", standing=0.15),
-            ending=task.Ending(time=20.0),
-            seed=seed,
-            action_repeat=racing.batch.action_repeat,
-        )
-        self.batch.reset(seed)
+        self._set_out()
         self.rng = np.random.default_rng([seed, 3])
         self.by_teacher = np.ones(CARS, bool)
         self.random = torch.Generator().manual_seed(seed)
@@ -130,6 +126,22 @@ class Imitation(Learner):
         self.labels = torch.zeros(room, self.n_actions, device=self.device)
         self.weight = torch.ones(self.n_actions, device=self.device)
         self.weight[0] = STEER_WEIGHT
+
+    def _set_out(self) -> None:
+        """Put teacher and cars on the tracks whose lines are known."""
+        seed = self.racing.settings.seed
+        self.teacher = LineDriver(self.lines)
+        # Tracks as they are, and the car the lines were solved for.
+        self.batch = RacingBatch(
+            CARS,
+            tracks=self.places,
+            car=self.racing.batch.car,
+            variety=Variety(start="random", standing=0.15),
+            ending=task.Ending(time=20.0),
+            seed=seed,
+            action_repeat=self.racing.batch.action_repeat,
+        )
+        self.batch.reset(seed)
 
     def describe(self) -> str:
         """A round in a few words: batch, updates, learning rate."""
@@ -229,6 +241,7 @@ class Imitation(Learner):
             "updates": self.updates_done,
             "used": self.used,
             "finished": self.finished,
+            "tracks": [track.name for track in self.places],
             "rng": self.rng.bit_generator.state,
             "batch": self.batch.state_facts(),
         }
@@ -249,6 +262,13 @@ class Imitation(Learner):
             return
         plain = plain_json(bytes(state["facts"]), bits=160)
         s = self.settings
+        if plain["tracks"] != [track.name for track in self.places]:  # its time was short
+            known = {t.name: (t, line) for t, line in zip(self.places, self.lines, strict=True)}
+            pairs = [known[name] for name in plain["tracks"]]
+            if not pairs:
+                raise ValueError("it imitates on no track")
+            self.places, self.lines = [t for t, _ in pairs], [line for _, line in pairs]
+            self._set_out()
         self.round_number = count(plain, "round", s.rounds)
         self.updates_done = count(plain, "updates", 3 * s.updates)
         self.driven = count(plain, "driven", s.n_steps)

@@ -167,6 +167,10 @@ class Stop:
             if earlier is None and not self.requested:
                 _set_timer(None)
 
+    def time_left(self) -> float:
+        """Seconds until the moment of ``until``; infinite where nothing will be cut short."""
+        return float("inf") if self._moment is None else self._moment - time.monotonic()
+
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch for stops in a second thread too.
@@ -298,6 +302,11 @@ def until(moment: float) -> Iterator[list[bool]]:
         return
     with _now.until(moment) as cut:
         yield cut
+
+
+def time_left() -> float:
+    """Seconds until the moment of ``until``; infinite where nothing will be cut short."""
+    return float("inf") if _now is None else _now.time_left()
 
 
 def _would_lose_exception(frame: FrameType | None) -> bool:

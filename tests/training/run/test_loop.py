@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 from retroracer.agents.checkpoint import read_states
 from retroracer.agents.model_file import read_facts
 from retroracer.errors import UserError
+from retroracer.training.learners import demonstrations
 from retroracer.training.learners.ppo import PPO
 from retroracer.training.learners.racing import Racing
 from retroracer.training.learners.sac import SAC
@@ -158,6 +161,40 @@ def test_a_driver_is_kept_every_so_many_steps_also_between_evaluations(tmp_path:
     steps = [read_facts(path).steps for path in kept]
     assert [int(path.stem) for path in kept] == steps
     assert {200, 400, 600} <= {200 * (s // 200) for s in steps} and steps[-1] >= 800
+
+
+def test_a_run_too_short_to_solve_all_lines_imitates_on_those_it_has_and_goes_on_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines that were not ready are known when the run goes on: it must not use them."""
+    settings = racing(*STAGES["imitation"], "imitation.tracks=2")
+    solve, moments = demonstrations.lines_to_follow, []
+
+    def late(tracks: Any, *args: Any) -> Any:
+        moments.append(args[-1] - time.monotonic())
+        lines = solve(tracks, *args[:-1])
+        return [lines[0], None] if len(moments) < 3 else lines
+
+    monkeypatch.setattr(demonstrations, "lines_to_follow", late)
+    train(settings, tmp_path / "whole.zip", tmp_path / "whole")
+    whole_round, rounds = Run._round, 0
+
+    def dying(self: Run, stage: Any) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 4:
+            raise KilledError
+        whole_round(self, stage)
+
+    monkeypatch.setattr(Run, "_round", dying)
+    with pytest.raises(KilledError):
+        train(settings, tmp_path / "m.zip", tmp_path / "run")
+    train(settings, tmp_path / "m.zip", tmp_path / "run", resume=True)
+    assert len(moments) == 3
+    same_weights(tmp_path / "m.zip", tmp_path / "whole.zip")
+    timed = dataclasses.replace(settings, minutes=1.0, steps=None)
+    train(timed, tmp_path / "timed.zip", tmp_path / "timed")
+    assert 0.0 < moments[-1] < 18.0, "60 % of the 30 seconds that preparing may take"
 
 
 def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
