@@ -7,14 +7,15 @@ the last observation of the finished one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.checks import count, demand_array, generator_state
+from retroracer.checks import Form
 from retroracer.envs import task
+from retroracer.envs.car_rows import CarRows
 from retroracer.envs.control import ControlLoop
 from retroracer.envs.episodes import (
     Beginnings,
@@ -24,10 +25,9 @@ from retroracer.envs.episodes import (
     step_rows,
 )
 from retroracer.envs.privileged_observation import N_PRIVILEGED, observe_privileged
-from retroracer.envs.saved import demand_on_track, forms_of
+from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import N_DRAWS, Variety
-from retroracer.errors import NotFiniteError
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.race import Race, threads_pay
@@ -57,7 +57,7 @@ _SHOWN = np.array(
 )
 
 
-class RacingBatch:
+class RacingBatch(CarRows):
     """N independent episodes, stepped together.
 
     Args:
@@ -229,12 +229,7 @@ class RacingBatch:
             ValueError: if actions have the wrong shape.
             NotFiniteError: if they are not finite.
         """
-        # Always the same type and layout: numba would compile the step again for any other.
-        actions = np.array(actions, np.float64, order="C")
-        if actions.shape != (self.n, 2):
-            raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        if not np.isfinite(actions).all():
-            raise NotFiniteError("actions must be finite numbers: the policy returned nan or inf")
+        actions = self._checked(actions)
         # New arrays every step, so that callers may keep the ones they got.
         out = Outcome(
             self.terms,
@@ -340,55 +335,12 @@ class RacingBatch:
             other: with the same ``action_repeat``; not changed.
             rows: (N,) row of the other batch that each car copies.
         """
-        self.race.bank, self.reward = other.race.bank, other.reward
-        theirs = other.state_arrays()
-        for name, values in self.state_arrays().items():
-            per_car = (slice(None), rows) if name == "asked" else rows  # "asked" is (T, N, 2)
-            values[:] = theirs[name][per_car]
-        self._loop.step = other._loop.step
-
-    def state_facts(self) -> dict[str, Any]:
-        """The part of the state that JSON can hold: random state, clock, tracks."""
-        return {
-            "rng": self.rng.bit_generator.state,
-            "clock": self._loop.step,
-            "pool": self.pool.state(),
-        }
+        self.reward = other.reward
+        self._copy_rows(other, rows)
 
     def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the state by name; views of the live ones."""
-        race = self.race
-        return {
-            "floats": race.floats,
-            "ints": race.ints,
-            "params": race.params,
-            "splits": race.splits,
-            "last_sectors": race.last_sectors,
-            "marks": self._marks,
-            "latency": self._loop.controls.latency,
-            "asked": self._loop.controls.chosen,
-            "obs": self.obs,
-        }
+        return super().state_arrays() | {"marks": self._marks}
 
-    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Restore the state of a batch with the same arguments.
-
-        Args:
-            facts: from ``state_facts``.
-            arrays: from ``state_arrays``.
-
-        Raises:
-            ValueError: if it does not fit.
-            KeyError: if something is missing.
-        """
-        clock, rng = count(facts, "clock"), generator_state(facts["rng"])
-        for name, form in forms_of(self.n, len(self.pool.tracks), self._row).items():
-            demand_array(f"{name} of the cars", arrays[name], form)
-        self.pool.restore(facts["pool"])
-        demand_on_track(self.pool.bank, arrays)
-        self.obs = np.empty_like(self.obs)
-        for name, values in self.state_arrays().items():
-            values[:] = arrays[name]
-        self._count_users()
-        self._loop.step = clock
-        self.rng.bit_generator.state = rng
+    def _forms(self) -> dict[str, Form]:
+        return forms_of(self.n, len(self.pool.tracks), self._row)

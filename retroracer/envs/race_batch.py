@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.checks import count, demand_array, generator_state
+from retroracer.checks import Form, demand_array
 from retroracer.envs import task
+from retroracer.envs.car_rows import CarRows
 from retroracer.envs.control import ControlLoop
 from retroracer.envs.episodes import Outcome, vary_car
 from retroracer.envs.race_rules import RacePage
@@ -27,10 +28,9 @@ from retroracer.envs.race_steps import (
     step_races_parallel,
 )
 from retroracer.envs.race_task import N_RACE_OBS, RACE_REWARD_NAMES, RaceReward
-from retroracer.envs.saved import demand_on_track, race_forms_of
+from retroracer.envs.saved import race_forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import DRAW_GRIP, DRAW_LATENCY, N_DRAWS, Variety
-from retroracer.errors import NotFiniteError
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.company import AT_FAULT, CONTACTS, LOSS, STEP_BUMP, TOW
@@ -44,7 +44,7 @@ REWARDS = task.REWARD_NAMES + RACE_REWARD_NAMES
 """Names of all terms of the reward."""
 
 
-class RaceBatch:
+class RaceBatch(CarRows):
     """Races of several cars side by side, all of one size.
 
     Args:
@@ -234,11 +234,7 @@ class RaceBatch:
             ValueError: if actions have the wrong shape.
             NotFiniteError: if they are not finite.
         """
-        actions = np.array(actions, np.float64, order="C")
-        if actions.shape != (self.n, 2):
-            raise ValueError(f"actions must be ({self.n}, 2), not {actions.shape}")
-        if not np.isfinite(actions).all():
-            raise NotFiniteError("actions must be finite numbers: the policy returned nan or inf")
+        actions = self._checked(actions)
         actions[~self.alive] = 0.0
         self._terms = np.zeros_like(self._terms)
         out = Outcome(
@@ -330,35 +326,14 @@ class RaceBatch:
             other: of as many cars a race; not changed.
             which: (R,) the race whose state each takes.
         """
-        self.race.bank = other.race.bank
         self.reward, self.racing = other.reward, other.racing
-        rows, theirs = other.rows_of(which), other.state_arrays()
-        for name, values in self.state_arrays().items():
-            per_car = (slice(None), rows) if name == "asked" else rows  # that one is (T, N, 2)
-            values[:] = theirs[name][per_car]
-        self._loop.step = other._loop.step
-
-    def state_facts(self) -> dict[str, Any]:
-        """The plain part of all that the future depends on, as JSON can hold it."""
-        return {
-            "rng": self.rng.bit_generator.state,
-            "clock": self._loop.step,
-            "pool": self.pool.state(),
-        }
+        self._copy_rows(other, other.rows_of(which))
 
     def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of it, by name, one entry a car; views of the live ones."""
-        race, company, standing = self.race, self.company, self._standing
-        return {
-            "floats": race.floats,
-            "ints": race.ints,
-            "params": race.params,
-            "splits": race.splits,
-            "last_sectors": race.last_sectors,
+        """The arrays of the state by name, one entry a car; views of the live ones."""
+        company, standing = self.company, self._standing
+        return super().state_arrays() | {
             "marks": standing.marks,
-            "latency": self._loop.controls.latency,
-            "asked": self._loop.controls.chosen,
-            "obs": self.obs,
             "slots": self.slots,
             "solid": company.solid,
             "passed": company.marks,
@@ -371,25 +346,13 @@ class RaceBatch:
             "alive": standing.alive,
         }
 
-    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Go on where the state was taken, by a batch of the same arguments.
-
-        Raises:
-            ValueError: if it does not fit.
-            KeyError: if something is missing.
-        """
-        clock, rng = count(facts, "clock"), generator_state(facts["rng"])
+    def _forms(self) -> dict[str, Form]:
         rows = np.tile(self._base, (self.n_races, 1))
-        forms = race_forms_of(self.n_races, self.n_cars, len(self.pool.tracks), rows)
-        for name, form in forms.items():
-            demand_array(f"{name} of the cars", arrays[name], form)
-        self.pool.restore(facts["pool"])
-        demand_on_track(self.pool.bank, arrays)
-        if (np.ptp(arrays["ints"][:, state.TRACK].reshape(-1, self.n_cars), axis=1) > 0).any():
+        return race_forms_of(self.n_races, self.n_cars, len(self.pool.tracks), rows)
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """As ``CarRows``; also a ValueError if the cars of a race are on different tracks."""
+        tracks = demand_array("ints of the cars", arrays["ints"], self._forms()["ints"])
+        if (np.ptp(tracks[:, state.TRACK].reshape(-1, self.n_cars), axis=1) > 0).any():
             raise ValueError("the cars of a race are on different tracks")
-        self.obs = np.empty_like(self.obs)
-        for name, values in self.state_arrays().items():
-            values[:] = arrays[name]
-        self._count_users()
-        self._loop.step = clock
-        self.rng.bit_generator.state = rng
+        super().restore(facts, arrays)

@@ -15,22 +15,23 @@ import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 
-from retroracer.envs.arguments import Where, one_of, tracks_of
+from retroracer.envs.arguments import Where, one_of, tracks_of, whole_number
 from retroracer.envs.crew import NOBODY, Crew, Driver, Ghost, demand_driver
-from retroracer.envs.race_batch import Floats, RaceBatch
-from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of
+from retroracer.envs.race_batch import REWARDS, Floats, RaceBatch
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, named
 from retroracer.envs.race_rules import RacePage, Stewards
 from retroracer.envs.race_task import RaceReward
-from retroracer.envs.racing import METADATA
+from retroracer.envs.racing import METADATA, frames_a_second
 from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
-from retroracer.physics import state
+from retroracer.envs.viewed import Viewed
 from retroracer.physics.car import Car
+from retroracer.physics.company import STEP_BUMP
 from retroracer.physics.race import Race
 from retroracer.track.geometry import Array
 
 
-class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
+class RaceEnv(Viewed, gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """A race of solid cars; the learner is one of them, the others have given drivers.
 
     Args:
@@ -45,13 +46,20 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         reward: weights of driving.
         racing: weights of racing.
         ending: when a car is out.
+        action_repeat: control steps of 50 ms for which the learner's action is held. The rewards
+            of these steps are added up, their ``blame`` is listed; the others decide as before.
         render_mode: "human", "rgb_array" or None.
+
+    Raises:
+        TypeError: if an argument has a wrong type.
+        ValueError: if an argument is out of bounds.
 
     The episode ends with the learner's race: terminated when its car is out, truncated when it
     has finished or the race's time is up. ``info`` is that of ``RaceParallelEnv``; ``results`` the
     classification so far, once the learner is done.
     """
 
+    batch: RaceBatch
     metadata: dict[str, Any] = METADATA
     observation_space = RACE_OBSERVATION
     action_space = RACE_ACTION
@@ -67,9 +75,12 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         reward: Reward | None = None,
         racing: RaceReward | None = None,
         ending: Ending | None = None,
+        action_repeat: int = 1,
         render_mode: str | None = None,
     ) -> None:
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
+        self.action_repeat = whole_number("action_repeat", action_repeat, 1)
+        self.metadata = METADATA | {"render_fps": frames_a_second(self.action_repeat)}
         self.drivers = list(drivers)
         for driver in self.drivers:
             demand_driver(driver.driver if isinstance(driver, Ghost) else driver)
@@ -84,12 +95,7 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         self._crew = Crew(self.batch, given, np.arange(NOBODY, len(given)))
         self._np_random = self.batch.rng
         self.stewards: Stewards | None = None
-        self._view: Any = None
         self._ended = True
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the view, which a copy makes anew when it is drawn."""
-        return self.__dict__ | {"_view": None}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -114,38 +120,30 @@ class RaceEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     def step(
         self, action: npt.NDArray[np.float32]
     ) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Drive for 50 ms, and let the others."""
+        """Drive for 50 ms, or for ``action_repeat`` times as long, and let the others."""
         if self._ended or self.stewards is None:
             raise ResetNeeded("no race is under way: call reset() before step()")
-        actions = self._crew.act()
-        actions[0] = action
-        obs, reward, terminated, truncated = self.batch.step(actions, autoreset=False)
-        self.stewards.watch()
-        for row in np.flatnonzero(terminated).tolist():
-            self.stewards.retire(row)
-        lost, done = bool(terminated[0]), bool(truncated[0])
+        batch, blame = self.batch, []
+        reward, bump, terms = 0.0, 0.0, np.zeros(len(REWARDS))
+        for _ in range(self.action_repeat):
+            actions = self._crew.act()
+            actions[0] = action
+            obs, paid, terminated, truncated = batch.step(actions, autoreset=False)
+            self.stewards.watch()
+            for row in np.flatnonzero(terminated).tolist():
+                self.stewards.retire(row)
+            reward += float(paid[0])
+            terms += batch.terms[0]
+            blame += batch.blame(0)
+            bump = max(bump, float(batch.company.marks[0, STEP_BUMP]))
+            lost, done = bool(terminated[0]), bool(truncated[0])
+            if lost or done:
+                break
         self._ended = lost or done
         if self.render_mode == "human":
             self.render()
-        info = info_of(self.batch, self.stewards, 0)
+        info = info_of(batch, self.stewards, 0)
+        info |= {"reward": named(terms), "blame": blame, "bump": bump}
         if self._ended:
             info["results"] = self.stewards.results()
-        return obs[0], float(reward[0]), lost, done, info
-
-    def render(self) -> npt.NDArray[np.uint8] | None:
-        """Draw now, as ``RacingEnv`` does."""
-        if self.render_mode is None:
-            return None
-        if self._view is None:
-            from retroracer.render.env_view import EnvView
-
-            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
-        track = self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
-        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, track)
-        return None if self.render_mode == "human" else picture
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None
+        return obs[0], reward, lost, done, info

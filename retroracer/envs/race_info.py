@@ -11,9 +11,15 @@ from retroracer.envs.race_batch import REWARDS, RaceBatch
 from retroracer.envs.race_rules import Stewards
 from retroracer.envs.race_task import N_RACE_OBS
 from retroracer.envs.task import LIMIT
+from retroracer.track.geometry import Array
 
 RACE_OBSERVATION = spaces.Box(-LIMIT, LIMIT, (N_RACE_OBS,), np.float32)
 RACE_ACTION = spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def named(terms: Array) -> dict[str, float]:
+    """The reward's terms (10,) by name."""
+    return dict(zip(REWARDS, terms.tolist(), strict=True))
 
 
 def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
@@ -24,7 +30,7 @@ def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
     """
     shown = batch.snapshot(slice(row, row + 1))
     info: dict[str, Any] = {key: values[0].item() for key, values in shown.items()}
-    info["reward"] = dict(zip(REWARDS, batch.terms[row].tolist(), strict=True))
+    info["reward"] = named(batch.terms[row])
     info["blame"] = batch.blame(row)
     info["flag"] = stewards.flag(row)
     if not batch.alive[row]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,15 @@ from retroracer.envs.race_task import RaceReward
 from retroracer.envs.racing import METADATA
 from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
+from retroracer.envs.viewed import Viewed
 from retroracer.physics.car import Car
 
 Actions = npt.NDArray[np.float32]
 
+PARALLEL_METADATA = METADATA | {"name": "retroracer_race_v0", "is_parallelizable": True}
 
-class RaceParallelEnv(ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
+
+class RaceParallelEnv(Viewed, ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
     """A race of several solid cars, ``car_0`` and on. Actions as in ``RacingEnv``.
 
     Args:
@@ -48,9 +51,8 @@ class RaceParallelEnv(ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
     speed, share of the fault), named reward terms and, when an agent is done, its ``result``.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
-        **METADATA, "name": "retroracer_race_v0", "is_parallelizable": True,
-    }  # fmt: skip
+    batch: RaceBatch
+    metadata: dict[str, Any] = PARALLEL_METADATA
 
     def __init__(
         self,
@@ -78,7 +80,6 @@ class RaceParallelEnv(ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
         self.observation_spaces = {agent: deepcopy(RACE_OBSERVATION) for agent in agents}
         self.action_spaces = {agent: deepcopy(RACE_ACTION) for agent in agents}
         self.stewards: Stewards | None = None
-        self._view: Any = None
 
     def observation_space(self, agent: str) -> spaces.Space[Floats]:
         """What an agent sees: the same object at every call."""
@@ -140,21 +141,3 @@ class RaceParallelEnv(ParallelEnv[str, Floats, Actions]):  # type: ignore[misc]
     def results(self) -> list[dict[str, Any]]:
         """The classification so far; see ``Stewards.results``."""
         return [] if self.stewards is None else self.stewards.results()
-
-    def render(self) -> npt.NDArray[np.uint8] | None:
-        """Draw now, as ``RacingEnv`` does."""
-        if self.render_mode is None:
-            return None
-        if self._view is None:
-            from retroracer.render.env_view import EnvView
-
-            self._view = EnvView(window=self.render_mode == "human", fps=METADATA["render_fps"])
-        track = self.batch.pool.tracks[int(self.batch.race.ints[0, 0])]
-        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, track)
-        return None if self.render_mode == "human" else picture
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None

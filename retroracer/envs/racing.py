@@ -16,10 +16,10 @@ from retroracer.envs import task
 from retroracer.envs.arguments import Where, make_batch, one_of
 from retroracer.envs.batch import Floats, RacingBatch
 from retroracer.envs.variety import Variety
+from retroracer.envs.viewed import Viewed
 from retroracer.physics import state
 from retroracer.physics.car import Car
 from retroracer.physics.race import CONTROL_DT
-from retroracer.track.track import Track
 
 OBSERVATION = spaces.Box(-task.LIMIT, task.LIMIT, (task.N_OBS,), np.float32)
 ACTION = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -29,9 +29,9 @@ METADATA: dict[str, Any] = {
 }
 
 
-def frames_a_second(batch: RacingBatch) -> int:
+def frames_a_second(action_repeat: int) -> int:
     """Number of env steps per second of race time, rounded."""
-    return max(1, round(1.0 / (CONTROL_DT * batch.action_repeat)))
+    return max(1, round(1.0 / (CONTROL_DT * action_repeat)))
 
 
 INFO_KEYS = (
@@ -49,7 +49,7 @@ INFO_KEYS = (
 """Keys of ``info`` that are set for every car after every step; SI units."""
 
 
-class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
+class RacingEnv(Viewed, gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     """One car. Action: steer (left positive) and throttle (negative brakes) in [-1, 1].
 
     Args:
@@ -74,6 +74,7 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
     ``last_lap_time`` and ``sector_times``.
     """
 
+    batch: RacingBatch
     metadata: dict[str, Any] = METADATA
     observation_space = OBSERVATION
     action_space = ACTION
@@ -105,14 +106,9 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             kind=self.made_of,
             **self.batch_arguments,
         )
-        self.metadata = METADATA | {"render_fps": frames_a_second(self.batch)}
+        self.metadata = METADATA | {"render_fps": frames_a_second(self.batch.action_repeat)}
         self._np_random = self.batch.rng
-        self._view: Any = None
         self._ended = True
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All attributes except the view, which a copy creates again when it renders."""
-        return self.__dict__ | {"_view": None}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -163,27 +159,3 @@ class RacingEnv(gymnasium.Env[Floats, npt.NDArray[np.float32]]):
             info["last_lap_time"] = f[state.LAST_LAP]
             info["sector_times"] = race.sector_times(0)
         return info
-
-    @property
-    def track(self) -> Track:
-        """The track of the current episode."""
-        return self.batch.pool.tracks[int(self.batch.race.ints[0, state.TRACK])]
-
-    def render(self) -> npt.NDArray[np.uint8] | None:
-        """Return an (H, W, 3) uint8 picture, or draw into the window at real-time speed."""
-        if self.render_mode is None:
-            return None
-        if self._view is None:
-            from retroracer.render.env_view import EnvView
-
-            self._view = EnvView(
-                window=self.render_mode == "human", fps=self.metadata["render_fps"]
-            )
-        picture: npt.NDArray[np.uint8] = self._view.draw(self.batch.race, self.track)
-        return None if self.render_mode == "human" else picture
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None

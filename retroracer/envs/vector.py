@@ -95,7 +95,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             kind=self.made_of,
             **self.batch_arguments,
         )
-        self.metadata["render_fps"] = frames_a_second(self.batch)
+        self.metadata["render_fps"] = frames_a_second(self.batch.action_repeat)
         if max_episode_steps is not None:
             steps = whole_number("max_episode_steps", max_episode_steps, 1)
             step, ending = CONTROL_DT * self.batch.action_repeat, self.batch.ending

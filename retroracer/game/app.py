@@ -156,7 +156,7 @@ class App:
             self._warn(line)
         self.records = Records()
         self._news()
-        self.sound = Sound(not options.headless, now.volume, now.mute)
+        self.sound = Sound(not options.headless, now.volume, now.mute, now.music)
         if self.sound.trouble:
             print(f"retroracer: {self.sound.trouble}; racing in silence")
         if not options.headless:
@@ -231,7 +231,8 @@ class App:
             action = self.controls.take(event)
             if action == "mute":
                 self.settings.change(mute=not self.settings.now.mute)
-                self.sound.mute = self.settings.now.mute
+                now = self.settings.now
+                self.sound.choose(now.volume, now.mute, now.music)
                 self.tell("sound off" if self.sound.mute else "sound on")
             elif action == "picture":
                 self._picture()

@@ -51,6 +51,7 @@ class Settings:
         assists: the help taken.
         volume: of the sound, 0 to 1.
         mute: True keeps it silent.
+        music: True plays music.
         heading_up: False keeps north at the top.
         track: last raced on.
         car: last driven, "" = the rival's.
@@ -69,6 +70,7 @@ class Settings:
     assists: Assists = field(default_factory=Assists)
     volume: Annotated[float, Range(0.0, 1.0)] = 0.7
     mute: bool = False
+    music: bool = False
     heading_up: bool = True
     track: str = "monza"
     car: str = ""

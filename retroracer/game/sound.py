@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from retroracer.game.music import music_loop
 from retroracer.track.geometry import Array
 
 RATE = 22_050
@@ -32,8 +33,12 @@ LOUDEST = 0.7
 SOFT = 0.45
 """Where the limiter begins to press [of the full scale]."""
 
-_ENGINE_A, _ENGINE_B, _TYRES, _GROUND, _WIND, _EVENTS = range(6)
-PEAKS = {_ENGINE_A: 0.5, _ENGINE_B: 0.5, _TYRES: 0.5, _GROUND: 0.8, _WIND: 0.6, _EVENTS: 0.4}
+MUSIC_LEVEL = 0.5
+"""Volume of the music against the car's."""
+
+_ENGINE_A, _ENGINE_B, _TYRES, _GROUND, _WIND, _EVENTS, _MUSIC = range(7)
+PEAKS = {_ENGINE_A: 0.5, _ENGINE_B: 0.5, _TYRES: 0.5, _GROUND: 0.8, _WIND: 0.6, _EVENTS: 0.4,
+         _MUSIC: 0.5}  # fmt: skip
 """Largest sample of each channel's loops [of the full scale]."""
 
 
@@ -136,17 +141,23 @@ class Sound:
 
     Args:
         wanted: False keeps it silent for good (headless).
+        volume: 0 to 1.
+        mute: True is silent.
+        music: True plays music too.
 
     Attributes:
         trouble: why there is no sound, or "".
     """
 
-    def __init__(self, wanted: bool = True, volume: float = 0.7, mute: bool = False) -> None:
-        self.volume, self.mute = volume, mute
+    def __init__(
+        self, wanted: bool = True, volume: float = 0.7, mute: bool = False, music: bool = False
+    ) -> None:
         self.trouble = ""
         self._ready = False
+        self._music: pygame.mixer.Sound | None = None  # made when it is wanted first
         self._engine: list[pygame.mixer.Sound] = []
         self._playing: list[int] = [-1, -1]
+        self.choose(volume, mute, music)
         if not wanted:
             return
         try:
@@ -166,6 +177,20 @@ class Sound:
                        "lap": _sound(0.3 * beep(660, 0.12))}  # fmt: skip
         self._thud = _sound(0.4 * thud())
         self._ready = True
+        self.choose(volume, mute, music)
+
+    def choose(self, volume: float, mute: bool, music: bool) -> None:
+        """Take over the player's choices; music begins, or stops, at once."""
+        self.volume, self.mute, self.music = volume, mute, music
+        if not self._ready:
+            return
+        channel = pygame.mixer.Channel(_MUSIC)
+        if not music or mute:
+            channel.stop()
+            return
+        if self._music is None:
+            self._music = _sound(PEAKS[_MUSIC] * music_loop(RATE))
+        self._loop(_MUSIC, self._music, MUSIC_LEVEL * volume)
 
     def drive(self, speed: float, throttle: float, slip: float, off: bool) -> None:
         """Sound like a car.
@@ -181,6 +206,8 @@ class Sound:
         level = 0.0 if self.mute else self.volume
         # A beep may sound at any moment: its room is kept free.
         wanted = car_volumes(speed, throttle, slip, off) | {_EVENTS: 1.0}
+        if self._music is not None and self.music:
+            wanted[_MUSIC] = MUSIC_LEVEL
         volumes = limited({n: level * v for n, v in wanted.items()})
         low = min(int(revs(abs(speed)) * (LOOPS - 1)), LOOPS - 2)
         # Each channel keeps its parity of loops, so a change is always one that fades in.
@@ -191,7 +218,10 @@ class Sound:
                 channel.play(self._engine[index], loops=-1, fade_ms=12)
                 self._playing[slot] = index
             channel.set_volume(volumes[(_ENGINE_A, _ENGINE_B)[slot]])
-        for number, sound in ((_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)):
+        loops = [(_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)]
+        if _MUSIC in wanted and not self.mute:
+            loops.append((_MUSIC, self._music))
+        for number, sound in loops:
             self._loop(number, sound, volumes[number])
 
     def _loop(self, number: int, sound: pygame.mixer.Sound, volume: float) -> None:
@@ -216,9 +246,10 @@ class Sound:
             channel.set_volume(limited({_EVENTS: loud * self.volume})[_EVENTS])
 
     def quiet(self) -> None:
-        """Stop all that is playing: paused, or in a menu."""
+        """Stop all that is playing but music: paused, or in a menu."""
         if self._ready:
-            pygame.mixer.stop()
+            for number in range(_MUSIC):
+                pygame.mixer.Channel(number).stop()
             self._playing = [-1, -1]
 
     def close(self) -> None:

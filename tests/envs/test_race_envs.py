@@ -127,3 +127,66 @@ def test_a_race_can_be_copied_and_goes_on_alike():
         two = other.step(np.array([0.1, 0.5], np.float32))
     np.testing.assert_array_equal(one[0], two[0])
     assert one[1] == two[1]
+
+
+def by_id(**arguments):
+    """The race's env by its id, as users make it."""
+    return gymnasium.make(
+        retroracer.envs.RACE_ENV_ID, track=TRACK, disable_env_checker=True, **arguments
+    )
+
+
+class Tiring:
+    """A driver whose every decision differs, so that its beat shows in where it drives."""
+
+    n_observations, action_repeat = N_RACE_OBS, 3
+
+    def __init__(self):
+        self.decisions = 0
+
+    def act(self, obs):
+        self.decisions += 1
+        return np.tile([0.0, 0.9 / self.decisions], (len(obs), 1))
+
+
+def test_an_action_held_is_the_same_action_given_again_and_rivals_keep_their_own_beat():
+    held = by_id(drivers=[hold, Tiring()], action_repeat=2)
+    given = by_id(drivers=[hold, Tiring()])
+    held.reset(seed=1)
+    given.reset(seed=1)
+    for action in np.random.default_rng(0).uniform((-0.02, 0.3), (0.02, 0.6), (40, 2)):
+        chosen = action.astype(np.float32)
+        one, first, second = held.step(chosen), given.step(chosen), given.step(chosen)
+        np.testing.assert_array_equal(one[0], second[0])
+        assert one[1] == pytest.approx(first[1] + second[1])
+        assert one[2:4] == second[2:4]
+        for name, amount in one[4]["reward"].items():
+            assert amount == pytest.approx(first[4]["reward"][name] + second[4]["reward"][name])
+    assert held.unwrapped.drivers[1].decisions == given.unwrapped.drivers[1].decisions == 27
+    theirs = given.unwrapped.batch.race.floats
+    np.testing.assert_array_equal(held.unwrapped.batch.race.floats, theirs)
+    assert (held.metadata["render_fps"], given.metadata["render_fps"]) == (10, 20)
+
+
+def test_a_contact_early_in_a_held_action_is_told():
+    env = by_id(drivers=[hold], action_repeat=10).unwrapped
+    env.reset(seed=0)
+    env.batch.race.place(s=[100.0, 104.7], speed=[40.0, 10.0])
+    *_, info = env.step(np.array([0.0, -1.0], np.float32))
+    assert next(b["car"] for b in info["blame"]) == 1 and info["blame"][0]["closing"] > 25.0
+    assert info["bump"] > 0.0 == env.batch.snapshot(np.array([0]))["bump"][0]
+    assert info["reward"]["fault"] < 0.0
+
+
+def test_a_race_that_ends_while_an_action_is_held_goes_no_further():
+    env = by_id(drivers=[hold], page=RacePage(laps=1, time=1.0), action_repeat=7)
+    env.reset(seed=0)
+    ends = [env.step(np.array([0.0, 0.1], np.float32)) for _ in range(3)]
+    assert [end[3] for end in ends] == [False, False, True]
+    assert ends[-1][4]["time"] == pytest.approx(1.0) and ends[-1][4]["results"]
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (2.0, TypeError), ("2", TypeError)])
+def test_an_odd_action_repeat_is_refused_by_name(value, error):
+    with pytest.raises(error, match="action_repeat"):
+        by_id(drivers=[hold], action_repeat=value)

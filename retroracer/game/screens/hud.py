@@ -24,6 +24,9 @@ ARROW = ((1.0, 0.0), (0.1, 1.0), (0.1, 0.4), (-1.0, 0.4), (-1.0, -0.4), (0.1, -0
 NARROW = 256.0
 """Width below which there is no room for anything [UI pixels]."""
 
+LIST_WIDTH = 122.0
+"""Width of the list of drivers while nobody has a penalty [UI pixels]."""
+
 MOST_LISTED = 8
 """Drivers in the list of places at most."""
 
@@ -204,26 +207,31 @@ class Hud:
 
     def _drivers(self, c: Canvas) -> None:
         s, p = self.session, self.palette
-        left = c.w - 6 - 122
-        c.panel(left, 6, 122, self.list_bottom - 6)
+        penalties = [
+            s.control.penalty(i) if s.control is not None else 0.0 for i in range(s.race.n)
+        ]
+        charges = [f"+{seconds:.0f}" if seconds else "" for seconds in penalties]
+        # Penalties have a column of their own where they leave the road in sight.
+        column = max(c.width(charge) for charge in charges) + 5 if any(penalties) else 0
+        wide = LIST_WIDTH + min(column, max(c.w - 2 * LIST_WIDTH - 24, 0))
+        left = c.w - 6 - wide
+        c.panel(left, 6, wide, self.list_bottom - 6)
         order = s.order()
         for line, k in enumerate(listed(len(order), order.index(self.now.row), MOST_LISTED)):
             i, y = order[k], 11 + 13 * line
             role: Role = "human" if s.roles[i] == "human" else "agent"
             if i == self.now.row:
-                c.rect(left + 1, y - 3, 120, 12, mix(p.panel, p.panel_edge, 0.55))
+                c.rect(left + 1, y - 3, wide - 2, 12, mix(p.panel, p.panel_edge, 0.55))
             c.text(str(k + 1), left + 6, y, p.text_dim)
             sign = marker(role, self.inks[i], 9 * c.k)
             c.blit(sign, left + 15, y - 1)
             tone = driver_colour(role, self.inks[i])
-            penalty = s.control.penalty(i) if s.control is not None else 0.0
-            charged = f"+{penalty:.0f}" if penalty else ""
-            room = 52 - (c.width(charged) + 3 if charged else 0)
-            c.text(s.names[i].upper(), left + 28, y, tone, width=room)
-            c.text(charged, left + 80, y, p.bad, anchor=1.0)
+            gaps = left + wide - 42
+            c.text(s.names[i].upper(), left + 28, y, tone, width=gaps - column - left - 28)
+            c.text(charges[i], gaps, y, p.bad, anchor=1.0)
             finished = s.finish[i]
             if finished is not None:
-                text = lap_text(finished + penalty)
+                text = lap_text(finished + penalties[i])
             elif s.control is not None and s.control.stewards.out[i]:
                 text = "OUT"
             elif i == self.now.row:
@@ -231,7 +239,7 @@ class Hud:
             else:
                 gap = s.gap(self.now.row, i)  # as at the top: how far the car looked at is behind
                 text = "" if gap is None or abs(gap) > 999 else signed(gap)
-            c.text(text, left + 117, y, p.text, anchor=1.0)
+            c.text(text, left + wide - 5, y, p.text, anchor=1.0)
 
     def _mini_map(self, c: Canvas) -> None:
         s, p = self.session, self.palette

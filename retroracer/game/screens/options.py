@@ -31,6 +31,7 @@ class OptionsScreen:
         self.app = app
         rows = [
             self._switch("SOUND", "mute", ("on", "off")),
+            self._switch("MUSIC", "music", ("off", "on")),
             Choice("VOLUME", change=self._volume, value=lambda: f"{100 * self._now.volume:.0f} %"),
             Choice("DISPLAY", change=self._fullscreen, value=self._display),
             self._switch("COLOURS", "high_contrast", ("of the track", "high contrast")),
@@ -88,8 +89,7 @@ class OptionsScreen:
 
     def _hold(self) -> None:
         """Let what was changed hold now."""
-        sound = self.app.sound
-        sound.volume, sound.mute = self._now.volume, self._now.mute
+        self.app.sound.choose(self._now.volume, self._now.mute, self._now.music)
         text_size(self._now.large_text)
 
     def close(self) -> None:

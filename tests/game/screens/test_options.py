@@ -38,8 +38,8 @@ def choose(page: OptionsScreen, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("row", "field"),
-    [("SOUND", "mute"), ("VOLUME", "volume"), ("COLOURS", "high_contrast"), ("SHAKE", "shake"),
-     ("TEXT", "large_text"), ("CAMERA", "heading_up"), ("ABS", "assists")],
+    [("SOUND", "mute"), ("MUSIC", "music"), ("VOLUME", "volume"), ("COLOURS", "high_contrast"),
+     ("SHAKE", "shake"), ("TEXT", "large_text"), ("CAMERA", "heading_up"), ("ABS", "assists")],
 )  # fmt: skip
 @pytest.mark.parametrize("by", ["keys", "pad", "mouse"])
 def test_an_option_is_changed_by_keys_pad_or_mouse_and_kept(row: str, field: str, by: str) -> None:

@@ -1,15 +1,18 @@
 """Two people at one keyboard: keys, halves of the screen, what is kept."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pygame
 import pytest
 
 from retroracer.game.controls import ACTIONS, SEATS
+from retroracer.game.screens import canvas
 from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.replay import ReplayScreen
+from retroracer.physics.company import AT_FAULT
 from retroracer.render.palette import DEFAULT, RIVALS, SECOND
 from tests.game.races import frames, game, hold, setup, strike, until
 from tests.game.screens.test_grid import MACHADO, lab
@@ -88,6 +91,29 @@ def test_each_half_follows_its_own_car() -> None:
     assert (left == blue).all(axis=2).sum() > 20 < (right == red).all(axis=2).sum()
     assert [view.row for view in screen.picture.views] == [0, 1]
     assert screen.picture.views[0].effects is screen.picture.views[1].effects
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720)])
+def test_names_penalties_and_gaps_all_fit_in_the_lists_of_both(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = game(setup(human=2, rivals=2, laps=1, solid=True), size=size)
+    screen = app.screen
+    assert isinstance(screen, RaceScreen) and screen.session.control is not None
+    screen.session.race.place(s=[900.0, 300.0, 500.0, 700.0])
+    screen.session.control.company.marks[:, AT_FAULT] = [3, 20, 0, 0]
+    frames(app, 1)
+    shown: list[str] = []
+    label = canvas.label
+
+    def note(text: str, *args: Any) -> pygame.Surface:
+        shown.append(text)
+        return label(text, *args)
+
+    monkeypatch.setattr(canvas, "label", note)
+    frames(app, 1)
+    for text in ("PLAYER 1", "PLAYER 2", "+15", "+100"):
+        assert shown.count(text) == 2, text  # in each half
 
 
 def test_the_race_goes_on_until_both_are_home_and_its_laps_are_nobodys() -> None:
