@@ -7,6 +7,11 @@ all overlays on, with twenty, and with two people's halves of the screen, but no
 screen. Times are of the process's own work (CPU time of its threads) and of the clock; on a machine
 that is busy with other things the clock's tail is theirs. A start is a new process from its first
 line to the end of its first frame.
+
+    python benchmarks/bench_game.py --memory 60
+
+races four solid cars for so many minutes of race time, as fast as the machine can, with a picture a
+second, and prints the process's resident memory on the way: nothing else is measured then.
 """
 
 import argparse
@@ -18,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["SDL_AUDIODRIVER"] = "dummy"
@@ -28,6 +34,10 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from retroracer.atomic import write_text  # noqa: E402
+
+if TYPE_CHECKING:
+    from retroracer.game.app import App
+    from retroracer.game.screens.race import RaceScreen
 
 START = """
 import time
@@ -52,11 +62,9 @@ def shares(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def frames(
-    track: str, count: int, overlays: bool, cars: int = 4, players: int = 1
-) -> dict[str, object]:
-    """Drive ``count`` frames of a race of solid cars and time each."""
-    from retroracer.game.app import App, Options, settle
+def race_of(track: str, cars: int, players: int = 1) -> "tuple[App, RaceScreen]":
+    """A race of solid cars without end; what people's cars do is decided by the first agent."""
+    from retroracer.game.app import App, Options
     from retroracer.game.race.garage import put_together
     from retroracer.game.screens.race import RaceScreen
 
@@ -67,6 +75,16 @@ def frames(
     # People's cars are driven by the first agent's network: its cost is a rival's, no more.
     act, session = setup.policies[0].act, screen.session
     screen._inputs = lambda: [tuple(a) for a in act(session.observation[:players]).tolist()]  # type: ignore[method-assign]
+    return app, screen
+
+
+def frames(
+    track: str, count: int, overlays: bool, cars: int = 4, players: int = 1
+) -> dict[str, object]:
+    """Drive ``count`` frames of a race of solid cars and time each."""
+    from retroracer.game.app import settle
+
+    app, screen = race_of(track, cars, players)
     if overlays:
         screen.overlays.on = {"sight", "pedals", "reward", "path"}
         screen.overlays.racing_line = True
@@ -92,6 +110,34 @@ def frames(
     }
 
 
+def resident_mb() -> float:
+    """Resident memory of this process [MB]; Linux."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def memory(track: str, minutes: int) -> dict[str, object]:
+    """Race four solid cars for some minutes of race time; resident memory at each tenth of it."""
+    app, screen = race_of(track, cars=4)
+    sampled = {"0": resident_mb()}
+    for second in range(60 * minutes):
+        for _ in range(9):
+            screen.advance(0.1)
+        app.step(0.1)
+        done = second + 1
+        if done == 60 or done % (6 * minutes) == 0:
+            sampled[f"{done / 60:g}"] = resident_mb()
+    session = screen.session
+    app.records.flush()
+    report = {
+        "race_minutes": round(session.time / 60, 2),
+        "laps": session.race.lap.tolist(),
+        "resident_mb_at_minute": sampled,
+    }
+    app.close()
+    return report
+
+
 def starts(track: str, count: int) -> dict[str, object]:
     """New processes to their first frame."""
     times, heavy = [], set()
@@ -115,6 +161,7 @@ def main() -> None:
     parser.add_argument("--track", default="monza")
     parser.add_argument("--frames", type=int, default=3000)
     parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--memory", type=int, metavar="MINUTES", help="of race time")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     from benchmarks.machine import machine
@@ -125,16 +172,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ.setdefault("RETRORACER_HOME", home)
         limit_of(load_track(args.track), load_car("gt"))  # solved before, as in any later race
-        report = {
-            "machine": machine(),
-            "size": [1280, 720],
-            "track": args.track,
-            "race": frames(args.track, args.frames, overlays=False),
-            "race_with_overlays": frames(args.track, args.frames, overlays=True),
-            "race_of_20": frames(args.track, args.frames, overlays=False, cars=20),
-            "two_players": frames(args.track, args.frames, overlays=False, players=2),
-            "start": starts(args.track, args.starts),
-        }
+        report = {"machine": machine(), "size": [1280, 720], "track": args.track}
+        if args.memory:
+            report["memory"] = memory(args.track, args.memory)
+        else:
+            report |= {
+                "race": frames(args.track, args.frames, overlays=False),
+                "race_with_overlays": frames(args.track, args.frames, overlays=True),
+                "race_of_20": frames(args.track, args.frames, overlays=False, cars=20),
+                "two_players": frames(args.track, args.frames, overlays=False, players=2),
+                "start": starts(args.track, args.starts),
+            }
     text = json.dumps(report, indent=1)
     print(text)
     if args.json:

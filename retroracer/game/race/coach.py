@@ -103,9 +103,9 @@ def next_target(track: Track, mine: LapCurve, theirs: LapCurve, against: str) ->
         return gaps[1] - gaps[0]
 
     apex = max(corners, key=cost)
-    return Target(
-        float(lost[worst]), worst + 1, f"{_advice(at, v, w, apex)} {place(track, apex)}", against
-    )
+    where = place(track, apex)
+    corner = where or f"the corner at {apex / 1000:.1f} km"
+    return Target(float(lost[worst]), worst + 1, f"{_advice(at, v, w, apex)} {corner}", against)
 
 
 def _corners(at: Array, speed: Array, begin: float, end: float) -> list[float]:
@@ -143,9 +143,9 @@ def _advice(at: Array, mine: Array, theirs: Array, apex: float) -> str:
 
 
 def place(track: Track, s: float) -> str:
-    """A station [m] in words: the name of the stretch it lies on or near, else its distance."""
+    """The name of the stretch that a station [m] lies on or near, "" for none."""
     named = [x for x in track.labels if x.name]
     for label in named:
         if label.start - 40.0 <= s <= label.end + 40.0:
             return label.name
-    return f"{s / 1000:.1f} km"
+    return ""

@@ -168,7 +168,7 @@ class RecordsScreen:
             c.text(sector_text(fastest), right, y + 33, p.accent, anchor=1.0)
         if whole is not None:
             gain = min(m.time for m in mine) - whole
-            told = f"all best sectors: {lap_text(whole)}, {gain:.2f} s to find"
+            told = f"theoretical best: {lap_text(whole)}, {gain:.2f} s to find"
             c.text(told, x, y + 46, p.text)
         days = best_by_day(mine)
         left, high = x + wide - 104, 44.0

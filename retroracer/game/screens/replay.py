@@ -73,6 +73,9 @@ class ReplayScreen:
 
     def _open(self) -> None:
         self.trajectory = drive_again(self.tape, self.track)
+        # Where each car's progress is as far as the line of the first lap: not all start there.
+        laps = self.tape.ints[:, state.LAP] + 1
+        self._line = self.tape.floats[:, state.LAP_FINISH] - laps * self.track.length
         self.tick = 0.0
         self.row = min(self.row, len(self.tape.cars) - 1)
         self.follower.jump()
@@ -208,7 +211,8 @@ class ReplayScreen:
             c.text("\u00d7", 132, 26, p.bad, anchor=1.0)
         rows = len(tape.cars)
         c.panel(c.w - 128, 6, 122, 8 + 13 * rows)
-        order = sorted(range(rows), key=lambda k: -float(trajectory.progress[i, k]))
+        driven = trajectory.progress[i] - self._line
+        order = sorted(range(rows), key=lambda k: -float(driven[k]))
         for line, k in enumerate(order):
             y = 11 + 13 * line
             role: Role = "human" if tape.roles[k] == "human" else "agent"
@@ -217,7 +221,7 @@ class ReplayScreen:
             ink = replace(p, agent=colour_in(tape, k) or p.agent)
             c.blit(marker(role, ink, 9 * c.k), c.w - 120, y - 1)
             c.text(tape.names[k].upper(), c.w - 106, y, p.text, width=50)
-            ahead = float(trajectory.progress[i, k] - trajectory.progress[i, self.row])
+            ahead = float(driven[k] - driven[self.row])
             if k != self.row:
                 c.text(f"{ahead:+.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
         if self.filmed is not None:

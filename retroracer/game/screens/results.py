@@ -60,6 +60,7 @@ class Results:
 
     Attributes:
         laps: of each car, the fastest and the fastest that counts.
+        best_sectors: the fastest time of each sector in your laps that count [s].
     """
 
     def __init__(self, session: Session, assists: str, colours: Sequence[Colour] = ()) -> None:
@@ -68,11 +69,17 @@ class Results:
         self.assists = assists
         self.line_shown = False
         self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
+        self.best_sectors: list[float] = []
+        self._counted = 0
         self.at = 99  # the last way: to the menu
         self.target: Target | None = None
 
     def add(self, done: LapDone) -> None:
         """Take in a finished lap."""
+        if done.row == 0 and done.valid:
+            fastest_yet = self.best_sectors or done.sectors
+            self.best_sectors = [min(a, b) for a, b in zip(fastest_yet, done.sectors, strict=True)]
+            self._counted += 1
         # Two laps a car are enough to keep: the fastest, and the fastest valid one.
         laps = [*self.laps[done.row], done]
         fastest = min(laps, key=lambda d: d.time)
@@ -113,9 +120,12 @@ class Results:
         top = y + 62 + 13 * rows + 44
         self._trace(c, x + 12, top, wide - 24, y + high - 12 - top)
         if self.target is not None:
-            c.panel(x, y - 22, wide, 18, alpha=244, edge=p.accent)
-            c.text("NEXT", x + 12, y - 17, p.accent)
-            c.text(str(self.target), x + 42, y - 17, width=wide - 54)
+            lines = c.lines(str(self.target), wide - 54)
+            above = y - 11 - 11 * len(lines)
+            c.panel(x, above, wide, 7 + 11 * len(lines), alpha=244, edge=p.accent)
+            c.text("NEXT", x + 12, above + 5, p.accent)
+            for k, line in enumerate(lines):
+                c.text(line, x + 42, above + 5 + 11 * k)
         hints = [(cap, does) for cap, does, _ in self.ways()]
         total = sum(c.width(a) + c.width(b) + 20 for a, b in hints) - 10
         left = (c.w - total) / 2
@@ -161,7 +171,7 @@ class Results:
         self, c: Canvas, x: float, y: float, limit: float | None, author: float | None
     ) -> None:
         s, p = self.session, c.palette
-        heads = [("DRIVER", 26.0), ("TOTAL", 170.0), ("BEST LAP", 268.0), ("MEDAL", 348.0)]
+        heads = [("DRIVER", 26.0), ("TOTAL", 158.0), ("BEST LAP", 268.0), ("MEDAL", 348.0)]
         heads += [("PENALTY", 212.0)] if s.control is not None else []
         for text, at in heads:
             c.text(text, x + at, y, p.text_dim, anchor=0.0 if at < 100 else 1.0)
@@ -186,7 +196,7 @@ class Results:
                 text = "out" if s.control.stewards.out[i] else text
                 penalty = s.control.penalty(i)
                 c.text(f"+{penalty:.0f} s" if penalty else "", x + 212, top, p.bad, anchor=1.0)
-            c.text(text, x + 170, top, p.text, anchor=1.0)
+            c.text(text, x + 158, top, p.text, anchor=1.0)
             best = s.best[i]
             if best is None and self.laps[i]:  # laps, but no valid one
                 told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
@@ -217,7 +227,7 @@ class Results:
         return others[0] if others else None
 
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
-        """Best laps by sector: yours, the rival's, the difference."""
+        """Best laps by sector: yours, the rival's; and the lap of your best sectors."""
         s, p = self.session, c.palette
         rows: list[tuple[str, LapDone]] = []
         for i in [0] + ([r] if (r := self._rival()) is not None else []):
@@ -228,16 +238,25 @@ class Results:
             c.text("no lap finished", x, y + 8, p.text_dim)
             return
         n = len(rows[0][1].sectors)
-        step = min(60.0, 250.0 / n)
+        step = min(60.0, 190.0 / n)
         for k in range(n):
             c.text(f"S{k + 1}", x + 100 + step * (k + 1), y, p.text_dim, anchor=1.0)
+        c.text("LAP", x + 348, y, p.text_dim, anchor=1.0)
         for j, (name, lap) in enumerate(rows):
             c.text(name, x + 26, y + 11 + 11 * j, p.text_dim, width=90)
+            c.text(lap_text(lap.time), x + 348, y + 11 + 11 * j, anchor=1.0)
             for k, time in enumerate(lap.sectors):
                 best = min(row[1].sectors[k] for row in rows)
                 tone = p.good if time == best and len(rows) > 1 else p.text
                 right = x + 100 + step * (k + 1)
                 c.text(sector_text(time), right, y + 11 + 11 * j, tone, anchor=1.0)
+        if s.human == 1 and self._counted > 1:
+            below = y + 11 + 11 * len(rows)
+            c.text("theoretical best", x + 26, below, p.text_dim)
+            for k, time in enumerate(self.best_sectors):
+                right = x + 100 + step * (k + 1)
+                c.text(sector_text(time), right, below, p.accent, anchor=1.0)
+            c.text(lap_text(sum(self.best_sectors)), x + 348, below, p.accent, anchor=1.0)
 
     def _trace(self, c: Canvas, x: float, y: float, wide: float, high: float) -> None:
         """Speed against distance of the best laps."""

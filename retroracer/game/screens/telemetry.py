@@ -143,7 +143,7 @@ class TelemetryScreen:
         for lap, ink in self._shown():
             c.rect(at, 12, 8, 3, ink)
             at += 12 + c.text(f"{lap.name} {lap_text(lap.lap_time)}", at + 12, 10, p.text) + 10
-        left, top, wide = 62.0, 30.0, c.w - 72
+        left, top, wide = 78.0, 30.0, c.w - 88
         self._plot = (left * c.k, max(wide * c.k, 1.0))
         unit = (c.h - 24 - top) / (sum(h for _, _, h in CHARTS) + 1.5)
         y = top
@@ -162,8 +162,7 @@ class TelemetryScreen:
     def _place(self) -> str:
         from retroracer.game.race.coach import place
 
-        name = place(self.track, float(self.laps[0].distance[self.at]))
-        return "" if name.endswith(" km") else name
+        return place(self.track, float(self.laps[0].distance[self.at]))
 
     def _shown(self, chart: str = "") -> list[tuple[Telemetry, Colour]]:
         shown = list(zip(self.laps, INKS, strict=False))

@@ -1,5 +1,8 @@
 """Advice: when to brake, and after a race the one next thing."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,11 +68,13 @@ def test_a_lap_as_fast_as_the_other_has_no_target() -> None:
     assert next_target(MONZA, mine, mine, "yourself") is None
 
 
-def test_a_stretch_without_a_name_is_told_by_its_distance() -> None:
+def test_a_corner_without_a_name_is_told_by_its_distance() -> None:
     assert place(load_track("monza"), 1139.0 + 20.0) != ""
-    from dataclasses import replace
-
-    assert place(replace(MONZA, labels=()), 1234.0) == "1.2 km"
+    nameless = replace(MONZA, labels=())
+    assert place(nameless, 1234.0) == ""
+    theirs = lap(lambda s, v: v)
+    target = next_target(nameless, lap(lambda s, v: 0.8 * v), theirs, "the limit")
+    assert target is not None and re.search(r" the corner at \d\.\d km$", target.advice), target
 
 
 def test_speeds_come_from_time_against_distance() -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pygame
 import pytest
 
-from retroracer.game.race.session import Session
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import kind_of
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.hud import sector_text, signed
@@ -77,3 +79,24 @@ def test_records_offer_to_watch_only_what_can_be_watched(taped: bool, written: l
     app.show(RecordsScreen(app, race.track))
     frames(app, 1)
     assert ("watch" in written) == taped
+
+
+def test_results_tell_the_lap_that_the_best_sectors_of_your_valid_laps_make(
+    written: list[str],
+) -> None:
+    app = game(setup(laps=3))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    screen.session.finish[0] = 70.0
+    curve = LapCurve(np.array([0.0, 100.0]), np.array([0.0, 25.0]), 25.0)
+    laps = [((10.0, 7.0, 8.0), True), ((9.0, 7.5, 6.5), True), ((1.0, 1.0, 1.0), False)]
+    for k, (sectors, valid) in enumerate(laps):
+        done = LapDone(0, k + 1, sum(sectors), valid, sectors, curve, None)
+        screen.results.add(done)
+        screen.since_over = 2.0
+        written.clear()
+        frames(app, 1)
+        assert ("theoretical best" in written) == (k > 0)
+    assert written[written.index("theoretical best") + 1 :][:4] == [
+        "9.00", "7.00", "6.50", "0:22.500",
+    ]  # fmt: skip

@@ -95,8 +95,12 @@ def test_laps_of_a_race_are_kept_as_what_they_were_and_the_race_with_all_cars(
     frames(app, 2)
     assert "PENALTY" in written and "race, no assists" in written
     strike(pygame.K_v)
-    frames(app, 2)
+    frames(app, 1)
+    written.clear()
+    frames(app, 1)
     assert isinstance(app.screen, ReplayScreen) and app.screen.tape.race and app.screen.same
+    listed_now = [w for w in written if w.startswith("FOLLOWER") or w == "YOU" or w.endswith(" m")]
+    assert listed_now == ["FOLLOWER 1", "+16 m", "FOLLOWER 2", "+8 m", "YOU"], "as on the grid"
 
 
 def test_a_race_has_no_ghosts_and_says_where_they_are(written: list[str]) -> None:
