@@ -219,7 +219,7 @@ class Sound:
                 self._playing[slot] = index
             channel.set_volume(volumes[(_ENGINE_A, _ENGINE_B)[slot]])
         loops = [(_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)]
-        if _MUSIC in wanted and not self.mute:
+        if self._music is not None and _MUSIC in wanted and not self.mute:
             loops.append((_MUSIC, self._music))
         for number, sound in loops:
             self._loop(number, sound, volumes[number])
