@@ -28,7 +28,8 @@ from benchmarks.bench_env import Contender
 from benchmarks.machine import machine
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
-from retroracer.carracing.vector import CarRacingVectorEnv, cores
+from retroracer.carracing.vector import CarRacingVectorEnv
+from retroracer.processes import cores
 
 EPISODE = 1000
 STEER_AHEAD = 5  # tiles

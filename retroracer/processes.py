@@ -23,6 +23,14 @@ _STOPS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")
 _being_started = 0
 
 
+def cores() -> int:
+    """Processor cores this program may use: those it is bound to, as by ``taskset``."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Windows, macOS
+        return os.cpu_count() or 1
+
+
 def being_started() -> bool:
     """Whether processes are being started: none may be left half told of its work."""
     return _being_started > 0

@@ -37,3 +37,20 @@ def test_a_stop_of_the_whole_group_leaves_the_tracker_of_semaphores_alive(tmp_pa
         preexec_fn=lambda: signal.signal(signal.Signals[name], signal.SIG_DFL),
     )
     assert done.stdout == "the same\n" and not done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds processes")
+def test_a_program_bound_to_one_core_uses_one_thread_and_one_process() -> None:
+    """More threads than cores wait for one another: everything gets slower."""
+    program = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "import torch\n"
+        "from retroracer.processes import cores\n"
+        "from retroracer.training.run.hardware import use_cores\n"
+        "use_cores('cpu'); print(cores(), torch.get_num_threads())"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True
+    )
+    assert done.stdout.split() == ["1", "1"]

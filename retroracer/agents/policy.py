@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +27,7 @@ from retroracer.envs.observation import LAYOUT, N_OBS
 from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
 from retroracer.errors import UserError
 from retroracer.physics.race import CONTROL_DT
+from retroracer.processes import cores
 from retroracer.reading import shown, shown_path
 
 
@@ -73,7 +73,7 @@ _CHUNK = 128  # rows a thread computes at once: their activations fit the cache
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(os.cpu_count() or 1, 8), "policy")
+    return ThreadPoolExecutor(min(cores(), 8), "policy")
 
 
 class Policy:

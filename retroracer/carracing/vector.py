@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from retroracer.envs.arguments import (
     still_over,
     whole_number,
 )
+from retroracer.processes import cores
 from retroracer.reading import shown
 
 Bools = npt.NDArray[np.bool_]
@@ -39,14 +39,6 @@ def _make(
 ) -> gymnasium.Env[Any, Any]:
     env = gymnasium.make(env_id, disable_env_checker=True, **options)
     return env if pipeline is None else wrapped(env, pipeline, training)
-
-
-def cores() -> int:
-    """Processor cores this program may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 class CarRacingVectorEnv(VectorEnv[Any, Any, Any]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 from pathlib import Path
 
 from retroracer.cli.arguments import add_json, file_to_write, number, seed, whole
 from retroracer.errors import UserError
+from retroracer.processes import cores
 
 EXAMPLES = """examples:
   retroracer search --algo ppo --num-samples 6 --max-iters 1000 --finetune-at 500
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         args.seed,
         _arguments(args, page.command),
         folder,
-        args.together or os.cpu_count() or 1,
+        args.together or cores(),
         args.address,
     )
     page.trained_page()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as TooLateError
@@ -15,7 +14,7 @@ from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit, known_time, limit_of
 from retroracer.laptime.line_driver import line_to_follow
 from retroracer.physics.car import Car
-from retroracer.processes import pool, serve_only_the_parent, stops_held_back
+from retroracer.processes import cores, pool, serve_only_the_parent, stops_held_back
 from retroracer.track.track import Track
 
 R = TypeVar("R")
@@ -103,7 +102,7 @@ def solve_all(
             out[k] = solve(*task)
             done(k + 1)
         return out
-    workers = min(len(tasks), os.cpu_count() or 1, 8)
+    workers = min(len(tasks), cores(), 8)
     context = multiprocessing.get_context("spawn")  # threads of this process do not survive a fork
     left = None if moment == float("inf") else max(moment - time.monotonic(), 0.0)
     # On a time-out the exception leaves the pool's block, which ends its processes at once.

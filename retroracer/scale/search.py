@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from retroracer.errors import UserError
+from retroracer.processes import cores
 from retroracer.scale.cluster import ONE_THREAD, join, leave, load_ray, start
 from retroracer.scale.ranges import SearchPage
 from retroracer.scale.rungs import FAILED, FINISHED, RUNNING, STOPPED, Record, Rungs, Trial
@@ -100,7 +101,7 @@ def search(plan: Plan, say: Callable[[str], object]) -> Record:
     record.save()
     if left:
         if plan.address is None:
-            each = max((os.cpu_count() or 1) // plan.together, 1)
+            each = max(cores() // plan.together, 1)
             start(plan.together, dict.fromkeys(ONE_THREAD, str(each)))
         else:
             join(plan.address)

@@ -19,8 +19,7 @@ import numpy as np
 from retroracer.carracing import ENV_ID
 from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
 from retroracer.carracing.starting import start_context
-from retroracer.carracing.vector import cores
-from retroracer.processes import pool, serve_only_the_parent, stops_held_back
+from retroracer.processes import cores, pool, serve_only_the_parent, stops_held_back
 
 Act = Callable[[Any], Any]
 """Actions (N, ...) for observations (N, ...)."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from retroracer.errors import UserError
+from retroracer.processes import cores
 
 GPU_PROFILES = ("4gb", "6gb", "8gb", "12gb")
 """Profiles for a GPU with at least this much memory; the other profile is "cpu"."""
@@ -64,7 +65,7 @@ def has_bfloat16(device: str) -> bool:
 def use_cores(device: str) -> None:
     """Let torch use all cores, at most 8, unless the user has set OMP_NUM_THREADS."""
     if device != "cuda" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(os.cpu_count() or 1, 8))
+        torch.set_num_threads(min(cores(), 8))
 
 
 def keep_memory() -> None:

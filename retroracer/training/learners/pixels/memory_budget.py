@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 
 from retroracer.agents.pixels.network import numbers_after
-from retroracer.carracing.vector import cores
 from retroracer.errors import UserError
+from retroracer.processes import cores
 from retroracer.training.learners.pixels.settings import Footprint, PixelSettings
 from retroracer.training.run.hardware import free_ram, gigabytes, machine
 
