@@ -127,6 +127,7 @@ def memory(track: str, minutes: int) -> dict[str, object]:
         done = second + 1
         if done == 60 or done % (6 * minutes) == 0:
             sampled[f"{done / 60:g}"] = resident_mb()
+            print(f"minute {done / 60:g}: {resident_mb()} MB", file=sys.stderr, flush=True)
     session = screen.session
     app.records.flush()
     report = {

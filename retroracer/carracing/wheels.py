@@ -31,7 +31,7 @@ class QuickCar(stock.Car):
 
     @classmethod
     def of(cls, car: stock.Car) -> QuickCar:
-        """The same car, quick from now on."""
+        """Turn a stock car into a quick one, in place."""
         car.__class__ = cls
         assert isinstance(car, QuickCar)
         return car

@@ -240,7 +240,7 @@ class App:
                 self.screen.event(event, action)
 
     def _dropped(self, path: Path) -> None:
-        """A file was let go over the window: a ghost, which races along."""
+        """React to a file dropped on the window: a ghost joins the race."""
         try:
             ghost = read_ghost(path)
             if not isinstance(self.screen, RaceScreen):
@@ -253,7 +253,7 @@ class App:
             self.tell(str(error).splitlines()[0], bad=True)
 
     def _close_window(self) -> None:
-        """The window is closed; in a race only once that was asked for twice."""
+        """React to the window's close button; a race under way asks for a second press."""
         screen = self.screen
         if isinstance(screen, RaceScreen) and screen.underway and not self._asked:
             self._asked = True
@@ -292,7 +292,7 @@ class App:
             save_surface(surface, path)
 
     def close(self) -> None:
-        """Let go of the screen, the sound and the window."""
+        """Close the screen, the sound and the window."""
         self.closing.set()
         for screen in (self.screen, *self._waiting):
             screen.close()

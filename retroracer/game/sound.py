@@ -253,7 +253,7 @@ class Sound:
             self._playing = [-1, -1]
 
     def close(self) -> None:
-        """Give the device back."""
+        """Close the sound device."""
         if self._ready:
             with suppress(pygame.error):
                 pygame.mixer.quit()

@@ -49,5 +49,5 @@ def open_window(size: tuple[int, int], fullscreen: bool, headless: bool) -> None
 
 
 def close_window() -> None:
-    """Close it; twice is no mistake."""
+    """Close the window; does nothing if it is closed."""
     pygame.display.quit()

@@ -79,7 +79,7 @@ class PixelScreen:
         self.driver = driver
         self.watching = watch and driver is not None
         self.paused = False
-        self.eyes = False
+        self.sight_shown = False
         self.best: dict[str, float] = {}
         self.restart()
 
@@ -124,7 +124,7 @@ class PixelScreen:
             self.paused = action == "unplugged" or not self.paused
             self.loop.forget()
         elif action == "sight":
-            self.eyes = not self.eyes
+            self.sight_shown = not self.sight_shown
 
     def _change_hands(self) -> None:
         """The other one drives, from the start."""
@@ -209,14 +209,14 @@ class PixelScreen:
             c.text(f"best of {who}", 12, 58 + 11 * k, p.text_dim, width=74)
             c.text(f"{score:.0f}", 118, 58 + 11 * k, p.accent, anchor=1.0)
         self._wheel(c, 6, 63 + 11 * len(self.best))
-        if self.eyes:
-            self._eyes(c)
+        if self.sight_shown:
+            self._sight(c)
         if self.over or self.paused:
             c.panel(c.w / 2 - 110, c.h / 2 - 22, 220, 40, alpha=240)
             text = self.over or "PAUSED"
             c.text(text, c.w / 2, c.h / 2 - 14, p.accent, 2, anchor=0.5)
             c.text(f"score {self.score:.1f}", c.w / 2, c.h / 2 + 6, p.text, anchor=0.5)
-        hints = [("R", "again"), ("N", "next track"), ("F1", "its eyes"), ("P", "pause"),
+        hints = [("R", "again"), ("N", "next track"), ("F1", "what it sees"), ("P", "pause"),
                  ("ESC", "menu")]  # fmt: skip
         if self.driver is not None:
             hints.insert(2, ("TAB", "take the wheel" if self.watching else "watch it drive"))
@@ -237,9 +237,9 @@ class PixelScreen:
         c.rect(middle - (reach if steer < 0 else 0), y + 18, max(reach, 1), 3, p.accent)
         c.rect(middle, y + 17, 1, 5, p.text)
 
-    def _eyes(self, c: Canvas) -> None:
+    def _sight(self, c: Canvas) -> None:
         """The newest picture the driver was given, or what one would be given."""
-        told = "a network's eyes"
+        told = "the task's 96x96 picture"
         pixels = self.env.frame()
         if self.driving is not None:
             pipeline = self.driving.driver.pipeline

@@ -116,7 +116,7 @@ class AuthorFinder:
             self._known = min(lap_time, self._known or lap_time)
 
     def send(self) -> None:
-        """Start the drivers that have no lap here yet; once."""
+        """Let the drivers without a lap on this track drive one, in another process; once."""
         if self._sent or not self._drive or not self._records.kept or not self._records.readable:
             return
         self._sent = True

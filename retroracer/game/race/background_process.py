@@ -52,7 +52,7 @@ class BackgroundProcess:
         return False
 
     def close(self) -> None:
-        """Give it up."""
+        """Stop the work; its result is dropped."""
         if self._process is not None:
             self._process.terminate()
             self._process.join()

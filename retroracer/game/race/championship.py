@@ -64,7 +64,7 @@ class Championship:
             self.past = [*self.past, (time.time(), dict(self.points))][-KEPT:]
 
     def begin(self) -> None:
-        """Start anew; what is past is kept."""
+        """Begin a new championship; finished ones stay in the list."""
         self.raced, self.points = 0, {}
 
     def best_place(self, name: str = "you") -> int | None:
@@ -78,7 +78,7 @@ class Championship:
 
 
 def read_championship(folder: Path) -> Championship:
-    """How it stands in the player's folder; a new one where there is none that can be read."""
+    """The championship in the player's folder, or a new one if none can be read."""
     try:
         page: Any = json.loads(read_bytes(folder / FILE, _MOST_BYTES))
         raced, points, past = page["raced"], page["points"], page["past"]

@@ -120,7 +120,7 @@ def _corners(at: Array, speed: Array, begin: float, end: float) -> list[float]:
 
 
 def _advice(at: Array, mine: Array, theirs: Array, apex: float) -> str:
-    """What the speeds before, in and after a corner say."""
+    """Advice from a lap's speeds before, in and after a corner."""
     i = int(np.argmin(np.abs(at - apex)))
     reach = round(REACH / STEP)
     into = slice(max(i - reach, 0), i + 1)

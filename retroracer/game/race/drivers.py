@@ -58,7 +58,7 @@ class Human:
         self.throttle = 0.0
 
     def reset(self) -> None:
-        """Hands in the middle, feet up."""
+        """Centre the wheel and release the pedals."""
         self.steer = self.throttle = 0.0
 
     def act(
@@ -147,7 +147,7 @@ class Script:
         self.rewind()
 
     def rewind(self) -> None:
-        """Back to the first line, without pressing anything twice."""
+        """Go back to the first line; presses that were made are not repeated."""
         self._next = 0
         self.steer = 0.0
         self.throttle = 0.0

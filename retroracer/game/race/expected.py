@@ -34,7 +34,7 @@ class Expected:
     measured: bool
 
     def words(self) -> str:
-        """As the menu says it."""
+        """An expected lap in the words of the menu."""
         if self.lap_time is None:
             return "does not get round here" if self.measured else "time not known yet"
         minutes, seconds = divmod(round(self.lap_time), 60)

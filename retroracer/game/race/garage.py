@@ -100,7 +100,7 @@ def rivals_for(name: str, count: int, track: str = "") -> list[str]:
 
 
 def default_driver() -> str:
-    """Whom one races if nobody is named."""
+    """Name of the rival that is used if none is given."""
     return RACER if (models_dir() / f"{RACER}.zip").is_file() else DEFAULT
 
 

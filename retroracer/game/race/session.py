@@ -123,7 +123,7 @@ class Session:
         return ["human" if i < self.human else "agent" for i in range(self.race.n)]
 
     def restart(self) -> None:
-        """Everybody back to the grid, clocks at zero."""
+        """Put all cars back on the grid and set the clocks to zero."""
         self.race.start_on_grid()
         n = self.race.n
         self.control: RaceControl | None = None

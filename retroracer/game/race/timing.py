@@ -21,11 +21,11 @@ class Trace:
         self._time: list[float] = [0.0]
 
     def begin(self, progress: float, time: float) -> None:
-        """Start from there: what was before is not known."""
+        """Begin at a position; nothing is known from before."""
         self._progress, self._time = [progress], [time]
 
     def add(self, progress: float, time: float) -> None:
-        """Note where the car is now, if it got on."""
+        """Add the car's position, if it has moved forward."""
         if progress > self._progress[-1]:
             self._progress.append(progress)
             self._time.append(time)
@@ -33,7 +33,7 @@ class Trace:
                 del self._progress[: KEPT // 2], self._time[: KEPT // 2]
 
     def time_at(self, progress: float) -> float | None:
-        """When the car came by there; None if it has not yet, or that is forgotten."""
+        """Time at which the car passed a place; None if it has not or that is no longer kept."""
         if progress > self._progress[-1] or progress < self._progress[0]:
             return None
         i = bisect_right(self._progress, progress)
@@ -75,7 +75,7 @@ class LapTrace:
         self._time: list[float] = [0.0]
 
     def add(self, distance: float, time: float) -> None:
-        """Note the car's place, if it got on and the lap is not without end."""
+        """Add the car's position, if it moved forward and the lap is not too long to keep."""
         if distance > self._distance[-1] and len(self._time) < KEPT:
             self._distance.append(distance)
             self._time.append(time)

@@ -42,7 +42,7 @@ class RoundScreen(RaceScreen):
         super().__init__(app, setup)
 
     def restart(self) -> None:
-        """A round that was finished stands; one that was not is begun again."""
+        """Stop the race; an unfinished round is driven again from its start."""
         if self._told:
             self.app.back()
         else:
@@ -56,7 +56,7 @@ class RoundScreen(RaceScreen):
             self._take()
 
     def close(self) -> None:
-        """Leave; a race you have finished counts as it stands."""
+        """Leave the race; the result counts once you have finished."""
         self._take()
         super().close()
 
@@ -85,7 +85,7 @@ class ChampionshipScreen:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     def _race(self) -> None:
         if self.now.over:
@@ -123,7 +123,7 @@ class ChampionshipScreen:
             self.rows.event(event, action)
 
     def advance(self, elapsed: float) -> None:
-        """The page waits."""
+        """Time changes nothing on this page."""
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""

@@ -147,7 +147,7 @@ class Hud:
             c.text(f"WITH {words}", 12, y + 3, p.text_dim, width=118)
 
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
-        """A cell a sector: its time in this lap, in the last one, and against the best."""
+        """One cell per sector: its time in this lap or the last one, compared with the best."""
         s, p, i = self.session, self.palette, self.now.row
         n = len(s.track.sectors) + 1
         current = int(s.race.ints[i, state.SECTOR])

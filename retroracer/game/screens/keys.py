@@ -32,7 +32,7 @@ class KeysScreen:
         self._boxes: list[tuple[int, pygame.Rect]] = []
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Choose a row; bind the next key pressed."""
@@ -94,7 +94,7 @@ class KeysScreen:
             self.app.tell(f"{name}: {ACTIONS[action][0]}; {', '.join(taken)}")
 
     def _forget(self, action: str) -> None:
-        """The default back, but for what another action has been given since."""
+        """Restore an action's default keys, except those another action has now."""
         keys = {k: v for k, v in self.app.settings.now.keys.items() if k != action}
         elsewhere = {
             k
@@ -114,7 +114,7 @@ class KeysScreen:
         self.app.controls.bind(keys)
 
     def advance(self, elapsed: float) -> None:
-        """The page waits."""
+        """Time changes nothing on this page."""
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""

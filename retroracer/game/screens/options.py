@@ -93,7 +93,7 @@ class OptionsScreen:
         text_size(self._now.large_text)
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Arrows choose and change."""
@@ -103,7 +103,7 @@ class OptionsScreen:
             self.rows.event(event, action)
 
     def advance(self, elapsed: float) -> None:
-        """The page waits."""
+        """Time changes nothing on this page."""
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""

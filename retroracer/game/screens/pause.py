@@ -1,4 +1,4 @@
-"""The menu over a race that waits: where Escape, P and the pad's Start lead."""
+"""The pause menu, opened by Escape, P and the pad's Start."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from retroracer.game.screens.choices import Choice, Question
 
 
 class Pausable(Protocol):
-    """What the menu may do to a race."""
+    """What the pause menu calls of a race."""
 
     def pause(self, on: bool) -> None:
-        """Hold the race, or go on."""
+        """Pause the race, or continue it."""
 
     def restart(self) -> None:
-        """Everybody back to the grid."""
+        """Start the race again from the grid."""
 
     def watch_again(self) -> None:
         """Go to the replay."""
@@ -24,7 +24,7 @@ class Pausable(Protocol):
         """Go to the options."""
 
     def press(self, what: str) -> None:
-        """As if that was pressed."""
+        """Do what the key of that name does."""
 
 
 def pause_menu(race: Pausable, human: bool) -> Question:

@@ -33,7 +33,7 @@ class People:
         self._assists = assists
 
     def reset(self, row: int | None = None) -> None:
-        """Hands in the middle, feet up; of one player, or of all."""
+        """Centre the wheel and release the pedals, of one player or of all."""
         for hands in self.hands if row is None else self.hands[row : row + 1]:
             hands.reset()
 

@@ -43,10 +43,10 @@ RESULTS_AFTER = 1.2
 """Time from the finish to the results [s]."""
 
 QUICKER = 4
-"""Behind the results the others finish their race so many times faster."""
+"""While the results are shown, the race of the others runs this many times faster."""
 
 DEAF = 1.0
-"""Time that the results are shown before a key can leave them: one still brakes [s]."""
+"""Time the results are shown before a key can leave them [s]: the driving keys are still held."""
 
 
 class RaceScreen:
@@ -65,7 +65,7 @@ class RaceScreen:
         self._begin(setup, TrackScene(setup.track, palette), lights and app.lights)
 
     def take(self, setup: Setup, scene: TrackScene) -> None:
-        """Begin another race in the place of this one."""
+        """Replace this race by another one."""
         self.close()
         self._begin(setup, scene, lights=False)
 
@@ -114,7 +114,7 @@ class RaceScreen:
             self._rebuild(built)
 
     def _rebuild(self, built: Built) -> None:
-        """Drive on the saved track: at the same place of the lap, with the same clock."""
+        """Continue on the saved track: at the same share of the lap, with the same clock."""
         track, scene, before = built.track, built.scene, self.session
         if track is None or scene is None:
             return
@@ -176,7 +176,7 @@ class RaceScreen:
             self.lights = min(self.lights, 0.0)  # skip the lights
 
     def _go(self, where: str) -> None:
-        """Go where the results lead."""
+        """Carry out what was chosen on the results."""
         if where == "ghost":
             self.race_ghost()
         elif where == "replay":
@@ -188,7 +188,7 @@ class RaceScreen:
             self.press(where)
 
     def press(self, what: str) -> None:
-        """React to something pressed rather than held."""
+        """Carry out an action that a single press of a key asks for."""
         settings = self.app.settings
         if what == "quit":
             self.app.quit()
@@ -220,7 +220,7 @@ class RaceScreen:
 
     @property
     def underway(self) -> bool:
-        """True while there is a race of yours to be lost."""
+        """True while you have begun a race and not finished it."""
         return bool(self.setup.human) and self.session.ticks > 0 and not self.session.over
 
     def options(self) -> None:
@@ -228,7 +228,7 @@ class RaceScreen:
         self.app.show(OptionsScreen(self.app, racing=True), over=True)
 
     def pause(self, on: bool) -> None:
-        """Hold the race, or go on."""
+        """Pause the race, or continue it."""
         if on and not self.paused:
             self.menu = pause_menu(self, bool(self.setup.human))
         self.paused = on
@@ -237,7 +237,7 @@ class RaceScreen:
             self.app.sound.quiet()
 
     def restart(self) -> None:
-        """Everybody back to the grid, at once and without lights."""
+        """Start the race again from the grid, without lights."""
         self.session.restart()
         self.people.reset()
         if self.app.script is not None:
@@ -252,7 +252,7 @@ class RaceScreen:
         self.overlays.restart()
 
     def race_ghost(self) -> None:
-        """Again, against the best lap of the race just driven."""
+        """Race again, against a ghost of the best lap just driven."""
         raced = race_ghost(self.app, self.ghosts, self.results.best_lap())
         if raced is not None:
             self.restart()

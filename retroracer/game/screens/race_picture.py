@@ -70,12 +70,12 @@ class RacePicture:
             hud.restyle(title, scene.palette)
 
     def jump(self) -> None:
-        """The camera starts afresh, the track is clean: after a restart."""
+        """Reset the camera and remove all marks, as after a restart."""
         for view in self.views:
             view.jump()
 
     def note(self) -> None:
-        """Let tyres leave their marks; after every control step."""
+        """Add tyre marks, dust and sparks; to be called after every control step."""
         for view in self.views:
             view.note()
 
@@ -158,7 +158,7 @@ class RacePicture:
     def _write_half(
         self, canvas: Canvas, view: RaceView, hud: Hud, camera: Camera, laps: ReferenceLaps
     ) -> None:
-        """Write over one of two halves what there is room for."""
+        """Write on one half of a split screen: times, places, speed and flags."""
         way, limit = self._way(view, camera), laps.limit_time()
         reading = Reading(view.row, limit=limit, way=way, map_shown=False, deltas_shown=False)
         hud.draw(canvas, reading)

@@ -24,10 +24,10 @@ from retroracer.render.streaks import draw_streaks
 from retroracer.track.geometry import Array
 
 MOST_NAMED = 4
-"""Of more agents only so many wear their names: the nearest."""
+"""With more agents than this, only the nearest ones have their names drawn."""
 
 APART = 3.0
-"""Cars of one start nearer to one another than this wear one name [m]."""
+"""Cars that began in one place and are nearer than this share one name [m]."""
 
 Layer = Callable[[pygame.Surface, Camera], None]
 
@@ -99,7 +99,7 @@ class RaceView:
         self.row = 0
 
     def jump(self) -> None:
-        """The camera starts afresh, the track is clean: after a restart."""
+        """Reset the camera and remove all marks, as after a restart."""
         self.follower.jump()
         self.effects.clear()
         self._felt = -1.0
@@ -110,7 +110,7 @@ class RaceView:
         self.follower.jump()
 
     def note(self) -> None:
-        """Let tyres leave their marks; after every control step."""
+        """Add tyre marks, dust and sparks; to be called after every control step."""
         session = self.session
         race = session.race
         for i in range(race.n):
@@ -132,13 +132,13 @@ class RaceView:
         self._felt = control.bumps[-1].time if control is not None and control.bumps else -1.0
 
     def _opacity(self, row: int) -> float:
-        """Solid cars are painted so; who cannot be touched is seen through."""
+        """Opacity of a car: 1 if solid or followed by the camera, less for a ghost."""
         company = self.session.race.company
         solid = company is not None and bool(company.solid[row])
         return 1.0 if solid or row == self.row else TRANSLUCENT
 
     def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
-        """Agents that wear their names: where there are several; of those in one place, one."""
+        """Rows of the agents whose names are drawn beside them; of cars in one place only one."""
         session = self.session
         if session.race.n - session.human > MOST_NAMED:  # only those nearest to the car looked at
             far = np.hypot(*(pose[:, :2] - pose[self.row, :2]).T)
@@ -216,7 +216,7 @@ class RaceView:
         return camera
 
     def _shaken(self, camera: Camera, speed: float, elapsed: float) -> Camera:
-        """The camera a little off its place: beside the road, and after an impact."""
+        """The camera, shaken beside the road and after an impact."""
         self._struck *= math.exp(-elapsed / 0.16)
         rough = 0.22 * min(speed / 40.0, 1.0) * bool(self.session.race.off_track[self.row])
         size = self.shake * (rough + self._struck) * camera.size[1] / 60.0

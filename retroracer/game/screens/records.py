@@ -25,7 +25,7 @@ from retroracer.track.track import Track
 
 STEP = 12.0
 STRIP = 62.0
-"""Height of what your laps say together [UI pixels]."""
+"""Height of the strip with sectors, theoretical best and progress [UI pixels]."""
 
 
 class RecordsScreen:
@@ -46,7 +46,7 @@ class RecordsScreen:
         self._rows = (0.0, 0.0, 0, 0)  # top and height of a row [px], the first one, how many
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Choose a lap, watch it."""
@@ -105,7 +105,7 @@ class RecordsScreen:
         self.app.show(replay, over=True)
 
     def advance(self, elapsed: float) -> None:
-        """The page waits."""
+        """Time changes nothing on this page."""
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
@@ -187,7 +187,7 @@ class RecordsScreen:
 
 
 def _date(made: float) -> str:
-    """A day in words; nothing for one that no calendar of this machine has."""
+    """A date as text; "" if the time cannot be shown as a date."""
     try:
         return time.strftime("%Y-%m-%d", time.localtime(made))
     except (OverflowError, OSError, ValueError):

@@ -85,7 +85,7 @@ class ReplayScreen:
             self.app.tell("this lap comes to another time now: physics or track changed", bad=True)
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     @property
     def last(self) -> int:

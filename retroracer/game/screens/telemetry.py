@@ -87,7 +87,7 @@ class TelemetryScreen:
         self._plot = (0.0, 1.0)
 
     def close(self) -> None:
-        """Nothing runs beside it."""
+        """There is nothing to stop."""
 
     @property
     def last(self) -> int:

@@ -78,7 +78,7 @@ def gas_driver() -> PixelDriver:
 
 
 @pytest.mark.slow
-def test_a_driver_is_watched_through_its_own_eyes_and_tab_takes_the_wheel() -> None:
+def test_a_driver_is_watched_by_the_pictures_it_is_given_and_tab_takes_the_wheel() -> None:
     app = game(menu=True)
     screen = PixelScreen(app, 1, gas_driver(), watch=True)
     app.show(screen)
@@ -138,7 +138,7 @@ def test_nothing_is_written_over_the_tasks_own_score_and_indicators(size: tuple[
     app = game(menu=True, size=size)
     screen = carracing_screen(app)
     app.show(screen)
-    screen.eyes = True
+    screen.sight_shown = True
     frames(app, 1)
     surface = pygame.display.get_surface()
     assert surface is not None and screen._picture is not None

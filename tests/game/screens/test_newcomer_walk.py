@@ -6,9 +6,16 @@ from pathlib import Path
 import pygame
 import pytest
 
+from retroracer.game.app import App
+from retroracer.game.screens import canvas
+from retroracer.game.screens.choices import Choices
+from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.screens.menu import ROWS, Menu
+from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.race import RaceScreen
-from tests.game.races import frames, game, hold, setup, strike
+from retroracer.game.screens.replay import ReplayScreen
+from retroracer.game.screens.telemetry import TelemetryScreen
+from tests.game.races import drive_cleanly, frames, game, hold, setup, strike, until
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +23,24 @@ def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
     yield
     pygame.display.quit()
+
+
+def click(rows: Choices) -> None:
+    """Click in the middle of the chosen row."""
+    x, y, w, h = rows._boxes[rows.at]
+    at = (round(x + w / 2), round(y + h / 2))
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=at, button=1))
+
+
+def choose(app: App, rows: Choices, name: str, by: str) -> None:
+    """Take a row by its name, by keys or with the mouse."""
+    rows.at = [row.name for row in rows.rows].index(name)
+    frames(app, 1)
+    if by == "mouse":
+        click(rows)
+    else:
+        strike(pygame.K_RETURN)
+    frames(app, 2)
 
 
 def test_held_throttle_a_crash_and_two_escapes_lose_no_race() -> None:
@@ -41,7 +66,8 @@ def test_held_throttle_a_crash_and_two_escapes_lose_no_race() -> None:
 
 @pytest.mark.parametrize("by", ["keys", "mouse"])
 @pytest.mark.parametrize(
-    "row", ["TRACK", "CHAMPIONSHIP", "DAILY TRACK", "RECORDS", "OPTIONS", "RACE", "WATCH"]
+    "row",
+    ["TRACK", "CHAMPIONSHIP", "DAILY TRACK", "RECORDS", "OPTIONS", "CARRACING", "RACE", "WATCH"],
 )
 def test_every_page_opens_and_leads_back(row: str, by: str) -> None:
     app = game(menu=True)
@@ -51,9 +77,7 @@ def test_every_page_opens_and_leads_back(row: str, by: str) -> None:
     menu.rows.at = ROWS.index(row)
     frames(app, 1)
     if by == "mouse" and menu.rows.chosen.change is None:
-        x, y, w, h = menu.rows._boxes[menu.rows.at]
-        at = (round(x + w / 2), round(y + h / 2))
-        pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=at, button=1))
+        click(menu.rows)
     else:
         strike(pygame.K_RETURN)
     frames(app, 3)
@@ -64,3 +88,51 @@ def test_every_page_opens_and_leads_back(row: str, by: str) -> None:
         strike(pygame.K_ESCAPE)
     frames(app, 2)
     assert isinstance(app.screen, Menu) and app.running
+
+
+@pytest.mark.parametrize("by", ["keys", "mouse"])
+def test_the_pages_behind_the_pause_lead_back_to_the_same_race(by: str) -> None:
+    app = game(setup(laps=3))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    hold(pygame.K_UP)
+    frames(app, 120)
+    strike(pygame.K_ESCAPE)
+    frames(app, 2)
+    ticks = screen.session.ticks
+    choose(app, screen.menu.choices, "OPTIONS", by)
+    page = app.screen
+    assert isinstance(page, OptionsScreen)
+    choose(app, page.rows, "KEYS", by)
+    assert isinstance(app.screen, KeysScreen)
+    for before in (KeysScreen, OptionsScreen):
+        assert isinstance(app.screen, before)
+        strike(pygame.K_ESCAPE)
+        frames(app, 2)
+    assert app.screen is screen and screen.paused and screen.session.ticks == ticks
+    choose(app, screen.menu.choices, "RESUME", by)
+    frames(app, 10)
+    assert app.screen is screen and screen.session.ticks > ticks
+
+
+@pytest.mark.parametrize("by", ["keys", "mouse"])
+@pytest.mark.parametrize(
+    ("cap", "page"), [("V", ReplayScreen), ("T", TelemetryScreen)], ids=["replay", "telemetry"]
+)
+def test_the_pages_behind_the_results_lead_back_to_them(cap: str, page: type, by: str) -> None:
+    app = game(setup(laps=1))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    drive_cleanly(app)
+    until(app, lambda: screen.showing_results)
+    frames(app, 1)
+    if by == "keys":
+        strike(pygame.key.key_code(cap.lower()))
+    else:
+        box = next(box for box, key in canvas.clickable if key == cap.lower())
+        pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=box.center, button=1))
+    frames(app, 3)
+    assert isinstance(app.screen, page)
+    strike(pygame.K_ESCAPE)
+    frames(app, 2)
+    assert app.screen is screen and screen.showing_results and app.running
