@@ -53,11 +53,11 @@ class Meter:
         return sum(self.seconds.values())
 
 
-def command(actors: int, minutes: float, seed: int, folder: Path) -> list[str]:
+def command(actors: int, told: list[str], folder: Path) -> list[str]:
     """The command of a run; no actors = in one process."""
     page = configs_dir() / "scale-sac.yaml"
-    told = ["--minutes", str(minutes), "--seed", str(seed), "--set", "evaluate_every=20"]
-    told += ["--set", "log_to=[]", "--runs", "runs", "--run-name", "run", "--out", "driver.zip"]
+    places = ["--runs", "runs", "--run-name", "run", "--out", "driver.zip"]
+    told = [*places, "--set", "evaluate_every=20", "--set", "log_to=[]", *told]
     if actors:
         return ["scale", "train", "--config", str(page), "--actors", str(actors), *told]
     plain = yaml.safe_load(page.read_text(encoding="utf-8"))
@@ -85,13 +85,13 @@ def rows_of(path: Path) -> list[dict[str, float]]:
         return [plain(row) for row in csv.DictReader(file)]
 
 
-def measure(actors: int, minutes: float, seed: int) -> dict[str, Any]:
+def measure(actors: int, told: list[str]) -> dict[str, Any]:
     """One run."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         progress = folder / "runs" / "run" / "progress.csv"
         meter = Meter(folder)
-        arguments = ["-m", "retroracer", *command(actors, minutes, seed, folder)]
+        arguments = ["-m", "retroracer", *command(actors, told, folder)]
         program = Program("run", arguments, folder, private(folder))
         first: tuple[float, float] | None = None
         while program.process.poll() is None:
@@ -128,13 +128,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of each run")
     parser.add_argument("--actors", type=int, nargs="+", default=[0, 1, 2], help="0: one process")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], help="a setting of every run")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    told = ["--minutes", str(args.minutes), "--seed", str(args.seed)]
+    told += [part for text in args.set for part in ("--set", text)]
     runs = []
     for actors in args.actors:
-        runs.append(measure(actors, args.minutes, args.seed))
+        runs.append(measure(actors, told))
         print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
-    text = json.dumps({"minutes": args.minutes, "runs": runs, "machine": machine()}, indent=1)
+    text = json.dumps({"options": told, "runs": runs, "machine": machine()}, indent=1)
     print(text)
     if args.json:
         write_text(args.json, text + "\n")
