@@ -31,7 +31,6 @@ from retroracer.resources import configs_dir
 from tests.scale.programs import Program, living, private
 
 WANTED = 0.9
-TRACKS = 50
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -106,18 +105,21 @@ def measure(actors: int, told: list[str]) -> dict[str, Any]:
             raise SystemExit(f"it ended with {program.process.returncode}:\n{program.text()}")
     took = rows[-1]["seconds"] - rows[0]["seconds"]
     judged = [row for row in rows if "completed" in row]
-    good = (row["seconds"] / 60 for row in judged if row["completed"] >= WANTED * TRACKS)
+    good = (row["seconds"] / 60 for row in judged if row["completed"] >= WANTED * row["tracks"])
     busy = (last[0] - first[0]) / (last[1] - first[1])
     return {
         "actors": actors or "in one process",
         "rows_per_second": round((rows[-1]["steps"] - rows[0]["steps"]) / took),
         "updates_per_second": round((rows[-1]["updates"] - rows[0]["updates"]) / took, 1),
         "minutes_to_90_percent_of_unseen_tracks": next((round(m, 2) for m in good), None),
-        "completed_of_50_at_the_end": judged[-1]["completed"] if judged else None,
+        "completed_at_the_end": judged[-1]["completed"] / judged[-1]["tracks"] if judged else None,
         "cores_busy": round(busy, 2),
         "cores_busy_share": round(busy / (os.cpu_count() or 1), 3),
         "evaluations": [
-            {"minutes": round(row["seconds"] / 60, 2), "completed": row["completed"]}
+            {
+                "minutes": round(row["seconds"] / 60, 2),
+                "completed": row["completed"] / row["tracks"],
+            }
             for row in judged
         ],
     }
