@@ -1,13 +1,25 @@
 """Who can be raced."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from retroracer.agents.policy import Policy
+from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
+from retroracer.envs.task import N_OBS
 from retroracer.errors import UserError
 from retroracer.game.race import garage
-from retroracer.game.race.garage import drivers, put_together, rivals_for, why_no_driver
-from tests.game.races import save_driver
+from retroracer.game.race.garage import (
+    default_driver,
+    drivers,
+    put_together,
+    rivals_for,
+    why_no_driver,
+)
+from retroracer.game.race.session import Session
+from tests.game.races import follower, save_driver
 
 
 @pytest.fixture
@@ -76,3 +88,25 @@ def test_a_driver_of_the_pixel_task_is_sent_there(models: Path) -> None:
 def test_a_model_that_cannot_drive_is_told(models: Path, name: str) -> None:
     with pytest.raises(UserError, match=name):
         put_together("copper_bowl", name)
+
+
+def test_a_racer_in_the_folder_is_the_first_rival_by_itself_and_sees_the_cars(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_driver() == "base"
+    driver = follower()
+    wide = [(np.vstack([w, np.zeros((N_RACE_OBS - N_OBS, 2), np.float32)]), b)
+            for w, b in driver._layers]  # fmt: skip
+    racer = Policy(wide, replace(driver.facts, observation_layout=RACE_LAYOUT), "racer")
+    monkeypatch.setattr("tests.game.races.follower", lambda: racer)
+    save_driver(models / "racer.zip", observation_layout=RACE_LAYOUT)
+    assert default_driver() == "racer" and next(iter(drivers())) == "racer"
+    setup = put_together("copper_bowl", rivals=3)
+    assert setup.names[0] == "racer" and setup.solid
+    assert setup.policies[0].n_observations == N_RACE_OBS
+    session = Session(
+        setup.track, setup.policies, setup.cars, setup.human, 1, setup.names, solid=True
+    )
+    for _ in range(300):
+        session.tick()
+    assert session.race.progress[1] > 1.0, "it drives off"
