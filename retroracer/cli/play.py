@@ -54,10 +54,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="name or path of whom to race or watch (default base)",
+        help="name or path of the rival (default racer, else base)",
     )
-    parser.add_argument("--car", metavar="CAR", help="yours: gt, kart, formula, or a path")
-    parser.add_argument("--laps", type=whole(0, 1000), metavar="N", help="default 3; 0 = no end")
+    parser.add_argument("--car", metavar="CAR", help="your car: gt, kart, formula, or a path")
+    parser.add_argument(
+        "--laps", type=whole(0, 1000), metavar="N", help="default 3; 0 = without end"
+    )
     parser.add_argument(
         "--opponents", type=whole(0, 19), metavar="N", help="drivers to race, 0 to 19 (default 1)"
     )
@@ -73,13 +75,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="2: two people at one keyboard, WASD and arrows, a half of the screen each",
     )
-    parser.add_argument("--watch", action="store_true", help="only watch the driver")
+    parser.add_argument("--watch", action="store_true", help="watch the rival drive")
     parser.add_argument("--menu", action="store_true", help="open the menu first")
     screen = parser.add_mutually_exclusive_group()
     screen.add_argument("--fullscreen", action="store_true", help="take the whole screen")
     screen.add_argument("--windowed", action="store_true", help="a window (the default)")
     parser.add_argument(
-        "--size", type=size_in_pixels, metavar="WxH", help="of the window, default 1280x720"
+        "--size", type=size_in_pixels, metavar="WxH", help="size of the window, default 1280x720"
     )
     parser.add_argument("--north-up", action="store_true", help="keep north at the top")
     parser.add_argument("--headless", action="store_true", help="without a window or waiting")
@@ -96,7 +98,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="save the last picture",
     )
     parser.add_argument(
-        "--watch-run", type=Path, metavar="RUN", help="a run's checkpoints race, new ones join"
+        "--watch-run", type=Path, metavar="RUN", help="race a run's checkpoints; new ones join"
     )
     parser.add_argument(
         "--edit", type=Path, metavar="FILE", help="open a track's page, or a new one, in the editor"
@@ -105,7 +107,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--env", choices=["carracing"], help="drive Gymnasium's CarRacing-v3 instead"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S", help="of CarRacing's first track"
+        "--seed", type=seed, default=0, metavar="S", help="seed of CarRacing's first track"
     )
     parser.add_argument(
         "--export",
@@ -117,7 +119,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--seconds",
         type=number(0.05, 3600),
         metavar="S",
-        help="export only the lap's first S seconds",
+        help="export only the first S seconds of the lap",
     )
     parser.add_argument(
         "--export-telemetry",
@@ -134,7 +136,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--ghost", type=Path, metavar="FILE", help="race against a ghost somebody sent"
     )
-    parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs drive you")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs for your car")
     parser.set_defaults(run=run)
 
 

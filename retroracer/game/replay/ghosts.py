@@ -81,7 +81,7 @@ class Ghosts:
         try:
             tape = self._records.tape(row)
             if tape is not None and not self.take(tape.only()):
-                self.refused = "your best lap comes to another time now: it does not race along"
+                self.refused = "your best lap is not the same any more: it is not raced against"
         except TapeError as error:
             self.refused = f"your best lap does not race along: {error}"
 
@@ -125,7 +125,7 @@ class Ghosts:
         except TapeError as error:
             raise UserError(f"this ghost cannot be driven again: {error}") from None
         if not raced:
-            raise UserError("this ghost comes to another time here: it does not race along")
+            raise UserError("this ghost's lap takes another time here: it is not raced against")
         told = f"{ghost.driver}, {lap_text(ghost.tape.lap_time)}, {ghost.assists}"
         return f"a ghost races along: {told}"
 

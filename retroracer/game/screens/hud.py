@@ -207,9 +207,8 @@ class Hud:
 
     def _drivers(self, c: Canvas) -> None:
         s, p = self.session, self.palette
-        penalties = [
-            s.control.penalty(i) if s.control is not None else 0.0 for i in range(s.race.n)
-        ]
+        control = s.control
+        penalties = [0.0] * s.race.n if control is None else control.stewards.penalties().tolist()
         charges = [f"+{seconds:.0f}" if seconds else "" for seconds in penalties]
         # Penalties have a column of their own where they leave the road in sight.
         column = max(c.width(charge) for charge in charges) + 5 if any(penalties) else 0

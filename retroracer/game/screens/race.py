@@ -256,7 +256,7 @@ class RaceScreen:
         raced = race_ghost(self.app, self.ghosts, self.results.best_lap())
         if raced is not None:
             self.restart()
-            self.app.tell("racing your ghost" if raced else "this lap comes to another time now")
+            self.app.tell("racing your ghost" if raced else "this lap is not the same any more")
 
     def watch_again(self) -> None:
         """Go to the replay of the laps just driven."""

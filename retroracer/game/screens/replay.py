@@ -82,7 +82,7 @@ class ReplayScreen:
         told, again = self.tape.lap_time, self.trajectory.lap_time
         self.same = told != told or abs(told - again) < AGREES
         if not self.same:
-            self.app.tell("this lap comes to another time now: physics or track changed", bad=True)
+            self.app.tell("this lap is not the same any more: physics or track changed", bad=True)
 
     def close(self) -> None:
         """There is nothing to stop."""
