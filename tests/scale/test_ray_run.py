@@ -81,6 +81,11 @@ def test_a_run_survives_its_actors_and_leaves_nothing_behind(
         )
         learner.wait_for(r"actor \d came back")
         learner.wait_for(r"actor 7 .* the learner has 3, the actor 2")
+        learner.wait_for(r"actor \d: weights \d+ received", 3)
+        hub = [p for p, name in living(tmp_path).items() if name.startswith("ray::Hub")]
+        os.kill(hub[0], signal.SIGKILL)
+        learner.wait_for("the hub was killed and restarts")
+        learner.wait_for(r"actor \d: weights \d+ received", 5)
         limit = time.monotonic() + PATIENCE
         while not (tmp_path / "runs/scaled/latest.zip").is_file() and time.monotonic() < limit:
             time.sleep(0.1)
