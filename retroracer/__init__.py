@@ -1,10 +1,11 @@
 """RetroRacer: a racing game that trains its own drivers, sharing one simulator.
 
-Rooms, in import order (a package imports only from packages above it):
-``track`` (geometry, files, generator), ``physics`` (car, kernel, race),
-``render`` (camera, drawing), ``envs`` (task, batch, Gymnasium adapters),
-``agents`` (policy inference without torch), ``training`` (train, fine-tune,
-evaluate), ``game`` (the window).
+Packages, in import order (each imports only from those above it): ``config`` (settings and
+YAML pages), ``track`` (geometry, files, generator), ``physics`` (car, kernel, race), ``laptime``
+(the minimum lap time), ``render`` (camera, drawing), ``envs`` (task, batch, Gymnasium adapters),
+``carracing`` (CarRacing-v3, fast), ``agents`` (networks, updates, model files, inference without
+torch), ``training`` (runs, learners, evaluation), ``scale`` (Ray), ``game`` (the window), ``cli``
+(the commands).
 
 Words and signs used everywhere: SI units; headings in radians, 0 along +x,
 counter-clockwise positive; ``lateral_offset`` and ``curvature`` positive to the

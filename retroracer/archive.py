@@ -1,4 +1,4 @@
-"""Zips that somebody else may have written, read within bounds: models, runs, tapes, cached limits.
+"""Zip files from unknown writers, read within bounds: models, runs, tapes, cached limits.
 
 Owns what a zip may claim and how much of it is read. The list of entries is bounded before it
 is parsed, an entry's size before it is unpacked, an array's shape before there is room for it.
@@ -65,7 +65,7 @@ class NotAZipError(ValueError):
 
 
 class _Source(io.RawIOBase):
-    """A file that refuses to be read in large pieces, whatever its own headers ask for."""
+    """A file that refuses reads larger than a bound, whatever the zip's headers say."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,7 +1,7 @@
 """The one way in which files are written: whole or not at all. Owns no format.
 
-A reader never sees half a file, and a kill at any moment leaves the previous one whole. Whoever
-writes the same file at the same time writes a temporary file of his own; the last one is kept.
+A reader never sees half a file, and a kill at any moment leaves the previous one whole. Programs
+that write the same file at the same time each write a temporary file; the last one is kept.
 Failures of the disk become a ``UserError`` that says what is still safe.
 """
 
@@ -31,7 +31,7 @@ _PART = re.compile(r"\..*\.[a-z0-9_]{8}\.part")
 _PROBE = 4096
 """Bytes written to see whether a place can be written."""
 _YOUNG = 2.0
-"""Seconds after which a temporary file that nobody has locked is left over."""
+"""Seconds after which a temporary file that nobody has locked counts as abandoned."""
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EBADF}
 
 _swept: set[Path] = set()
@@ -146,7 +146,7 @@ def make_folder(path: Path | str) -> None:
 def sweep(folder: Path, young: float = _YOUNG) -> int:
     """Remove temporary files whose writers were killed; returns how many.
 
-    A writer holds a lock on his until it is done, so a file that can be locked is left over.
+    A writer locks its temporary file until it is done, so one that can be locked was abandoned.
 
     Args:
         folder: looked into.

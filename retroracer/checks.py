@@ -1,8 +1,8 @@
-"""What comes back from a file, held against what it must be. Owns no file and no format.
+"""Checks of arrays and numbers that were read from a file. Owns no file and no format.
 
-Compiled code believes its arrays: a number that is not finite, or an index out of range, ends
-the process there. So arrays and numbers that were on disk pass through here first; each place
-that reads some declares what it takes as ``Form``.
+Compiled code does not check its arrays: a number that is not finite, or an index out of range,
+would crash the process. So arrays and numbers from a file are checked here first; each reader
+declares what it accepts as a ``Form``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def demand_array(name: str, array: Any, form: Form) -> npt.NDArray[Any]:
 
 
 def number(record: Mapping[str, Any], name: str, low: float = -1e300, high: float = 1e300) -> float:
-    """A finite number out of plain data.
+    """Check a finite number read from JSON or YAML.
 
     Raises:
         ValueError: if it is none, or out of its range.
@@ -77,7 +77,7 @@ def number(record: Mapping[str, Any], name: str, low: float = -1e300, high: floa
 
 
 def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
-    """A counter out of plain data: a whole number from 0 to ``most``.
+    """Check a counter read from JSON or YAML: a whole number from 0 to ``most``.
 
     Raises:
         ValueError: if it is none.
@@ -90,7 +90,7 @@ def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
 
 
 def switch(record: Mapping[str, Any], name: str) -> bool:
-    """True or False out of plain data.
+    """Check a bool read from JSON or YAML.
 
     Raises:
         ValueError: if it is neither.
@@ -103,7 +103,7 @@ def switch(record: Mapping[str, Any], name: str) -> bool:
 
 
 def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """A list of records out of plain data.
+    """Check a list of records read from JSON or YAML.
 
     Raises:
         ValueError: if it is none.
@@ -119,7 +119,7 @@ def generator_state(state: Any) -> dict[str, Any]:
     """The state of NumPy's default generator (PCG64), as JSON holds it.
 
     Raises:
-        ValueError: if it is none: another could repeat one number for ever.
+        ValueError: if it is none, or one that would repeat a single number for ever.
     """
     try:
         inner = state["state"]

@@ -98,7 +98,7 @@ def first_use() -> bool:
 
 @contextmanager
 def _one_process(lock: Path) -> Iterator[None]:
-    """Let one process in at a time; all at once where ``lock`` cannot be written."""
+    """Context for one process at a time; for all at once where ``lock`` cannot be written."""
     try:
         file = lock.open("w") if fcntl is not None else None
     except OSError:
@@ -132,7 +132,7 @@ def compiled(*, inline: bool = False, parallel: bool = False) -> Callable[[Any],
     """Compile a function without fast-math, so that the same inputs give the same bits.
 
     Args:
-        inline: melt it into its callers, so that their loops over cars become vector code.
+        inline: inline it into its callers, so that their loops over cars are vectorised.
         parallel: ``prange`` loops run over threads.
     """
 
@@ -170,6 +170,6 @@ def _prefetch(typingctx, array, row):  # type: ignore[no-untyped-def]
 prefetch_row: Any = intrinsic(_prefetch)
 """Within compiled code, ``prefetch_row(array, row)`` asks for a row to be brought near the core.
 
-It changes nothing. Cars are strewn over more road than a cache holds; asked for a block of cars
-early, the samples under them are there in time.
+It has no effect on results. The cars' road samples take more memory than the cache holds; fetched
+one block of cars ahead, they are in the cache when they are needed.
 """

@@ -1,4 +1,4 @@
-"""The exception for mistakes a user can mend, and what the system's errors mean in words."""
+"""The exception for mistakes a user can mend, and plain words for errors of the system."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class UserError(Exception):
 
 @contextmanager
 def about(setting: str) -> Iterator[None]:
-    """Errors raised within are about a setting: who has read it from a page can say where."""
+    """Context: errors raised within are about this setting; its reader can add file and line."""
     try:
         yield
     except UserError as error:
@@ -57,7 +57,7 @@ _IN_WORDS = {
 
 
 def in_words(error: BaseException) -> str:
-    """What an error of the system means, and where there is something to do, what."""
+    """What an error of the system means and, where something can be done, what to do."""
     if isinstance(error, OSError) and error.errno is not None:
         return _IN_WORDS.get(error.errno) or os.strerror(error.errno).lower()
     if isinstance(error, ValueError) and "null" in str(error):

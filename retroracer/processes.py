@@ -1,4 +1,4 @@
-"""Manners of the processes a program shares its work out to."""
+"""Worker processes: how they are started, and how they end when the program is stopped."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def cores() -> int:
 
 
 def being_started() -> bool:
-    """Whether processes are being started: none may be left half told of its work."""
+    """Whether processes are being started; a stop waits until each has received its work."""
     return _being_started > 0
 
 
 def heed_no_stops() -> None:
-    """Leave stops, which may reach a whole group of processes, to who shares out the work."""
+    """Ignore signals to stop, which may reach a whole process group: the parent handles them."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def serve_only_the_parent() -> None:
-    """Make a process of a pool leave stops to who asked, and end when that program ends.
+    """Make a worker process ignore signals to stop, and end when its parent ends.
 
-    Ctrl+C and a group's kill reach every process; the asking program ends its workers itself.
-    The pools of ``concurrent.futures`` wait for ever on a program that was killed.
+    Ctrl+C and a kill of the process group reach every process; the parent ends its workers
+    itself. The workers of ``concurrent.futures`` wait for ever on a parent that was killed.
     """
     heed_no_stops()
     parent = multiprocessing.parent_process()
@@ -63,12 +63,12 @@ def serve_only_the_parent() -> None:
 def pool(
     workers: int, context: BaseContext, get_ready: Callable[..., object], arguments: tuple[Any, ...]
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes that ends at once, and in words, when the work is stopped or fails.
+    """A pool of worker processes that ends at once when the work is stopped or fails.
 
     Args:
         workers: how many processes.
         context: how they start: "spawn" or "forkserver".
-        get_ready: called in each with ``arguments``; it calls ``serve_only_the_parent``.
+        get_ready: called in each worker with ``arguments``; it calls ``serve_only_the_parent``.
         arguments: of ``get_ready``.
 
     Raises:
@@ -95,11 +95,11 @@ def pool(
 
 @contextmanager
 def stops_held_back() -> Iterator[None]:
-    """Start processes within this: a stop waits until they are there, and never reaches them.
+    """Context in which to start processes: signals to stop are blocked until they have started.
 
-    A new process inherits what its starter holds back; else Ctrl+C would find it while it
-    still imports, and it would complain at length. Another thread may hear the signal all the
-    same: who turns it into an exception asks ``being_started`` first.
+    A new process inherits the blocked signals; otherwise Ctrl+C would reach it while it still
+    imports, and it would print a traceback. Another thread may receive the signal all the same:
+    a handler that raises an exception asks ``being_started`` first.
     """
     global _being_started
     _being_started += 1

@@ -1,6 +1,6 @@
 """Reading files that a user named, and showing what they hold. Owns no format.
 
-A named file may be anything: missing, a folder, a pipe that never speaks, ``/dev/zero``, ten
+A named file may be anything: missing, a folder, a pipe nobody writes to, ``/dev/zero``, ten
 gigabytes. ``read_bytes`` and ``open_file`` take regular files up to a limit and refuse the rest
 in one line before reading it. ``shown`` writes any value for a message: short, on one line,
 and without control characters, however large the value is.

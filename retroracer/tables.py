@@ -1,4 +1,4 @@
-"""What commands print: tables that are never cut, lap times, and that something takes a while.
+"""What commands print: tables, lap times, and a line while something takes time.
 
 A table has rules on a terminal that is wide enough; on a narrower one each row becomes a few
 lines, ``column  value``. Piped, as with ``ls`` and ``git``, there are only words and blanks, one
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 GAP = 2
-"""Blanks between columns of a plain table: more than within a value."""
+"""Blanks between columns of a plain table; within a value there are fewer."""
 
 
 def lap_text(seconds: float) -> str:
@@ -23,7 +23,7 @@ def lap_text(seconds: float) -> str:
 
 @contextmanager
 def busy(text: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal that something takes a while; yields what changes the text."""
+    """Show a line on a terminal while something takes time; yields a function to change it."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return
@@ -46,7 +46,7 @@ def print_table(
     Args:
         columns: the headings; "" for a column of names that needs none.
         sections: groups of rows, each row one text a column; a terminal shows a rule between.
-        left: so many columns are aligned to the left, the others to the right.
+        left: number of columns aligned to the left; the others are aligned to the right.
         caption: a line below.
     """
     rows = [tuple(row) for section in sections for row in section]

@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command -> (module, one line of help), in the order a newcomer meets them."""
 
 SIMULATING = {"train-base", "fine-tune", "train-pixels", "evaluate", "bench"}
-"""Commands that run the simulator, which is compiled on its first use; play says so itself."""
+"""Commands that use the simulator, which is compiled on first use; ``play`` says so itself."""
 
 COMPILING = "compiling the simulator, once: about half a minute ..."
 
@@ -96,7 +96,7 @@ def _stopped(stop: BaseException) -> int:
 
 
 def _stop_behind(error: BaseException) -> BaseException | None:
-    """The stop that a library made another error of, as compiled code does."""
+    """The stop behind an error: compiled code and some libraries replace it by their own."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt | streams.Ended):
         cause = cause.__cause__ or cause.__context__
@@ -104,7 +104,7 @@ def _stop_behind(error: BaseException) -> BaseException | None:
 
 
 def _of_the_system(error: OSError) -> int:
-    """Tell an error of the system that no command foresaw; one without its number is a bug."""
+    """Print an error of the system that no command expected; one without errno is a bug."""
     told = streams.finish(0) or streams.blamed(error)
     if told:
         return told

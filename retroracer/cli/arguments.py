@@ -1,8 +1,8 @@
-"""The command line's options: their types, and how a mistake in them is told.
+"""Types of the command line's options, and messages about mistakes in them.
 
-Owns: the parser that tells a mistake in one line, and the types of numbers and of files to
-write, how a command of several is added, and ``--json``. A number is ASCII digits within what
-makes sense; a file to write is tried before any work begins. Does not own: a command's options.
+Owns: the parser that reports a mistake in one line, the types of numbers and of files to write,
+how a subcommand is added, and ``--json``. A number is ASCII digits within a sensible range; a
+file to write is tried before any work begins. Does not own: a command's options.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line, with where to read on."""
+    """A parser whose error messages are one line and name the help to read."""
 
     def error(self, message: str) -> NoReturn:
         """Complain.
@@ -42,13 +42,13 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{printable(message)}; see {self.prog} --help")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print, and let a full disk be told: argparse would say nothing and return 0."""
+        """Print, and report a full disk: argparse would say nothing and return 0."""
         if message:
             (file or sys.stderr).write(message)
 
 
 def whole(low: int, high: int, what: str = "") -> Callable[[str], int]:
-    """The type of whole numbers from ``low`` to ``high``, of ``what`` in words."""
+    """The type of whole numbers from ``low`` to ``high``; messages call one ``what``."""
 
     def convert(text: str) -> int:
         value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,19}", text) else low - 1
@@ -60,7 +60,7 @@ def whole(low: int, high: int, what: str = "") -> Callable[[str], int]:
 
 
 def number(low: float, high: float, what: str = "") -> Callable[[str], float]:
-    """The type of numbers from ``low`` to ``high``, of ``what`` in words."""
+    """The type of numbers from ``low`` to ``high``; messages call one ``what``."""
 
     def convert(text: str) -> float:
         value = float(text) if _NUMBER.fullmatch(text) else math.nan
@@ -84,7 +84,7 @@ def size_in_pixels(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{2,4})[xX]([0-9]{2,4})", text)
     if not match:
         raise argparse.ArgumentTypeError(
-            f"{_quoted(text)} is no size; give WIDTHxHEIGHT, e.g. 1280x960"
+            f"{_quoted(text)} is not a size; give WIDTHxHEIGHT, e.g. 1280x960"
         )
     return int(match[1]), int(match[2])
 
@@ -93,8 +93,8 @@ def file_to_write(*endings: str) -> Callable[[str], Path]:
     """The type of files a command writes, which is tried at once.
 
     Args:
-        endings: that the name may have, e.g. ".png"; none = any but that of another kind of
-            file, so that figures never replace a track or a model.
+        endings: allowed at the end of the name, e.g. ".png"; none = any but those of tracks and
+            models, so that figures never replace one.
     """
 
     def convert(text: str) -> Path:
@@ -124,7 +124,7 @@ def _quoted(text: str) -> str:
 def add_subcommand(
     commands: Any, name: str, run: Any, text: str, example: str, more: str = ""
 ) -> Any:
-    """A parser of one command of several, with an example in its help.
+    """Add a subcommand's parser, with an example in its help.
 
     Args:
         commands: what ``add_subparsers`` returned.
@@ -146,7 +146,7 @@ def add_subcommand(
 
 
 def add_json(parser: Any) -> None:
-    """``--json FILE`` of a command that reports figures."""
+    """Add ``--json FILE`` to a command that reports figures."""
     parser.add_argument(
         "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from retroracer.training.judging.laps import Entry, Report, Result
 
 TABLE_ROWS = 40
-"""Longer lists show only the tracks on which somebody failed."""
+"""Most tracks a table shows in full; of more it shows only those that some driver failed."""
 
 EXAMPLES = """examples:
   retroracer evaluate base --tracks monza spa
@@ -53,10 +53,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--surveyed",
         type=whole(1, MOST_TRACKS),
         metavar="N",
-        help="N circuits imported from surveys made up for it, as others' circuits are from CSV",
+        help="N circuits imported from made-up CSV surveys, as other people's circuits are",
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S", help="of --random, --surveyed (default 0)"
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="S",
+        help="seed of --random and --surveyed (default 0)",
     )
     parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
     parser.add_argument(

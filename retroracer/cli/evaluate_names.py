@@ -1,4 +1,4 @@
-"""Options of ``evaluate`` under the names other programs give them, and the plot of a table.
+"""Options of ``evaluate`` by the names other programs give them, and the plot of a CSV table.
 
 Owns these options and what they mean; the evaluation reads the common names alone.
 """
@@ -12,10 +12,10 @@ from retroracer.cli.arguments import file_to_write, whole
 from retroracer.errors import UserError
 
 ALGORITHMS = {"sac": "SAC", "sac_drq": "SAC+DrQ", "sac-drq": "SAC+DrQ", "ppo": "PPO", "dqn": "DQN"}
-"""``--algo`` -> as a model's facts name it."""
+"""``--algo`` -> the algorithm's name in a model's facts."""
 
 MAX_VIDEOS = 10
-"""Films of one ``--save-video``: of its first seeds."""
+"""Most films of one ``--save-video``; they show the first seeds."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -58,18 +58,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--plot-output",
         type=file_to_write(".png", ".svg", ".pdf"),
         metavar="FILE",
-        help="the picture of it (default training_curve.png)",
+        help="picture of --progress-csv (default training_curve.png)",
     )
     curve.add_argument(
         "--finetune-at",
         type=whole(0, 10**15),
         metavar="N",
-        help="iteration of the red line (default: as the table tells)",
+        help="iteration of the red line (default: from the table)",
     )
 
 
 def take(args: argparse.Namespace) -> bool:
-    """Draw the table that was named, and put the other options into the common ones.
+    """Plot the table that was named, and translate the other options into the common ones.
 
     Returns:
         Whether there is a model to evaluate.

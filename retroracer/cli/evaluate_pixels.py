@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--episodes", type=whole(0, 100_000), metavar="N", help="seeds driven (default 100)"
     )
     group.add_argument(
-        "--env", choices=("stock", "fast"), help="default: stock, the one scores are told of"
+        "--env", choices=("stock", "fast"), help="default: stock, which published scores are of"
     )
     group.add_argument("--processes", type=whole(1, 256), metavar="P", help="default: one a core")
     group.add_argument(
@@ -43,16 +43,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--max-steps",
         type=whole(1, 1000),
         metavar="N",
-        help="of an episode and a film, 50 a second (1000)",
+        help="most frames of an episode and of its film, 50 a second (default 1000)",
     )
     group.add_argument(
-        "--fps", type=whole(1, 50), metavar="N", help="of films, at most (default 25)"
+        "--fps",
+        type=whole(1, 50),
+        metavar="N",
+        help="frames a second of films, at most (default 25)",
     )
     group.add_argument(
         "--run", dest="run_folder", type=Path, metavar="DIR", help="the run --plot draws"
     )
     for name, what, low, high in (
-        ("--smooth-alpha", "share of the previous action that is kept", 0.0, 0.99),
+        ("--smooth-alpha", "smooth actions: share of the previous action that is kept", 0.0, 0.99),
         ("--steer-deadzone", "steering smaller than this counts as 0", 0.0, 1.0),
         ("--steer-clip", "the largest steering", 0.001, 1.0),
     ):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GRIDS = ("all", "last", "first", "given")
 
 MOST_ALL = 6
-"""Drivers of whom all orders are raced at most: 720 races a track and day."""
+"""Most drivers for ``--grid all``: 6 have 720 orders, each a race per track and day."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -23,13 +23,13 @@ EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of them.
+    """One reference system.
 
     Attributes:
-        command: that trains it.
-        page: of ``configs/reference``.
-        help: what it is.
-        options: beside the page.
+        command: the command that trains it.
+        page: its page in ``configs/reference``.
+        help: one line about it.
+        options: options in addition to the page.
     """
 
     command: str
@@ -60,7 +60,7 @@ EXPERIMENTS = {
     "dqn": Experiment("train-pixels", "pixels-dqn", "DQN, five actions"),
     "driver-sac": Experiment("train-base", "sac-driver", "SAC of the driver, 1.5 million steps"),
 }
-"""By name, as ``run_experiments.sh`` had them, and the others."""
+"""Experiments by name: those of ``run_experiments.sh``, then others."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _page(experiment: Experiment) -> Path:
-    """The page, as a path from here where it lies below."""
+    """Path of the page, relative to the working folder if it lies below."""
     from retroracer.resources import configs_dir
 
     page = configs_dir() / "reference" / f"{experiment.page}.yaml"
@@ -117,7 +117,7 @@ def _page(experiment: Experiment) -> Path:
 
 
 def monitor(arguments: list[str]) -> int:
-    """Show the runs in progress, once or again and again.
+    """Show the runs in progress, once or repeatedly.
 
     Args:
         arguments: of ``experiments monitor``.

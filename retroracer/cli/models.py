@@ -60,10 +60,12 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument(
         "--activation",
         choices=("relu", "tanh", "elu"),
-        help="of the hidden layers (default: what the zip tells beside its pickles, else the "
-        "algorithm's own: tanh of PPO, A2C and TRPO, relu of the others)",
+        help="of the hidden layers (default: as the zip says, else as its "
+        "algorithm usually has it: tanh for PPO, A2C and TRPO, relu for the others)",
     )
-    one.add_argument("--layout", metavar="ID", help="of its observations (default: today's)")
+    one.add_argument(
+        "--layout", metavar="ID", help="id of its observation layout (default: today's)"
+    )
     one.add_argument("--car", default="gt", metavar="CAR", help="it drove (default: gt)")
     add_json(one)
     one = add_subcommand(
@@ -74,7 +76,7 @@ def add_parser(subparsers: Any) -> None:
         commands,
         "show",
         _show,
-        "tell what a model is, and what is in it to go on from",
+        "show what a model is, and whether training can go on from it",
         "models show base",
     )
     one.add_argument("model", metavar="MODEL")
@@ -88,7 +90,7 @@ def _adopt(args: argparse.Namespace) -> int:
 
     layout = args.layout or LAYOUT
     if not re.fullmatch(r"[\w.-]{1,60}", layout, re.ASCII):
-        raise UserError(f"--layout '{shown(layout)}' is no id of observations, e.g. {LAYOUT}")
+        raise UserError(f"--layout '{shown(layout)}' is not an observation layout; one is {LAYOUT}")
     out: Path = args.out or MODELS / f"{args.file.stem}.zip"
     if out.exists() and out.is_file():
         raise UserError(

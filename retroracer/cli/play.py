@@ -131,17 +131,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--export-ghost",
         type=file_to_write(".ghost"),
         metavar="FILE",
-        help="write the same lap as a ghost to be sent",
+        help="write the same lap as a ghost file for others",
     )
     parser.add_argument(
-        "--ghost", type=Path, metavar="FILE", help="race against a ghost somebody sent"
+        "--ghost", type=Path, metavar="FILE", help="race against a ghost from a file"
     )
-    parser.add_argument("--script", type=Path, metavar="FILE", help="recorded inputs for your car")
+    parser.add_argument(
+        "--script", type=Path, metavar="FILE", help="page of recorded inputs that drive your car"
+    )
     parser.set_defaults(run=run)
 
 
 def _filming() -> Callable[[float], None]:
-    """Tells on the terminal how much of a film is made, every tenth of it."""
+    """Prints how much of a film has been written, at every tenth."""
     told = 0
 
     def tell(share: float) -> None:
@@ -155,13 +157,13 @@ def _filming() -> Callable[[float], None]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a game begins with.
+    """What the options ask the game to begin with.
 
     Attributes:
         settings: the player's.
         script: recorded inputs that drive, or None.
-        setup: the race, None for another page.
-        note: told at the start, or "".
+        setup: the race; None if the game begins with another screen.
+        note: shown at the start, or "".
         ghost: a lap to be raced against, or None.
     """
 
@@ -173,7 +175,7 @@ class Loaded:
 
 
 def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
-    """Load the simulator and what the options name; ``tell`` is told what it is about.
+    """Load the simulator and what the options name; ``tell`` is called with each step's name.
 
     Raises:
         UserError: naming what is missing or broken.

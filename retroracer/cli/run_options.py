@@ -1,7 +1,7 @@
 """Options of training that are settings, under the names other trainers give them.
 
-Owns one table, option -> setting, and what becomes of it. An option that the run's learner has
-no setting for is refused, with the learners that have it.
+Owns one table, option -> setting, and its translation into ``--set`` texts. An option for which
+the run's learner has no setting is refused, with the learners that have it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Option:
 
     Attributes:
         flag: ``--batch-size``.
-        key: of the setting; of the learner's section if ``of_learner``.
-        help: of the option.
+        key: of the setting; within the learner's section if ``of_learner``.
+        help: its help text.
         kind: type of its value; None = a switch.
         metavar: of its value.
         of_learner: whether it is a setting of the learner, not of the run.
@@ -57,7 +57,7 @@ class Option:
 
 
 def _vector_steps(given: int, settings: Any) -> int:
-    """Steps of all envs together, in steps of every env, rounded up."""
+    """Steps of all envs together converted to steps of each env, rounded up."""
     steps: int = math.ceil(given / settings.envs)
     return steps
 
@@ -76,13 +76,13 @@ def _actions(given: int, settings: Any) -> int:
 
 
 def _share(given: int, settings: Any) -> float:
-    """An iteration as a share of the run's steps."""
+    """An iteration converted to a share of the run's steps."""
     if settings.steps is None:
-        raise UserError("--finetune-at counts iterations; say of how many with --max-iters")
+        raise UserError("--finetune-at counts iterations; give their number with --max-iters")
     share = given * _iteration(settings) / settings.steps
     if share > 1.0:
         last = settings.steps // _iteration(settings)
-        raise UserError(f"--finetune-at {given} lies behind the last iteration, {last}")
+        raise UserError(f"--finetune-at {given} is after the last iteration, {last}")
     return float(share)
 
 
@@ -120,7 +120,7 @@ PIXEL_OPTIONS = (
     Option(
         "--reward-scale",
         "pipeline.reward_scale",
-        "times every reward in training",
+        "factor on every reward in training",
         number(1e-6, 1e6),
         "X",
         of_learner=False,
@@ -136,7 +136,7 @@ PIXEL_OPTIONS = (
     Option(
         "--max-iters",
         "steps",
-        "how long, in rollouts of PPO",
+        "length of the run in rollouts of PPO",
         steps,
         of_learner=False,
         only=("ppo",),
@@ -171,10 +171,10 @@ PIXEL_OPTIONS = (
     ),
     Option("--finetune-clip", "second_clip_range", "clip range from then on", _RATE, "X"),
 )
-"""Those of ``train-pixels``."""
+"""The options of ``train-pixels``."""
 
 RACING_OPTIONS = (BATCH_SIZE,)
-"""Those of ``train-base`` and ``fine-tune``."""
+"""The options of ``train-base`` and ``fine-tune``."""
 
 
 def add_settings(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
@@ -193,7 +193,7 @@ def add_settings(parser: argparse.ArgumentParser, options: Sequence[Option]) -> 
 
 
 def main_learner(names: Sequence[str]) -> str:
-    """The learner that options are for: the last one that trains the driver, if any does."""
+    """The learner that options apply to: the last stage that trains the driver, if any."""
     trainers = [name for name in names if name != "critics"]
     return (trainers or list(names))[-1]
 
@@ -237,7 +237,7 @@ def as_settings(
 
 
 def _fitting(option: Option, table: dict[str, str]) -> tuple[str, ...]:
-    """The learners an option is for."""
+    """The learners that have an option's setting."""
     from retroracer.training.learners import find
 
     if option.only or not option.of_learner:

@@ -1,4 +1,4 @@
-"""Where a run and its model are kept, as the options of training say. Owns those questions."""
+"""Where a run and its model are kept. Owns the reading of the options that say so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run_name(text: str) -> str:
     """The type of a run's name, which becomes the name of a folder and of a file."""
     if not re.fullmatch(r"\w[\w.+-]{0,99}", text):
         raise argparse.ArgumentTypeError(
-            f"'{shown(text)}' is no name of a run; give letters, digits, '-', '_' and '.'"
+            f"'{shown(text)}' is not a name of a run; give letters, digits, '-', '_' and '.'"
         )
     return text
 
@@ -62,7 +62,7 @@ def _run_at(path: Path) -> Path:
 
 
 def _demand_own(folder: Path) -> None:
-    """Make sure that a run may have the folder: another's files would be moved aside with it."""
+    """Refuse a folder with other files: a new run would move them aside with it."""
     try:
         others = [p for p in folder.iterdir() if p.name != "checkpoints"]
     except OSError:

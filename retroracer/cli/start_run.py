@@ -1,4 +1,4 @@
-"""What ``train-base``, ``fine-tune`` and ``train-pixels`` share: options, one run, a last word."""
+"""What ``train-base``, ``fine-tune`` and ``train-pixels`` share: options, the run, a summary."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ PROFILES = ("auto", "cpu", "4gb", "6gb", "8gb", "12gb")
 
 @dataclass(frozen=True)
 class Program:
-    """One of the three commands.
+    """What differs between the three commands.
 
     Attributes:
-        table: its learners by name.
-        base: its settings, but for the learners' sections.
+        table: the task's learners by name.
+        base: the class of its settings, without the learners' sections.
         page: the shipped page it starts from.
-        profiles: what is laid over that page, by profile.
-        look: makes sure that what the settings name is there; says what is trained on.
+        profiles: settings that replace the page's, by profile.
+        look: checks that what the settings name exists; returns what is trained on, in words.
         make_task: builds the task.
         size: the machine, and what the run will take, in words.
-        show: draws what came of the run; returns the pictures.
-        advice: lines for after the run.
-        screen: what is shown while it goes on; None = the bar or the lines of every run.
+        show: draws the pictures of a finished run; returns their paths.
+        advice: lines printed after the run.
+        screen: shown during the run; None = the usual progress bar or lines.
     """
 
     table: dict[str, str]
@@ -66,8 +66,8 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
 
     Args:
         parser: the command's.
-        out: what is said of the default of ``--out``.
-        command: how the names of its pages begin.
+        out: default of ``--out`` as the help says it.
+        command: first part of the names of its pages.
     """
     parser.add_argument(
         "--algo",
@@ -120,10 +120,13 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
         "--run-name",
         type=run_name,
         metavar="NAME",
-        help="of the run: its folder is runs/NAME and its model models/NAME.zip",
+        help="name of the run: its folder is runs/NAME, its model models/NAME.zip",
     )
     places.add_argument(
-        "--checkpoint-dir", type=Path, metavar="DIR", help="the run's own folder, instead"
+        "--checkpoint-dir",
+        type=Path,
+        metavar="DIR",
+        help="the run's own folder, instead of one in --runs",
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--fresh", action="store_true", help="begin anew even if a run can go on")
@@ -138,7 +141,7 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
 
 
 def overrides_of(args: argparse.Namespace, *names: str) -> list[str]:
-    """``--set`` texts, and options that are settings."""
+    """The settings given on the command line: ``--set``, and options that stand for a setting."""
     overrides = list(args.set)
     for name in ("minutes", "steps", "seed", "device", "parent", *names):
         value = getattr(args, name)
@@ -313,5 +316,5 @@ def _last_word(
         if pictures:
             say("pictures:    " + " ".join(map(str, pictures)))
     if cut:
-        say("its pictures were cut short: they would have gone beyond the budget")
+        say("some pictures were left out: the time of the run was used up")
     return 0

@@ -1,7 +1,7 @@
-"""The standard streams and the signals that end a program, in whatever state we are started.
+"""Safe use of the standard streams, and of the signals that end a program.
 
-Owns: streams that are closed, full, narrow in their letters or whose reader goes away; and
-that a polite kill unwinds like Ctrl+C, so that no half file is left.
+Owns: streams that are closed, on a full disk, of a narrow character set or whose reader goes
+away. SIGTERM and SIGHUP unwind the program as Ctrl+C does, so that no half file is left.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def ended_politely() -> Iterator[None]:
-    """Raise ``Ended`` at a polite kill or when the terminal closes, instead of dying at once."""
+    """Raise ``Ended`` at SIGTERM and SIGHUP, instead of dying at once."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Ended(number)
@@ -80,13 +80,13 @@ def ended_politely() -> Iterator[None]:
 
 
 def tell(line: str) -> None:
-    """Print a line to standard error, if anybody can hear it."""
+    """Print a line to standard error; ignore it if that is closed."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 def finish(code: int) -> int:
-    """Bring what was printed out, so that a full disk is told and not lost at the exit.
+    """Flush what was printed, so that a full disk is reported and not missed at the exit.
 
     Returns:
         ``code``; instead of 0 that of a closed pipe, or of an output that cannot be written.
@@ -137,7 +137,7 @@ def _lost(number: int) -> bool:
 
 
 def _silence(number: int) -> None:
-    """Send what is still to be printed nowhere, so that Python's exit is quiet about it."""
+    """Discard what is still to be printed, so that Python prints no error about it at the exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, number)
     os.close(null)

@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
         commands,
         "validate",
         _validate,
-        "tell every mistake in track files, with line and remedy",
+        "list every mistake in track files, with its line and what to do",
         "tracks validate my_track.yaml monza",
     )
     one.add_argument("tracks", nargs="*", metavar="TRACK", help="default: all shipped tracks")
@@ -93,7 +93,7 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
         "--scale",
         type=number(1e-4, 1e5, "to multiply by (10 for a circuit at 1:10)"),
         metavar="FACTOR",
-        help="multiply positions and widths: 10 for a circuit at 1:10, 1 if it is meant as it is",
+        help="multiply positions and widths: 10 for a circuit at 1:10, 1 accepts the size",
     )
     one.add_argument(
         "--line", metavar="NAME", help="which line of a GeoJSON or GPX file, by name or number"
@@ -180,7 +180,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    """Judge every file, the broken ones too, before the exit code is decided."""
+    """Check every file, also after a broken one, then decide the exit code."""
     rows, good = [], True
     for name in args.tracks or shipped_tracks():
         try:

@@ -96,7 +96,7 @@ def read_list(cls: type[T], path: Path | str, example: str) -> list[T]:
 
 
 def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[str]]:
-    """Read a settings file whose mistakes must not cost the rest.
+    """Read a settings file and keep what is right in it, whatever mistakes it holds.
 
     Args:
         cls: the dataclass to make.
@@ -104,7 +104,7 @@ def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[st
         start: settings to take what is missing or wrong from.
 
     Returns:
-        The settings, and the mistakes: each costs the top-level setting it is in.
+        The settings, and the mistakes; a top-level setting with a mistake keeps its old value.
 
     Raises:
         UserError: if the file is no YAML page of settings at all.

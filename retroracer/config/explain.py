@@ -1,4 +1,4 @@
-"""Why a text is no YAML, in the words of someone mending the file.
+"""Why a text is not YAML, in words that help to mend the file.
 
 Owns: the real causes behind PyYAML's errors (an invisible space, a missing space after a colon,
 a typographic quote, a backslash in double quotes, a tab) and where they stand.
@@ -45,7 +45,7 @@ LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 def odd_character(text: str) -> tuple[int, str] | None:
-    """The first character that looks like an ASCII one or like nothing, and what to type instead.
+    """The first character that looks like another or is invisible, and what to type instead.
 
     Returns:
         Its index, and e.g. "a non-breaking space (U+00A0); type an ordinary space instead".
@@ -110,7 +110,7 @@ _ENGLISH = (
 
 
 def explain(error: yaml.YAMLError, text: str, bracket: Place | None, read_to: int) -> PageError:
-    """Say a syntax error of PyYAML as what its author did.
+    """Explain a syntax error of PyYAML by the mistake on the page.
 
     Args:
         error: the error.

@@ -1,4 +1,4 @@
-"""Numbers as people write them on a page, and why a text is none. Owns no ranges."""
+"""Reading numbers from text, and why a text is not a number. Owns no ranges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retroracer.reading import shown
 _NUMBER = re.compile(r"[+-]?([0-9]+(_[0-9]+)*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONGEST = 400
 LEAST, MOST = 1e-15, 1e15
-"""Sizes a number other than 0 may have: everything anyone means, in any unit."""
+"""Smallest and largest size of a number other than 0; all real quantities lie between."""
 
 
 def number(text: str) -> float:
@@ -47,7 +47,7 @@ def number(text: str) -> float:
 
 
 def _in_seconds(text: str) -> str:
-    """What a time such as 1:02.5 is in seconds, as a remedy."""
+    """Advice for a time such as 1:02.5: the same in seconds."""
     parts = text.lstrip("+-").split(":")
     if len(parts) > 3 or max(map(len, parts)) > 8:
         return ""

@@ -11,7 +11,7 @@ scripts are all read through here:
     root.find(("layout", "width"))  # Place(line, column, width, source) of a value
     root.key(("layout", "width"))   # of its key
 
-``PageError`` (``place``) says what is no YAML and where; ``explain`` finds the cause.
+``PageError`` (``place``) says what is not YAML and where; ``explain`` finds the cause.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ class _Composer:
 
 
 def _check_key(key: Node, name: str, *, alone: bool) -> None:
-    """Refuse a key that was not meant to be one, saying what was."""
+    """Refuse a key that was surely meant as something else, and say what to write."""
     if name == "<<":
         raise PageError(
             "'<<' (merging another mapping in) is not read here; write its keys out", key.place
@@ -259,7 +259,7 @@ def _check_key(key: Node, name: str, *, alone: bool) -> None:
 
 
 def _decimal_comma(key: Node, name: str, so_far: dict[str, tuple[Place, Node]]) -> PageError | None:
-    """The mistake of ``{radius: 50,5}``, where the comma parts the entries radius and 5."""
+    """The mistake of ``{radius: 50,5}``, which YAML reads as two entries: ``radius`` and ``5``."""
     before = next(reversed(so_far.values()))[1] if so_far else None
     if before is None or not isinstance(before.data, str) or before.quoted:
         return None
@@ -269,7 +269,8 @@ def _decimal_comma(key: Node, name: str, so_far: dict[str, tuple[Place, Node]]) 
         return None
     whole, part = shown(before.data), shown(name)
     return PageError(
-        f"'{whole},{part}' has a decimal comma, which parts two entries here; write {whole}.{part}",
+        f"'{whole},{part}' has a decimal comma, which here begins a new entry; "
+        f"write {whole}.{part}",
         before.place,
     )
 

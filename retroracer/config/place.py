@@ -16,7 +16,7 @@ class Place:
         line: of the file.
         column: in the line.
         width: of what stands there, on that line.
-        source: file, or what else the text came from; "" where the reader knows it anyway.
+        source: file or option the text came from; "" if messages need not name it.
     """
 
     line: int = 0

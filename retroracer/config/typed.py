@@ -201,7 +201,7 @@ class Reader:
 
 
 def _hint(kind: Any, name: str, known: list[str]) -> str:
-    """What to do about an unknown key: a class may say why it has none of that name (ABSENT)."""
+    """Advice about an unknown key; a class may explain in ABSENT why it lacks that name."""
     why = getattr(kind, "ABSENT", {}).get(name)
     if why is not None:
         return str(why)

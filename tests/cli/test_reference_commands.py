@@ -155,7 +155,7 @@ def test_places_are_those_named(started: list[Run]) -> None:
         ("train-pixels --algo ppo --max-iters 5 --finetune-at 6", "behind the last iteration, 5"),
         ("train-pixels --algo ppo --max-iters 5 --steps 6", "not both"),
         ("train-pixels --batch-size 0", "--batch-size"),
-        ("train-pixels --run-name ../x", "is no name of a run"),
+        ("train-pixels --run-name ../x", "is not a name of a run"),
         ("train-pixels --checkpoint-dir .", "holds other files"),
         ("train-pixels --resume nowhere.pth", "no such file"),
         ("train-pixels --resume taken/x.zip", "--parent taken/x.zip"),

@@ -33,7 +33,7 @@ def mistake(text: str) -> tuple[int, int, str]:
         ("width:", "\u201cwidth\u201d:", 3, 3, "a typographic quote (U+201C)"),
         ("width: 12", "width:12", 3, 3, "'width:12' needs a space after the ':'"),
         ("x: 5", "x:5", 5, 5, "'x:5' needs a space after the ':'; write 'x: 5'"),
-        ("x: 5", "x: 5,5", 5, 8, "'5,5' has a decimal comma, which parts two entries here"),
+        ("x: 5", "x: 5,5", 5, 8, "'5,5' has a decimal comma, which here begins a new entry"),
         ("x: 5", "x: -5, 25", 5, 8, "write -5.25"),
         ("x: 5", "<<: *q", 5, 9, "'*q' names no anchor"),
         ("{x: 5, y: 6}", "{<<: {d: 1}}", 5, 5, "'<<' (merging another mapping in)"),
