@@ -130,7 +130,7 @@ class _Page:
         size = round(26 * u)
         found: list[tuple[Placed, str, tuple[float, float]]] = []
         for k, label in enumerate(track.labels):
-            at, outward = self._spot(label.start, label.end, radius)
+            at, outward = self._spot(label.start, label.end)
             tw, th = font(size).size(label.name)
             box = (tw + 16 * u, th + 9 * u)
             found.append((places.place(k, at, outward, box, radius * 1.6 + 6 * u), label.name, box))
@@ -143,7 +143,7 @@ class _Page:
             centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
             write(self.surface, name, centre, size, p.text, (0.5, 0.5))
 
-    def _spot(self, start: float, end: float, radius: float) -> tuple[Array, Array]:
+    def _spot(self, start: float, end: float) -> tuple[Array, Array]:
         """Where a named stretch is marked, and the way its name should go [px]."""
         t = self.track
         span = (end - start) % t.length or t.length

@@ -62,7 +62,7 @@ def draw_road_map(
     px, index = dense(camera.to_screen(track.xy), step=max(1.0, radius / 6.0))
     shadow = (0.45 * radius, 0.55 * radius)
     stroke(surface, shade(palette.shadow, 0.9), px + np.array(shadow), radius * 1.3)
-    _kerbs(surface, track, camera, palette, px, index, radius)
+    _kerbs(surface, track, palette, px, index, radius)
     _lane(surface, palette, px, radius)
     for _, upper in crossings(track):
         middle = int(np.argmin(np.abs(index - upper / track.spacing)))
@@ -97,7 +97,6 @@ def _bridge(surface: pygame.Surface, palette: Palette, px: Array, radius: float)
 def _kerbs(
     surface: pygame.Surface,
     track: Track,
-    camera: Camera,
     palette: Palette,
     px: Array,
     index: Array,

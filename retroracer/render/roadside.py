@@ -30,7 +30,6 @@ POSTS_EVERY = 230.0
 
 _GRIP, _BRAKES, _DRIVE, _TOP = 14.0, 13.0, 5.0, 78.0
 _FROM, _SLOWER = 40.0, 14.0
-_SIGHT = 400.0
 
 
 def braking_points(track: Track) -> Array:

@@ -177,10 +177,6 @@ class Hub:
         """The newest weights; None before there are any."""
         return self.weights
 
-    async def agreed(self) -> Contract | None:
-        """The contract as completed by the actors that have joined."""
-        return self.contract
-
     async def say(self, actor: int, text: str) -> None:
         """Keep a message of an actor for the learner's screen."""
         self.said = [*self.said[-99:], f"actor {actor}: {text}"]

@@ -69,13 +69,11 @@ class CurvatureProfile:
         s: (m + 1,) piece boundaries [m], starting at 0.
         k0: (m,) curvature at the start of each piece [1/m].
         k1: (m,) curvature at the end of each piece [1/m].
-        piece_of: (m,) index of the Straight or Corner each piece belongs to.
     """
 
     s: Array
     k0: Array
     k1: Array
-    piece_of: npt.NDArray[np.int64]
 
     @property
     def length(self) -> float:
@@ -120,25 +118,24 @@ class CurvatureProfile:
 
 def profile_of(pieces: Sequence[Straight | Corner]) -> CurvatureProfile:
     """The profile of pieces end to end; straights of unknown length count as 0 m."""
-    s, k0, k1, of = [0.0], [], [], []
+    s, k0, k1 = [0.0], [], []
 
-    def add(length: float, a: float, b: float, index: int) -> None:
+    def add(length: float, a: float, b: float) -> None:
         s.append(s[-1] + length)
         k0.append(a)
         k1.append(b)
-        of.append(index)
 
-    for index, piece in enumerate(pieces):
+    for piece in pieces:
         if isinstance(piece, Straight):
-            add(piece.length or 0.0, 0.0, 0.0, index)
+            add(piece.length or 0.0, 0.0, 0.0)
             continue
         a = piece.sign / piece.radius
         b = piece.sign / (piece.to_radius or piece.radius)
         ease = piece.ease_used
-        add(ease, 0.0, a, index)
-        add(piece.length - 2.0 * ease, a, b, index)
-        add(ease, b, 0.0, index)
-    return CurvatureProfile(np.array(s), np.array(k0), np.array(k1), np.array(of))
+        add(ease, 0.0, a)
+        add(piece.length - 2.0 * ease, a, b)
+        add(ease, b, 0.0)
+    return CurvatureProfile(np.array(s), np.array(k0), np.array(k1))
 
 
 def closing_gap(pieces: Sequence[Straight | Corner]) -> Array:

@@ -91,7 +91,7 @@ def refusal(path: Path, **kwargs: Any) -> str:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SAC saved by plain SB3."""
     path = tmp_path_factory.mktemp("plain") / "sac.zip"
-    stock("SAC", path)
+    stock("SAC", path, net_arch=[32, 24])
     return path
 
 
@@ -255,7 +255,7 @@ def test_an_activation_a_driver_cannot_have_is_named(tmp_path: Path) -> None:
 
 def test_a_layer_norm_is_no_plain_mlp(plain: Path, tmp_path: Path) -> None:
     weights = SAC.load(plain, device="cpu").policy.state_dict()
-    weights["actor.latent_pi.1.weight"] = torch.ones(256)
+    weights["actor.latent_pi.1.weight"] = torch.ones(32)
     weights["actor.latent_pi.1.bias"] = torch.zeros(256)
     path = without_ours(plain, tmp_path / "n.zip", **{"policy.pth": stored(weights)})
     assert "its actor is not a plain MLP (actor.latent_pi.1" in refusal(path)

@@ -152,7 +152,7 @@ def test_places_are_those_named(started: list[Run]) -> None:
         ("train-pixels --algo sac --finetune-lr 1e-4", "--finetune-lr is for ppo"),
         ("train-pixels --max-iters 10", "--max-iters is for ppo; this run learns by sac-drq"),
         ("train-pixels --algo ppo --finetune-at 50", "give their number with --max-iters"),
-        ("train-pixels --algo ppo --max-iters 5 --finetune-at 6", "behind the last iteration, 5"),
+        ("train-pixels --algo ppo --max-iters 5 --finetune-at 6", "after the last iteration, 5"),
         ("train-pixels --algo ppo --max-iters 5 --steps 6", "not both"),
         ("train-pixels --batch-size 0", "--batch-size"),
         ("train-pixels --run-name ../x", "is not a name of a run"),

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +27,7 @@ from tests.game.races import drive_cleanly, follower, frames, game, hold, setup,
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def racing(app: App) -> RaceScreen:

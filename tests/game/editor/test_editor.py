@@ -3,7 +3,6 @@
 import difflib
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,6 @@ from retroracer.game.screens.race import RaceScreen
 from retroracer.resources import tracks_dir
 from retroracer.track.files import load_track
 from tests.game.races import frames, game, strike
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 @pytest.fixture

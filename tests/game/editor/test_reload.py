@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,6 @@ from retroracer.game.screens.race import RaceScreen
 from retroracer.resources import tracks_dir
 from retroracer.track.files import load_track
 from tests.game.races import frames, game, hold, setup
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 def racing(page: Path) -> tuple[App, RaceScreen]:

@@ -1,7 +1,5 @@
 """What is shown of an agent is what it was given, and nothing else."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pygame
 import pytest
@@ -27,12 +25,6 @@ from retroracer.physics.race import N_SUBSTEPS
 from retroracer.track.track import even_track
 from tests.game.races import GT, frames, game, setup, strike
 from tests.shapes import walled
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 def test_the_road_rebuilt_from_an_observation_is_the_road_ahead() -> None:

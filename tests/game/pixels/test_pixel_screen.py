@@ -1,6 +1,5 @@
 """Gymnasium's pixel task by hand."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,6 @@ from retroracer.render.palette import DEFAULT
 from tests.game.races import frames, game, hold, strike
 
 pytest.importorskip("Box2D")
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -16,24 +15,9 @@ from retroracer.game.race.session import Session
 from retroracer.game.replay.film import write_lap
 from retroracer.game.replay.tape import Tape
 from retroracer.game.screens.replay import SPEEDS, ReplayScreen
-from tests.game.races import frames, game, save_driver, setup, strike
+from tests.game.races import frames, game, save_driver, strike
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
-
-
-@pytest.fixture(scope="module")
-def lap() -> tuple[Session, Tape]:
-    race = setup(human=False)
-    session = Session(race.track, race.policies, race.cars, False, 1)
-    while session.finish[0] is None:
-        session.tick()
-    return session, session.tapes[0]
 
 
 @pytest.mark.parametrize("kind", [".gif", ".webp", ".png"])

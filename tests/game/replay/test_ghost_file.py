@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,25 +18,12 @@ from retroracer.game.screens.race import RaceScreen
 from retroracer.laptime.limit import car_digest
 from retroracer.physics.car import load_car
 from retroracer.track.files import load_track
-from tests.game.races import frames, game, setup
+from tests.game.races import frames, game
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
-
-
-@pytest.fixture(scope="module")
-def lap() -> tuple[Session, Tape]:
-    race = setup(human=False)
-    session = Session(race.track, race.policies, race.cars, False, 1)
-    while session.finish[0] is None:
-        session.tick()
-    return session, session.tapes[0]
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

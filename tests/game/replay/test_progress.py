@@ -1,9 +1,5 @@
 """What remembered laps say together."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pygame
 import pytest
 
 from retroracer.game.replay.progress import (
@@ -18,12 +14,7 @@ from retroracer.game.screens.records import RecordsScreen
 from retroracer.track.files import load_track
 from tests.game.races import frames, game
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def lap(day: float, *sectors: float, driver: str = "you", valid: bool = True) -> Lap:

@@ -1,10 +1,6 @@
 """Figures on the screen: one sign for one gap, minutes as minutes, nothing offered in vain."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
-import pygame
 import pytest
 
 from retroracer.game.race.session import LapDone, Session
@@ -16,12 +12,7 @@ from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
 from tests.game.races import GT, frames, game, setup
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

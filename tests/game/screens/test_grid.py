@@ -1,7 +1,6 @@
 """Several rivals: each its own place, colour and legible name."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +13,6 @@ from retroracer.render.camera import Camera
 from retroracer.render.cars import CarView, draw_tags
 from retroracer.render.palette import DEFAULT, RIVALS, Colour
 from tests.game.races import GT, follower, setup
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 @pytest.mark.parametrize("track", ["monza", "monaco", "copper_bowl", "locksmith"])

@@ -1,8 +1,5 @@
 """No reflex loses a race; leaving is asked for once; every page goes back to where it was."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pygame
 import pytest
 
@@ -12,12 +9,7 @@ from retroracer.game.screens.race import DEAF, RaceScreen
 from retroracer.game.screens.records import RecordsScreen
 from tests.game.races import drive_cleanly, frames, game, hold, setup, strike, until
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def racing(app: App) -> RaceScreen:

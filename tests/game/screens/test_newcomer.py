@@ -1,8 +1,5 @@
 """A fresh data folder's first race: controls, line, cues, the way back; then it is left alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pygame
 import pytest
 
@@ -12,12 +9,7 @@ from retroracer.game.screens.race import RaceScreen
 from retroracer.game.settings import SettingsFile
 from tests.game.races import drive_cleanly, frames, game, hold, setup, until
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def first_race(laps: int = 2) -> tuple[App, RaceScreen]:

@@ -1,8 +1,5 @@
 """A newcomer who holds the throttle, crashes and opens every page never loses a race unasked."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pygame
 import pytest
 
@@ -17,12 +14,7 @@ from retroracer.game.screens.replay import ReplayScreen
 from retroracer.game.screens.telemetry import TelemetryScreen
 from tests.game.races import drive_cleanly, frames, game, hold, setup, strike, until
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def click(rows: Choices) -> None:

@@ -1,7 +1,6 @@
 """Tracks to choose from, the track of the day, the championship."""
 
 import datetime
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,7 @@ from retroracer.game.screens.menu import ROWS, Menu
 from retroracer.game.screens.track_picker import TrackPicker
 from tests.game.races import drive_cleanly, frames, game, setup, strike, until
 
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.mark.parametrize("size", [(480, 270), (1280, 720)])

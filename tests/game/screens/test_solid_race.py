@@ -1,6 +1,5 @@
 """Solid cars on the screen: what is told of them, and which laps are kept as what."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from retroracer.game.screens.hud import listed
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.replay import ReplayScreen
 from tests.game.races import GT, drive_cleanly, frames, game, setup, strike, until
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two people at one keyboard: keys, halves of the screen, what is kept."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,6 @@ from retroracer.physics.company import AT_FAULT
 from retroracer.render.palette import DEFAULT, RIVALS, SECOND
 from tests.game.races import frames, game, hold, setup, strike, until
 from tests.game.screens.test_grid import MACHADO, lab
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 def race_of_two(laps: int = 1, rivals: int = 1):  # type: ignore[no-untyped-def]

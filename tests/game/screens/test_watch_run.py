@@ -1,21 +1,13 @@
 """A run's checkpoints as cars, and new ones joining."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pygame
 import pytest
 
 from retroracer.errors import UserError
 from retroracer.game.screens.watch_run import RunScreen, checkpoints, run_setup, spread
 from retroracer.track.files import find_track, load_track
 from tests.game.races import frames, game, save_driver
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    pygame.display.quit()
 
 
 def save(folder: Path, steps: int) -> None:

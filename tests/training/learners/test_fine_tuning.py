@@ -52,7 +52,7 @@ def test_every_optimiser_of_a_default_run_learns_at_1e_4_from_what_its_parent_le
 
     monkeypatch.setattr(SAC, "__init__", beginning)
     monkeypatch.setattr(FastSAC, "update", watched)
-    command = ["fine-tune", "--track", "copper_bowl", "--steps", "60000", "--set", "cars=256"]
+    command = ["fine-tune", "--track", "copper_bowl", "--steps", "12000", "--set", "cars=256"]
     command += ["--set", "sac.learning_starts=2000", "--set", "sac.critics_first=64"]
     command += ["--set", "log_to=[]", "--set", "sac.branches.states=16"]
     code = main([*command, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "mine.zip")])
