@@ -95,6 +95,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOCK)
 def test_an_adopted_driver_acts_as_sb3_predicts(name: str, tmp_path: Path) -> None:
     model = stock(name, tmp_path / "m.zip")
@@ -119,6 +120,7 @@ def test_widths_and_activations_are_found_without_unpickling(
     np.testing.assert_allclose(policy.act(OBS), expected, atol=2e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_mean_beyond_the_pedal_is_clipped_for_ppo_and_squashed_for_td3(tmp_path: Path) -> None:
     for name, found in (("PPO", 1.0), ("TD3", np.tanh(3.0))):
         model = stock(name, tmp_path / f"{name}.zip")
@@ -129,6 +131,7 @@ def test_a_mean_beyond_the_pedal_is_clipped_for_ppo_and_squashed_for_td3(tmp_pat
         np.testing.assert_allclose(taken(tmp_path / f"{name}.zip").act(OBS), found, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_only_a_clipped_driver_needs_the_newer_format(plain: Path, tmp_path: Path) -> None:
     stock("PPO", tmp_path / "ppo.zip")
     assert taken(tmp_path / "ppo.zip").facts.format == 2
@@ -161,6 +164,7 @@ def stored(value: Any) -> bytes:
     return raw.getvalue()
 
 
+@pytest.mark.slow
 def test_a_shipped_driver_that_plain_sb3_went_on_with_comes_back(tmp_path: Path) -> None:
     env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
     model = SAC.load(models_dir() / "base.zip", env=env, device="cpu", gradient_steps=1)
@@ -317,6 +321,7 @@ def test_data_that_is_no_record_is_refused(data: bytes, plain: Path, tmp_path: P
     assert "cannot be adopted: its data is" in refusal(path)
 
 
+@pytest.mark.slow
 def test_figures_beyond_reason_are_not_believed(plain: Path, tmp_path: Path) -> None:
     for value in fuzz.HOSTILE:
         fields = ("num_timesteps", "_n_updates", "seed", "gamma", "learning_rate", "n_steps")

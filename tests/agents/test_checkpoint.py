@@ -54,6 +54,7 @@ def same_state(a, b):
         assert torch.equal(a[key], b[key]), key
 
 
+@pytest.mark.slow
 def test_plain_sb3_opens_a_checkpoint_and_acts_the_same(trained, path, chase):
     obs = np.random.default_rng(0).normal(size=(50, 22)).astype(np.float32)
     expected = trained.predict(obs, deterministic=True)[0]

@@ -106,6 +106,7 @@ def test_an_update_is_that_of_a_plain_reference() -> None:
     assert any(not torch.equal(a, b) for a, b in zip(before, changed, strict=True))
 
 
+@pytest.mark.slow
 def test_updates_lower_the_critics_loss_and_half_precision_stays_near() -> None:
     losses = {}
     for half in (False, True):

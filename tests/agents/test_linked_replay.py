@@ -75,6 +75,7 @@ def test_a_timeout_is_bootstrapped_and_a_crash_is_not() -> None:
     assert found[0.0] == {(0.5, 2.0, 0.0), (0.5, 2.0, 0.25)}
 
 
+@pytest.mark.slow
 def test_the_oldest_rows_make_room_and_no_link_leads_to_what_was_written_over() -> None:
     memory = LinkedMemory(10, 3, 2)
     for number in range(9):

@@ -177,6 +177,7 @@ def test_what_is_not_a_model_is_refused_in_one_line(tmp_path):
         load_policy(tmp_path / "text.zip", LAYOUT)
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_before_it_is_inflated(tmp_path):
     inner = tmp_path / "inner.npz"
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:

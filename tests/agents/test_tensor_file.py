@@ -137,6 +137,7 @@ def test_no_entry_is_read_without_bounds(entry: str) -> None:
     assert refusal(raw.getvalue())
 
 
+@pytest.mark.slow
 def test_any_single_damage_is_refused_or_harmless() -> None:
     whole = bytearray(saved({"w": torch.ones(3, 4), "n": [1, {"x": torch.zeros(2)}]}))
     rng = np.random.default_rng(3)

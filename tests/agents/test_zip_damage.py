@@ -62,6 +62,7 @@ def test_no_mutated_model_is_believed_or_takes_long(
     assert 0 < int(done.stdout.split()[-1]) < count
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_cases(tmp_path: Path) -> None:
     one, two = (list(fuzz.cases(3, 8, tmp_path)) for _ in range(2))
     assert one == two and len(one) == 8

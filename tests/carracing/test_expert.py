@@ -38,6 +38,7 @@ def on_road(track, k, speed, aside=0.0):
     return [x, y, heading, -speed * math.sin(heading), speed * math.cos(heading), 0.3, 0.05]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", [Style(), ImitationSettings().style], ids=["fast", "teaching"])
 @pytest.mark.parametrize("seed", [21, 22])
 def test_it_finishes_the_lap_above_900(style, seed):

@@ -60,6 +60,7 @@ def test_the_first_second_zooms_as_in_the_stock_env(options):
         assert off < 0.01
 
 
+@pytest.mark.slow
 def test_the_end_of_the_world_is_black_where_the_stock_env_has_it_black():
     stock, fast = car_racing.CarRacing(), FastCarRacing()
     for env in (stock, fast):

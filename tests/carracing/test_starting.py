@@ -53,6 +53,7 @@ def test_a_guarded_script_runs(tmp_path):
     assert (done.returncode, done.stdout) == (0, "(2, 96, 96, 3)\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_that_is_no_file_is_told_to_become_one(tmp_path):
     done = run(["-"], tmp_path, text=MAKE.format(context=None))
     assert done.returncode == 1

@@ -73,6 +73,7 @@ def test_a_row_is_the_single_env_with_that_seed_through_its_resets(closing):
     assert ends == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("mode", list(AutoresetMode), ids=lambda m: m.value)
 def test_every_autoreset_mode_is_that_of_gymnasiums_own_vector_env(closing, mode, workers):

@@ -237,6 +237,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_every_pipeline_makes_a_sound_env(settings, training):

@@ -43,6 +43,7 @@ def test_a_senseless_number_of_repeats_is_a_users_mistake(capsys):
     assert "--repeats" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_random_driving_finds_nothing_wrong():
     tracks = [*random_tracks(1, 6), oval(), walled()]
     verdict = stress(tracks, 240_000, seed=3)

@@ -32,6 +32,7 @@ def take(path, *args):
     return main(["tracks", "import", str(path), "--out", str(out), *args]), out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "row", "right", "left"),
     [
@@ -70,6 +71,7 @@ def test_a_circuit_at_a_tenth_is_asked_about_and_scaled_on_demand(tmp_path, caps
     assert "positions and widths times 10" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_question_needs_no_terminal(tmp_path):
     path = table(tmp_path / "c.csv", "x,y,right,left", lambda i, x, y: f"{x / 10},{y / 10},0.5,0.5")
     done = subprocess.run(

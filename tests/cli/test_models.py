@@ -37,6 +37,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return error
 
 
+@pytest.mark.slow
 def test_an_adopted_driver_laps_as_it_did_before(folder: Path) -> None:
     assert main(["models", "adopt", "plain.zip", "--json", "told.json"]) == 0
     told = json.loads((folder / "told.json").read_text())
@@ -98,6 +99,7 @@ def test_list_names_what_is_shipped(folder: Path, capsys: pytest.CaptureFixture[
     assert all(name in capsys.readouterr().out for name in ("base",))
 
 
+@pytest.mark.slow
 def test_show_tells_untrained_critics(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
     save(

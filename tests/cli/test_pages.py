@@ -90,6 +90,7 @@ def mutated(text: str, chance: random.Random) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_page_is_read_or_refused_with_file_and_line(kind: str, tmp_path: Path) -> None:
     read, text = KINDS[kind]

@@ -48,6 +48,7 @@ def test_validate_judges_every_file_and_returns_2_if_one_is_broken(tmp_path, cap
     assert [row["valid"] for row in rows] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_a_broken_page_gives_exit_code_2_and_no_traceback():
     command = [sys.executable, "-m", "retroracer", "tracks", "export"]
     page = str(BROKEN / "duplicate_key.yaml")
@@ -175,6 +176,7 @@ def test_every_command_has_help_with_an_example(capsys, command):
     assert f"example: retroracer tracks {command}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_list_names_every_shipped_track(tmp_path, capsys):
     from retroracer.track.files import shipped_tracks
 

@@ -244,6 +244,7 @@ def test_letters_that_cannot_be_shown_are_no_error(settings):
     assert "monza" in done.stdout and "no track" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_may_not_grow_here():
     done = shell("ulimit -f 4; RETRORACER tracks export monza --csv m.csv")
     assert done.returncode == 2 and "ulimit -f" in done.stderr and done.stderr.count("\n") == 1

@@ -197,6 +197,7 @@ def test_settings_survive_yaml_and_plain_values(tmp_path_factory, run):
     assert config.from_dict(Run, config.to_dict(run), "facts") == run
 
 
+@pytest.mark.slow
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(st.text(max_size=60) | st.text("[]{}:,-&*!|>'\"#%@ \n\tarte1", max_size=80))
 def test_any_text_is_read_or_refused_with_a_users_error(tmp_path_factory, text):

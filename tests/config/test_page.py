@@ -53,6 +53,7 @@ def test_what_a_page_cannot_hold_is_told(text):
     assert caught.value.place.line >= 1
 
 
+@pytest.mark.slow
 def test_without_the_compiled_reader_pages_load_and_mistakes_are_told(monkeypatch):
     fast = load_track(HERE / "pages" / "harbour.yaml").digest
     monkeypatch.setattr(reader, "_LOADER", yaml.SafeLoader)

@@ -116,6 +116,7 @@ def test_a_render_mode_there_is_not_is_refused(make):
         make(render_mode="ascii")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [single, pixels], ids=["racing", "pixels"])
 def test_a_window_returns_no_picture(make):
     env = make(render_mode="human")

@@ -36,6 +36,7 @@ def run(batch, actions, seed=None):
     return b"".join(out)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_all_rows_tracks_and_resets():
     actions = wander(32, 150)
     batch = RacingBatch(32, variety=TRAINING, ending=Ending(time=2.0), seed=5)
@@ -209,6 +210,7 @@ def test_a_rolling_start_is_never_faster_than_the_bends_ahead_allow():
     assert speeds[1] ** 2 - speeds[0] ** 2 == pytest.approx(gained, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_from_its_state_to_the_last_bit():
     def make():
         batch = RacingBatch(24, variety=TRAINING, ending=Ending(time=2.0), seed=4)
@@ -270,6 +272,7 @@ def test_leaving_the_road_is_charged_once_for_each_excursion():
     assert left > 30
 
 
+@pytest.mark.slow
 def test_terminated_and_truncated_stay_apart():
     batch = RacingBatch(
         128, variety=Variety(start="random"), ending=Ending(off_track=0.3, time=1.5), seed=0
@@ -503,6 +506,7 @@ def test_staggered_episodes_end_one_after_another_and_none_is_taken_for_a_stands
     assert sum(ends) == 200 and max(ends) < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tracks", [None, [oval()]])
 def test_reset_with_a_seed_begins_as_a_new_batch_would_in_the_same_memory(tracks):
     """Also after ``reset`` with a list of seeds made room for more tracks."""

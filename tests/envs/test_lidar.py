@@ -87,6 +87,7 @@ def seen(race: Race, company: int = 1) -> np.ndarray:
     return out / np.array(lidar.SCALING)
 
 
+@pytest.mark.slow
 def test_beams_measure_the_edges_of_the_road_as_literal_geometry_does(cars: Race) -> None:
     tracks = [load_track(name) for name in ("monza", "monaco", "copper_bowl")]
     found = seen(cars)[:, lidar.BEAMS : lidar.RECENT]

@@ -163,6 +163,7 @@ def test_there_are_22_names_one_for_each_number():
     assert len(OBS_NAMES) == len(set(OBS_NAMES)) == N_OBS == 22
 
 
+@pytest.mark.slow
 def test_observations_stay_within_their_bounds_however_wild_the_state(tracks):
     race, last, _ = scattered(tracks, 50, 6)
     race.floats[:, [state.VX, state.VY]] *= 100.0

@@ -87,6 +87,7 @@ def test_gymnasiums_and_sb3s_checkers_pass():
     sb3_check_env(env.unwrapped, warn=True)
 
 
+@pytest.mark.slow
 def test_the_learner_races_models_lines_and_ghosts_on_given_tracks():
     env = make_race_env(
         ["rookie", "line", Ghost("rookie")], TRACK, page=RacePage(laps=1, time=90.0)

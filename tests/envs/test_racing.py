@@ -41,6 +41,7 @@ def test_each_env_is_registered_once():
     assert known[1] == "retroracer/RetroRacer-Race-v0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env_id", IDS)
 def test_both_checkers_accept_every_id_on_random_tracks(env_id):
     env = gymnasium.make(env_id)
@@ -336,6 +337,7 @@ def test_an_unknown_render_mode_is_refused():
     assert RacingEnv(oval()).render() is None
 
 
+@pytest.mark.slow
 def test_importing_the_envs_loads_no_heavy_library():
     code = (
         "import sys, retroracer.envs, retroracer.envs.racing, retroracer.envs.vector;"

@@ -68,6 +68,7 @@ def test_return_over_a_lap_rises_strictly_as_lap_time_falls(road, car):
     assert (np.diff(returns) > 1.0).all()
 
 
+@pytest.mark.slow
 def test_return_in_the_same_time_rises_strictly_with_speed(road):
     returns = [slow_and_clean(road, pace=pace) for pace in (0.2, 0.3, 0.45, 0.6, 0.75)]
     assert (np.diff(returns) > 5.0).all()
@@ -135,12 +136,14 @@ TRICKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKS)
 def test_a_trick_earns_less_than_a_slow_clean_lap_in_the_same_time(road, name):
     total, _, _ = episode(road, TRICKS[name](road))
     assert total < slow_and_clean(road) - 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKS)
 def test_no_trick_pays_at_all_on_tight_tracks_either(name):
     for track in (circle(25.0, half_width=5.0), figure_of_eight(radius=30.0)):
@@ -148,6 +151,7 @@ def test_no_trick_pays_at_all_on_tight_tracks_either(name):
         assert episode(track, TRICKS[name](track))[0] < clean - 0.1
 
 
+@pytest.mark.slow
 def test_cutting_corners_beyond_the_limits_earns_less_than_keeping_to_the_road(road):
     """Across the inside of every bend, at the same share of the profile."""
     bend = road.curvature

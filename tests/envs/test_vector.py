@@ -251,6 +251,7 @@ def test_the_action_of_a_row_that_is_being_reset_is_ignored_whatever_it_is():
         envs.step(np.full((2, 2), np.nan, np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tracks", "width", "n"),
     [
@@ -354,6 +355,7 @@ def test_the_generator_is_the_one_that_decides():
     assert envs.np_random_seed == -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_a_copy_goes_on_by_itself_from_where_the_original_was(copied):
     envs = RacingVectorEnv(3, render_mode="rgb_array", time=0.5)

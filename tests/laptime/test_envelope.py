@@ -27,6 +27,7 @@ def most_lateral(car, speed):
     return float(envelope(car).boundary(speed, angles)[0].max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [ASPHALT, GRAVEL], ids=lambda s: s.name)
 @pytest.mark.parametrize("name", CARS)
 def test_every_trim_is_a_steady_state_of_the_kernels_own_equations(name, ground):
@@ -69,6 +70,7 @@ def measured_cornering(car, speed):
     return best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARS)
 @pytest.mark.parametrize("speed", [15.0, 25.0, 35.0])
 def test_measured_cornering_comes_within_two_percent_of_the_envelope_and_not_beyond(name, speed):
@@ -142,6 +144,7 @@ def test_the_envelope_grows_with_grip_power_and_downforce():
     assert most_lateral(replace(car, lift_area=3.0), 50.0) > most_lateral(car, 50.0) + 1.0
 
 
+@pytest.mark.slow
 def test_a_slippery_surface_shrinks_it():
     car = load_car("gt")
     wet = envelope(car, 0.7, 0.0)
@@ -159,6 +162,7 @@ def test_left_and_right_are_alike():
     assert np.allclose(left[1], right[1], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARS)
 def test_ploughing_moves_the_boundary_backwards_by_its_share_of_speed_squared(name):
     car, angles = load_car(name), np.linspace(-np.pi, np.pi, 37)

@@ -72,6 +72,7 @@ def pure_grip(car):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, -1])
 @pytest.mark.parametrize("lift", [0.0, 3.0])
 def test_a_circle_is_lapped_on_its_inner_edge_at_the_speed_grip_and_downforce_hold(gt, turn, lift):
@@ -90,6 +91,7 @@ def test_a_circle_is_lapped_on_its_inner_edge_at_the_speed_grip_and_downforce_ho
     assert found.centerline_time == pytest.approx(closed_form(70.0), rel=6e-3)
 
 
+@pytest.mark.slow
 def test_a_long_straight_ends_at_the_speed_where_power_meets_drag(gt):
     found = solve(oval(straight=9000.0, radius=80.0), gt, coarsest=25.0)
     assert found.speed.max() == pytest.approx(top_speed(gt), rel=0.01)
@@ -207,6 +209,7 @@ def test_the_limit_does_not_depend_on_where_the_track_lies_or_starts_or_in_a_mir
     assert solve(later, gt).lap_time == pytest.approx(base, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_finer_nodes_hardly_change_the_lap(winding, winding_limit, gt):
     fine = solve(winding, gt, coarsest=2.5, finest=1.0)
     assert len(fine.s) > 1.7 * len(winding_limit.s)
@@ -303,6 +306,7 @@ def test_a_broken_page_in_the_cache_is_replaced(wrong, tmp_path, monkeypatch, gt
     assert page.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch, gt):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
@@ -345,6 +349,7 @@ def test_limits_ship_for_our_tracks_and_those_training_is_judged_on(tmp_path, mo
     assert known_time(oval(), gt) is None
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_of_a_limit_is_never_taken_for_one(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     import random
 

@@ -77,6 +77,7 @@ def test_on_a_circle_it_keeps_to_its_line():
     assert race.floats[0, state.OFF_TIME] == 0.0
 
 
+@pytest.mark.slow
 def test_actions_are_in_bounds_wherever_the_car_is():
     track, car = track_from_seed(0), load_car("gt")
     race = Race([track], car, 64)

@@ -180,6 +180,7 @@ def test_the_straightest_line_round_a_circle_is_its_outer_edge():
     assert np.allclose(straightest_line(road), -8.0, atol=0.15)
 
 
+@pytest.mark.slow
 def test_surfaces_of_the_road_have_their_own_envelopes():
     n = oval().n
     patch = np.where((np.arange(n) > 20) & (np.arange(n) < 60), 3, 0)

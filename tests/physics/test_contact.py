@@ -122,6 +122,7 @@ def test_boxes_at_any_angle_overlap_where_a_fine_grid_of_points_does():
     assert seen > 50
 
 
+@pytest.mark.slow
 @hyp(max_examples=300, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 20))
 def test_no_pile_up_gains_energy_or_loses_momentum(seed, n):

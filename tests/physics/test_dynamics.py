@@ -45,6 +45,7 @@ def kinetic(car: Car, s: np.ndarray) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 @given(st.floats(-1e4, 1e4))
 def test_cos_sin_agree_with_the_library(angle: float) -> None:
     c, s = cos_sin(angle)
@@ -64,6 +65,7 @@ def test_tyre_is_linear_for_small_slip_and_saturates_at_three_times_the_linear_r
     assert (np.diff(forces) >= 0.0).all() and forces.max() <= limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_cars())
 @pytest.mark.parametrize("speed", [12.0, 25.0, 35.0])
 def test_steady_circle_has_the_understeer_gradient_of_the_linear_car(
@@ -139,6 +141,7 @@ def test_top_speed_is_where_power_meets_drag_and_rolling(name: str) -> None:
     assert drive(car, rolling(1.05 * top), 0.0, 1.0, 5.0)[-1, 3] < 1.05 * top
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     name=st.sampled_from(["gt", "kart", "formula"]),

@@ -132,7 +132,9 @@ def test_the_order_of_columns_puts_reports_of_a_step_last():
 
 
 @pytest.mark.parametrize("car", shipped_cars())
-@pytest.mark.parametrize("which", [0, 3, 4, 5])
+@pytest.mark.parametrize(
+    "which", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (3, 4, 5))]
+)
 def test_the_kernel_agrees_with_the_literal_reference(tracks, car, which):
     track, car = tracks[which], load_car(car)
     rng = np.random.default_rng(which)
@@ -178,6 +180,7 @@ def test_the_reference_meets_walls_and_edges_too(tracks):
     )
 
 
+@pytest.mark.slow
 def test_progress_in_a_step_never_exceeds_what_the_car_moves(tracks):
     race = scattered(tracks, 300)
     # How much closer stations lie on the inside edge of the tightest bend of each track; a bend
@@ -242,6 +245,7 @@ def corner_positions(race, car):
     return race.lateral_offset[:, None] + along * k[:, None] + aside * c[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("car", shipped_cars())
 def test_nothing_passes_a_wall_and_no_wall_gives_energy(car):
     car = load_car(car)

@@ -135,6 +135,7 @@ def test_reversing_round_the_track_never_counts_a_lap(gt):
     assert race.lap[0] == 0
 
 
+@pytest.mark.slow
 def test_a_lap_is_counted_once_at_any_division_of_time(gt):
     track = oval()
     driver = PathFollower(track, gt, pace=0.5)
@@ -156,6 +157,7 @@ def test_off_track_is_the_centre_of_gravity_beyond_the_edge(gt):
     np.testing.assert_allclose(race.floats[:, state.STEP_OFF], race.off_track_time)
 
 
+@pytest.mark.slow
 def test_time_off_track_is_summed_by_step_lap_and_race(gt):
     track = oval(straight=100.0, radius=30.0)
     race = Race([track], gt)
@@ -192,6 +194,7 @@ def test_metres_lost_count_everywhere(gt):
     assert (race.floats[:, state.STEP_LEGAL] < -0.4).all()
 
 
+@pytest.mark.slow
 def test_cars_on_tracks_of_different_lengths_run_side_by_side(gt):
     tracks = [*random_tracks(8, 2), circle()]
     bank = pack(tracks)

@@ -75,6 +75,7 @@ def test_cars_that_never_meet_move_to_the_bit_as_if_alone(gt):
         np.testing.assert_array_equal(other, states[0])
 
 
+@pytest.mark.slow
 def test_races_are_the_same_to_the_bit_for_any_threads_company_and_division_of_steps():
     tracks = random_tracks(5, 3)
     whole = crowd(tracks, 5, 30)
@@ -114,6 +115,7 @@ def test_a_race_of_twenty_goes_through_more_than_one_block():
     assert np.isfinite(race.floats[:, : state.LAST_LAP]).all()
 
 
+@pytest.mark.slow
 def test_a_car_that_is_rear_ended_takes_speed_and_the_one_behind_the_blame(gt, long_straight):
     race = Race([long_straight], gt, 2, company=2)
     race.place(s=[100.0, 106.0], speed=[40.0, 20.0])

@@ -14,6 +14,7 @@ from retroracer.render.text import lap_text
 from retroracer.track.files import load_track
 
 
+@pytest.mark.slow
 def test_a_picture_has_the_size_asked_for_and_shows_a_road(tmp_path: Path) -> None:
     path = tmp_path / "m.png"
     save_track_picture(load_track("copper_bowl"), path, (640, 480))
@@ -33,6 +34,7 @@ def test_times_are_written_as_racers_write_them() -> None:
     assert lap_text(None) == lap_text(float("nan")) == "-:--.---"
 
 
+@pytest.mark.slow
 def test_rgb_array_shows_the_car_and_changes_nothing_of_the_race() -> None:
     assert retroracer.envs.ENV_ID
     kwargs = {"track": "copper_bowl", "render_mode": "rgb_array"}

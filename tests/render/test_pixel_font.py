@@ -55,6 +55,7 @@ def test_long_text_is_cut_short_and_says_so() -> None:
     assert fitted("Spa", 60) == "Spa"
 
 
+@pytest.mark.slow
 def test_titles_of_shipped_tracks_need_no_other_font() -> None:
     for name in shipped_tracks():
         assert label(load_track(name).title, 1, DEFAULT.text).get_height() == HEIGHT

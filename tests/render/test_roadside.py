@@ -34,6 +34,7 @@ def test_monzas_first_chicane_is_announced() -> None:
     assert 40.0 < slow - first < 260.0, "braking begins before the corner, not in it"
 
 
+@pytest.mark.slow
 def test_grandstands_are_not_one_for_all() -> None:
     looks = {len(stands(load_track(name), DEFAULT)) for name in ("monza", "spa", "silverstone")}
     assert len(looks) == 3

@@ -45,6 +45,7 @@ def test_a_real_circuit_has_its_corners_in_their_order(name: str) -> None:
     assert corners(load_track(name), radius) == order.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_suzuka_passes_over_itself_once_and_no_other_real_circuit_does() -> None:
     assert {name for name in FACTS if load_track(name).crossing} == {"suzuka"}
 

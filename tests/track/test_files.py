@@ -303,6 +303,7 @@ def test_every_mistake_is_told_at_once_in_the_order_of_lines(build):
     assert lines == ["7", "7", "8", "14", "15"]
 
 
+@pytest.mark.slow
 def test_loading_segments_imports_neither_scipy_nor_the_heavy_rooms():
     code = (
         "import sys; from retroracer.track.files import load_track;"

@@ -56,6 +56,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @CALM
 @given(
     st.sampled_from(PAGES),
@@ -113,6 +114,7 @@ SEGMENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @CALM
 @given(SEGMENTS, st.sampled_from(["auto", "curve", "exact"]), st.sampled_from(["forbid", "bridge"]))
 def test_random_layouts_give_a_valid_track_or_a_message(tmp_path, segments, closing, crossings):

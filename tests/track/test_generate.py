@@ -23,6 +23,7 @@ def many() -> list[Track]:
     return random_tracks(2024, 200)
 
 
+@pytest.mark.slow
 def test_edges_are_simple_and_the_road_is_a_ring_by_shapelys_judgement(many: list[Track]) -> None:
     for t in many:
         left, right = LinearRing(t.left_edge), LinearRing(t.right_edge)
@@ -34,6 +35,7 @@ def test_edges_are_simple_and_the_road_is_a_ring_by_shapelys_judgement(many: lis
         assert road.area == pytest.approx(widths * t.length, rel=0.02), t.name
 
 
+@pytest.mark.slow
 def test_no_track_has_a_flaw_the_track_file_would_be_refused_for(many: list[Track]) -> None:
     assert {t.name: find_flaws(t) for t in many[:60] if find_flaws(t)} == {}
 
@@ -80,6 +82,7 @@ def test_both_directions_lengths_and_widths_vary(many: list[Track]) -> None:
     assert widths.max() - widths.min() > 4.0
 
 
+@pytest.mark.slow
 def test_their_corners_and_straights_span_those_of_real_circuits(many: list[Track]) -> None:
     real = ["monza", "spa", "silverstone", "suzuka", "interlagos", "zandvoort", "red_bull_ring"]
     figures = quantiles(many, (0.02, 0.98))

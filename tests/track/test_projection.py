@@ -24,6 +24,7 @@ def gap(a, b, length):
     return abs((a - b + length / 2) % length - length / 2)
 
 
+@pytest.mark.slow
 @given(
     which=st.integers(0, 6),
     share=st.floats(0.0, 1.0, exclude_max=True),

@@ -34,6 +34,7 @@ def test_the_schema_file_is_in_step_with_the_models():
     assert written == editor_schema(), RENEW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [*PAGES, *SHIPPED], ids=lambda p: p.stem)
 def test_editors_accept_every_good_page(page):
     schema = json.loads(editor_schema())

@@ -19,6 +19,7 @@ def circuits() -> list[Track]:
     return surveyed_circuits(3, 4)
 
 
+@pytest.mark.slow
 def test_they_are_valid_and_as_long_as_circuits_are(circuits: list[Track]) -> None:
     for track in circuits:
         assert find_flaws(track) == []

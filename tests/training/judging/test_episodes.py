@@ -58,6 +58,7 @@ def test_stock_and_fast_give_the_same_return_and_length_and_training_wrappers_do
     assert drive(flat_out, BLIND, [5, 6], ENV_ID, width=2) == fast
 
 
+@pytest.mark.slow
 def test_frames_are_counted_one_by_one() -> None:
     still = drive(lambda obs: np.zeros((len(obs), 2), np.float32), BLIND, [3], ENV_ID)[0]
     assert still.frames == 1000
@@ -104,6 +105,7 @@ def test_the_command_shares_the_work_and_tells_the_same(driver, tmp_path, capsys
     assert "blind" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_options_without_sense_are_refused(driver, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     for options, message in (
@@ -119,6 +121,7 @@ def test_options_without_sense_are_refused(driver, tmp_path, capsys, monkeypatch
         assert message in capsys.readouterr().err, options
 
 
+@pytest.mark.slow
 def test_a_camera_sees_frames_between_the_actions(tmp_path) -> None:
     env, pictures = recording(dataclasses.replace(BLIND, action_repeat=8), every=2)
     env.reset(seed=1)

@@ -35,6 +35,7 @@ def reports(tracks):
     return evaluate([entry(d) for d in drivers], tracks)
 
 
+@pytest.mark.slow
 def test_a_careful_driver_laps_every_track_cleanly_and_a_braver_one_faster(reports, tracks):
     careful, brave = reports[:2]
     assert careful.summary()["completed"] == careful.summary()["clean"] == len(tracks)
@@ -42,6 +43,7 @@ def test_a_careful_driver_laps_every_track_cleanly_and_a_braver_one_faster(repor
         assert fast.lap_time_s < slow.lap_time_s
 
 
+@pytest.mark.slow
 def test_a_driver_that_holds_its_actions_is_asked_less_often(tracks):
     asked = {1: 0, 2: 0}
 
@@ -78,6 +80,7 @@ def test_a_result_does_not_depend_on_what_else_is_measured(reports, tracks):
     assert alone.results[0] == reports[1].results[2]
 
 
+@pytest.mark.slow
 def test_the_lap_time_is_the_flying_lap_of_the_race(tracks):
     seen = []
 

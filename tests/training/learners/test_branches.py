@@ -167,6 +167,7 @@ def test_an_update_from_slopes_is_what_autograd_makes_of_the_loss(
         torch.testing.assert_close(got, gradient, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_actor_moves_where_slopes_lead_and_no_further_than_they_hold() -> None:
     task, _ = learner("seed=5")
     model, obs = task.model, torch.randn(64, 22, generator=torch.Generator().manual_seed(1))

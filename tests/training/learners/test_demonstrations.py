@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from retroracer.agents.replay import Memory
 from retroracer.envs import task
@@ -22,6 +23,7 @@ def demonstrations(wanted: Demonstrations = FEW, tracks=None) -> Memory | None:
     return gather(run, wanted, tracks)
 
 
+@pytest.mark.slow
 def test_they_are_faster_than_what_a_beginner_sees_and_seldom_end_off_the_road() -> None:
     memory = demonstrations(tracks=[oval()])
     assert memory is not None and len(memory) == FEW.transitions
@@ -32,12 +34,15 @@ def test_they_are_faster_than_what_a_beginner_sees_and_seldom_end_off_the_road()
     assert memory.action.abs().max() <= 1.0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_demonstrations() -> None:
-    one, two = demonstrations(), demonstrations()
+    few = Demonstrations(share=0.25, transitions=1280, tracks=1)
+    one, two = demonstrations(few), demonstrations(few)
     for name in ("obs", "action", "reward", "next_obs", "ended"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 
+@pytest.mark.slow
 def test_a_share_of_nothing_gathers_nothing_and_a_batch_holds_the_share_asked_for() -> None:
     assert demonstrations(Demonstrations(share=0.0)) is None
     from retroracer.training.learners.sac import SAC

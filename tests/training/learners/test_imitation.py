@@ -13,6 +13,8 @@ from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.budget import Budget
 from tests.training.tiny import racing
 
+pytestmark = pytest.mark.slow
+
 SETS = [
     "stages=[{learner: imitation}]", "steps=1000000", "hidden=[48, 48]", "cars=2",
     "imitation.rounds=5", "imitation.tracks=2", "imitation.n_steps=40", "imitation.updates=150",

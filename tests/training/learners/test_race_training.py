@@ -47,6 +47,7 @@ def seen(n: int = 200) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).uniform(-1.0, 1.0, (n, N_RACE_OBS)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_driver_of_races_first_drives_exactly_as_the_parent_that_laps_alone(
     begun: RaceTraining,
 ) -> None:
@@ -80,6 +81,7 @@ def test_what_it_is_told_of_others_can_be_learned_from(begun: RaceTraining) -> N
     assert (slope[:, N_OBS:].abs().max(0).values > 0.0).all()
 
 
+@pytest.mark.slow
 def test_rivals_are_drawn_anew_for_each_race_and_decide_as_often_as_their_zips_say() -> None:
     task, _ = learner("cars=40", "race.league.ladder=[rookie, club, pro, base]")
     field = task.batch
@@ -122,6 +124,7 @@ def test_the_league_draws_each_kind_by_its_share_and_keeps_the_last_selves() -> 
     assert set(np.unique(league.draw(4000, 3, rng))) == {0, 1, 2, 3, 4, 5}
 
 
+@pytest.mark.slow
 def test_in_a_share_of_the_races_the_rivals_are_ghosts() -> None:
     task, _ = learner("cars=100", "race.alone=0.3", "episode=3")
     for _ in range(2):

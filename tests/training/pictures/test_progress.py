@@ -33,12 +33,14 @@ def draw(tmp_path: Path, text: str, second_phase: int | None = None) -> Path:
     return tmp_path / "x.png"
 
 
+@pytest.mark.slow
 def test_the_second_phase_is_a_red_line_where_the_table_or_the_user_says(tmp_path: Path) -> None:
     assert red(draw(tmp_path, OURS)) > 100
     assert red(draw(tmp_path, OURS.replace("1200", ""))) == 0
     assert red(draw(tmp_path, OURS.replace("1200", ""), second_phase=2)) > 100
 
 
+@pytest.mark.slow
 def test_a_row_that_is_being_written_and_tables_of_rllib_are_drawn(tmp_path: Path) -> None:
     whole = draw(tmp_path, OURS).read_bytes()
     assert draw(tmp_path, OURS + "400,4,4").read_bytes() == whole

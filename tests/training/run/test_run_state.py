@@ -141,6 +141,7 @@ RECORD = {"learner": "sac", "algorithm": "SAC", "learning_rate": 0.0, "steps": 0
 TRACK = {"parent": [], "limits": [30.0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [

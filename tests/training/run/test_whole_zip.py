@@ -37,6 +37,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "m.zip"
 
 
+@pytest.mark.slow
 def test_a_run_of_sac_writes_trained_critics_moments_and_a_moved_entropy_coefficient(
     path: Path,
 ) -> None:
@@ -46,6 +47,7 @@ def test_a_run_of_sac_writes_trained_critics_moments_and_a_moved_entropy_coeffic
     assert found.entropy_coefficient != pytest.approx(first, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_plain_sac_goes_on_with_settings_of_one_env(path: Path) -> None:
     env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
     model = SAC.load(path, env=env, device="cpu")
@@ -119,6 +121,7 @@ def test_plain_sac_goes_on_from_a_driver_that_sac_made_without_spoiling_it(
     assert float(evaluate_policy(again, Chase(), 20, warn=False)[0]) > float(before) - 2.0
 
 
+@pytest.mark.slow
 def test_no_driver_ships_without_what_sac_goes_on_from() -> None:
     assert shipped() and all(shipped().values())
 

@@ -31,6 +31,7 @@ def whole_page(algorithm: str, *sets: str, profile: str = "cpu") -> Any:
     return load(PixelSettings, PIXELS, page, None, list(sets), profiles_of(algorithm)[profile])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 def test_the_same_seed_gives_the_same_driver_and_it_really_learns(
     algorithm: str, tmp_path: Path
@@ -44,6 +45,7 @@ def test_the_same_seed_gives_the_same_driver_and_it_really_learns(
     assert read_facts(out).updates > 0
 
 
+@pytest.mark.slow
 def test_ppos_second_phase_begins_once_and_keeps_what_adam_remembers() -> None:
     settings = pixels("ppo")
     s = settings.of("ppo")
@@ -78,6 +80,7 @@ def test_ppos_second_phase_begins_once_and_keeps_what_adam_remembers() -> None:
     task.close()
 
 
+@pytest.mark.slow
 def test_the_second_phase_stands_in_the_runs_rows_and_on_its_curve(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     train(pixels("ppo", "steps=96", "log_to=[tensorboard]"), tmp_path / "m.zip", folder)
@@ -112,6 +115,7 @@ def test_a_timeout_is_no_end_to_the_replay() -> None:
     task.close()
 
 
+@pytest.mark.slow
 def test_a_parent_is_gone_on_from_and_only_with_its_own_wrappers_and_algorithm(
     tmp_path: Path,
 ) -> None:
@@ -187,6 +191,7 @@ def test_what_cannot_fit_is_refused_with_what_would() -> None:
         demand_room(whole_page("imitation"), free=4 * 10**9)
 
 
+@pytest.mark.slow
 def test_imitation_from_pixels_leaves_a_zip_that_plain_ppo_opens(tmp_path: Path) -> None:
     import numpy as np
     import stable_baselines3

@@ -111,6 +111,7 @@ def test_a_damaged_or_missing_file_of_drives_is_one_line(tmp_path) -> None:
         read_drives(tmp_path / "none.npz")
 
 
+@pytest.mark.slow
 def test_the_pupil_drives_the_labels_are_the_experts_and_a_drive_is_the_same_again() -> None:
     def straight_on(pictures):
         assert pictures.shape[1:] == (3, 64, 64)
@@ -138,6 +139,7 @@ def test_the_pupil_drives_the_labels_are_the_experts_and_a_drive_is_the_same_aga
         np.testing.assert_array_equal(one.actions, two.actions)
 
 
+@pytest.mark.slow
 def test_the_expert_alone_finishes_disturbed_or_not() -> None:
     found = drive(None, [31, 32], SEEN, Mixture(1.0))
     assert all(d.finished and d.reward > 850.0 for d in found)
@@ -156,6 +158,7 @@ def test_the_loss_is_none_for_the_experts_action_and_weighs_what_the_car_feels()
     assert braked / gassed == pytest.approx(BRAKE_WEIGHT**2, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_lessons_lower_the_loss_and_only_the_averages_drive() -> None:
     torch.set_num_threads(1)
     taught, lesson = student(), batch()

@@ -50,6 +50,7 @@ def test_seeds_act_once(envs):
     assert not np.array_equal(first, again)
 
 
+@pytest.mark.slow
 def test_ppo_learns_from_it_and_knows_its_episodes(envs):
     model = PPO("CnnPolicy", envs, n_steps=16, batch_size=16, n_epochs=1, device="cpu")
     model.learn(64)
