@@ -35,6 +35,7 @@ def racing(app: App) -> RaceScreen:
     return app.screen
 
 
+@pytest.mark.slow
 def test_arrow_keys_drive_and_r_restarts_within_a_fifth_of_a_second() -> None:
     app = game()
     hold(pygame.K_UP)
@@ -48,6 +49,7 @@ def test_arrow_keys_drive_and_r_restarts_within_a_fifth_of_a_second() -> None:
     assert session.race.speed[0] > 0.1, "not moving 0.2 s after the key"
 
 
+@pytest.mark.slow
 def test_the_lights_hold_everybody_and_all_start_on_the_same_step() -> None:
     app = game(lights=True)
     hold(pygame.K_UP)
@@ -67,6 +69,7 @@ def test_space_skips_the_lights() -> None:
     assert racing(app).session.ticks > 0
 
 
+@pytest.mark.slow
 def test_p_pauses_the_race_and_goes_on_and_its_menu_leads_to_the_menu_and_out() -> None:
     app = game()
     frames(app, 30)
@@ -89,6 +92,7 @@ def test_p_pauses_the_race_and_goes_on_and_its_menu_leads_to_the_menu_and_out() 
     assert not app.running
 
 
+@pytest.mark.slow
 def test_a_race_ends_in_results_from_where_it_is_raced_again_watched_and_left() -> None:
     app = game(setup(laps=1))
     screen = racing(app)
@@ -167,6 +171,7 @@ def test_no_page_breaks_however_it_is_mashed(page: str, tmp_path: Path) -> None:
     assert app.frame == 90
 
 
+@pytest.mark.slow
 def test_the_agents_lap_in_the_game_is_its_lap_in_evaluate_to_the_last_bit() -> None:
     policy = follower()
     race = setup(laps=2)
@@ -193,6 +198,7 @@ def recorded() -> tuple[list[Cue], float]:
     return cues, float(session.race.last_lap_time[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [30, 60, 144, 0])
 def test_recorded_inputs_give_the_same_lap_and_state_at_any_frame_rate(
     recorded: tuple[list[Cue], float], fps: int
@@ -210,6 +216,7 @@ def test_recorded_inputs_give_the_same_lap_and_state_at_any_frame_rate(
     assert again.lap_time == lap_time
 
 
+@pytest.mark.slow
 def test_drawing_changes_nothing_in_the_race() -> None:
     drawn, plain = game(), game()
     for app in (drawn, plain):
@@ -294,6 +301,7 @@ def test_a_game_without_an_end_is_refused_without_a_screen() -> None:
     assert done.returncode == 2 and "--frames" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_screen_is_left_for_the_one_it_was_opened_over(tmp_path: Path) -> None:
     """Editor, its race, that race's replay, and back again; with nothing waiting, the menu."""
     app = game(menu=True)

@@ -37,6 +37,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_race_in_a_real_window_from_the_first_key_to_the_last(
     display: str, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def layers(observations: int, actions: int, bias: float = 0.0) -> Weights:
     return Weights(3, [(weight, means)], False)
 
 
+@pytest.mark.slow
 def test_cars_send_rows_that_fit_and_a_timeout_is_no_end() -> None:
     cars, explorer = Cars(plan()), Explorer(0)
     explorer.weights = layers(task.N_OBS, 2)
@@ -42,6 +43,7 @@ def test_cars_send_rows_that_fit_and_a_timeout_is_no_end() -> None:
     assert not (rows.next_obs[:-1][~going] == rows.obs[1:][~going]).all()
 
 
+@pytest.mark.slow
 def test_until_weights_come_the_line_driver_drives_known_tracks_and_the_throttle_others() -> None:
     known, unknown, explorer = Cars(plan()), Cars(plan(tracks=None)), Explorer(0)
     assert known.fallback_name == "the line driver"

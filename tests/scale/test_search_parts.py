@@ -70,6 +70,7 @@ def test_rungs_stand_where_rays_stand() -> None:
     assert Rungs(15, 3.0, 15).milestones() == []
 
 
+@pytest.mark.slow
 def test_one_of_three_goes_on_from_a_rung_as_in_ray_tune() -> None:
     """The same trials told in the same order, by Ray's own rule."""
     schedulers = pytest.importorskip("ray.tune.schedulers.async_hyperband")

@@ -148,6 +148,7 @@ def test_what_is_wrong_is_told_and_marked_while_it_is_dragged(page: Path) -> Non
     assert app.screen is editor, "a track that cannot be raced is not driven"
 
 
+@pytest.mark.slow
 def test_t_drives_the_track_as_it_is_and_leaving_comes_back(page: Path) -> None:
     app, editor = opened(page)
     drag(app, editor, 1, (10.0, 10.0))

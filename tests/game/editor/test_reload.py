@@ -50,6 +50,7 @@ def test_a_saved_page_is_on_the_road_and_you_drive_on(tmp_path: Path) -> None:
     assert screen.session.race.speed[0] > 0.8 * speed
 
 
+@pytest.mark.slow
 def test_a_broken_page_shows_its_errors_and_the_last_good_track_stays(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     shutil.copy(tracks_dir() / "copper_bowl.yaml", page)
@@ -67,6 +68,7 @@ def test_a_broken_page_shows_its_errors_and_the_last_good_track_stays(tmp_path: 
     assert not screen.errors
 
 
+@pytest.mark.slow
 def test_a_page_saved_without_a_change_or_with_new_comments_changes_nothing(
     tmp_path: Path,
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_page_saved_without_a_change_or_with_new_comments_changes_nothing(
         assert screen.session is session and screen.scene is scene
 
 
+@pytest.mark.slow
 def test_new_colours_repaint_the_track_without_touching_the_race(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     shutil.copy(tracks_dir() / "copper_bowl.yaml", page)
@@ -106,6 +109,7 @@ def test_new_colours_repaint_the_track_without_touching_the_race(tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_change_keeps_clock_lap_and_place_of_everybody(tmp_path: Path) -> None:
     page = tmp_path / "mine.yaml"
     shutil.copy(tracks_dir() / "copper_bowl.yaml", page)

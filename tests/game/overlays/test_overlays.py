@@ -153,6 +153,7 @@ def colours(app: App) -> set[tuple[int, ...]]:
     return set(map(tuple, np.unique(pixels, axis=0).tolist()))
 
 
+@pytest.mark.slow
 def test_an_overlay_is_a_class_and_a_line_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else need know it: its key works, it is drawn, it is told of, and it is bound."""
     monkeypatch.setattr(overlays_module, "OVERLAYS", [*OVERLAYS, Toy])

@@ -96,6 +96,7 @@ def repacked(path: Path, weights: bytes) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_file_that_wants_something_called_is_refused_and_nothing_is_called(
     tmp_path: Path,
 ) -> None:

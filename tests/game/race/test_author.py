@@ -49,6 +49,7 @@ def test_the_authors_time_is_its_lap_in_evaluate_and_beating_it_earns_the_medal(
     assert medal_for(time + 0.001, limit=1.0, author=time) == ""
 
 
+@pytest.mark.slow
 def test_what_was_driven_once_is_not_driven_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

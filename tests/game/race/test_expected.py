@@ -41,6 +41,7 @@ def test_on_a_road_nobody_was_judged_on_it_is_worked_out_from_others() -> None:
     assert expected("nobody", track, 60.0).lap_time is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("car", shipped_cars())
 def test_limits_of_every_shipped_track_and_car_are_there_at_once(car: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     times = TrackTimes(Records(tmp_path), solve=False)
@@ -48,6 +49,7 @@ def test_limits_of_every_shipped_track_and_car_are_there_at_once(car: str, tmp_p
         assert times.limit(load_track(name), load_car(car)) is not None, name
 
 
+@pytest.mark.slow
 def test_the_authors_time_of_every_shipped_track_is_there_at_once() -> None:
     for name in shipped_tracks():
         track = load_track(name)
@@ -56,6 +58,7 @@ def test_the_authors_time_of_every_shipped_track_is_there_at_once() -> None:
         assert time is not None and limit is not None and 1.0 < time / limit < 1.25, name
 
 
+@pytest.mark.slow
 def test_the_line_of_every_shipped_track_in_the_default_car_is_there_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:  # type: ignore[no-untyped-def]

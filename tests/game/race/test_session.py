@@ -84,6 +84,7 @@ def test_the_wrong_way_is_seen() -> None:
     assert not race.wrong_way(0)
 
 
+@pytest.mark.slow
 def test_an_hour_of_racing_keeps_only_bounded_memory() -> None:
     race = session(rivals=1, laps=0)
     race.policies = [follower()]

@@ -183,6 +183,7 @@ def raced() -> Session:
     return race
 
 
+@pytest.mark.slow
 def test_a_whole_race_is_driven_again_to_the_last_bit(raced: Session) -> None:
     tape = raced.race_tape
     assert tape is not None and tape.race and len(tape.resets) == 2
@@ -202,6 +203,7 @@ def test_the_distance_of_a_result_is_that_of_its_laps(raced: Session) -> None:
     assert mine["distance_m"] == pytest.approx(2 * raced.track.length, abs=2.0)
 
 
+@pytest.mark.slow
 def test_every_lap_of_a_race_is_driven_again_with_all_cars(raced: Session) -> None:
     assert len(raced.tapes) == 2
     for tape in raced.tapes:
@@ -210,6 +212,7 @@ def test_every_lap_of_a_race_is_driven_again_with_all_cars(raced: Session) -> No
     np.testing.assert_array_equal(again.ends, raced.race.floats)
 
 
+@pytest.mark.slow
 def test_a_lap_in_tow_or_with_a_contact_is_marked_and_one_alone_is_not() -> None:
     race = session(laps=3)
     driver = PathFollower(race.track, race.cars[0], pace=0.8)

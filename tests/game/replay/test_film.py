@@ -20,6 +20,7 @@ from tests.game.races import frames, game, save_driver, strike
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [".gif", ".webp", ".png"])
 def test_a_lap_is_written_as_a_film(lap, tmp_path: Path, kind: str) -> None:  # type: ignore[no-untyped-def]
     session, tape = lap
@@ -32,6 +33,7 @@ def test_a_lap_is_written_as_a_film(lap, tmp_path: Path, kind: str) -> None:  # 
         assert min(count, 2) <= getattr(picture, "n_frames", 1) <= count
 
 
+@pytest.mark.slow
 def test_a_lap_is_written_as_an_mp4_that_plays(lap, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     session, tape = lap
     path = tmp_path / "lap.mp4"
@@ -47,6 +49,7 @@ def test_an_unknown_kind_is_refused_in_words(lap, tmp_path: Path) -> None:  # ty
         write_lap(lap[0].track, lap[1], tmp_path / "lap.avi")
 
 
+@pytest.mark.slow
 def test_the_viewer_plays_steps_scrubs_and_slows_down(lap) -> None:  # type: ignore[no-untyped-def]
     session, tape = lap
     app = game(menu=True)
@@ -91,6 +94,7 @@ def test_the_command_exports_the_drivers_lap(tmp_path: Path) -> None:
     assert path.stat().st_size > 1000 and "pictures of" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_long_film_is_thinned_to_be_shared_and_tells_how_far_it_is(
     lap: tuple[Session, Tape], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +108,7 @@ def test_a_long_film_is_thinned_to_be_shared_and_tells_how_far_it_is(
     assert count == 21 and told == sorted(told) and told[-1] == 1.0 and len(told) >= count - 1
 
 
+@pytest.mark.slow
 def test_an_mp4_keeps_every_picture_and_is_small(lap: tuple[Session, Tape], tmp_path: Path) -> None:
     session, tape = lap
     path = tmp_path / "lap.mp4"

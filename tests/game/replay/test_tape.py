@@ -26,6 +26,7 @@ def laps() -> tuple[Session, list[Tape]]:
     return session, list(session.tapes)
 
 
+@pytest.mark.slow
 def test_a_lap_driven_again_comes_to_the_same_time_and_the_same_state(laps) -> None:  # type: ignore[no-untyped-def]
     session, tapes = laps
     assert len(tapes) == 2 and not tapes[0].valid and tapes[1].valid

@@ -51,6 +51,7 @@ def test_mutated_tapes_are_refused_in_a_line_or_come_to_their_time(tape: Tape) -
         assert time.monotonic() - begun < 5.0, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -121,6 +122,7 @@ def test_a_newer_tape_and_a_drivers_odd_name(tape: Tape) -> None:
     assert Tape.unpack(_with_facts(tape, names=["a\x1b[31m" + "b" * 500])).names[0].isprintable()
 
 
+@pytest.mark.slow
 def test_every_state_in_a_race_is_a_start_that_can_be_driven() -> None:
     """The checks refuse no tape of the game's own, wherever a lap began."""
     race = setup()

@@ -38,6 +38,7 @@ def lap() -> tuple[Session, Tape]:
     return session, session.tapes[1]
 
 
+@pytest.mark.slow
 def test_speed_integrates_to_the_way_and_time_to_the_lap(lap: tuple[Session, Tape]) -> None:
     session, tape = lap
     t = telemetry_of(tape, session.track)
@@ -90,6 +91,7 @@ def page(lap: tuple[Session, Tape], tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_page_asks_nothing_of_a_network(page: Path) -> None:
     text = page.read_text()
     head = text[: text.index("<script")]
@@ -111,6 +113,7 @@ def test_the_page_draws_itself_in_a_browser(page: Path, tmp_path: Path) -> None:
     assert "time lost to the limit" in done.stdout and "speed [km/h]" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(480, 270), (1280, 720), (1920, 1080)])
 def test_the_games_page_has_a_cursor_for_keys_and_mouse(
     lap: tuple[Session, Tape], size: tuple[int, int]

@@ -38,6 +38,7 @@ def test_sector_times_have_minutes_as_lap_times_do(seconds: float, told: str) ->
     assert sector_text(seconds) == told
 
 
+@pytest.mark.slow
 def test_one_gap_has_one_sign_wherever_it_is_shown(written: list[str]) -> None:
     app = game()
     frames(app, 400)  # you stand, the rival drives off ...

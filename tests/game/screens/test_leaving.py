@@ -21,6 +21,7 @@ def pad(button: int) -> None:
     pygame.event.post(pygame.event.Event(pygame.CONTROLLERBUTTONDOWN, button=button))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_escape_however_often_never_ends_a_race(count: int) -> None:
     app = game()
@@ -33,6 +34,7 @@ def test_escape_however_often_never_ends_a_race(count: int) -> None:
     assert racing(app).session.race.progress[0] > 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opens", [pygame.K_ESCAPE, pygame.K_p, "start"])
 def test_the_pause_menu_is_moved_in_by_keys_and_pad(opens: int | str) -> None:
     app = game()
@@ -53,6 +55,7 @@ def test_the_pause_menu_is_moved_in_by_keys_and_pad(opens: int | str) -> None:
     assert not screen.paused and screen.session.recorder._resets, "put back on the road"
 
 
+@pytest.mark.slow
 def test_the_pause_menu_is_clicked() -> None:
     app = game()
     frames(app, 60)
@@ -80,6 +83,7 @@ def test_leaving_the_program_asks_once_and_stays_on_escape() -> None:
     assert not app.running
 
 
+@pytest.mark.slow
 def test_closing_the_window_asks_while_a_race_is_underway() -> None:
     app = game()
     hold(pygame.K_UP)
@@ -106,6 +110,7 @@ def test_the_menu_comes_back_to_the_row_that_was_left() -> None:
         assert isinstance(app.screen, Menu) and app.screen.rows.chosen.name == row
 
 
+@pytest.mark.slow
 def test_a_key_held_at_the_finish_does_not_leave_the_results() -> None:
     app = game(setup(laps=1))
     screen = racing(app)

@@ -20,6 +20,7 @@ def first_race(laps: int = 2) -> tuple[App, RaceScreen]:
     return app, screen
 
 
+@pytest.mark.slow
 def test_controls_are_shown_until_each_was_used() -> None:
     app, screen = first_race()
     frames(app, 30)
@@ -32,6 +33,7 @@ def test_controls_are_shown_until_each_was_used() -> None:
     assert screen.newcomer.used == {name for name, _ in USES}
 
 
+@pytest.mark.slow
 def test_the_line_is_on_for_the_first_lap_and_said_so_then_off_and_never_again() -> None:
     app, screen = first_race()
     assert screen.overlays.racing_line

@@ -35,6 +35,7 @@ def choose(app: App, rows: Choices, name: str, by: str) -> None:
     frames(app, 2)
 
 
+@pytest.mark.slow
 def test_held_throttle_a_crash_and_two_escapes_lose_no_race() -> None:
     app = game(setup(laps=3), lights=True)
     app.newcomer = True
@@ -56,6 +57,7 @@ def test_held_throttle_a_crash_and_two_escapes_lose_no_race() -> None:
     assert not screen.newcomer.lost and screen.session.ticks > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["keys", "mouse"])
 @pytest.mark.parametrize(
     "row",

@@ -68,6 +68,7 @@ def test_large_text_is_larger_and_every_page_still_fits() -> None:
     assert canvas.ui_scale((480, 270)) == 1
 
 
+@pytest.mark.slow
 def test_high_contrast_holds_on_every_track() -> None:
     app = game(menu=True)
     app.settings.change(high_contrast=True)
@@ -105,6 +106,7 @@ def test_a_key_cap_that_is_drawn_is_a_button_for_the_mouse() -> None:
     assert isinstance(app.screen, Menu)
 
 
+@pytest.mark.slow
 def test_results_are_chosen_among_by_arrows_and_pad() -> None:
     app = game(setup(laps=1))
     screen = app.screen

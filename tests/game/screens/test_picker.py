@@ -26,6 +26,7 @@ from tests.game.races import drive_cleanly, frames, game, setup, strike, until
 pytestmark = pytest.mark.usefixtures("own_home")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(480, 270), (1280, 720)])
 @pytest.mark.parametrize("by", ["keys", "mouse"])
 def test_a_track_is_picked_by_keys_or_mouse(size: tuple[int, int], by: str) -> None:
@@ -65,6 +66,7 @@ def test_a_day_has_one_track_and_the_next_day_another() -> None:
     assert first.name == "daily-2026-11-26"
 
 
+@pytest.mark.slow
 def test_the_track_of_the_day_is_raced_and_its_laps_are_remembered() -> None:
     race = put_together(DAILY, rivals=1, laps=1)
     app = game(race)
@@ -98,6 +100,7 @@ def test_a_file_that_is_none_begins_anew(tmp_path: Path, text: str) -> None:
     assert read_championship(tmp_path) == Championship()
 
 
+@pytest.mark.slow
 def test_a_round_counts_once_it_is_finished_and_not_when_it_is_left() -> None:
     app = game(menu=True)
     page = ChampionshipScreen(app)

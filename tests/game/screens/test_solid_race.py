@@ -56,6 +56,7 @@ def camera(screen: RaceScreen):  # type: ignore[no-untyped-def]
     return screen.view.follower.view(0.0, 0.0, 0.0, 10.0, (640, 360), 0.1)
 
 
+@pytest.mark.slow
 def test_laps_of_a_race_are_kept_as_what_they_were_and_the_race_with_all_cars(
     tmp_path: Path, written: list[str]
 ) -> None:

@@ -23,6 +23,7 @@ def race_of_two(laps: int = 1, rivals: int = 1):  # type: ignore[no-untyped-def]
     return app, app.screen
 
 
+@pytest.mark.slow
 def test_each_drives_by_keys_of_their_own() -> None:
     app, screen = race_of_two()
     for code in (pygame.K_w, pygame.K_DOWN):

@@ -32,6 +32,7 @@ def test_many_are_spread_with_the_first_and_the_newest(tmp_path: Path) -> None:
     assert len(shown) == 8 and shown[0] == 1 and shown[-1] == 20
 
 
+@pytest.mark.slow
 def test_a_new_checkpoint_joins_the_race_while_it_is_watched(tmp_path: Path) -> None:
     save(tmp_path / "checkpoints", 1_000)
     app = game(menu=True)

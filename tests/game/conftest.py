@@ -1,0 +1,34 @@
+"""What every test of the game needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygame
+import pytest
+
+from retroracer.game.race.session import Session
+from retroracer.game.replay.tape import Tape
+from tests.game.races import setup
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close the window."""
+    yield
+    pygame.display.quit()
+
+
+@pytest.fixture
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep settings and records of the test to itself."""
+    monkeypatch.setenv("RETRORACER_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def lap() -> tuple[Session, Tape]:
+    """A finished race of one lap, and the lap."""
+    race = setup(human=False)
+    session = Session(race.track, race.policies, race.cars, False, 1)
+    while session.finish[0] is None:
+        session.tick()
+    return session, session.tapes[0]
