@@ -20,7 +20,7 @@ from retroracer.training.run.folder import RUN_NOTE
 
 SHIPPED = frozenset(
     ("base", "rookie", "club", "pro", "monza", "monaco", "suzuka", "spa", "mistral", "clockwork")
-    + ("carracing", "pixels-ppo", "pixels-dqn", "pixels-sac-drq")
+    + ("racer", "carracing", "pixels-ppo", "pixels-dqn", "pixels-sac-drq")
 )
 """Names of the models RetroRacer comes with."""
 
