@@ -55,7 +55,7 @@ test: lint
 	$(BIN)/python -m pytest $(PARALLEL)
 
 check: lint
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --durations=9 --durations-min=1
 
 # NO_MKDOCS_2_WARNING: the theme's advertisement would hide the one line that matters.
 docs: .venv/docs.stamp

@@ -197,6 +197,7 @@ def test_a_whole_race_is_driven_again_to_the_last_bit(raced: Session) -> None:
     assert len(again.bumps) == len(control(raced).bumps) > 0
 
 
+@pytest.mark.slow
 def test_the_distance_of_a_result_is_that_of_its_laps(raced: Session) -> None:
     mine = next(r for r in control(raced).stewards.results() if r["driver"] == "you")
     assert mine["laps"] == 2

@@ -36,6 +36,7 @@ def test_a_lap_driven_again_comes_to_the_same_time_and_the_same_state(laps) -> N
     np.testing.assert_array_equal(again.ends, session.race.floats)
 
 
+@pytest.mark.slow
 def test_one_car_of_a_tape_drives_as_it_did_among_others(laps) -> None:  # type: ignore[no-untyped-def]
     session, tapes = laps
     assert drive_again(tapes[1].only(), session.track).lap_time == tapes[1].lap_time

@@ -51,6 +51,7 @@ def test_speed_integrates_to_the_way_and_time_to_the_lap(lap: tuple[Session, Tap
     assert -1.0 <= t.throttle.min() < t.throttle.max() <= 1.0
 
 
+@pytest.mark.slow
 def test_the_time_lost_to_the_limit_ends_at_the_difference_of_the_laps(
     lap: tuple[Session, Tape],
 ) -> None:

@@ -84,6 +84,7 @@ def test_every_page_opens_and_leads_back(row: str, by: str) -> None:
     assert isinstance(app.screen, Menu) and app.running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["keys", "mouse"])
 def test_the_pages_behind_the_pause_lead_back_to_the_same_race(by: str) -> None:
     app = game(setup(laps=3))
@@ -109,6 +110,7 @@ def test_the_pages_behind_the_pause_lead_back_to_the_same_race(by: str) -> None:
     assert app.screen is screen and screen.session.ticks > ticks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["keys", "mouse"])
 @pytest.mark.parametrize(
     ("cap", "page"), [("V", ReplayScreen), ("T", TelemetryScreen)], ids=["replay", "telemetry"]
