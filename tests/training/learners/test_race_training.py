@@ -195,7 +195,7 @@ def test_a_state_of_races_goes_on_to_the_bit_and_a_bent_one_is_refused() -> None
 @pytest.mark.slow
 def test_the_zip_says_what_it_is_and_opens_in_plain_sb3_and_drives_alone(tmp_path: Path) -> None:
     out, run = tmp_path / "racer.zip", tmp_path / "run"
-    outcome = train(racing(*STAGES["race-sac"], "evaluate_every=1e-3", "steps=300"), out, run)
+    outcome = train(racing(*STAGES["race-sac"], "evaluate_every=1e-3", "steps=120"), out, run)
     assert not outcome.stopped
     made = sorted((run / "checkpoints").glob("*.zip"))[-1]
     facts = read_facts(made)
