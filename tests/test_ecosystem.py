@@ -85,6 +85,7 @@ OBSERVATIONS = {
 }
 
 
+@pytest.mark.slow
 @IDS
 @MODES
 @pytest.mark.parametrize("name", [*SIMPLE, *OBSERVATIONS])
@@ -160,6 +161,7 @@ def test_many_are_filmed_side_by_side(env_id, mode, films, tmp_path):
     assert shapes[0][1] * shapes[0][2] == 2 * height * width
 
 
+@pytest.mark.slow
 @IDS
 @pytest.mark.parametrize("mode", ["sync", "async", "vector_entry_point"])
 def test_make_vec_makes_every_kind_and_its_spec_makes_it_again(env_id, mode):

@@ -66,6 +66,7 @@ def test_every_end_but_a_good_one_is_a_finding(work, outcome, tmp_path):
     assert verdict(case, forked.run(case.run, tmp_path))[0] == outcome
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_a_hang(tmp_path, monkeypatch):
     monkeypatch.setattr(forked, "WALL_SECONDS", 0.3)
     case = Case("x", (), lambda: [0 for _ in iter(int, 1)] and 0)

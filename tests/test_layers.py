@@ -237,6 +237,7 @@ def test_each_rule_finds_a_module_that_breaks_it(
     assert len(rule([(Path(path), imports(source))])) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

@@ -39,6 +39,7 @@ def test_a_stop_of_the_whole_group_leaves_the_tracker_of_semaphores_alive(tmp_pa
     assert done.stdout == "the same\n" and not done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds processes")
 def test_a_program_bound_to_one_core_uses_one_thread_and_one_process() -> None:
     """More threads than cores wait for one another: everything gets slower."""

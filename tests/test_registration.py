@@ -30,6 +30,7 @@ def run(code: str, cwd: Path, *paths: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["import retroracer, gymnasium", "import gymnasium, retroracer"])
 def test_importing_the_package_registers_the_ids_whichever_comes_first(order, tmp_path):
     assert run(f"{order}\n{SHOW}", tmp_path, ROOT) == [str(IDS)]
@@ -73,6 +74,7 @@ def test_once_installed_gymnasium_makes_the_envs_though_nothing_of_ours_was_impo
     assert lines == ["['_retroracer_registration']", str(IDS), "(22,) 3"]
 
 
+@pytest.mark.slow
 def test_a_broken_installation_of_ours_keeps_nobody_from_gymnasium(installed, tmp_path):
     broken = tmp_path / "broken" / "retroracer"
     broken.mkdir(parents=True)

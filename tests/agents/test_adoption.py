@@ -108,6 +108,7 @@ def test_an_adopted_driver_acts_as_sb3_predicts(name: str, tmp_path: Path) -> No
     np.testing.assert_array_equal(again.predict(OBS, deterministic=True)[0], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize("name", ["SAC", "PPO", "TD3"])
 def test_widths_and_activations_are_found_without_unpickling(
@@ -145,6 +146,7 @@ def test_what_the_zip_tells_of_activations_can_be_overruled(tmp_path: Path) -> N
     assert np.abs(other.act(OBS) - model.predict(OBS, deterministic=True)[0]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_tqc_is_told_by_its_quantiles(plain: Path, tmp_path: Path) -> None:
     """What sb3-contrib saves: SAC's actor beside critics with 25 outputs each."""
     model = SAC.load(plain, device="cpu")
@@ -252,6 +254,7 @@ def test_gsde_is_refused(kind: Any, tmp_path: Path) -> None:
     assert "gSDE" in refusal(tmp_path / "m.zip")
 
 
+@pytest.mark.slow
 def test_an_activation_a_driver_cannot_have_is_named(tmp_path: Path) -> None:
     stock("SAC", tmp_path / "m.zip", activation_fn=nn.SiLU, net_arch=[8])
     assert "layers with SiLU; a driver's have relu, tanh, elu" in refusal(tmp_path / "m.zip")

@@ -63,6 +63,7 @@ def test_plain_sb3_opens_a_checkpoint_and_acts_the_same(trained, path, chase):
     SAC.load(path, env=chase, device="cpu").learn(20)
 
 
+@pytest.mark.slow
 def test_numpy_inference_matches_sb3_within_1e_5(trained, path):
     obs = np.random.default_rng(1).normal(size=(500, 22)).astype(np.float32) * 3
     expected = trained.predict(obs, deterministic=True)[0]

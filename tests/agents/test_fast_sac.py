@@ -100,6 +100,7 @@ def test_its_zip_is_opened_by_plain_sac_which_goes_on_alike(tmp_path):
         torch.testing.assert_close(parameters(fast)[name], value, atol=1e-5, rtol=0.0)
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_its_state_to_the_last_bit():
     _, fast = pair()
     _, other = pair()
@@ -152,6 +153,7 @@ def test_the_mean_of_the_critics_is_what_autograd_makes_of_it():
             torch.testing.assert_close(parameters(fast)[name], value, atol=1e-5, rtol=0.0)
 
 
+@pytest.mark.slow
 def test_another_scale_of_rewards_changes_the_unit_and_nothing_else():
     """Values, entropy coefficient and what the next updates do to the driver follow the scale."""
     rewards = torch.rand(64, 1)

@@ -42,6 +42,7 @@ def test_critics_without_moments_are_told_by_their_targets(trained: SAC, tmp_pat
     assert found.critics_trained and not found.whole
 
 
+@pytest.mark.slow
 def test_a_fixed_entropy_coefficient_needs_no_updates(chase: object, tmp_path: Path) -> None:
     model = SAC("MlpPolicy", chase, learning_starts=10, buffer_size=100, ent_coef=0.1)  # type: ignore[arg-type]
     model.learn(20)

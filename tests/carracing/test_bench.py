@@ -14,6 +14,7 @@ from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.cli import main
 
 
+@pytest.mark.slow
 def test_the_command_reports_each_contender_in_times_of_the_first(tmp_path, monkeypatch, capsys):
     envs = CarRacingVectorEnv(2, workers=0)
     single = gymnasium.make(ENV_ID, disable_env_checker=True)

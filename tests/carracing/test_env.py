@@ -92,6 +92,7 @@ def test_a_finished_lap_ends_the_episode_as_in_the_stock_env():
     assert ends[1][0][3] == {"lap_finished": True}
 
 
+@pytest.mark.slow
 def test_the_checkers_accept_the_registered_env():
     env = gymnasium.make(ENV_ID)
     assert env.spec.max_episode_steps == 1000

@@ -14,6 +14,7 @@ from retroracer.track.generate import random_tracks
 from tests.shapes import oval, walled
 
 
+@pytest.mark.slow
 def test_a_contender_is_timed_per_environment_step():
     contender = bench_env.batch(64, bench_env.SmoothRandom(64), 640, "small")
     assert contender.repeat() > 10.0

@@ -107,6 +107,7 @@ def test_geojson_is_imported_with_a_width_and_its_projection_is_told(tmp_path, c
     assert load_track(out).meta["source"] == "imported from c.geojson"
 
 
+@pytest.mark.slow
 def test_an_export_comes_back_byte_by_byte(tmp_path, capsys):
     rng = np.random.default_rng(2)
     xy = XY + rng.normal(0.0, 1e-4, XY.shape).round(9)

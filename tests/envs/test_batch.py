@@ -237,6 +237,7 @@ def test_a_state_of_another_batch_is_refused():
         other.restore(one.state_facts(), one.state_arrays())
 
 
+@pytest.mark.slow
 def test_the_reward_is_the_sum_of_its_terms_under_any_weights():
     weights = Reward(progress=1.5, time=-0.1, off_track=-3.0, wall=-2.0, impact=-0.1, crash=-7.0)
     batch = RacingBatch(64, reward=weights, ending=Ending(off_track=0.5), seed=1)
@@ -252,6 +253,7 @@ def test_the_reward_is_the_sum_of_its_terms_under_any_weights():
     assert crashed > 10
 
 
+@pytest.mark.slow
 def test_leaving_the_road_is_charged_once_for_each_excursion():
     weights = Reward(off_track=-3.0, leaving=-7.0)
     endless = Ending(off_track=1e9, stall=1e9, time=1e9)
@@ -426,6 +428,7 @@ def test_varieties_that_make_no_sense_are_refused(wrong, message):
         Variety(**wrong)
 
 
+@pytest.mark.slow
 def test_random_tracks_never_run_out_and_cars_never_lose_theirs():
     batch = RacingBatch(40, ending=Ending(time=1.0), seed=2)
     batch.reset(seed=2)

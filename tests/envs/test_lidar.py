@@ -101,6 +101,7 @@ def test_beams_measure_the_edges_of_the_road_as_literal_geometry_does(cars: Race
     assert (found < lidar.RANGE).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_waypoints_lie_on_the_centreline_in_the_cars_frame(cars: Race) -> None:
     found = seen(cars)[:, lidar.WAYPOINTS : lidar.BEAMS].reshape(-1, lidar.N_WAYPOINTS, 2)
     tracks = [load_track(name) for name in ("monza", "monaco", "copper_bowl")]
@@ -132,6 +133,7 @@ def test_a_car_in_company_is_seen_where_it_stands_and_no_other_is(cars: Race) ->
     assert (together[:, : lidar.BEAMS] == alone[:, : lidar.BEAMS]).all()
 
 
+@pytest.mark.slow
 def test_a_row_is_the_same_for_any_number_of_cars() -> None:
     many, one = LidarBatch(16, seed=3), LidarBatch(1, seed=3)
     a, b = many.reset(list(range(16))), one.reset([5])

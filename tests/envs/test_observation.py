@@ -174,6 +174,7 @@ def test_observations_stay_within_their_bounds_however_wild_the_state(tracks):
     assert np.abs(obs).max() == LIMIT
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_alone_and_in_lists(tracks):
     race, last, _ = scattered(tracks, 77, 7)
     obs = observe(race, last)

@@ -214,6 +214,7 @@ def block(batch, now):
     return np.array([0.0 if ahead else 4.0, 0.0]), np.array([0.0 if ahead else 32.0, 20.0])
 
 
+@pytest.mark.slow
 def test_passing_cleanly_earns_more_than_ramming_shoving_blocking_or_waiting():
     best, faults = earned(clean)
     assert faults == 0
@@ -266,6 +267,7 @@ def varied(n_races=3, seed=5):
     return batch
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_from_its_saved_state_to_the_bit():
     one, two = varied(), varied(seed=8)
     rng = np.random.default_rng(2)

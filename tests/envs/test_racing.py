@@ -49,6 +49,7 @@ def test_both_checkers_accept_every_id_on_random_tracks(env_id):
     sb3_check_env(env.unwrapped, warn=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("track", shipped_tracks())
 def test_both_checkers_accept_every_shipped_track(track):
     env = gymnasium.make(retroracer.envs.ENV_ID, track=track)
@@ -137,6 +138,7 @@ def test_the_reward_is_the_sum_of_its_named_terms():
     assert all(met.values())
 
 
+@pytest.mark.slow
 def test_completing_a_timed_lap_tells_lap_and_sector_times():
     track = oval(straight=100.0, radius=40.0)
     env = gymnasium.make(
@@ -151,6 +153,7 @@ def test_completing_a_timed_lap_tells_lap_and_sector_times():
         assert info["lap_time"] < 0.05 + 1e-9
 
 
+@pytest.mark.slow
 def test_a_partial_first_lap_is_not_told_as_a_lap_time():
     track = oval(straight=100.0, radius=40.0)
     start = Variety(start="random")

@@ -173,6 +173,7 @@ def test_cutting_corners_beyond_the_limits_earns_less_than_keeping_to_the_road(r
         assert cut < slow_and_clean(road)
 
 
+@pytest.mark.slow
 def test_riding_the_wall_earns_less_than_a_slow_clean_lap():
     track = walled(oval, distance=8.0, half_width=7.0)
     clean = slow_and_clean(track)

@@ -284,6 +284,7 @@ def test_a_list_of_seeds_begins_each_row_as_the_single_env_with_its_seed(tracks,
         np.testing.assert_array_equal(again.step(np.full((n, 2), 0.3, np.float32))[0], out[0])
 
 
+@pytest.mark.slow
 def test_a_mask_begins_its_rows_and_leaves_the_others_alone():
     settings = {"variety": Variety(start="random")}
     envs, still = RacingVectorEnv(20, **settings), RacingVectorEnv(20, **settings)

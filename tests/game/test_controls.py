@@ -237,6 +237,7 @@ def test_no_two_actions_begin_with_the_same_key() -> None:
         assert controls.names[action] == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(320, 180), (480, 270), (640, 360), (1920, 1080)])
 def test_every_action_is_shown_on_the_keys_page(size: tuple[int, int], monkeypatch) -> None:  # type: ignore[no-untyped-def]
     app = game(menu=True, size=size)

@@ -9,6 +9,7 @@ from retroracer.game.music import BEAT, CHORDS, hertz, music_loop
 from retroracer.game.sound import LOOPS, LOUDEST, PEAKS, car_volumes, engine_loop, limited, revs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [0.0, 12.0, 40.0, 69.0, 95.0])
 @pytest.mark.parametrize("off", [False, True])
 def test_the_loudest_mix_keeps_its_headroom(speed: float, off: bool) -> None:
@@ -50,6 +51,7 @@ def test_wind_and_tyres_are_heard_where_they_belong() -> None:
     assert car_volumes(30.0, 0.0, 0.8, False)[sound._TYRES] > slow[sound._TYRES] == 0.0
 
 
+@pytest.mark.slow
 def test_the_music_repeats_without_a_click_and_plays_the_chords_it_names() -> None:
     wave = music_loop(sound.RATE)
     assert np.abs(wave).max() == 1.0 and abs(wave.mean()) < 0.01
@@ -67,6 +69,7 @@ def test_the_music_repeats_without_a_click_and_plays_the_chords_it_names() -> No
             assert level(note + 12) > 3.0 * max(level(note + 11), level(note + 13)), (k, note)
 
 
+@pytest.mark.slow
 def test_music_is_off_until_asked_for_and_plays_on_when_the_car_is_quiet() -> None:
     channel = lambda: pygame.mixer.Channel(sound._MUSIC)  # noqa: E731
     playing = sound.Sound(volume=0.8)

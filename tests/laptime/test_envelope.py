@@ -80,6 +80,7 @@ def test_measured_cornering_comes_within_two_percent_of_the_envelope_and_not_bey
     assert measured >= 0.98 * allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARS)
 def test_a_race_accelerates_and_brakes_as_the_envelope_says(name):
     car = load_car(name)
@@ -180,6 +181,7 @@ def test_ploughing_moves_the_boundary_backwards_by_its_share_of_speed_squared(na
     assert soft.fastest == pytest.approx(race.speed[0], rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [ASPHALT, GRAVEL], ids=lambda s: s.name)
 def test_derivatives_of_the_load_are_those_of_its_value(ground):
     e = envelope(load_car("gt"), ground.grip, ground.drag, ground.ploughing)

@@ -97,6 +97,7 @@ def test_a_long_straight_ends_at_the_speed_where_power_meets_drag(gt):
     assert found.speed.max() == pytest.approx(top_speed(gt), rel=0.01)
 
 
+@pytest.mark.slow
 def test_an_oval_without_width_has_only_its_centreline(gt):
     found = solve(eased_oval(0.02), gt)
     assert found.lap_time == pytest.approx(found.centerline_time, rel=6e-3)
@@ -216,6 +217,7 @@ def test_finer_nodes_hardly_change_the_lap(winding, winding_limit, gt):
     assert fine.lap_time == pytest.approx(winding_limit.lap_time, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_the_lap_is_periodic_and_its_parts_add_up(winding, winding_limit):
     found = winding_limit
     assert sum(found.sector_times(winding)) == pytest.approx(found.lap_time)

@@ -90,6 +90,7 @@ def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(tracks, n):
         assert same_bits(single.splits[0], race.splits[i])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, None])
 def test_threads_change_no_bit(tracks, threads):
     threads = min(threads or numba.config.NUMBA_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
@@ -201,6 +202,7 @@ def test_progress_in_a_step_never_exceeds_what_the_car_moves(tracks):
         assert (gained <= np.hypot(race.vx, race.vy) * 0.05 * most + 1.0).all()
 
 
+@pytest.mark.slow
 def test_a_car_keeps_its_branch_where_the_track_crosses_itself():
     track = figure_of_eight()
     race = Race([track], load_car("gt"))

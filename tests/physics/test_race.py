@@ -76,6 +76,7 @@ def test_sector_times_sum_to_the_lap(gt):
         assert min(sectors) > 1.0
 
 
+@pytest.mark.slow
 def test_the_first_lap_from_the_grid_counts_from_the_start(gt):
     track = oval()
     race = Race([track], gt)

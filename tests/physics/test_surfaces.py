@@ -165,6 +165,7 @@ def test_the_same_straight_over_grass_takes_much_longer_than_on_the_road(name: s
     assert times[1] > 1.4 * times[0]
 
 
+@pytest.mark.slow
 @every_car
 @everywhere
 def test_the_kernel_agrees_with_the_literal_reference_off_the_road(
@@ -231,6 +232,7 @@ def road_laps() -> np.ndarray:
     return np.array(out)
 
 
+@pytest.mark.slow
 def test_laps_on_the_road_are_those_of_the_physics_before_grass_cost_anything() -> None:
     """The rows in road_laps.csv were driven when grass had grip 0.55 and slowed by 0.8 m/s^2."""
     np.testing.assert_allclose(road_laps(), np.loadtxt(ROAD_LAPS, delimiter=","), rtol=1e-9)

@@ -15,6 +15,7 @@ from retroracer.track.files import load_track, shipped_tracks
 SLIDING = Wheels(0.0, 0.0, 0.0, 0.8, 1.3, 1.3, True, True, False, 30.0)
 
 
+@pytest.mark.slow
 def test_marks_and_dust_are_bounded_and_the_same_every_time() -> None:
     pictures = []
     for _ in range(2):

@@ -64,6 +64,7 @@ def test_every_circuit_in_its_own_colours_keeps_that_contrast(name):
     assert contrast(p.kerb, p.kerb_alt) >= 2.0
 
 
+@pytest.mark.slow
 def test_famous_circuits_do_not_look_alike():
     names = ("monza", "spa", "monaco", "silverstone", "suzuka", "zandvoort", "red_bull_ring")
     looks = {n: palette_for(load_track(n).theme) for n in names}

@@ -16,6 +16,7 @@ from retroracer.render.streaks import draw_streaks
 from retroracer.track.files import load_track, shipped_tracks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_tracks())
 def test_boards_stand_before_braking_points_and_on_no_road(name: str) -> None:
     track = load_track(name)

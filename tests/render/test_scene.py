@@ -29,6 +29,7 @@ def view(track: Track, s: float, zoom: float = 8.0, offset: float = 0.0) -> Came
     return Camera((float(at[0]), float(at[1])), zoom, SIZE)
 
 
+@pytest.mark.slow
 def test_road_is_road_and_grass_is_grass_without_any_display(monza: Track) -> None:
     pygame.display.quit()
     scene = TrackScene(monza)
@@ -80,6 +81,7 @@ def test_a_car_below_a_bridge_is_hidden_and_one_on_it_is_not() -> None:
     assert shown(lower) == 0
 
 
+@pytest.mark.slow
 def test_drawing_is_the_same_every_time(monza: Track) -> None:
     pictures = []
     for _ in range(2):

@@ -138,6 +138,7 @@ def test_a_trials_rows_are_told_once_each_with_their_iteration(tmp_path: Path) -
     assert rows_of(tmp_path / "t", "score", 50) == told
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_told_by_the_last_line_of_its_log(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "retroracer", "train-base", "--set", "cars=nonsense"]
     assert drive_trial(command, tmp_path / "t", "score", 50, lambda i, v: True) == 2

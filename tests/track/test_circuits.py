@@ -30,6 +30,7 @@ def corners(track: Track, radius: float) -> str:
     return "".join("L" if s > 0 else "R" for s, _ in groupby(side) if s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FACTS)
 def test_a_real_circuit_has_its_official_length_and_direction(name: str) -> None:
     length, tolerance, clockwise, _, _ = FACTS[name]
@@ -50,6 +51,7 @@ def test_suzuka_passes_over_itself_once_and_no_other_real_circuit_does() -> None
     assert {name for name in FACTS if load_track(name).crossing} == {"suzuka"}
 
 
+@pytest.mark.slow
 def test_there_are_six_originals_of_a_kilometre_or_three() -> None:
     assert len(ORIGINALS) >= 6
     lengths = [load_track(name).length for name in ORIGINALS]
@@ -57,6 +59,7 @@ def test_there_are_six_originals_of_a_kilometre_or_three() -> None:
     assert any(load_track(name).crossing for name in ORIGINALS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_tracks())
 def test_a_shipped_page_raises_no_warning_and_no_corner_folds_its_inside(name: str) -> None:
     opened = open_track(name)

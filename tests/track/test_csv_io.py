@@ -60,6 +60,7 @@ def test_two_columns_have_no_width_and_three_a_full_one(tmp_path):
     assert np.allclose(three.left, 2.5) and np.allclose(three.right, 2.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

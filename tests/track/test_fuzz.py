@@ -38,6 +38,7 @@ def outcome(path) -> str:
     return "valid"
 
 
+@pytest.mark.slow
 @CALM
 @given(st.binary(max_size=400))
 def test_random_bytes_are_told_apart_from_a_track(tmp_path, data):

@@ -40,6 +40,7 @@ def test_no_track_has_a_flaw_the_track_file_would_be_refused_for(many: list[Trac
     assert {t.name: find_flaws(t) for t in many[:60] if find_flaws(t)} == {}
 
 
+@pytest.mark.slow
 def test_no_corner_is_tighter_than_the_half_width_and_a_margin(many: list[Track]) -> None:
     for t in many:
         k = t.curvature

@@ -44,6 +44,7 @@ def farthest(points, line):
     return float(shapely.distance(shapely.points(points), shapely.LinearRing(line)).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1.0, 2.0, 5.0, 10.0, 20.0])
 @pytest.mark.parametrize("direction", [1, -1])
 def test_circuits_keep_every_point_whatever_the_spacing_and_direction(tmp_path, step, direction):
@@ -57,6 +58,7 @@ def test_circuits_keep_every_point_whatever_the_spacing_and_direction(tmp_path, 
     assert np.allclose(found.track.half_width_left, 6.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.03, 0.1])
 @pytest.mark.parametrize("step", [2.0, 5.0])
 def test_noisy_surveys_become_valid_and_hardly_move(tmp_path, step, noise):
@@ -134,6 +136,7 @@ def test_widths_that_jump_are_narrowed_into_a_ramp(tmp_path):
     assert any("jump" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_stretches_too_near_each_other_are_narrowed(tmp_path):
     t = np.linspace(0.0, 2.0 * np.pi, 800, endpoint=False)
     # A bone whose middle is 12 m wide from centreline to centreline.

@@ -45,6 +45,7 @@ def test_project_is_the_inverse_of_pose_at(which, share, reach, off):
     assert got_offset[0] == pytest.approx(offset, abs=1e-6)
 
 
+@pytest.mark.slow
 @given(share=st.floats(0.0, 1.0), offset=st.floats(-5.0, 5.0))
 def test_where_the_track_crosses_itself_the_branch_looked_at_is_kept(share, offset):
     track = figure_of_eight()

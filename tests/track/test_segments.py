@@ -35,6 +35,7 @@ def assert_closed_and_smooth(line):
     assert np.abs(np.angle(np.exp(1j * (along - heading - turn / 2.0)))).max() < 5e-3
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.lists(st.floats(20.0, 80.0), min_size=4, max_size=4),

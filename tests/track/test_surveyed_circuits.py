@@ -26,6 +26,7 @@ def test_they_are_valid_and_as_long_as_circuits_are(circuits: list[Track]) -> No
         assert 2400.0 < track.length < 6100.0
 
 
+@pytest.mark.slow
 def test_a_seed_is_the_same_circuit_and_every_seed_another(circuits: list[Track]) -> None:
     again = surveyed_circuits(3, 2)
     assert [t.digest for t in again] == [t.digest for t in circuits[:2]]
@@ -39,6 +40,7 @@ def test_their_slow_corners_are_narrower_inside_and_have_peaks(circuits: list[Tr
     assert all(c.narrowing > 0.1 for c in told)
 
 
+@pytest.mark.slow
 def test_what_is_judged_on_is_what_tracks_import_makes_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

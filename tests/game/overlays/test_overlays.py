@@ -27,6 +27,7 @@ from tests.game.races import GT, frames, game, setup, strike
 from tests.shapes import walled
 
 
+@pytest.mark.slow
 def test_the_road_rebuilt_from_an_observation_is_the_road_ahead() -> None:
     race = setup(track="monza")
     session = Session(race.track, race.policies, race.cars)

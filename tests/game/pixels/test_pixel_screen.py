@@ -114,6 +114,7 @@ def test_without_a_font_the_menu_says_why_it_cannot_be_drawn(
     assert any("font module" in text for text, *_ in app._toasts._told)
 
 
+@pytest.mark.slow
 def test_the_menu_leads_to_it_and_escape_back() -> None:
     app = game(menu=True)
     assert isinstance(app.screen, Menu)

@@ -71,6 +71,7 @@ def test_the_line_of_every_shipped_track_in_the_default_car_is_there_at_once(
         assert np.ptp(limit.s) > 0.9 * track.length
 
 
+@pytest.mark.slow
 def test_the_menu_offers_rivals_from_slow_to_fast_and_says_no_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

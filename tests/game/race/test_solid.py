@@ -108,6 +108,7 @@ def test_the_third_excursion_is_the_last_free_one() -> None:
     assert control(race).penalty(0) == 2.0
 
 
+@pytest.mark.slow
 def test_an_agent_that_stands_is_out_and_nobody_touches_it_any_more_but_a_person_may_rest() -> None:
     race = session()
     race.policies = [idle()]

@@ -40,6 +40,7 @@ def test_a_lap_comes_back_as_it_was_and_is_small(lap: tuple[Session, Tape], sent
     assert sent.stat().st_size < 200_000
 
 
+@pytest.mark.slow
 def test_a_ghost_let_go_over_the_window_races_along(sent: Path) -> None:
     app = game()
     screen = app.screen
@@ -49,6 +50,7 @@ def test_a_ghost_let_go_over_the_window_races_along(sent: Path) -> None:
     assert len(screen.ghosts.views()) == 1
 
 
+@pytest.mark.slow
 def test_over_the_menu_it_opens_its_own_race(sent: Path) -> None:
     app = game(menu=True)
     pygame.event.post(pygame.event.Event(pygame.DROPFILE, file=str(sent)))

@@ -70,6 +70,7 @@ def test_a_start_that_no_car_can_be_in_never_reaches_compiled_code(
         drive_again(Tape.unpack(replace(tape, floats=floats).pack()), TRACK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"), [(state.SECTOR, 7), (state.LAP, -1), (state.TIMED, 9)]
 )

@@ -62,6 +62,7 @@ def test_the_time_lost_to_the_limit_ends_at_the_difference_of_the_laps(
     assert (np.diff(lost) > -0.3).all()
 
 
+@pytest.mark.slow
 def test_the_csv_has_its_columns_and_a_row_every_five_metres(
     lap: tuple[Session, Tape], tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_the_csv_has_its_columns_and_a_row_every_five_metres(
     assert float(rows[10]["distance_m"]) == 50.0 and float(rows[10]["speed_kmh"]) > 10.0
 
 
+@pytest.mark.slow
 def test_an_unknown_ending_is_refused(lap: tuple[Session, Tape], tmp_path: Path) -> None:
     session, tape = lap
     with pytest.raises(UserError, match=r"\.csv, \.html"):

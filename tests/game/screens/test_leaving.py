@@ -96,6 +96,7 @@ def test_closing_the_window_asks_while_a_race_is_underway() -> None:
     assert not app.running
 
 
+@pytest.mark.slow
 def test_the_menu_comes_back_to_the_row_that_was_left() -> None:
     app = game(menu=True)
     for row in ("RECORDS", "OPTIONS"):

@@ -122,6 +122,7 @@ def test_the_race_goes_on_until_both_are_home_and_its_laps_are_nobodys() -> None
     assert not [lap for lap in app.records.laps(session.track) if lap.driver.startswith("player")]
 
 
+@pytest.mark.slow
 def test_their_race_is_watched_again_to_the_bit() -> None:
     app, screen = race_of_two(rivals=0)
     session = screen.session

@@ -172,6 +172,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_circuit_is_refused_in_one_line_and_soon(tmp_path, name):
     content, message = HOSTILE[name]

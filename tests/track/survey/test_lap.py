@@ -36,6 +36,7 @@ def farthest(points):
     return float(shapely.distance(shapely.points(points), ring).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("past", [9.0, 40.0, 300.0])
 @pytest.mark.parametrize(("aside", "noise"), [(0.0, 0.0), (4.0, 0.0), (0.0, 0.3), (-6.0, 0.2)])
 @pytest.mark.parametrize("start", [0.0, 500.0])

@@ -62,6 +62,7 @@ def test_a_driver_that_holds_its_actions_is_asked_less_often(tracks):
     assert asked[2] == pytest.approx(asked[1] / 2, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_move_is_stopped_and_not_completed(reports):
     for result in reports[2].results:
         assert (result.ended, result.laps, result.lap_time_s) == ("stalled", 0, None)
@@ -75,6 +76,7 @@ def test_a_driver_that_never_steers_leaves_the_road_and_is_not_clean(reports):
         assert not result.clean
 
 
+@pytest.mark.slow
 def test_a_result_does_not_depend_on_what_else_is_measured(reports, tracks):
     alone = evaluate([entry(path_follower(0.6))], tracks[2:3])[0]
     assert alone.results[0] == reports[1].results[2]

@@ -59,6 +59,7 @@ def test_cars_taken_over_drive_on_as_those_they_were_taken_from_to_the_bit(repea
             np.testing.assert_array_equal(mine, its[rows])
 
 
+@pytest.mark.slow
 def test_measuring_does_not_touch_the_cars_of_the_run(driven: tuple[Racing, SAC]) -> None:
     task, sac = driven
     before = {name: values.copy() for name, values in task.batch.state_arrays().items()}
@@ -103,6 +104,7 @@ def test_a_slope_is_the_difference_of_what_two_cars_driven_by_hand_come_to(
         np.testing.assert_allclose(branches.slopes[:, which].numpy(), slope, rtol=1e-3, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_more_throttle_is_worth_more_on_a_free_road() -> None:
     task, _ = learner("seed=4")
     for _ in range(4):
@@ -178,6 +180,7 @@ def test_the_actor_moves_where_slopes_lead_and_no_further_than_they_hold() -> No
     torch.testing.assert_close(mean, torch.tensor([0.1, -0.3]), rtol=0.0, atol=0.03)
 
 
+@pytest.mark.slow
 def test_noise_lasts_as_long_as_it_is_told_and_is_as_large() -> None:
     task, sac = learner("sac.noise_hold=0.5", "sac.action_noise=0.2")
     driver = task.model.predict(task.obs, deterministic=True)[0]

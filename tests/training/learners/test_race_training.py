@@ -59,6 +59,7 @@ def test_a_driver_of_races_first_drives_exactly_as_the_parent_that_laps_alone(
     np.testing.assert_allclose(child.act(obs), parent.act(obs[:, :N_OBS]), atol=2e-6)
 
 
+@pytest.mark.slow
 def test_its_critics_first_value_what_the_parents_do_whoever_is_near(begun: RaceTraining) -> None:
     alone = make_racing(
         racing(*STAGES["sac"], "parent=base", "action_repeat=2"), Budget(None, None)
@@ -106,6 +107,7 @@ def test_rivals_are_drawn_anew_for_each_race_and_decide_as_often_as_their_zips_s
     assert (first[:, 0] == NOBODY).all() and (again != first).any(axis=1).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_league_draws_each_kind_by_its_share_and_keeps_the_last_selves() -> None:
     task, _ = learner()
     layers, _ = actor_layers(task.model)
@@ -136,6 +138,7 @@ def test_in_a_share_of_the_races_the_rivals_are_ghosts() -> None:
             task.step(np.zeros((100, 2), np.float32))
 
 
+@pytest.mark.slow
 def test_the_latest_of_the_league_does_not_move_with_the_learner() -> None:
     task, _ = learner()
     latest = task.league.drivers[2]
@@ -144,6 +147,7 @@ def test_the_latest_of_the_league_does_not_move_with_the_learner() -> None:
     np.testing.assert_array_equal(latest.act(seen()), before)
 
 
+@pytest.mark.slow
 def test_a_branch_goes_on_as_the_race_it_was_taken_from_rivals_and_all() -> None:
     task, _ = learner("cars=6", "episode=100")
     own, rng = task.batch, np.random.default_rng(1)
@@ -160,6 +164,7 @@ def test_a_branch_goes_on_as_the_race_it_was_taken_from_rivals_and_all() -> None
             np.testing.assert_array_equal(mine, its[which])
 
 
+@pytest.mark.slow
 def test_measuring_does_not_touch_the_races_of_the_run() -> None:
     task, sac = learner("cars=6")
     for _ in range(5):

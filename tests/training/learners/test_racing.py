@@ -27,6 +27,7 @@ from retroracer.training.run.settings import load, shipped_page
 from tests.training.tiny import STAGES, racing, train
 
 
+@pytest.mark.slow
 def test_rewards_are_settings_that_change_what_is_paid_and_stand_in_the_zip(
     tmp_path: Path,
 ) -> None:

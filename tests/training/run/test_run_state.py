@@ -32,6 +32,7 @@ def run() -> Small:
     return Small()
 
 
+@pytest.mark.slow
 def test_an_untouched_state_is_taken(run: Small, state: dict[str, Any]) -> None:
     run.restore(state)
     run.round()

@@ -70,6 +70,7 @@ def test_plain_sac_goes_on_with_settings_of_one_env(path: Path) -> None:
     assert steps == {remembered + 100}, "the moments go on where they ended"
 
 
+@pytest.mark.slow
 def test_the_driver_is_at_the_wheel_from_the_first_step_of_plain_learning(path: Path) -> None:
     env = gymnasium.make("retroracer/RetroRacer-v0", track="copper_bowl")
     model = SAC.load(path, env=env, device="cpu", gradient_steps=0, train_freq=5)

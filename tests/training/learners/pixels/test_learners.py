@@ -102,6 +102,7 @@ def test_rewards_are_normalised_only_where_asked(asked: bool) -> None:
     task.close()
 
 
+@pytest.mark.slow
 def test_a_timeout_is_no_end_to_the_replay() -> None:
     settings = pixels("sac", "pipeline.action_repeat=8")
     task = Pixels(settings)
