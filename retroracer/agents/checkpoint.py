@@ -8,10 +8,7 @@ facts and actors without torch.
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3 import SAC
-from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
 from retroracer.agents.adam import check_moments
@@ -36,12 +32,12 @@ from retroracer.agents.model_file import (
     read_actor,
     read_facts,
 )
+from retroracer.agents.model_zip import write_zip
 from retroracer.agents.policy import demand_layout, demand_sound, policy_of
 from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
 from retroracer.agents.tensor_file import read_plain
 from retroracer.agents.widening import widened
 from retroracer.archive import Archive
-from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
 
@@ -52,11 +48,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "el
 MAX_STATE_BYTES = 256_000_000
 """Largest accepted size of all weights and moments in a zip together [bytes]."""
 
-PLAIN_ACTOR_EPS = 10.0
-"""Adam's epsilon for the actor in zips for plain ``SAC.load``: small steps in proportion to the
-gradients. Plain SAC takes slopes of values from its critics, which hardly know them (see
-``training.learners.branches``); with steps as large as the critics' a driver is soon spoiled."""
-
 MAX_CRITICS = 16
 
 MAX_RUN_BYTES = 4_000_000_000
@@ -64,20 +55,6 @@ MAX_RUN_BYTES = 4_000_000_000
 
 MISFIT = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
 """Exceptions that data of an unexpected form raises while it is restored."""
-
-# SB3 attributes that belong to a run, not to the model. Left out so that a zip holds no rollout,
-# path or class of its author's machine, and can be loaded where those do not exist.
-_LEFT_OUT = (
-    "_last_obs",
-    "_last_original_obs",
-    "_last_episode_starts",
-    "ep_info_buffer",
-    "ep_success_buffer",
-    "lr_schedule",
-    "replay_buffer_class",
-    "replay_buffer_kwargs",
-    "tensorboard_log",
-)
 
 
 def save(
@@ -119,59 +96,6 @@ def save(
     entries = {FACTS_ENTRY: facts.to_json().encode(), ACTOR_ENTRY: actor_bytes(layers)}
     write_zip(model, path, entries, moments, plain)
     return facts
-
-
-def write_zip(
-    model: BaseAlgorithm,
-    path: str | Path,
-    entries: Mapping[str, bytes],
-    moments: bool,
-    plain: Mapping[str, float] | None = None,
-) -> None:
-    """Write a model as SB3 does, with entries of our own, atomically.
-
-    Args:
-        model: a model of any kind.
-        path: path of the zip.
-        entries: contents by name.
-        moments: False leaves out the optimisers' moments.
-        plain: settings that replace the model's own in what SB3 reads, as in ``save``.
-    """
-    whole = io.BytesIO()
-    model.save(whole, exclude=_LEFT_OUT)
-    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        with zipfile.ZipFile(whole) as stock:
-            for name in stock.namelist():
-                if name == "system_info.txt":  # describes its author's machine
-                    continue
-                data = stock.read(name)
-                if name.endswith("optimizer.pth") and not moments:
-                    data = _without_moments(data)
-                if name == "data" and plain:
-                    data = json.dumps(json.loads(data) | dict(plain), indent=4).encode()
-                if name == "actor.optimizer.pth" and plain:
-                    data = _slowed(data)
-                archive.writestr(name, data)
-        for name, data in entries.items():
-            archive.writestr(name, data)
-
-
-def _without_moments(raw: bytes) -> bytes:
-    """The state of an optimiser (our own, just written) without its moments."""
-    return _torch_bytes(torch.load(io.BytesIO(raw), weights_only=True) | {"state": {}})
-
-
-def _slowed(raw: bytes) -> bytes:
-    """The state of the actor's optimiser (our own, just written), for plain ``SAC.load``."""
-    state = torch.load(io.BytesIO(raw), weights_only=True)
-    groups = [group | {"eps": PLAIN_ACTOR_EPS} for group in state["param_groups"]]
-    return _torch_bytes(state | {"param_groups": groups})
-
-
-def _torch_bytes(state: Any) -> bytes:
-    out = io.BytesIO()
-    torch.save(state, out)
-    return out.getvalue()
 
 
 def load_sac(

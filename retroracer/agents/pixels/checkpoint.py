@@ -18,7 +18,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.sac.policies import SACPolicy
 
 from retroracer import config
-from retroracer.agents.checkpoint import MISFIT, first_line, read_states, write_zip
+from retroracer.agents.checkpoint import MISFIT, first_line, read_states
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import (
     ACTOR_ENTRY,
@@ -27,6 +27,7 @@ from retroracer.agents.model_file import (
     damaged,
     layers_named,
 )
+from retroracer.agents.model_zip import write_zip
 from retroracer.agents.pixels.drq import DrQPolicy, DrQSAC
 from retroracer.agents.pixels.nets import arrange, network_of, policy_kwargs
 from retroracer.agents.pixels.network import Network

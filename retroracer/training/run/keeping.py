@@ -7,6 +7,7 @@ another run lies there that is as good.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,28 @@ class Keeper:
             if found != value:
                 raise self.wrong_kind(name.replace("_", " "), found, value)
         return self.out
+
+    def find_other(self, score_of: Callable[[Path], float], **wanted: Any) -> None:
+        """Evaluate another run's model at ``out``; one that cannot be evaluated in time stays.
+
+        Args:
+            score_of: evaluates a model.
+            wanted: facts a model of the same kind has, by name.
+
+        Raises:
+            UserError: as ``other_run_model``.
+        """
+        path = self.other_run_model(**wanted)
+        if path is not None:
+            self.to_beat = math.inf
+            self.to_beat = score_of(path)
+
+    def reasons(self) -> list[str]:
+        """Why the model of another run stays at ``out``, if it does: a sentence, or none."""
+        if self.to_beat is None:
+            return []
+        why = "is better" if math.isfinite(self.to_beat) else "could not be evaluated in time"
+        return [f"the driver in {self.out} {why} and stays"]
 
     def wrong_kind(self, what: str, found: Any, wanted: Any) -> UserError:
         """The error for a model of another kind at ``out``."""

@@ -147,8 +147,8 @@ class Run:
     def _train(self, tracking: Tracking) -> None:
         """Train all stages; the driver each of them ends with is evaluated."""
         stages = self.settings.stages
-        judge_at = self._next(self.settings.evaluate_every)
-        log_at = self._next(LOG_EVERY)
+        judge_at = self.budget.seconds + self.settings.evaluate_every
+        log_at = self.budget.seconds + LOG_EVERY
         while self.stage < len(stages):
             stage = stages[self.stage]
             if self.learner is None:
@@ -157,7 +157,7 @@ class Run:
                 if self.stage + 1 < len(stages) and not self._evaluated():
                     with until(self.budget.last):
                         self._judge(tracking)
-                    judge_at = self._next(self.settings.evaluate_every)
+                    judge_at = self.budget.seconds + self.settings.evaluate_every
                 self._leave()
                 continue
             before = self.task.steps
@@ -170,11 +170,11 @@ class Run:
             now = self.budget.seconds
             if now >= log_at:
                 tracking.log(self.task.steps, self._figures())
-                log_at = self._next(LOG_EVERY)
+                log_at = self.budget.seconds + LOG_EVERY
             if now >= judge_at:
                 with until(self.budget.last):
                     self._judge(tracking)
-                judge_at = self._next(self.settings.evaluate_every)
+                judge_at = self.budget.seconds + self.settings.evaluate_every
             if now >= self.saved + self.settings.save_every:
                 self._save()
         if not self._evaluated():
@@ -211,10 +211,7 @@ class Run:
         self.keeper.keep_any(lambda path: self._write(path, None))
         if self.settings.parent is not None and not self.improved:
             self.notes.append(f"no better driver than {self.settings.parent} was found")
-        if self.keeper.to_beat is not None:
-            judged = math.isfinite(self.keeper.to_beat)
-            why = "is better" if judged else "could not be evaluated in time"
-            self.notes.append(f"the driver in {self.keeper.out} {why} and stays")
+        self.notes.extend(self.keeper.reasons())
         self.folder.finish()
 
     def _make(self, stage: Stage) -> Learner:
@@ -259,9 +256,6 @@ class Run:
         """The share of the budget that is used up, 0 to 1."""
         return self.budget.share(self.task.steps - self.first_step)
 
-    def _next(self, seconds: float) -> float:
-        return self.budget.seconds + seconds
-
     def _clock(self, stage: Stage) -> Clock:
         share = self._share()
         stage_share = (share - self.stage_began) / max(stage.until - self.stage_began, 1e-9)
@@ -305,16 +299,9 @@ class Run:
         return fixed and found.score == self.best_score
 
     def _evaluate_other_model(self) -> None:
-        """Evaluate another run's model at ``--out``: only a better driver replaces it.
-
-        Raises:
-            UserError: if the file there is not a driver of the same kind.
-        """
-        path = self.keeper.other_run_model(**self.task.kind())
-        if path is not None:
-            self.keeper.to_beat = math.inf  # a model that cannot be evaluated in time stays
-            with until(self.budget.last):
-                self.keeper.to_beat = self.task.score_of(path)
+        """Evaluate another run's model at ``--out``: only a better driver replaces it."""
+        with until(self.budget.last):
+            self.keeper.find_other(self.task.score_of, **self.task.kind())
 
     def _figures(self) -> dict[str, Any]:
         """Where the run is, as plain figures."""
@@ -359,14 +346,13 @@ class Run:
                 if not self.learner.save_files(self.folder.path, moment):
                     self.notes.append("there was no time to save the latest of its replay")
                 state |= under("learner", self.learner.state())
-            best = None if math.isinf(self.best_score) else self.best_score
             facts = {
                 "stage": self.stage,
                 "entered": self.learner is not None,
                 "stage_began": self.stage_began,
                 "done": self.log.records,
                 "rows": self.rows,
-                "best_score": best,
+                "best_score": None if math.isinf(self.best_score) else self.best_score,
                 "improved": self.improved,
                 "seconds": self.budget.seconds,
                 "first_step": self.first_step,

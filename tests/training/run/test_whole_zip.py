@@ -16,6 +16,7 @@ from retroracer.agents import checkpoint
 from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_actor, read_facts
+from retroracer.agents.model_zip import PLAIN_ACTOR_EPS
 from retroracer.agents.wholeness import wholeness
 from retroracer.resources import models_dir
 from retroracer.training.learners.racing import PLAIN
@@ -56,7 +57,7 @@ def test_plain_sac_goes_on_with_settings_of_one_env(path: Path) -> None:
     assert model.gamma == facts.settings["gamma"] and model.n_steps == facts.settings["n_steps"]
     assert facts.settings["gradient_steps"] == 2, "the run's own settings stay in the facts"
     epsilons = [g["eps"] for g in model.actor.optimizer.param_groups]
-    assert epsilons == [checkpoint.PLAIN_ACTOR_EPS]
+    assert epsilons == [PLAIN_ACTOR_EPS]
     ours = checkpoint.load_sac(path, env, layout=facts.observation_layout)
     assert ours.updater.actor_adam.param_groups[0]["eps"] == 1e-8, "a run of ours keeps Adam's own"
     remembered = wholeness(path).updates["critic"]
