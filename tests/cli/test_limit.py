@@ -33,7 +33,7 @@ def test_limit_writes_the_promised_figures(tmp_path, capsys):
     assert sum(page["sectors_s"]) == pytest.approx(page["limit_s"])
     assert len({len(column) for column in page["line"].values()}) == 1
     shown = capsys.readouterr().out
-    assert lap_text(found.lap_time) in shown
+    assert lap_text(page["limit_s"]) in shown
     assert all(label.name in shown for label in track.labels)
     assert "sector 3" in shown
 
