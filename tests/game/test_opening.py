@@ -1,5 +1,6 @@
 """The first picture: there before the simulator is loaded, alive while it is compiled."""
 
+import os
 import subprocess
 import sys
 import time
@@ -66,4 +67,20 @@ def test_the_first_picture_needs_neither_simulator_nor_compiler() -> None:
         " if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_race_begins_without_what_only_training_and_solving_need(tmp_path: Path) -> None:
+    words = (
+        "import sys; from retroracer.game.app import App, Options;"
+        "from retroracer.game.race.garage import put_together;"
+        "App(Options(headless=True), put_together('monza')).step(1 / 60);"
+        "print([m for m in ('torch', 'ray', 'scipy.spatial', 'scipy.interpolate', 'matplotlib',"
+        " 'PIL', 'retroracer.training') if m in sys.modules])"
+    )
+    environment = os.environ | {"RETRORACER_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr

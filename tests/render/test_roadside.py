@@ -35,6 +35,14 @@ def test_monzas_first_chicane_is_announced() -> None:
     assert 40.0 < slow - first < 260.0, "braking begins before the corner, not in it"
 
 
+def test_distance_is_to_the_nearest_point_of_a_line_however_many_are_asked_for() -> None:
+    line = np.stack([np.linspace(0.0, 100.0, 101), np.zeros(101)], axis=1)
+    x = np.arange(1000) % 101
+    away = distance_to(line, np.stack([x, 3.0 + np.arange(1000)], axis=1))
+    assert np.array_equal(away, 3.0 + np.arange(1000))
+    assert distance_to(line, np.array([[103.0, -4.0]])).tolist() == [5.0]
+
+
 @pytest.mark.slow
 def test_grandstands_are_not_one_for_all() -> None:
     looks = {len(stands(load_track(name), DEFAULT)) for name in ("monza", "spa", "silverstone")}

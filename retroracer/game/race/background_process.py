@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -31,29 +32,24 @@ class BackgroundProcess:
     """
 
     def __init__(self, work: Callable[..., object], *values: Any) -> None:
-        self._process: multiprocessing.process.BaseProcess | None = None
         context = multiprocessing.get_context("spawn")
-        try:
-            process = context.Process(target=_run, args=(work, values), daemon=True)
-            process.start()
-        except OSError:
-            return  # the system gives no process: the work is not done
-        self._process = process
+        self._process = context.Process(target=_run, args=(work, values), daemon=True)
+        # In a thread: a start waits until the new process reads its arguments, half a second.
+        self._starting = threading.Thread(target=self._start, daemon=True)
+        self._starting.start()
+
+    def _start(self) -> None:
+        with suppress(OSError):  # the system gives no process: the work is not done
+            self._process.start()
 
     @property
     def running(self) -> bool:
         """True until it is done, or given up."""
-        if self._process is None:
-            return False
-        if self._process.is_alive():
-            return True
-        self._process.join()
-        self._process = None
-        return False
+        return self._starting.is_alive() or self._process.is_alive()
 
     def close(self) -> None:
         """Stop the work; its result is dropped."""
-        if self._process is not None:
+        self._starting.join()
+        if self._process.pid is not None:
             self._process.terminate()
             self._process.join()
-            self._process = None
