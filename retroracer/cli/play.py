@@ -54,7 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="name or path of the rival (default racer, else base)",
+        help="name or path of the rival (default racer; with --ghosts or --watch the track's "
+        "specialist, else base)",
     )
     parser.add_argument("--car", metavar="CAR", help="your car: gt, kart, formula, or a path")
     parser.add_argument(
@@ -184,7 +185,7 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
     from retroracer.compiled import first_use
     from retroracer.game.app import App  # noqa: F401  # with all it takes: then it opens at once
     from retroracer.game.race.drivers import read_script
-    from retroracer.game.race.garage import put_together, why_no_driver
+    from retroracer.game.race.garage import DEFAULT, put_together, why_no_driver
     from retroracer.game.race.session import Session
     from retroracer.game.replay.ghost_file import read_ghost
     from retroracer.game.settings import SettingsFile
@@ -222,7 +223,7 @@ def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
             if not args.car and setup.human:  # the ghost's own car, to be compared with it
                 setup = replace(setup, cars=(ghost.tape.cars[0], *setup.cars[1:]))
         if not setup.policies and args.opponents != 0:
-            note = f"you drive alone: {why_no_driver()}"
+            note = f"you drive alone: {why_no_driver(DEFAULT)}"
             print(f"retroracer: {note}")
     # A first step, so that no picture waits for what is compiled or read from the cache.
     first = setup or put_together("monza", rivals=0)

@@ -6,6 +6,7 @@ broken or reads other observations is left out of lists, and told when asked for
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -29,7 +30,7 @@ LADDER = ("rookie", "club", "pro", "ace")
 DEFAULT = "base"
 
 RACER = "racer"
-"""The driver that was trained among others: raced against by default where there is one."""
+"""The driver that was trained among others: among solid cars the default where there is one."""
 
 MOST_RIVALS = MOST_CARS - 1
 
@@ -99,14 +100,22 @@ def rivals_for(name: str, count: int, track: str = "") -> list[str]:
     return list(islice(cycle([name, *others]), count))
 
 
-def default_driver() -> str:
-    """Name of the rival that is used if none is given."""
-    return RACER if (models_dir() / f"{RACER}.zip").is_file() else DEFAULT
+def default_driver(known: Mapping[str, Facts], track: str = "", solid: bool = True) -> str:
+    """Name of the rival that is used if none is given.
+
+    Args:
+        known: the ``drivers`` there are.
+        track: its name.
+        solid: True among solid cars: the driver that sees them. False where nobody touches
+            anybody: the track's own specialist. In either case ``base`` where there is none.
+    """
+    if solid:
+        return RACER if RACER in known else DEFAULT
+    return track if track in known and known[track].tracks == (track,) else DEFAULT
 
 
-def why_no_driver() -> str:
-    """Why the default driver cannot be raced, in a line; "" if it can."""
-    name = default_driver()
+def why_no_driver(name: str) -> str:
+    """Why a driver of ``models/`` cannot be raced, in a line; "" if it can."""
     path = models_dir() / f"{name}.zip"
     if not path.is_file():
         return f"there is no models/{name}.zip; train one with 'python train_base.py'"
@@ -165,10 +174,11 @@ def put_together(
         path = find_track(track)
         built = load_track(path)
     if not model and (rivals or watch):
-        why = why_no_driver()
-        if why and watch:
-            raise UserError(f"no driver to watch: {why}")
-        model = "" if why else default_driver()
+        touching = not ghosts and people + max(rivals, 1) > 1
+        chosen = (default_driver(drivers(), built.name, touching), DEFAULT)
+        model = next((name for name in chosen if not why_no_driver(name)), "")
+        if watch and not model:
+            raise UserError(f"no driver to watch: {why_no_driver(DEFAULT)}")
     wanted = max(rivals, 1) if watch else rivals
     wanted = min(wanted, MOST_CARS - people)
     names = rivals_for(model, wanted, built.name) if model else []

@@ -87,7 +87,9 @@ class Menu:
 
     def rival(self) -> str:
         """Name of the chosen rival, "" if there is no driver at all."""
-        wanted = self.app.settings.now.rival or default_driver()
+        now, track = self.app.settings.now, self.track()
+        name = track.name if isinstance(track, Track) else ""
+        wanted = now.rival or default_driver(self.drivers, name, not now.ghosts)
         return wanted if wanted in self.drivers else next(iter(self.drivers), "")
 
     def expects(self, driver: str) -> Expected:

@@ -71,7 +71,7 @@ def test_a_default_driver_that_cannot_drive_leaves_you_alone_on_the_road(
 ) -> None:
     (models / "base.zip").write_bytes(contents)
     assert put_together("copper_bowl").policies == ()
-    assert "base.zip" in why_no_driver()
+    assert "base.zip" in why_no_driver("base")
     assert put_together("copper_bowl", "rookie").names == ("rookie",)
     with pytest.raises(UserError, match=r"no driver to watch: .*base\.zip"):
         put_together("copper_bowl", watch=True)
@@ -93,14 +93,14 @@ def test_a_model_that_cannot_drive_is_told(models: Path, name: str) -> None:
 def test_a_racer_in_the_folder_is_the_first_rival_by_itself_and_sees_the_cars(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert default_driver() == "base"
+    assert default_driver(drivers()) == "base"
     driver = follower()
     wide = [(np.vstack([w, np.zeros((N_RACE_OBS - N_OBS, 2), np.float32)]), b)
             for w, b in driver._layers]  # fmt: skip
     racer = Policy(wide, replace(driver.facts, observation_layout=RACE_LAYOUT), "racer")
     monkeypatch.setattr("tests.game.races.follower", lambda: racer)
     save_driver(models / "racer.zip", observation_layout=RACE_LAYOUT)
-    assert default_driver() == "racer" and next(iter(drivers())) == "racer"
+    assert default_driver(drivers()) == "racer" and next(iter(drivers())) == "racer"
     setup = put_together("copper_bowl", rivals=3)
     assert setup.names[0] == "racer" and setup.solid
     assert setup.policies[0].n_observations == N_RACE_OBS
@@ -110,3 +110,16 @@ def test_a_racer_in_the_folder_is_the_first_rival_by_itself_and_sees_the_cars(
     for _ in range(300):
         session.tick()
     assert session.race.progress[1] > 1.0, "it drives off"
+
+
+def test_a_time_trial_is_against_the_tracks_specialist_and_a_race_is_not(models: Path) -> None:
+    save_driver(models / "copper_bowl.zip", tracks=("copper_bowl",))
+    save_driver(models / "racer.zip")
+    for watch in (False, True):
+        alone = put_together("copper_bowl", ghosts=not watch, watch=watch)
+        assert alone.names == ("copper_bowl",) and not alone.solid
+    assert put_together("copper_bowl").names == ("racer",)
+    assert put_together("copper_bowl", watch=True, rivals=2).names[0] == "racer"
+    assert put_together("clockwork", ghosts=True).names == ("base",)
+    save_driver(models / "clockwork.zip")  # named like a track, but trained elsewhere
+    assert put_together("clockwork", ghosts=True).names == ("base",)
