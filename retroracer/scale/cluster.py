@@ -7,6 +7,7 @@ users (``ray start``) and requires Ray's token.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -41,21 +42,27 @@ _ROOT, _PREFIX = Path("/tmp"), "retroracer-ray-"
 """Folder of Ray's sockets: their whole path may have 107 bytes, and TMPDIR is often too long."""
 
 
+def demand_ray() -> None:
+    """Make sure that Ray is installed, without loading it, which takes a second.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("this needs Ray; install it with: pip install 'retroracer[train,scale]'")
+
+
 def load_ray() -> Any:
     """Import Ray, with its messages about every actor that dies turned off.
 
     Raises:
         UserError: if it is not installed.
     """
+    demand_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            "this needs Ray; install it with: pip install 'retroracer[scale]'"
-        ) from None
+    import ray
     from ray._private import worker
 
     # Paragraphs about every actor that dies: a run tells that in a line of its own.
@@ -148,18 +155,20 @@ def join(address: str) -> None:
 def leave() -> None:
     """Leave Ray; the processes this one has started end, and their files are removed."""
     ray = load_ray()
-    started = _started()
+    import psutil  # Ray brings it
+
+    own, started = f"{Path(ray.__file__).parent}/", []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if line.startswith("ray::") or own in line:
+                started.append(process)
     with contextlib.suppress(Exception):
         ray.shutdown()
     # Ray leaves its agents to end by themselves, which takes minutes on a busy machine.
-    limit = time.monotonic() + ENDS_WITHIN
-    while (left := [p for p, at in started.items() if at and _begun(p) == at]) and (
-        time.monotonic() < limit
-    ):
-        time.sleep(0.05)
-    for process in left:
-        with contextlib.suppress(OSError):
-            os.kill(process, signal.SIGKILL)
+    for process in psutil.wait_procs(started, ENDS_WITHIN)[1]:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     sweep(own=True)
 
 
@@ -169,37 +178,14 @@ def sweep(own: bool = False) -> None:
     Args:
         own: also those of this process.
     """
+    import psutil  # Ray brings it
+
     begin = f"{_PREFIX}{os.getuid()}-"
     for path in _ROOT.glob(f"{begin}*"):
         number = path.name.removeprefix(begin)
-        gone = number.isdigit() and not Path(f"/proc/{number}").exists()
+        gone = number.isdigit() and not psutil.pid_exists(int(number))
         if gone or (own and number == str(os.getpid())):
             _remove(path)
-
-
-def _started() -> dict[int, str]:
-    """Ray's own processes among all that descend from this one, and when each began."""
-    ray = f"{Path(load_ray().__file__).parent}/"
-    parents, names = {}, {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            names[int(path.name)] = (path / "cmdline").read_bytes().decode(errors="replace")
-            cells = (path / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            parents[int(path.name)] = int(cells[1])
-    found = {os.getpid()}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    own = [p for p in found if names[p].startswith("ray::") or ray in names[p]]
-    return {p: _begun(p) for p in own if p != os.getpid()}
-
-
-def _begun(process: int) -> str:
-    """When a process began, as the system counts it; empty if it has ended."""
-    try:
-        cells = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if cells[0] == "Z" else cells[19]
 
 
 def _remove(path: Path) -> None:

@@ -168,7 +168,7 @@ def maker(text: str) -> Callable[[], Any]:
     if colon and not name.startswith(("/",)) and "-v" not in name:
         try:
             found = importlib.import_module(module)
-        except ImportError as error:
+        except (ImportError, ValueError, TypeError) as error:  # the last two of "" and ".name"
             raise UserError(f"--env {text}: cannot import {module}: {error}") from None
         make = getattr(found, name, None)
         if not callable(make):

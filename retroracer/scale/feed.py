@@ -158,6 +158,7 @@ class RayFeed(Feed):
     def _introduce(self) -> None:
         """Give a hub that Ray has restarted its contract and weights."""
         ray = load_ray()
+        self._look = None  # an answer from before would be heeded as another restart
         self.tell("the hub was killed and restarts; the pieces that waited in it are lost")
         self.lost += int(self.seen.get("waiting", 0))
         deadline = time.monotonic() + NAME_FREE
@@ -181,7 +182,7 @@ class RayFeed(Feed):
         if failed:
             try:
                 ray.get(failed)
-            except ray.exceptions.RayTaskError as error:
+            except ray.exceptions.RayError as error:
                 raise UserError(f"an actor failed: {_cause(error)}") from None
         if self._look is None:
             self._look = self.hub.look.remote()
@@ -189,7 +190,10 @@ class RayFeed(Feed):
         if ray.wait([self._look], timeout=0)[0]:
             with contextlib.suppress(ray.exceptions.RayError):
                 status, said = ray.get(self._look)
-                self._heed(status, said)
+                if status["contract"] is None:  # Ray restarted it while no request was pending
+                    self._introduce()
+                else:
+                    self._heed(status, said)
             self._look = None
 
     def _heed(self, status: dict[str, Any], said: Sequence[str]) -> None:
@@ -200,12 +204,11 @@ class RayFeed(Feed):
                 self.tell(f"actor {actor['actor']} joined: {actor['env']} on {actor['node']}")
             elif actor["joined"] > earlier["joined"]:
                 self.tell(f"actor {actor['actor']} came back ({actor['joined'] - 1}. restart)")
-        for line in [*said, *status["turned_away"][len(self.seen.get("turned_away", ())) :]]:
+        for line in said:
             self.tell(line)
         told = status["contract"]
-        if told is not None:
-            pairs = tuple(tuple(p) for p in told["bounds"])
-            self.contract = Contract(**{**told, "scaling": tuple(told["scaling"]), "bounds": pairs})
+        pairs = tuple(tuple(p) for p in told["bounds"])
+        self.contract = Contract(**{**told, "scaling": tuple(told["scaling"]), "bounds": pairs})
         self.seen = status
 
     def close(self) -> None:

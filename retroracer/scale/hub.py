@@ -37,6 +37,7 @@ class Seen:
         rows: rows it has announced.
         version: version of the weights of its last piece.
         at: time of its last message (``time.monotonic``).
+        pushed: time of its last piece.
         rate: rows per second, smoothed.
     """
 
@@ -47,6 +48,7 @@ class Seen:
     rows: int = 0
     version: int = 0
     at: float = 0.0
+    pushed: float = 0.0
     rate: float = 0.0
 
 
@@ -95,12 +97,14 @@ class Hub:
         if other is not None and now < other.at + SILENT and other.node != node:
             why = why or f"number {actor} is taken by an actor on {other.node}"
         if why is not None:
-            self.turned_away = [*self.turned_away[-99:], f"actor {actor} ({env} on {node}): {why}"]
+            refusal = f"actor {actor} ({env} on {node}): {why}"
+            self.turned_away = [*self.turned_away[-99:], refusal]
+            self._keep(refusal)
             return why, None
         self.contract = self.contract.completed_by(contract)
         joined = 1 if other is None else other.joined + 1
         rows = 0 if other is None else other.rows
-        self.actors[actor] = Seen(life, env, node, joined, rows, at=now)
+        self.actors[actor] = Seen(life, env, node, joined, rows, at=now, pushed=now)
         return None, self.weights
 
     async def push(self, header: dict[str, Any], rows: list[Any]) -> int:
@@ -119,10 +123,11 @@ class Hub:
         if seen is None or seen.life != header["life"]:
             return JOIN_AGAIN
         now = time.monotonic()
-        took = max(now - seen.at, 1e-3)
+        took = max(now - seen.pushed, 1e-3)
         seen.rate += 0.2 * (header["count"] / took - seen.rate)
         seen.rows += header["count"]
-        seen.at, seen.version = now, header["version"]
+        seen.at = seen.pushed = now
+        seen.version = header["version"]
         async with self.changed:
             while not self.ended and len(self.queue) >= ROOM * max(len(self.actors), 1):
                 seen.at = time.monotonic()  # it waits: it is not silent
@@ -179,7 +184,10 @@ class Hub:
 
     async def say(self, actor: int, text: str) -> None:
         """Keep a message of an actor for the learner's screen."""
-        self.said = [*self.said[-99:], f"actor {actor}: {text}"]
+        self._keep(f"actor {actor}: {text}")
+
+    def _keep(self, line: str) -> None:
+        self.said = [*self.said[-99:], line]
 
     async def look(self) -> tuple[dict[str, Any], list[str]]:
         """For the learner: the status, and the messages of actors since the last call."""

@@ -73,14 +73,16 @@ class Actor:
             UserError: if this actor does not fit the learner.
         """
         try:
-            self._join(hub, until)
-            while not until() and self._piece(hub):
-                pass
+            answer = JOIN_AGAIN
+            while answer != ENDED and not until():
+                if answer == JOIN_AGAIN:
+                    self._join(hub, until)
+                answer = self._piece(hub)
         except self._ray.exceptions.RayActorError as error:
             raise GoneError(str(error)) from None
 
-    def _piece(self, hub: Any) -> bool:
-        """Drive and send one piece; False if the learner has ended."""
+    def _piece(self, hub: Any) -> int:
+        """Drive and send one piece; returns the hub's answer, as ``Hub.push``."""
         ray = self._ray
         rows = drive(self.simulator, self.explorer, self.steps, self.number, self.life, self.sent)
         reference = ray.put(rows)
@@ -93,16 +95,12 @@ class Actor:
         }
         self.sent += 1
         # It waits here for as long as the learner has more than it can use.
-        newest = ray.get(hub.push.remote(header, [reference]))
-        if newest == ENDED:
-            return False
-        if newest == JOIN_AGAIN:
-            self._join(hub, lambda: False)
-        elif newest > self.explorer.version:
+        answer: int = ray.get(hub.push.remote(header, [reference]))
+        if answer > self.explorer.version:
             weights = ray.get(hub.newest.remote())
             if weights is not None and weights.version > self.explorer.version:
                 self.explorer.weights = weights
-        return True
+        return answer
 
     def _join(self, hub: Any, until: Callable[[], bool]) -> None:
         """Join the learner; drive by the fallback until there are weights."""

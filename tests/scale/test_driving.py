@@ -103,6 +103,8 @@ def test_anybodys_environment_is_driven_within_its_own_bounds() -> None:
         ("CartPole-v1", "SAC needs a Box"),
         ("Nothing-v3", "no environment 'Nothing-v3'"),
         ("nothing.there:make", "cannot import nothing.there"),
+        (":make", "cannot import : "),
+        (".there:make", "cannot import .there"),
         ("retroracer.errors:make", "has no function make"),
     ],
 )

@@ -104,6 +104,39 @@ def test_actors_that_are_too_fast_wait_and_the_learner_gets_all_in_order() -> No
     run(story())
 
 
+def test_the_rate_of_an_actor_that_waits_for_the_learner_counts_the_wait() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        await hub.join(0, "a", MINE, "env", "here")
+        for k in range(ROOM):
+            await hub.push(header(number=k), [k])
+        before = hub.actors[0].rate
+        late = asyncio.create_task(hub.push(header(number=ROOM), [ROOM]))
+        await asyncio.sleep(1.2)
+        await hub.take(0.1, 999)
+        await late
+        after = hub.actors[0].rate
+        await hub.push(header(number=ROOM + 1), [ROOM + 1])
+        told = (hub.actors[0].rate - 0.8 * after) / 0.2
+        assert before > 0.0 and told < 10 / 1.2, "10 rows a piece, and 1.2 s between two of them"
+
+    run(story())
+
+
+def test_every_refusal_is_told_to_the_learner_however_many_there_were() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        for k in range(130):
+            await hub.join(k, "a", Contract("other", 9, 1), "env", "here")
+            told = (await hub.look())[1]
+            assert len(told) == 1 and told[0].startswith(f"actor {k} (env on here): ")
+        assert len((await hub.status())["turned_away"]) == 100
+
+    run(story())
+
+
 def test_the_learner_gets_no_more_rows_than_it_wants_but_for_a_part_of_a_piece() -> None:
     async def story() -> None:
         hub = Hub("r")
