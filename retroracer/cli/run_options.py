@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from retroracer.training.run.settings import RunSettings
 
 
-def _as_given(given: Any, settings: Any) -> Any:
-    return given
-
-
 @dataclass(frozen=True)
 class Option:
     """One option.
@@ -36,8 +32,7 @@ class Option:
         metavar: of its value.
         of_learner: whether it is a setting of the learner, not of the run.
         only: the learners it is for; empty = those with such a setting.
-        value: the setting's value, from the option's and the run's settings.
-        late: whether ``value`` needs the run's settings.
+        value: the setting's value, from the option's and the run's settings; None = as given.
     """
 
     flag: str
@@ -47,8 +42,7 @@ class Option:
     metavar: str = "N"
     of_learner: bool = True
     only: tuple[str, ...] = ()
-    value: Callable[[Any, Any], Any] = _as_given
-    late: bool = False
+    value: Callable[[Any, Any], Any] | None = None
 
     @property
     def name(self) -> str:
@@ -101,7 +95,6 @@ PIXEL_OPTIONS = (
         "steps of all envs together between rounds of updates",
         whole(1, 1_000_000),
         value=_vector_steps,
-        late=True,
     ),
     Option("--use-amp", "amp", "networks computed in bfloat16"),
     Option(
@@ -131,7 +124,6 @@ PIXEL_OPTIONS = (
         "do not log to Aim, even if the page says so",
         of_learner=False,
         value=_without_aim,
-        late=True,
     ),
     Option(
         "--max-iters",
@@ -141,7 +133,6 @@ PIXEL_OPTIONS = (
         of_learner=False,
         only=("ppo",),
         value=_actions,
-        late=True,
     ),
     Option(
         "--checkpoint-every",
@@ -151,7 +142,6 @@ PIXEL_OPTIONS = (
         of_learner=False,
         only=("ppo",),
         value=_actions,
-        late=True,
     ),
     Option(
         "--finetune-at",
@@ -159,7 +149,6 @@ PIXEL_OPTIONS = (
         "iteration of --max-iters at which the second phase begins",
         whole(0, 10**9),
         value=_share,
-        late=True,
     ),
     Option("--finetune-lr", "second_learning_rate", "learning rate from then on", _RATE, "X"),
     Option(
@@ -218,8 +207,9 @@ def as_settings(
     from retroracer.training.learners import section
 
     texts: list[str] = []
-    # The late ones in the table's order: an iteration's share needs the number of iterations.
-    for option in sorted(args.settings_options, key=lambda option: option.late):
+    # Those that need settings come last, in the table's order: an iteration's share needs the
+    # number of iterations.
+    for option in sorted(args.settings_options, key=lambda option: option.value is not None):
         given = getattr(args, option.name)
         if given is None:
             continue
@@ -229,7 +219,7 @@ def as_settings(
                 f"{option.flag} is for {' and '.join(fitting)}; this run learns by {learner}"
             )
         key = f"{section(learner)}.{option.key}" if option.of_learner else option.key
-        value = option.value(given, load(texts) if option.late else None)
+        value = given if option.value is None else option.value(given, load(texts))
         texts.append(f"{key}={str(value).lower() if isinstance(value, bool) else value}")
         if option.key == "steps" and args.minutes is None:
             texts.append("minutes=null")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import socket
@@ -17,6 +16,7 @@ from retroracer.cli.run_options import BATCH_SIZE, Option, add_settings
 from retroracer.cli.run_places import places_of
 from retroracer.cli.start_run import Program, add_options, overrides_of, start
 from retroracer.errors import UserError
+from retroracer.scale.cluster import demand_ray
 
 if TYPE_CHECKING:
     from retroracer.training.run.folder import RunFolder
@@ -145,14 +145,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_train(args: argparse.Namespace) -> int:
     """Train with actors."""
-    _demand_ray()
+    demand_ray()
     sys.path.insert(0, os.getcwd())  # what --env names may lie where the command is called
     if args.model_name is not None:
-        if args.init_from_scratch or args.parent is not None:
-            raise UserError(
-                "--model-name names the parent: leave --init-from-scratch, --parent out"
-            )
+        if args.parent is not None:
+            raise UserError("--model-name and --parent are the same: leave one out")
         args.parent = args.model_name
+    if args.init_from_scratch and args.parent is not None:
+        raise UserError("--init-from-scratch begins without a parent: leave one of them out")
     overrides, foreign = _env_of(args)
     more = [f"track={json.dumps(args.track)}"] if args.track else []
     overrides = [*overrides_of(args, "car"), *overrides, *more]
@@ -231,7 +231,7 @@ def _program(args: argparse.Namespace, folder: Path, foreign: bool) -> Program:
 
 def run_actor(args: argparse.Namespace) -> int:
     """Drive an environment for a learner until it is stopped."""
-    _demand_ray()
+    demand_ray()
     sys.path.insert(0, os.getcwd())  # what --env names may lie where the command is called
     from retroracer.scale.cluster import join, leave
     from retroracer.scale.driving import AnyEnv, maker
@@ -272,7 +272,7 @@ def run_actor(args: argparse.Namespace) -> int:
 
 def run_status(args: argparse.Namespace) -> int:
     """Show every learner of a cluster."""
-    _demand_ray()
+    demand_ray()
     from rich.console import Console
 
     from retroracer.atomic import write_text
@@ -295,13 +295,3 @@ def run_status(args: argparse.Namespace) -> int:
     if args.json:
         write_text(args.json, json.dumps({"learners": found}, indent=1) + "\n")
     return 0
-
-
-def _demand_ray() -> None:
-    """Say at once, before anything slow, that Ray is missing.
-
-    Raises:
-        UserError: if it is.
-    """
-    if importlib.util.find_spec("ray") is None:
-        raise UserError("this needs Ray; install it with: pip install 'retroracer[train,scale]'")

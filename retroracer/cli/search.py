@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 from pathlib import Path
 
@@ -42,30 +41,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--page", metavar="PAGE", help="another search page: a path, or a name")
     add("--num-samples", type=whole(1, 10_000), default=6, metavar="N", help="trials (default 6)")
     add("--max-iters", type=whole(1, 10**9), default=1000, metavar="N", help=ITERATIONS)
-    add(
-        "--finetune-at",
-        type=whole(0, 10**9),
-        metavar="N",
-        help="iteration at which the second phase begins",
-    )
-    add(
-        "--finetune-lr",
-        type=number(1e-8, 1.0),
-        metavar="X",
-        help="learning rate of the second phase",
-    )
-    add(
-        "--finetune-entropy",
-        type=number(0.0, 100.0),
-        metavar="X",
-        help="entropy of the second phase",
-    )
-    add(
-        "--finetune-clip",
-        type=number(1e-8, 1.0),
-        metavar="X",
-        help="clip range of the second phase",
-    )
+    add("--finetune-at", type=whole(0, 10**9), metavar="N", help="iteration of the second phase")
+    for name, what, low, high in (
+        ("lr", "learning rate", 1e-8, 1.0),
+        ("entropy", "entropy coefficient", 0.0, 100.0),
+        ("clip", "clip range", 1e-8, 1.0),
+    ):
+        text = f"{what} of the second phase"
+        add(f"--finetune-{name}", type=number(low, high), metavar="X", help=text)
     add("--minutes", type=number(0.01, 1e6), metavar="M", help="minutes of a trial")
     add("--skip-asha", action="store_true", help="one trial with the page's settings")
     add("--grace", type=whole(1, 10**9), default=15, metavar="N", help="first rung [iterations]")
@@ -96,6 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Search, or draw what a search has found."""
     from retroracer.atomic import write_text
+    from retroracer.scale.cluster import demand_ray
     from retroracer.scale.ranges import read_search
     from retroracer.scale.rungs import Record
     from retroracer.scale.search import Plan, plain, search, told
@@ -127,8 +111,7 @@ def run(args: argparse.Namespace) -> int:
         plot(record, args.plot, args.finetune_at)
         print(f"wrote {args.plot}")
     else:
-        if importlib.util.find_spec("ray") is None:
-            raise UserError("this needs Ray; install it with: pip install 'retroracer[scale]'")
+        demand_ray()
         print(
             f"{len(plan.record().trials)} trials of {page.command} with {page.config}, "
             f"{plan.together} side by side, in {folder}; Ctrl+C stops, the same command goes on",
