@@ -17,8 +17,8 @@ from gymnasium.utils import seeding
 
 from retroracer.envs.arguments import Where, one_of, tracks_of, whole_number
 from retroracer.envs.crew import NOBODY, Crew, Driver, Ghost, demand_driver
-from retroracer.envs.race_batch import REWARDS, Floats, RaceBatch
-from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, named
+from retroracer.envs.race_batch import Floats, RaceBatch
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, step_held
 from retroracer.envs.race_rules import RacePage, Stewards
 from retroracer.envs.race_task import RaceReward
 from retroracer.envs.racing import METADATA, frames_a_second
@@ -26,7 +26,6 @@ from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
 from retroracer.envs.viewed import Viewed
 from retroracer.physics.car import Car
-from retroracer.physics.company import STEP_BUMP
 from retroracer.physics.race import Race
 from retroracer.track.geometry import Array
 
@@ -123,27 +122,16 @@ class RaceEnv(Viewed, gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         """Drive for 50 ms, or for ``action_repeat`` times as long, and let the others."""
         if self._ended or self.stewards is None:
             raise ResetNeeded("no race is under way: call reset() before step()")
-        batch, blame = self.batch, []
-        reward, bump, terms = 0.0, 0.0, np.zeros(len(REWARDS))
-        for _ in range(self.action_repeat):
+
+        def choose() -> Array:
             actions = self._crew.act()
             actions[0] = action
-            obs, paid, terminated, truncated = batch.step(actions, autoreset=False)
-            self.stewards.watch()
-            for row in np.flatnonzero(terminated).tolist():
-                self.stewards.retire(row)
-            reward += float(paid[0])
-            terms += batch.terms[0]
-            blame += batch.blame(0)
-            bump = max(bump, float(batch.company.marks[0, STEP_BUMP]))
-            lost, done = bool(terminated[0]), bool(truncated[0])
-            if lost or done:
-                break
-        self._ended = lost or done
+            return actions
+
+        told = step_held(self.batch, self.stewards, [0], choose, self.action_repeat)[0]
+        self._ended = told.terminated or told.truncated
         if self.render_mode == "human":
             self.render()
-        info = info_of(batch, self.stewards, 0)
-        info |= {"reward": named(terms), "blame": blame, "bump": bump}
         if self._ended:
-            info["results"] = self.stewards.results()
-        return obs[0], reward, lost, done, info
+            told.info["results"] = self.stewards.results()
+        return told

@@ -15,12 +15,12 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from retroracer.envs.arguments import Where, tracks_of
+from retroracer.envs.arguments import Where, one_of, tracks_of, whole_number
 from retroracer.envs.race_batch import Floats, RaceBatch
-from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, step_held
 from retroracer.envs.race_rules import RacePage, Stewards
 from retroracer.envs.race_task import RaceReward
-from retroracer.envs.racing import METADATA
+from retroracer.envs.racing import METADATA, frames_a_second
 from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
 from retroracer.envs.viewed import Viewed
@@ -43,6 +43,7 @@ class RaceParallelEnv(Viewed, ParallelEnv[str, Floats, Actions]):  # type: ignor
         reward: weights of driving.
         racing: weights of racing.
         ending: when a car is out.
+        action_repeat: control steps of 50 ms for which actions are held, as in ``RaceEnv``.
         render_mode: "human" (a window, in real time), "rgb_array" or None; the first car's view.
 
     An agent is terminated when its car is out, and truncated when it has finished or the race's
@@ -65,9 +66,12 @@ class RaceParallelEnv(Viewed, ParallelEnv[str, Floats, Actions]):  # type: ignor
         reward: Reward | None = None,
         racing: RaceReward | None = None,
         ending: Ending | None = None,
+        action_repeat: int = 1,
         render_mode: str | None = None,
     ) -> None:
-        self.render_mode = render_mode
+        self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
+        self.action_repeat = whole_number("action_repeat", action_repeat, 1)
+        self.metadata = PARALLEL_METADATA | {"render_fps": frames_a_second(self.action_repeat)}
         _, seed = seeding.np_random()
         self.batch = RaceBatch(
             1, n_cars, tracks=tracks_of(track), car=car, page=page, variety=variety,
@@ -113,30 +117,30 @@ class RaceParallelEnv(Viewed, ParallelEnv[str, Floats, Actions]):  # type: ignor
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Drive for 50 ms; dicts are keyed by the agents that were alive before it."""
+        """Drive for 50 ms, or for ``action_repeat`` times as long.
+
+        Returns:
+            Dicts keyed by the agents that were alive before it. One that was done in the midst of
+            it is told how its own race ended.
+        """
         if not self.agents or self.stewards is None:
             return {}, {}, {}, {}, {}
         rows = [self.possible_agents.index(agent) for agent in self.agents]
         chosen = np.zeros((self.batch.n, 2))
         for agent, row in zip(self.agents, rows, strict=True):
             chosen[row] = actions[agent]
-        obs, reward, terminated, truncated = self.batch.step(chosen, autoreset=False)
-        self.stewards.watch()
-        for row in rows:
-            if terminated[row]:
-                self.stewards.retire(row)
+        told = step_held(self.batch, self.stewards, rows, lambda: chosen, self.action_repeat)
         alive = list(zip(self.agents, rows, strict=True))
-        out = (
-            {agent: obs[row] for agent, row in alive},
-            {agent: float(reward[row]) for agent, row in alive},
-            {agent: bool(terminated[row]) for agent, row in alive},
-            {agent: bool(truncated[row]) for agent, row in alive},
-            {agent: info_of(self.batch, self.stewards, row) for agent, row in alive},
-        )
         self.agents = [agent for agent, row in alive if self.batch.alive[row]]
         if self.render_mode == "human":
             self.render()
-        return out
+        return (
+            {agent: told[row].obs for agent, row in alive},
+            {agent: told[row].reward for agent, row in alive},
+            {agent: told[row].terminated for agent, row in alive},
+            {agent: told[row].truncated for agent, row in alive},
+            {agent: told[row].info for agent, row in alive},
+        )
 
     def results(self) -> list[dict[str, Any]]:
         """The classification so far; see ``Stewards.results``."""

@@ -187,6 +187,39 @@ def test_a_race_that_ends_while_an_action_is_held_goes_no_further():
     assert ends[-1][4]["time"] == pytest.approx(1.0) and ends[-1][4]["results"]
 
 
+def test_actions_of_all_agents_can_be_held_as_if_they_were_given_again():
+    held = RaceParallelEnv(3, TRACK, page=RacePage(laps=1, time=20.0), action_repeat=4)
+    given = RaceParallelEnv(3, TRACK, page=RacePage(laps=1, time=20.0))
+    held.reset(seed=1)
+    given.reset(seed=1)
+    assert (held.metadata["render_fps"], given.metadata["render_fps"]) == (5, 20)
+    lengths = set()
+    while held.agents:
+        # The first stands still, the others drive on until the bend.
+        actions = {a: np.array([0.0, 0.0 if a == "car_0" else 0.6]) for a in held.agents}
+        one, each = held.step(actions), {agent: [] for agent in actions}
+        for _ in range(4):
+            for agent, told in given.step({a: actions[a] for a in given.agents})[1].items():
+                each[agent].append(told)
+        assert one[1] == pytest.approx({agent: sum(paid) for agent, paid in each.items()})
+        lengths |= {len(paid) for paid in each.values()}
+        assert held.agents == given.agents
+        for agent in actions.keys() - set(held.agents):
+            assert one[2][agent] != one[3][agent]
+            time = one[4][agent]["time"]  # of its end, not of the others' steps after it
+            assert sum(one[4][agent]["reward"].values()) == pytest.approx(one[1][agent])
+            assert round(time / 0.05) % 4 == len(each[agent]) % 4
+    assert len(lengths) > 1, "somebody's race ended while actions were held"
+    assert held.results() == given.results()
+    np.testing.assert_array_equal(held.batch.race.floats, given.batch.race.floats)
+
+
+def test_an_odd_argument_of_the_parallel_env_is_refused_by_name():
+    for arguments in ({"action_repeat": 0}, {"render_mode": "rgb"}):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            RaceParallelEnv(2, TRACK, **arguments)
+
+
 @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (2.0, TypeError), ("2", TypeError)])
 def test_an_odd_action_repeat_is_refused_by_name(value, error):
     with pytest.raises(error, match="action_repeat"):
