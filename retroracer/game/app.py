@@ -161,6 +161,7 @@ class App:
             print(f"retroracer: {self.sound.trouble}; racing in silence")
         if not options.headless:
             self.controls.open_pads()
+            self.controls.take_held()
         self._go(RaceScreen(self, self._setup) if self._setup else Menu(self))
 
     def _news(self) -> None:

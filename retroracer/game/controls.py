@@ -226,6 +226,13 @@ class Controls:
         if self.steer is not None:
             self.steer = self.throttle = 0.0
 
+    def take_held(self) -> None:
+        """Take over the driving keys that are held down already, since the game was loaded."""
+        held = pygame.key.get_pressed()
+        for code in {*self._action, *self._seat}:
+            if held[code]:
+                self._key(code, down=True)
+
     def take(self, event: pygame.event.Event) -> str:
         """Follow an event.
 

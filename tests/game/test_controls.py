@@ -1,5 +1,6 @@
 """Keys, pads, settings, assists."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,18 @@ def test_a_pads_triggers_are_analogue_and_the_keyboard_takes_over() -> None:
     assert controls.steer == pytest.approx(1.0)
     controls.take(event(pygame.KEYDOWN, key=pygame.K_UP))
     assert controls.steer is None and controls.keys.up
+
+
+def test_keys_held_down_since_before_the_game_was_there_drive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    down = {pygame.K_UP: True, pygame.K_ESCAPE: True}
+    monkeypatch.setattr(pygame.key, "get_pressed", lambda: defaultdict(bool, down))
+    controls = Controls()
+    controls.take_held()
+    assert controls.keys.up and not (controls.keys.down or controls.keys.left)
+    controls.take(event(pygame.KEYUP, key=pygame.K_UP))
+    assert not controls.keys.up
 
 
 def test_a_pad_pulled_out_lets_go_of_everything() -> None:

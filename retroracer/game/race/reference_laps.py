@@ -104,9 +104,13 @@ class ReferenceLaps:
             self.best_sectors = list(done.sectors)
 
     def deltas(self, row: int) -> list[Delta]:
-        """Live differences of a car: to the first agent on the road, the best and the limit."""
+        """Live differences of a car: to the first agent still racing, the best and the limit."""
         session = self._session
-        agents = [i for i in range(session.race.n) if session.roles[i] == "agent" and i != row]
+        agents = [
+            i
+            for i in range(session.race.n)
+            if session.roles[i] == "agent" and i != row and not session.is_out(i)
+        ]
         found: list[Delta] = []
         if agents:
             found.append((session.names[agents[0]].upper(), session.gap(row, agents[0])))

@@ -245,7 +245,7 @@ class Session:
         self.seen = self._observe()
         chosen = self.loop.last.copy()  # who holds its action has chosen the same again
         for row, policy in enumerate(self.policies, start=self.human):
-            if self.control is not None and self.control.stewards.out[row]:
+            if self.is_out(row):
                 chosen[row] = 0.0
             elif self.loop.step % policy.action_repeat == 0:
                 # By its own layout: of the road alone, or of the cars on it too.
@@ -307,6 +307,10 @@ class Session:
         if self.control is not None and not self.human:
             return self.control.stewards.over
         return all(f is not None for f in self.finish[: self.human or None])
+
+    def is_out(self, row: int) -> bool:
+        """True if a car is out of a race of solid cars: for too long off the road or at rest."""
+        return self.control is not None and bool(self.control.stewards.out[row])
 
     def distance_into_lap(self) -> np.ndarray:
         """(N,) since the line [m]; negative on the grid."""

@@ -231,7 +231,7 @@ class Hud:
             finished = s.finish[i]
             if finished is not None:
                 text = lap_text(finished + penalties[i])
-            elif s.control is not None and s.control.stewards.out[i]:
+            elif s.is_out(i):
                 text = "OUT"
             elif i == self.now.row:
                 text = ""

@@ -120,7 +120,7 @@ class Results:
         top = y + 62 + 13 * rows + 44
         self._trace(c, x + 12, top, wide - 24, y + high - 12 - top)
         if self.target is not None:
-            lines = c.lines(str(self.target), wide - 54)
+            lines = self._target_lines(c, wide - 54)
             above = y - 11 - 11 * len(lines)
             c.panel(x, above, wide, 7 + 11 * len(lines), alpha=244, edge=p.accent)
             c.text("NEXT", x + 12, above + 5, p.accent)
@@ -134,6 +134,14 @@ class Results:
         room = c.width(chosen[0]) + c.width(chosen[1]) + 18
         c.rect(left + before - 4, y + high + 3, room, 15, mix(p.panel_edge, p.bad, 0.25))
         c.hints(hints, left, y + high + 8)
+
+    def _target_lines(self, c: Canvas, wide: float) -> list[str]:
+        """The target in one line, or with what to do below where the time was lost."""
+        told = str(self.target)
+        if c.width(told) <= wide:
+            return [told]
+        lost, _, advice = told.partition(": ")
+        return [part for half in (f"{lost}:", advice) for part in c.lines(half, wide)]
 
     def ways(self) -> list[tuple[str, str, str]]:
         """Where one can go from here: key cap, words, action."""
@@ -171,7 +179,7 @@ class Results:
         self, c: Canvas, x: float, y: float, limit: float | None, author: float | None
     ) -> None:
         s, p = self.session, c.palette
-        heads = [("DRIVER", 26.0), ("TOTAL", 158.0), ("BEST LAP", 268.0), ("MEDAL", 348.0)]
+        heads = [("DRIVER", 26.0), ("TOTAL", 158.0), ("BEST LAP", 278.0), ("MEDAL", 348.0)]
         heads += [("PENALTY", 212.0)] if s.control is not None else []
         for text, at in heads:
             c.text(text, x + at, y, p.text_dim, anchor=0.0 if at < 100 else 1.0)
@@ -192,8 +200,8 @@ class Results:
             text = lap_text(total) if total is not None else f"lap {int(s.race.lap[i]) + 1}"
             if k and total is not None and first is not None:
                 text = signed(total - first)
+            text = "out" if s.is_out(i) else text
             if s.control is not None:
-                text = "out" if s.control.stewards.out[i] else text
                 penalty = s.control.penalty(i)
                 c.text(f"+{penalty:.0f} s" if penalty else "", x + 212, top, p.bad, anchor=1.0)
             c.text(text, x + 158, top, p.text, anchor=1.0)
@@ -202,12 +210,12 @@ class Results:
                 told, colour = "\u00d7 " + lap_text(min(d.time for d in self.laps[i])), p.bad
             else:
                 told, colour = lap_text(best), p.text if best is not None else p.text_dim
-            c.text(told, x + 268, top, colour, anchor=1.0)
+            c.text(told, x + 278, top, colour, anchor=1.0)
             # Medals are for driving alone: a tow or a shove earns none.
             medal = medal_for(s.alone[i], limit, author if i == 0 and s.human else None)
             if medal:
                 tone = MEDAL_COLOURS[medal]
-                spot = (round((x + 300) * c.k), round((top + 3.5) * c.k))
+                spot = (round((x + 303) * c.k), round((top + 3.5) * c.k))
                 pygame.draw.circle(c.surface, shade(tone, 0.6), spot, 5 * c.k)
                 pygame.draw.circle(c.surface, tone, spot, 4 * c.k)
                 c.text(medal, x + 348, top, tone, anchor=1.0)
@@ -226,14 +234,19 @@ class Results:
         others = [i for i in s.order() if i != 0 and s.curves[i] is not None]
         return others[0] if others else None
 
+    def _lap_of(self, row: int | None) -> LapDone | None:
+        """The lap that is shown of a car: its fastest that counts, else its fastest."""
+        laps = self.laps[row] if row is not None else []
+        return min([d for d in laps if d.valid] or laps, key=lambda d: d.time, default=None)
+
     def _sectors(self, c: Canvas, x: float, y: float) -> None:
         """Best laps by sector: yours, the rival's; and the lap of your best sectors."""
         s, p = self.session, c.palette
         rows: list[tuple[str, LapDone]] = []
-        for i in [0] + ([r] if (r := self._rival()) is not None else []):
-            laps = [d for d in self.laps[i] if d.valid] or self.laps[i]
-            if laps:
-                rows.append((s.names[i].upper(), min(laps, key=lambda d: d.time)))
+        for i in (0, self._rival()):
+            lap = self._lap_of(i)
+            if lap is not None and i is not None:
+                rows.append((s.names[i].upper(), lap))
         if not rows:
             c.text("no lap finished", x, y + 8, p.text_dim)
             return
@@ -259,7 +272,7 @@ class Results:
             c.text(lap_text(sum(self.best_sectors)), x + 348, below, p.accent, anchor=1.0)
 
     def _trace(self, c: Canvas, x: float, y: float, wide: float, high: float) -> None:
-        """Speed against distance of the best laps."""
+        """Speed against distance of the laps whose sectors are shown."""
         s, p = self.session, c.palette
         c.rect(x, y, wide, high, shade(p.panel, 0.7))
         c.text("SPEED", x + 4, y + high - 10, p.text_dim)
@@ -268,11 +281,10 @@ class Results:
         inks = inks_of(s, p, self.colours)
         theirs = inks[rival].agent if rival is not None else p.agent
         for i, colour in ((rival, theirs), (0, p.human if s.human else inks[0].agent)):
-            curve = s.curves[i] if i is not None else None
-            if curve is not None:
-                traces.append((*speed_trace(curve, s.track.length), colour))
+            lap = self._lap_of(i)
+            if lap is not None:
+                traces.append((*speed_trace(lap.curve, s.track.length), colour))
         if not traces:
-            c.text("no valid lap to show", x + wide / 2, y + high / 2 - 3, p.text_dim, anchor=0.5)
             return
         top = 1.05 * max(float(v.max()) for _, v, _ in traces)
         for station in s.track.sectors:

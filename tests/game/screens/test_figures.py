@@ -1,8 +1,10 @@
 """Figures on the screen: one sign for one gap, minutes as minutes, nothing offered in vain."""
 
 import numpy as np
+import pygame
 import pytest
 
+from retroracer.game.race.coach import Target
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import kind_of
@@ -91,4 +93,34 @@ def test_results_tell_the_lap_that_the_best_sectors_of_your_valid_laps_make(
         assert ("theoretical best" in written) == (k > 0)
     assert written[written.index("theoretical best") + 1 :][:4] == [
         "9.00", "7.00", "6.50", "0:22.500",
+    ]  # fmt: skip
+
+
+def test_a_lap_that_does_not_count_is_drawn_beside_the_rivals_too() -> None:
+    app = game(setup(laps=1))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    seen = []
+    curve = LapCurve(np.linspace(0.0, 400.0, 50), np.linspace(0.0, 25.0, 50) ** 1.1, 25.0)
+    for _ in range(2):
+        surface.fill((0, 0, 0))
+        screen.results.draw(Canvas(surface, screen.scene.palette), None, None)
+        ink = pygame.surfarray.array3d(surface) == screen.scene.palette.human
+        seen.append(int(ink.all(axis=2).sum()))
+        screen.results.add(LapDone(0, 1, 25.0, False, (25.0,), curve, None))
+    assert seen[1] > seen[0] + 100
+
+
+def test_a_long_target_is_broken_between_what_was_lost_and_what_to_do(written: list[str]) -> None:
+    app = game(setup(laps=1))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    screen.results.target = Target(7.0, 3, "brake later at the corner at 1.2 km", "pro")
+    screen.results.draw(Canvas(surface, screen.scene.palette), None, None)
+    assert written[written.index("NEXT") + 1 :][:2] == [
+        "7.0 s lost in sector 3 to pro:", "brake later at the corner at 1.2 km",
     ]  # fmt: skip

@@ -106,6 +106,19 @@ def test_a_race_has_no_ghosts_and_says_where_they_are(written: list[str]) -> Non
         screen.ghosts.join(None)  # type: ignore[arg-type]
 
 
+def test_nobody_is_compared_with_a_car_that_is_out(written: list[str]) -> None:
+    app = game(setup(rivals=2, solid=True))
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    control = screen.session.control
+    assert control is not None
+    assert screen.references.deltas(0)[0][0] == "FOLLOWER 1"
+    control.stewards.out[1] = True
+    assert screen.references.deltas(0)[0][0] == "FOLLOWER 2"
+    frames(app, 1)
+    assert "OUT" in written
+
+
 def test_a_long_list_shows_the_first_three_and_those_round_you() -> None:
     assert listed(4, 3, 8) == [0, 1, 2, 3]
     assert listed(20, 19, 8) == [0, 1, 2, 15, 16, 17, 18, 19]
