@@ -119,8 +119,8 @@ class RewardTerms(Overlay):
             top = y + 27 + 10 * k
             colour = p.good if now[k] > 0 else p.bad if now[k] < 0 else p.text_dim
             c.text(name.replace("_", " ").removesuffix("ness"), x + 6, top, p.text, width=50)
-            c.text(f"{now[k]:+.2f}", x + 84, top, colour, anchor=1.0, width=40)
-            c.text(f"{self.total[k]:+.0f}", x + WIDE - 6, top, p.text, anchor=1.0, width=34)
+            c.text(f"{now[k]:+z.2f}", x + 84, top, colour, anchor=1.0, width=40)
+            c.text(f"{self.total[k]:+z.0f}", x + WIDE - 6, top, p.text, anchor=1.0, width=34)
         if little:
             return
         box = (x + 6, y + high - CURVE, WIDE - 12, 20.0)

@@ -200,14 +200,14 @@ class PixelScreen:
         p = c.palette
         c.panel(6, 6, 118, 54 + 11 * len(self.best))
         c.text("CARRACING-V3", 12, 12, p.text_dim)
-        c.text(f"{self.score:.0f}", 12, 24, p.text, 2)
+        c.text(f"{self.score:z.0f}", 12, 24, p.text, 2)
         c.text(f"{self.steps * STEP:.1f} s", 118, 30, p.text_dim, anchor=1.0)
         tone = p.agent if self.watching else p.human
         c.text(self.who.upper(), 12, 46, mix(tone, p.text, 0.25), width=58)
         c.text(f"track {self.seed}", 118, 46, p.text_dim, anchor=1.0)
         for k, (who, score) in enumerate(self.best.items()):
             c.text(f"best of {who}", 12, 58 + 11 * k, p.text_dim, width=74)
-            c.text(f"{score:.0f}", 118, 58 + 11 * k, p.accent, anchor=1.0)
+            c.text(f"{score:z.0f}", 118, 58 + 11 * k, p.accent, anchor=1.0)
         self._wheel(c, 6, 63 + 11 * len(self.best))
         if self.sight_shown:
             self._sight(c)
@@ -215,7 +215,7 @@ class PixelScreen:
             c.panel(c.w / 2 - 110, c.h / 2 - 22, 220, 40, alpha=240)
             text = self.over or "PAUSED"
             c.text(text, c.w / 2, c.h / 2 - 14, p.accent, 2, anchor=0.5)
-            c.text(f"score {self.score:.1f}", c.w / 2, c.h / 2 + 6, p.text, anchor=0.5)
+            c.text(f"score {self.score:z.1f}", c.w / 2, c.h / 2 + 6, p.text, anchor=0.5)
         hints = [("R", "again"), ("N", "next track"), ("F1", "what it sees"), ("P", "pause"),
                  ("ESC", "menu")]  # fmt: skip
         if self.driver is not None:
@@ -239,7 +239,7 @@ class PixelScreen:
 
     def _sight(self, c: Canvas) -> None:
         """The newest picture the driver was given, or what one would be given."""
-        told = "the task's 96x96 picture"
+        told = "its 96x96 picture"
         pixels = self.env.frame()
         if self.driving is not None:
             pipeline = self.driving.driver.pipeline

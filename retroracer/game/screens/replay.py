@@ -223,7 +223,7 @@ class ReplayScreen:
             c.text(tape.names[k].upper(), c.w - 106, y, p.text, width=50)
             ahead = float(driven[k] - driven[self.row])
             if k != self.row:
-                c.text(f"{ahead:+.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
+                c.text(f"{ahead:+z.0f} m", c.w - 11, y, p.text_dim, anchor=1.0)
         if self.filmed is not None:
             c.panel(c.w / 2 - 66, 6, 132, 24)
             c.text(f"FILMING  {100 * self.filmed:.0f} %", c.w / 2, 11, p.accent, anchor=0.5)

@@ -176,9 +176,7 @@ class TelemetryScreen:
         name: str,
         lines: Sequence[tuple[Array, Colour]],
         box: tuple[float, float, float, float],
-        told: Callable[[float], str] = lambda v: (
-            f"{round(v, 1) + 0.0:.1f}" if abs(v) < 20 else f"{v:.0f}"
-        ),
+        told: Callable[[float], str] = lambda v: f"{v:z.1f}" if abs(v) < 20 else f"{v:.0f}",
     ) -> None:
         p = c.palette
         x, y, w, h = box

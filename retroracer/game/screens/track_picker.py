@@ -115,8 +115,9 @@ class TrackPicker:
         p, (x, y, w, h) = c.palette, box
         c.panel(x, y, w, h, edge=p.accent if chosen else None)
         track = self.tracks.get(name)
-        title = track.title if isinstance(track, Track) else Path(name).stem
-        c.text(title, x + 4, y + h - 19, p.text, width=w - 40)
+        stem = Path(name).stem.replace("_", " ").title()  # until it is read
+        title = track.title if isinstance(track, Track) else stem
+        c.text(title, x + 4, y + h - 19, p.text_dim if track is None else p.text, width=w - 44)
         if not isinstance(track, Track):
             told = "" if track is None else "cannot be raced on"
             c.text(told, x + 4, y + h - 9, p.bad, width=w - 8)

@@ -1,5 +1,7 @@
 """Figures on the screen: one sign for one gap, minutes as minutes, nothing offered in vain."""
 
+import re
+
 import numpy as np
 import pygame
 import pytest
@@ -12,7 +14,7 @@ from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.hud import sector_text, signed
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
-from tests.game.races import GT, frames, game, setup
+from tests.game.races import GT, frames, game, setup, strike
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -73,6 +75,15 @@ def test_records_offer_to_watch_only_what_can_be_watched(taped: bool, written: l
     app.show(RecordsScreen(app, race.track))
     frames(app, 1)
     assert ("watch" in written) == taped
+
+
+@pytest.mark.slow
+def test_no_figure_is_a_negative_nothing(written: list[str]) -> None:
+    app = game()
+    strike(pygame.K_F3)
+    frames(app, 200)
+    assert "+0.00" in written
+    assert not [line for line in written if re.fullmatch(r"-0(\.0+)?( .*)?", line)]
 
 
 def test_results_tell_the_lap_that_the_best_sectors_of_your_valid_laps_make(
