@@ -133,7 +133,6 @@ def run_command(argv: list[str]) -> int:
         + "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()),
         epilog="example: retroracer evaluate base --tracks monza spa\n"
         "'retroracer COMMAND --help' tells more about each.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="retroracer [--version] COMMAND ...",
     )
     parser.add_argument("--version", action="version", version=f"retroracer {__version__}")

@@ -11,6 +11,7 @@ import argparse
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,8 +31,22 @@ _OTHER_KINDS = {
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,4})?")
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help whose one-line paragraphs are wrapped; examples and lists keep their lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.split("\n\n")
+        for k, paragraph in enumerate(paragraphs):
+            if "\n" not in paragraph and not paragraph.startswith("example:"):
+                paragraphs[k] = textwrap.fill(paragraph, width)
+        return super()._fill_text("\n\n".join(paragraphs), width, indent)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose error messages are one line and name the help to read."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **{"formatter_class": Help, **more})
 
     def error(self, message: str) -> NoReturn:
         """Complain.
@@ -139,7 +154,6 @@ def add_subcommand(
         help=text,
         description=f"{text[:1].upper()}{text[1:]}.",
         epilog=f"example: retroracer {example}" + (f"\n{more}" if more else ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     return parser

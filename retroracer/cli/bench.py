@@ -25,7 +25,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure environment steps per second of the batched and the single env, "
         "beside Gymnasium's CartPole and highway-env's racetrack, in the same run.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--json", type=file_to_write(), metavar="FILE", help="also write the figures here"

@@ -75,7 +75,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "behind the name are those of train-pixels or train-base; the model is "
         "models/reference-NAME.zip.\n\nnames:\n" + "\n".join(lines),
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="retroracer experiments [NAME | monitor | list | help] [OPTION ...]",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one of those above")

@@ -28,7 +28,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Compute the minimum-time racing line and lap of a track for a car: a "
         "flying lap inside track limits, no driver faster. Solved once (seconds), then cached.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("track", metavar="TRACK", help="name, or path of a YAML file")
     parser.add_argument("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")

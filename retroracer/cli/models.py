@@ -42,7 +42,6 @@ def add_parser(subparsers: Any) -> None:
         help="adopt, list and show models",
         description="Work with models. MODEL is a name (base) or the path of a zip.",
         epilog="example: retroracer models adopt my_sac.zip --out models/my_sac.zip",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     one = add_subcommand(

@@ -48,7 +48,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="race against a trained driver",
         description="Race a trained driver: same car, same kernel, same track limits.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--track", metavar="TRACK", help="name or path (default monza)")
     parser.add_argument(

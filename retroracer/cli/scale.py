@@ -67,7 +67,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog="""examples:
   retroracer scale train --algo sac --actors 2 --minutes 10
   retroracer scale status""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     train = add_subcommand(

@@ -34,7 +34,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "weak trials early (ASHA on Ray Tune), and report the best with its page and its model. A "
         "trial is an ordinary run. After a kill at any moment the same command goes on.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--algo", choices=sorted(PAGES), help="search page: ppo from pixels, sac on tracks")

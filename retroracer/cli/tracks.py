@@ -36,7 +36,6 @@ def add_parser(subparsers: Any) -> None:
         help="list, check, draw, import, export or generate tracks",
         description="Work with tracks. TRACK is a name (monza) or the path of a YAML file.",
         epilog="example: retroracer tracks draw monza --out monza.png",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     one = add_subcommand(commands, "list", _list, "name every shipped track", "tracks list")

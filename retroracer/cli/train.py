@@ -39,7 +39,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "model is a Stable-Baselines3 SAC. Keeps the best by evaluation on unseen tracks. Ctrl+C "
         "saves everything; the same command goes on.",
         epilog=BASE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(base, "models/mine.zip", "base")
     base.add_argument(
@@ -57,7 +56,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--algo says otherwise. Keeps the best; never one slower or less clean than its parent. "
         "Ctrl+C saves everything; the same command goes on.",
         epilog=FINE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     fine.add_argument(
         "--track", required=True, nargs="+", metavar="TRACK", help="names, or paths of YAML files"

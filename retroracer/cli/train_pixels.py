@@ -30,7 +30,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--algo sac-drq unless it says otherwise (imitation: of an expert that knows the road). "
         "Keeps the best by evaluation. Ctrl+C saves everything; the same command goes on.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(parser, "models/pixels-ALGO-mine.zip", "pixels")
     parser.add_argument(

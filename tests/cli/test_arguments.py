@@ -56,6 +56,13 @@ def test_help_is_whole_at_any_width(name, columns, capsys, monkeypatch):
     assert ("usage: " in told and "example" in told.lower()) or name.endswith("tracks")
 
 
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_description_is_wrapped_at_the_width_of_the_terminal(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    description = PARSERS[name].format_help().split("\n\n")[1]
+    assert max(map(len, description.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
