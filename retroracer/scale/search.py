@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from retroracer.errors import UserError
 from retroracer.processes import cores
@@ -163,12 +163,12 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
     trials = {t.number: t for t in record.trials}
+    interrupted: set[int] = set()
 
     class Asha(FIFOScheduler):
         """Stops a trial at a rung it does not pass."""
 
         saved = 0.0
-        interrupted: ClassVar[set[int]] = set()  # the class is made anew for each search
 
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
             mine = trials[trial.config["number"]]
@@ -194,7 +194,7 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
 
         def on_trial_complete(self, controller: Any, trial: Any, result: Any) -> None:
             mine = trials[trial.config["number"]]
-            if mine.state == RUNNING and mine.number not in self.interrupted:
+            if mine.state == RUNNING and mine.number not in interrupted:
                 mine.state = FINISHED
                 best = "no value" if mine.best is None else f"best {mine.best:.4g}"
                 say(f"{mine.name}: finished, {best}")
@@ -209,7 +209,7 @@ def _scheduler(record: Record, say: Callable[[str], object]) -> Any:
                 mine.state, mine.why = FAILED, last_line(record.folder / f"{mine.name}.log")
                 say(f"{mine.name}: failed: {mine.why}")
             else:
-                self.interrupted.add(mine.number)
+                interrupted.add(mine.number)
                 say(f"{mine.name}: stopped from outside; the same search command resumes it")
             record.save()
 

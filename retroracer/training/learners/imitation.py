@@ -258,7 +258,8 @@ class Imitation(Learner):
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Continue from what ``state`` returned."""
-        if not hasattr(self, "batch"):
+        if not state:  # there was no time to solve any line
+            self.finished = True
             return
         plain = plain_json(bytes(state["facts"]), bits=160)
         s = self.settings

@@ -7,13 +7,11 @@ averaged weights that are evaluated and kept, and episode statistics. The evalua
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from retroracer.agents import checkpoint
@@ -21,7 +19,7 @@ from retroracer.agents.facts import Facts, plain_json
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import car_of, find_model, read_facts
 from retroracer.agents.policy import N_ACTIONS, action_repeat_of, load_policy
-from retroracer.checks import Form, count, demand_array, number
+from retroracer.checks import Form, demand_array
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.named import SpacesOnly
@@ -210,42 +208,22 @@ class Racing(SACTask):
 
     def state(self) -> State:
         """Model, cars, statistics and random state, as plain arrays."""
-        plain = {
-            "steps": self.steps,
-            "updates": self.updates,
-            "batch": self.batch.state_facts(),
-            "stats": self._stats.state(),
-            "target_entropy": float(self.model.target_entropy),
-            "privileged": self.batch.privileged,
-        }
-        state: State = {
-            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
-            "returns": self._returns.copy(),
-            "torch_rng": torch.get_rng_state().numpy().copy(),
-        }
-        if self.model.device.type == "cuda":
-            state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
         cars = {name: values.copy() for name, values in self.batch.state_arrays().items()}
-        return state | self.weights() | under("batch", cars)
+        return super().state() | {"returns": self._returns.copy()} | under("batch", cars)
+
+    def _plain(self) -> dict[str, Any]:
+        cars = {"batch": self.batch.state_facts(), "privileged": self.batch.privileged}
+        return super()._plain() | cars
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Continue from what ``state`` returned."""
-        average = Form(tuple(self.average.shape), np.float32)
-        demand_array("the averaged driver", state["average"], average)
+        super().restore(state)
         plain = plain_json(bytes(state["facts"]), bits=160)
-        self.rewind(state)
-        self.model.num_timesteps = count(plain, "steps")
-        self.model._n_updates = count(plain, "updates")
-        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
-        self._stats.restore(plain["stats"])
         self.batch.restore(plain["batch"], part(state, "batch"))
         self.batch.privileged = bool(plain["privileged"])
         self.obs = self.batch.obs
         returns = Form(self._returns.shape, np.float64, -1e12, 1e12)
         self._returns = demand_array("the returns", state["returns"], returns).copy()
-        torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
-        if self.model.device.type == "cuda" and "cuda_rng" in state:
-            torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda_rng"])))
 
     def facts(self) -> dict[str, Any]:
         """What the judge needs to resume."""

@@ -6,15 +6,19 @@ Owns the model's side of a task. Subclasses provide the experience: ``racing`` d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
+from retroracer.agents.facts import plain_json
 from retroracer.agents.fast_sac import FastSAC
+from retroracer.checks import Form, count, demand_array, number
 from retroracer.training.learners.episode_stats import EpisodeStats
-from retroracer.training.learners.learner import part
+from retroracer.training.learners.learner import State, part
 from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.task import Task
 
@@ -93,3 +97,36 @@ class SACTask(Task):
         """Restore what ``weights`` returned; the cars stay where they are."""
         self.model.updater.restore(part(weights, "model"))
         self.average.copy_(torch.from_numpy(weights["average"]))
+
+    def state(self) -> State:
+        """Model, counters, statistics and random state, as plain arrays."""
+        state: State = {
+            "facts": np.frombuffer(json.dumps(self._plain()).encode(), np.uint8),
+            "torch_rng": torch.get_rng_state().numpy().copy(),
+        }
+        if self.model.device.type == "cuda":
+            state["cuda_rng"] = torch.cuda.get_rng_state().cpu().numpy()
+        return state | self.weights()
+
+    def _plain(self) -> dict[str, Any]:
+        """What of the state JSON can hold."""
+        return {
+            "steps": self.steps,
+            "updates": self.updates,
+            "stats": self._stats.state(),
+            "target_entropy": float(self.model.target_entropy),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Continue from what ``state`` returned."""
+        average = Form(tuple(self.average.shape), np.float32)
+        demand_array("the averaged driver", state["average"], average)
+        plain = plain_json(bytes(state["facts"]), bits=160)
+        self.rewind(state)
+        self.model.num_timesteps = count(plain, "steps")
+        self.model._n_updates = count(plain, "updates")
+        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
+        self._stats.restore(plain["stats"])
+        torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
+        if self.model.device.type == "cuda" and "cuda_rng" in state:
+            torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda_rng"])))

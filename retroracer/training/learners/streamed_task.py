@@ -7,7 +7,6 @@ zip of the latest round. How rows are transported is the feed's business.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,18 +19,16 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from retroracer.agents import checkpoint
-from retroracer.agents.facts import Facts, plain_json
+from retroracer.agents.facts import Facts
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import Layers, find_model, read_actor, read_facts
 from retroracer.agents.rows import Rows, Weights
 from retroracer.atomic import write_text
-from retroracer.checks import Form, count, demand_array, number
 from retroracer.envs.named import SpacesOnly
 from retroracer.physics.car import Car
 from retroracer.track.track import Track
 from retroracer.training.judging.choice import LapJudge
 from retroracer.training.judging.evaluation import Evaluation
-from retroracer.training.learners.learner import State
 from retroracer.training.learners.racing import PLAIN, Racing
 from retroracer.training.learners.sac_task import SACTask
 from retroracer.training.learners.stream_settings import StreamSettings
@@ -192,31 +189,6 @@ class OtherSimulator(Streamed):
         )
         with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
-
-    def state(self) -> State:
-        """Model, statistics and random state, as plain arrays."""
-        plain = {
-            "steps": self.steps,
-            "updates": self.updates,
-            "stats": self._stats.state(),
-            "target_entropy": float(self.model.target_entropy),
-        }
-        return {
-            "facts": np.frombuffer(json.dumps(plain).encode(), np.uint8),
-            "torch_rng": torch.get_rng_state().numpy().copy(),
-        } | self.weights()
-
-    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Continue from what ``state`` returned."""
-        average = Form(tuple(self.average.shape), np.float32)
-        demand_array("the averaged driver", state["average"], average)
-        plain = plain_json(bytes(state["facts"]), bits=160)
-        self.rewind(state)
-        self.model.num_timesteps = count(plain, "steps")
-        self.model._n_updates = count(plain, "updates")
-        self.model.target_entropy = number(plain, "target_entropy", -1e6, 1e6)
-        self._stats.restore(plain["stats"])
-        torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
 
     def facts(self) -> dict[str, Any]:
         """Nothing: an evaluation does not depend on earlier ones."""

@@ -103,7 +103,8 @@ class Keeper:
         """Why the model of another run stays at ``out``, if it does: a sentence, or none."""
         if self.to_beat is None:
             return []
-        why = "is better" if math.isfinite(self.to_beat) else "could not be evaluated in time"
+        judged = math.isfinite(self.to_beat)
+        why = "is not worse" if judged else "could not be evaluated in time"
         return [f"the driver in {self.out} {why} and stays"]
 
     def wrong_kind(self, what: str, found: Any, wanted: Any) -> UserError:
@@ -134,6 +135,7 @@ class Keeper:
         """Make sure that there is a model at ``out``: the run's best, or what ``write`` writes."""
         if self.out.exists():
             return
+        self.to_beat = None  # another run's model, if there was one, has been removed meanwhile
         if self.best.exists():
             self._put()
         else:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from retroracer.agents.checkpoint import MISFIT, first_line
-from retroracer.checks import count, number, records, switch
+from retroracer.checks import number, switch
 from retroracer.errors import NotFiniteError, UserError
 from retroracer.training import learners
 from retroracer.training.judging.evaluation import Evaluation
@@ -24,13 +24,11 @@ from retroracer.training.run.folder import BEGINNING, LONGEST, RUN_NOTE, RunFold
 from retroracer.training.run.keeping import Keeper
 from retroracer.training.run.outcome import Outcome
 from retroracer.training.run.progress import Screen
+from retroracer.training.run.run_facts import MAX_RECOVERIES, RunFacts
 from retroracer.training.run.settings import RunSettings, Stage
 from retroracer.training.run.stage_log import StageLog
 from retroracer.training.run.stopping import check, held, stoppable, until
 from retroracer.training.run.tracking import Tracking
-
-MAX_RECOVERIES = 5
-"""Times a run restores its last good weights after a divergence before it gives up."""
 
 LOG_EVERY = 10.0
 """Seconds between logged rows of losses and episode statistics."""
@@ -68,14 +66,9 @@ class Run:
         self.budget = Budget(settings.minutes, settings.steps)
         self.screen = Screen()
         self.watch = Watch()
-        self.rows: list[dict[str, Any]] = []
         self.log = StageLog()
-        self.stage, self.stage_began = 0, 0.0
-        self.best_score = -math.inf
+        self.facts = RunFacts()
         self.best: Evaluation | None = None
-        self.improved = False  # True once a driver better than the parent was found
-        self.first_step = 0
-        self.lr_scale, self.recoveries, self.sessions = 1.0, 0, 0
         self.saved = -math.inf  # when the state was last saved [s of the run]
         self.losses: dict[str, float] = {}
         self.notes: list[str] = []
@@ -129,14 +122,14 @@ class Run:
         """Restore a state, or prepare the first stage and evaluate the parent, if there is one."""
         if state is not None:
             self._restore(*state)
-            self.task.begin(self.sessions)
+            self.task.begin(self.facts.sessions)
             self._evaluate_other_model()
             return
         self.learner = self._enter(self.settings.stages[0])
         if self.learner is None:
             self._leave()
-        self.first_step = self.task.steps  # the counter starts with the parent's steps
-        self.task.begin(self.sessions)
+        self.facts.first_step = self.task.steps  # the counter starts with the parent's steps
+        self.task.begin(self.facts.sessions)
         self._evaluate_other_model()
         self.good = self.task.weights()
         if self.settings.parent is not None:
@@ -149,12 +142,12 @@ class Run:
         stages = self.settings.stages
         judge_at = self.budget.seconds + self.settings.evaluate_every
         log_at = self.budget.seconds + LOG_EVERY
-        while self.stage < len(stages):
-            stage = stages[self.stage]
+        while self.facts.stage < len(stages):
+            stage = stages[self.facts.stage]
             if self.learner is None:
                 self.learner = self._enter(stage)
             if self.learner is None or self.learner.finished or self._share() >= stage.until:
-                if self.stage + 1 < len(stages) and not self._evaluated():
+                if self.facts.stage + 1 < len(stages) and not self._evaluated():
                     with until(self.budget.last):
                         self._judge(tracking)
                     judge_at = self.budget.seconds + self.settings.evaluate_every
@@ -209,7 +202,7 @@ class Run:
     def _finish(self) -> None:
         """End a finished run: make sure ``--out`` has a model, and remove the state."""
         self.keeper.keep_any(lambda path: self._write(path, None))
-        if self.settings.parent is not None and not self.improved:
+        if self.settings.parent is not None and not self.facts.improved:
             self.notes.append(f"no better driver than {self.settings.parent} was found")
         self.notes.extend(self.keeper.reasons())
         self.folder.finish()
@@ -222,8 +215,8 @@ class Run:
 
     def _enter(self, stage: Stage) -> Learner | None:
         """Begin a stage; None if there is no time left to prepare it."""
-        before = self.task.state() if self.stage > 0 else None
-        share = stage.until if self.stage > 0 else min(stage.until, PREPARATION)
+        before = self.task.state() if self.facts.stage > 0 else None
+        share = stage.until if self.facts.stage > 0 else min(stage.until, PREPARATION)
         made = None
         try:
             with until(self.budget.moment(share)):
@@ -238,7 +231,7 @@ class Run:
         return made
 
     def _began(self, stage: Stage, learner: Learner) -> None:
-        self.stage_began = self._share()
+        self.facts.stage_began = self._share()
         self.watch.forget()
         self.good = self.task.weights()
         self.log.begin(stage.learner, learner, self.task)
@@ -250,36 +243,41 @@ class Run:
             self.log.end(self.task)
             self.learner.close()
         self.learner = None
-        self.stage += 1
+        self.facts.stage += 1
+
+    def _stage(self) -> Stage:
+        """The current stage; after the end of the last one, that."""
+        return self.settings.stages[min(self.facts.stage, len(self.settings.stages) - 1)]
 
     def _share(self) -> float:
         """The share of the budget that is used up, 0 to 1."""
-        return self.budget.share(self.task.steps - self.first_step)
+        return self.budget.share(self.task.steps - self.facts.first_step)
 
     def _clock(self, stage: Stage) -> Clock:
-        share = self._share()
-        stage_share = (share - self.stage_began) / max(stage.until - self.stage_began, 1e-9)
-        return Clock(share, min(max(stage_share, 0.0), 1.0), self.lr_scale, self.screen.part)
+        share, began = self._share(), self.facts.stage_began
+        stage_share = (share - began) / max(stage.until - began, 1e-9)
+        return Clock(share, min(max(stage_share, 0.0), 1.0), self.facts.lr_scale, self.screen.part)
 
     def _judge(self, tracking: Tracking | None, parent: bool = False) -> None:
         """Evaluate the driver, keep it if it is the best, and write the results."""
         self.screen.evaluating()
         found = self.task.evaluate(parent)
-        best = found.acceptable and (found.score > self.best_score or self._same_driver(found))
+        better = found.score > self.facts.best_score or self._same_driver(found)
+        best = found.acceptable and better
         with held():
             row = self._figures() | {"score": found.score, "best": best} | found.figures
-            self.rows.append(row)
+            self.facts.rows.append(row)
             if best:
-                self.best_score, self.best = found.score, found
+                self.facts.best_score, self.best = found.score, found
             if parent:  # it goes to --out only at the end, and only if no model is there
                 self._write(self.folder.best, found)
             elif best:
                 self.keeper.keep(lambda path: self._write(path, found), found.score)
-                self.improved = True
+                self.facts.improved = True
             if not parent:
                 self._write(self.folder.checkpoint(self.task.steps), found)
             self.good = self.task.weights()
-            self.folder.note(self.rows)
+            self.folder.note(self.facts.rows)
             if tracking is not None:
                 tracking.log(self.task.steps, row)
         self.screen.judged(self.budget.seconds, found.text, best, parent)
@@ -289,14 +287,12 @@ class Run:
     def _evaluated(self) -> bool:
         """True if nothing was driven or learned since the last evaluation."""
         now = {"steps": self.task.steps, "updates": self.task.updates}
-        return bool(self.rows) and now.items() <= self.rows[-1].items()
+        return bool(self.facts.rows) and now.items() <= self.facts.rows[-1].items()
 
     def _same_driver(self, found: Evaluation) -> bool:
         """True if the stage trains only the critics of the best driver: the newer zip is better."""
-        stages = self.settings.stages
-        stage = stages[min(self.stage, len(stages) - 1)]
-        fixed = not learners.find(self.table, stage.learner).moves_driver
-        return fixed and found.score == self.best_score
+        fixed = not learners.find(self.table, self._stage().learner).moves_driver
+        return fixed and found.score == self.facts.best_score
 
     def _evaluate_other_model(self) -> None:
         """Evaluate another run's model at ``--out``: only a better driver replaces it."""
@@ -305,12 +301,11 @@ class Run:
 
     def _figures(self) -> dict[str, Any]:
         """Where the run is, as plain figures."""
-        stages = self.settings.stages
         return {
             "seconds": round(self.budget.seconds, 1),
             "steps": self.task.steps,
             "updates": self.task.updates,
-            "stage": stages[min(self.stage, len(stages) - 1)].learner,
+            "stage": self._stage().learner,
             **{f"episode_{k}": v for k, v in self.task.episode_stats().items()},
             **self.losses,
         }
@@ -323,15 +318,15 @@ class Run:
     def _recover(self, trouble: str) -> None:
         """Restore the last good weights and halve the learning rate."""
         assert self.learner is not None
-        self.recoveries += 1
-        name = self.settings.stages[self.stage].learner
-        if self.recoveries > MAX_RECOVERIES:
+        self.facts.recoveries += 1
+        name = self._stage().learner
+        if self.facts.recoveries > MAX_RECOVERIES:
             raise UserError(
-                f"training fails: {trouble}, for the {self.recoveries}th time; the best driver so "
-                f"far is in {self.folder.best}; try a lower "
+                f"training fails: {trouble}, for the {self.facts.recoveries}th time; the best "
+                f"driver so far is in {self.folder.best}; try a lower "
                 f"--set {learners.section(name)}.learning_rate"
             )
-        self.lr_scale *= 0.5
+        self.facts.lr_scale *= 0.5
         self.task.rewind(self.good)
         self.learner.rewind()
         self.watch.forget()
@@ -340,25 +335,16 @@ class Run:
     def _save(self, moment: float = math.inf) -> None:
         """Save what is needed to resume; replay memories only if there is time until ``moment``."""
         with held():
-            self.folder.note(self.rows)
+            self.folder.note(self.facts.rows)
             state = under("task", self.task.state())
             if self.learner is not None:
                 if not self.learner.save_files(self.folder.path, moment):
                     self.notes.append("there was no time to save the latest of its replay")
                 state |= under("learner", self.learner.state())
-            facts = {
-                "stage": self.stage,
+            facts = self.facts.plain() | {
                 "entered": self.learner is not None,
-                "stage_began": self.stage_began,
                 "done": self.log.records,
-                "rows": self.rows,
-                "best_score": None if math.isinf(self.best_score) else self.best_score,
-                "improved": self.improved,
                 "seconds": self.budget.seconds,
-                "first_step": self.first_step,
-                "lr_scale": self.lr_scale,
-                "recoveries": self.recoveries,
-                "sessions": self.sessions,
                 "task": self.task.facts(),
             }
             self.folder.save(state, facts)
@@ -366,22 +352,9 @@ class Run:
 
     def _restore(self, state: State, facts: Mapping[str, Any]) -> None:
         try:
-            stages = self.settings.stages
-            self.stage = count(facts, "stage", len(stages))
-            self.stage_began = number(facts, "stage_began", 0.0, 1e9)
+            self.facts = RunFacts.read(facts, len(self.settings.stages))
             self.log.restore(facts)
-            self.rows = records(facts, "rows")
-            for row in self.rows:
-                count(row, "steps")
-                number(row, "seconds", 0.0, LONGEST)
-            known = facts["best_score"] is not None
-            self.best_score = number(facts, "best_score") if known else -math.inf
-            self.improved = switch(facts, "improved")
-            self.lr_scale = number(facts, "lr_scale", 1e-9, 1.0)
-            self.recoveries = count(facts, "recoveries", MAX_RECOVERIES)
-            self.sessions = count(facts, "sessions", 10**6) + 1
-            self.first_step = count(facts, "first_step")
-            made = self._make(stages[min(self.stage, len(stages) - 1)])
+            made = self._make(self._stage())
             self.task.restore(part(state, "task"))
             self.task.restore_facts(facts["task"])
             entered = switch(facts, "entered")
@@ -393,7 +366,7 @@ class Run:
             else:
                 made.close()
             self.good = self.task.weights()
-            if self.first_step > self.task.steps:
+            if self.facts.first_step > self.task.steps:
                 raise ValueError("its first step lies behind its last")
             self.budget.resume(number(facts, "seconds", 0.0, LONGEST))
         except MISFIT as error:

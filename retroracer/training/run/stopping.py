@@ -279,11 +279,6 @@ def check() -> None:
         _now.tick()
 
 
-def requested() -> bool:
-    """True if the user has asked the run to stop."""
-    return _now is not None and _now.requested
-
-
 @contextmanager
 def held(patience: float = float("inf")) -> Iterator[None]:
     """``Stop.held`` of the current run."""

@@ -6,6 +6,7 @@ import torch
 
 from retroracer.agents.policy import policy_of
 from retroracer.envs.batch import RacingBatch
+from retroracer.training.learners import imitation
 from retroracer.training.learners.imitation import CARS, FINAL_STD, Imitation
 from retroracer.training.learners.learner import Clock
 from retroracer.training.learners.racing import Racing
@@ -61,6 +62,21 @@ def test_afterwards_it_explores_by_the_same_measure_everywhere(pupil: Racing) ->
     obs = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 22)).astype(np.float32))
     _, log_std, _ = pupil.model.actor.get_action_dist_params(obs)
     torch.testing.assert_close(log_std.exp(), torch.full((50, 2), FINAL_STD))
+
+
+def test_a_stage_without_time_for_any_line_is_over_also_when_the_run_is_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = racing(*SETS)
+    task = make_racing(settings, Budget(None, None))
+    with monkeypatch.context() as late:
+        late.setattr(imitation, "time_left", lambda: 0.0)
+        learner = Imitation(task, settings.of("imitation"), first=True)
+    assert learner.finished
+    resumed = Imitation(task, settings.of("imitation"), first=True)
+    assert not resumed.finished
+    resumed.restore(learner.state())
+    assert resumed.finished and resumed.round(Clock(0.0, 0.0)) == {}
 
 
 def test_the_same_seed_gives_the_same_driver(pupil: Racing) -> None:

@@ -51,11 +51,13 @@ def test_a_better_model_of_another_run_stays_and_a_worse_one_goes(tmp_path: Path
     assert out.read_text() == "theirs" and best.read_text() == "worse"
     keeper.keep_any(lambda path: path.write_text("any"))
     assert out.read_text() == "theirs"
+    assert keeper.reasons() == [f"the driver in {out} is not worse and stays"]
     assert keeper.keep(lambda path: path.write_text("better"), 5.1)
     assert out.read_text() == best.read_text() == "better"
-    out.unlink()
+    keeper.to_beat = 7.0
+    out.unlink()  # somebody removes what the run could not beat
     keeper.keep_any(lambda path: path.write_text("any"))
-    assert out.read_text() == "better"
+    assert out.read_text() == "better" and keeper.reasons() == []
 
 
 def test_what_is_no_model_or_of_another_kind_is_not_written_over(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_learner_that_diverges_goes_back_and_on_with_half_the_rate(
         if len(rates) == 20:
             self.task.model.updater.critic.flat[3] = float("nan")
         whole_round(self, stage)
-        rates.append(self.lr_scale)
+        rates.append(self.facts.lr_scale)
 
     monkeypatch.setattr(Run, "_round", poisoned)
     train(settings_of("sac"), tmp_path / "m.zip", tmp_path / "run")
