@@ -26,8 +26,6 @@ KERB_LEAD = 4.0
 WALL_LEAD = 6.0
 """Distance before and after a corner [m] over which its inner wall keeps the corner's distance."""
 
-Index = npt.NDArray[np.int64]
-
 
 def build_track(page: TrackPage, line: Centreline, name: str, report: Report) -> Track | None:
     """Sample the centreline from the start line on, and add everything else on the page.

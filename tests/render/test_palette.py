@@ -7,12 +7,11 @@ from retroracer.render.palette import (
     DEFAULT,
     PRESETS,
     RIVALS,
-    contrast,
-    lightness,
     palette_for,
     parse_colour,
 )
 from retroracer.track.files import load_track, shipped_tracks
+from tests.colours import contrast, lightness
 
 
 def test_a_theme_overrides_its_preset_by_role():

@@ -13,7 +13,8 @@ from retroracer.game.screens.menu import Menu
 from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.settings import SettingsFile
-from retroracer.render.palette import STRONG, contrast
+from retroracer.render.palette import STRONG
+from tests.colours import contrast
 from tests.game.races import drive_cleanly, frames, game, setup, strike, until
 
 
