@@ -12,7 +12,7 @@ import math
 import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -157,6 +157,26 @@ def add_subcommand(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def refuse(
+    args: argparse.Namespace, parser: argparse.ArgumentParser, names: Container[str], why: str
+) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        args: the arguments as parsed.
+        parser: the parser they come from.
+        names: names of the arguments that have no effect.
+        why: end of the message: what they do not go with.
+
+    Raises:
+        UserError: if one of them was given another value than its default.
+    """
+    for action in parser._actions:
+        given = getattr(args, action.dest, action.default)
+        if action.dest in names and given != action.default:
+            raise UserError(f"{action.option_strings[0]} does not go with {why}")
 
 
 def add_json(parser: Any) -> None:

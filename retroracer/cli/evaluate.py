@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from retroracer.cli import evaluate_names, evaluate_pixels, evaluate_races
-from retroracer.cli.arguments import MOST_TRACKS, file_to_write, number, seed, whole
+from retroracer.cli.arguments import MOST_TRACKS, add_json, file_to_write, number, seed, whole
 from retroracer.errors import UserError
 from retroracer.tables import busy, lap_text, print_table
 
@@ -67,9 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="do not compute the limits of tracks (the first time takes a second a track)",
     )
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="write the figures there"
-    )
+    add_json(parser)
     parser.add_argument(
         "--plot",
         "--picture",
@@ -102,16 +100,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate_races.add_options(parser)
     evaluate_pixels.add_options(parser)
     evaluate_names.add_options(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=lambda args: run(args, parser))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Evaluate, write what was asked for, print a table."""
-    if evaluate_races.concerns(args):
+    if evaluate_races.concerns(args, parser):
         return evaluate_races.run(args, tracks_of(args))
     if not evaluate_names.take(args):
         return 0
-    if evaluate_pixels.concerns(args):
+    if evaluate_pixels.concerns(args, parser):
         return evaluate_pixels.run(args)
     from retroracer.agents.policy import load_policy
     from retroracer.atomic import write_text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retroracer.cli import evaluate_names
-from retroracer.cli.arguments import number, whole
+from retroracer.cli.arguments import number, refuse, whole
 from retroracer.errors import UserError
 from retroracer.tables import busy, print_table
 
@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from retroracer.training.judging.episodes import PixelReport
 
 _CALM = ("smooth_alpha", "steer_deadzone", "steer_clip")
-_OF_CIRCUITS = {
-    "tracks": None, "random": None, "surveyed": None, "car": None, "no_limit": False,
-    "grip": 1.0, "power": 1.0, "mass": 1.0, "latency": 0,
-}  # fmt: skip
-_OF_PIXELS = dict.fromkeys((
-    "episodes", "env", "processes", "fps", "max_frames", "run_folder", *_CALM,
-))  # fmt: skip
+_OF_CIRCUITS = (
+    "tracks", "random", "surveyed", "car", "no_limit", "grip", "power", "mass", "latency",
+)  # fmt: skip
+_OF_PIXELS = ("episodes", "env", "processes", "fps", "max_frames", "run_folder", *_CALM)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(name, type=number(low, high), metavar="X", help=what)
 
 
-def concerns(args: argparse.Namespace) -> bool:
+def concerns(args: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
     """Whether the models asked for drive CarRacing.
 
     Raises:
@@ -74,12 +71,9 @@ def concerns(args: argparse.Namespace) -> bool:
     if any(pixels) and not all(pixels):
         first = args.models[pixels.index(True)]
         raise UserError(f"{first} drives CarRacing and the others do not; evaluate them apart")
+    kind = "drives CarRacing" if pixels[0] else "does not drive CarRacing"
     foreign = _OF_CIRCUITS if pixels[0] else _OF_PIXELS
-    for name, unset in foreign.items():
-        if getattr(args, name, unset) != unset:
-            option = "run" if name == "run_folder" else name.replace("_", "-")
-            kind = "drives CarRacing" if pixels[0] else "does not drive CarRacing"
-            raise UserError(f"--{option} does not go with {args.models[0]}, which {kind}")
+    refuse(args, parser, foreign, f"{args.models[0]}, which {kind}")
     return pixels[0]
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from retroracer.cli.arguments import whole
+from retroracer.cli.arguments import refuse, whole
 from retroracer.errors import UserError
 from retroracer.physics.company import MOST_CARS
 from retroracer.tables import busy, print_table
@@ -14,6 +14,11 @@ from retroracer.tables import busy, print_table
 if TYPE_CHECKING:
     from retroracer.track.track import Track
     from retroracer.training.judging.races import Racer
+
+_TAKEN = {
+    "models", "race", "grid", "laps", "seeds", "seed", "car", "tracks", "random", "surveyed",
+    "json", "no_render", "vecnorm",
+}  # fmt: skip
 
 GRIDS = ("all", "last", "first", "given")
 
@@ -47,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def concerns(args: argparse.Namespace) -> bool:
+def concerns(args: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
     """Whether races are asked for.
 
     Raises:
@@ -60,9 +65,7 @@ def concerns(args: argparse.Namespace) -> bool:
         return False
     if args.models or args.checkpoint:
         raise UserError("name the drivers of a race after --race alone, the first one first")
-    for name in ("plot", "gif", "mp4", "output", "progress_csv", "episodes"):
-        if getattr(args, name, None) is not None:
-            raise UserError(f"--{name.replace('_', '-')} does not go with --race")
+    refuse(args, parser, {a.dest for a in parser._actions} - _TAKEN, "--race")
     if not 2 <= len(args.race) <= MOST_CARS:
         raise UserError(f"--race: name 2 to {MOST_CARS} drivers, not {len(args.race)}")
     if (args.grid or "all") == "all" and len(set(args.race)) > MOST_ALL:

@@ -153,6 +153,9 @@ def run_train(args: argparse.Namespace) -> int:
     if args.init_from_scratch and args.parent is not None:
         raise UserError("--init-from-scratch begins without a parent: leave one of them out")
     overrides, foreign = _env_of(args)
+    for name in ("track", "car"):
+        if foreign and args.env != "lidar" and getattr(args, name) is not None:
+            raise UserError(f"--{name} is for --env racing and --env lidar: leave it out")
     more = [f"track={json.dumps(args.track)}"] if args.track else []
     overrides = [*overrides_of(args, "car"), *overrides, *more]
     _, folder = places_of(args, "scaled")

@@ -16,6 +16,8 @@ pytest.importorskip("ray", reason="the extra 'scale' is not installed")
         ("--init-from-scratch --env racing --model-name base", "leave one of them out"),
         ("--model-name base --parent rookie", "--model-name and --parent are the same"),
         ("--init-from-scratch --obs-dim 3", "--init-from-scratch needs --obs-dim and --act-dim"),
+        ("--env Pendulum-v1 --track monza", "--track is for --env racing"),
+        ("--init-from-scratch --obs-dim 3 --act-dim 1 --car kart", "--car is for --env racing"),
         ("--env racing --obs-dim 3 --act-dim 1", "--env tells the spaces"),
     ],
 )
