@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pygame
 import pytest
 
 from retroracer.game.race.session import Session
 from retroracer.game.replay.tape import Tape
+from retroracer.game.screens.canvas import Canvas
 from tests.game.races import setup
 
 
@@ -32,3 +34,17 @@ def lap() -> tuple[Session, Tape]:
     while session.finish[0] is None:
         session.tick()
     return session, session.tapes[0]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every line written on a canvas."""
+    lines: list[str] = []
+    write = Canvas.text
+
+    def text(self: Canvas, text: str, *more: Any, **named: Any) -> float:
+        lines.append(text)
+        return write(self, text, *more, **named)
+
+    monkeypatch.setattr(Canvas, "text", text)
+    return lines

@@ -45,6 +45,7 @@ class Reading:
         speed_aside: how far the speed makes room for panels [UI pixels].
         map_shown: False leaves the mini-map's place to others.
         deltas_shown: False where there is no room for them.
+        wrong_way_top: of that sign [UI pixels], 0 = above the middle of the screen.
     """
 
     row: int = 0
@@ -56,6 +57,7 @@ class Reading:
     speed_aside: float = 0.0
     map_shown: bool = True
     deltas_shown: bool = True
+    wrong_way_top: float = 0.0
 
 
 def sector_text(seconds: float) -> str:
@@ -282,7 +284,7 @@ class Hud:
         """A sign with an arrow that turns to where the track goes."""
         p, words = self.palette, "WRONG WAY"
         wide = c.width(words, 2) + 52
-        x, y = (c.w - wide) / 2, c.h * 0.34 - 8
+        x, y = (c.w - wide) / 2, self.now.wrong_way_top or c.h * 0.34 - 8
         c.panel(x, y, wide, 32, alpha=240, edge=p.bad)
         c.text(words, x + 42, y + 9, p.bad, 2)
         forward = np.array([np.cos(self.now.way), np.sin(self.now.way)])

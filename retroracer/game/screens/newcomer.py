@@ -43,12 +43,11 @@ class Newcomer:
         self.used: set[str] = set()
         self._cued = 0.0
 
-    @property
-    def lost(self) -> bool:
-        """True while you have been beyond the road for long."""
+    def lost(self, row: int = 0) -> bool:
+        """True while a person's car has been beyond the road for long."""
         session = self._session
-        beyond = float(session.race.floats[0, state.OFF_FOR])
-        return bool(session.human) and not session.over and beyond > LOST_FOR
+        beyond = float(session.race.floats[row, state.OFF_FOR])
+        return row < session.human and session.finish[row] is None and beyond > LOST_FOR
 
     @property
     def braking(self) -> bool:
@@ -78,17 +77,23 @@ class Newcomer:
         elif time_to_brake(limit, float(race.s[0]), float(race.speed[0])):
             self._cued = CUED_FOR
 
+    def draw_way_back(self, c: Canvas, row: int, y: float) -> None:
+        """Draw how a car that is lost comes back on the road."""
+        if not self.lost(row):
+            return
+        # The button where a pad drives, the key where keys do.
+        pad = self._controls.steer is not None and row == 0
+        key = f"reset_{row + 1}" if self._session.human > 1 else "reset"
+        name, words = "X" if pad else self._key(key), "back on the road"
+        wide = c.width(name) + c.width(words) + 38
+        x = (c.w - wide) / 2
+        c.panel(x, y, wide, 22, alpha=240, edge=c.palette.accent)
+        c.hints([(name, words)], x + 12, y + 8, shadow=False)
+
     def draw(self, c: Canvas) -> None:
         """Draw what helps now."""
         p = c.palette
-        if self.lost:
-            # The button where a pad drives, the key where keys do.
-            name = "X" if self._controls.steer is not None else self._key("reset")
-            words = "back on the road"
-            wide = c.width(name) + c.width(words) + 38
-            x, y = (c.w - wide) / 2, c.h * 0.34 - 44
-            c.panel(x, y, wide, 22, alpha=240, edge=p.accent)
-            c.hints([(name, words)], x + 12, y + 8, shadow=False)
+        self.draw_way_back(c, 0, c.h * 0.34 - 44)
         if self.first and self.braking:
             wide = c.width("BRAKE", 3) + 24
             c.panel((c.w - wide) / 2, c.h * 0.34, wide, 33, alpha=230, edge=p.bad)

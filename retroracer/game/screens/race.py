@@ -82,7 +82,7 @@ class RaceScreen:
         self.overlays = Overlays(self.session, setup.assists.line or first)
         app.tell(LINE if first else "")
         up = app.settings.now.heading_up
-        self.picture = RacePicture(self.session, scene, setup, self.overlays, up)
+        self.picture = RacePicture(self.session, scene, setup, self.overlays, self.newcomer, up)
         self.loop.forget()
         self.people = People(setup.cars[: setup.human], setup.assists)
         app.controls.players = max(setup.human, 1)
@@ -378,7 +378,6 @@ class RaceScreen:
             self.results.draw(canvas, laps.limit_time(), laps.author())
             return
         just_off = self.since_go < 0.9 and self.had_lights
-        self.newcomer.draw(canvas)
         top = 44.0 if self.setup.human < 2 else 126.0  # below what each half has at its top
         draw_start(canvas, self.lights, self.lamps_on, just_off, top)
         if self.errors:

@@ -16,6 +16,7 @@ from retroracer.game.race.reference_laps import ReferenceLaps
 from retroracer.game.race.session import Session
 from retroracer.game.screens.canvas import Canvas, ui_scale
 from retroracer.game.screens.hud import Hud, Reading
+from retroracer.game.screens.newcomer import Newcomer
 from retroracer.game.screens.race_signs import draw_flag, draw_told
 from retroracer.game.screens.race_view import RaceView
 from retroracer.game.settings import Settings
@@ -35,6 +36,7 @@ class RacePicture:
         scene: of its track.
         setup: the race.
         overlays: what is shown of the agents.
+        newcomer: what helps.
         heading_up: False keeps north at the top.
 
     Attributes:
@@ -48,9 +50,10 @@ class RacePicture:
         scene: TrackScene,
         setup: Setup,
         overlays: Overlays,
+        newcomer: Newcomer,
         heading_up: bool,
     ) -> None:
-        self._session, self._overlays = session, overlays
+        self._session, self._overlays, self._newcomer = session, overlays, newcomer
         self.views = [RaceView(session, scene, heading_up, setup.colours)]
         for row in range(1, session.human):
             self.views.append(RaceView(session, scene, heading_up, setup.colours, self.view))
@@ -154,15 +157,25 @@ class RacePicture:
         if looking:
             self._panels.draw(canvas, agent, top)
         self._signs(canvas, view.row, 38.0)
+        self._newcomer.draw(canvas)
 
     def _write_half(
         self, canvas: Canvas, view: RaceView, hud: Hud, camera: Camera, laps: ReferenceLaps
     ) -> None:
         """Write on one half of a split screen: times, places, speed and flags."""
         way, limit = self._way(view, camera), laps.limit_time()
-        reading = Reading(view.row, limit=limit, way=way, map_shown=False, deltas_shown=False)
+        top = max(hud.list_bottom + 4.0, 122.0)  # one below another: told, flag, way back
+        reading = Reading(
+            view.row,
+            limit=limit,
+            way=way,
+            map_shown=False,
+            deltas_shown=False,
+            wrong_way_top=top + 70.0,
+        )
         hud.draw(canvas, reading)
-        self._signs(canvas, view.row, max(hud.list_bottom + 4.0, 122.0))
+        self._signs(canvas, view.row, top)
+        self._newcomer.draw_way_back(canvas, view.row, top + 44.0)
 
     def _way(self, view: RaceView, camera: Camera) -> float:
         """Where the track goes, as an angle on the screen [rad]."""

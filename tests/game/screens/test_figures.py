@@ -19,20 +19,6 @@ from tests.game.races import GT, frames, game, setup, strike
 pytestmark = pytest.mark.usefixtures("own_home")
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every line written on a canvas."""
-    lines: list[str] = []
-    write = Canvas.text
-
-    def text(self: Canvas, text: str, *more: object, **named: object) -> float:
-        lines.append(text)
-        return write(self, text, *more, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Canvas, "text", text)
-    return lines
-
-
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [(7.0, "7.00"), (59.994, "59.99"), (59.996, "1:00.00"), (120.25, "2:00.25"),

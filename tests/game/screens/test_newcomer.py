@@ -63,8 +63,8 @@ def test_after_two_seconds_off_the_road_the_way_back_is_told_to_everybody() -> N
     assert isinstance(screen, RaceScreen)
     hold(pygame.K_UP)  # straight on at the first corner
     frames(app, 1)
-    until(app, lambda: screen.newcomer.lost, seconds=30.0)
+    until(app, screen.newcomer.lost, seconds=30.0)
     frames(app, 1)
     screen.press("reset")
     frames(app, 2)
-    assert not screen.newcomer.lost
+    assert not screen.newcomer.lost()

@@ -48,13 +48,13 @@ def test_held_throttle_a_crash_and_two_escapes_lose_no_race() -> None:
     for _ in range(160):  # off the road at the first corner
         app.screen.advance(0.1)
     frames(app, 2)
-    assert screen.newcomer.lost
+    assert screen.newcomer.lost()
     strike(pygame.K_ESCAPE, pygame.K_ESCAPE)
     frames(app, 1)
     assert app.screen is screen and app.running and not screen.paused
     strike(pygame.K_BACKSPACE)
     frames(app, 2)
-    assert not screen.newcomer.lost and screen.session.ticks > 500
+    assert not screen.newcomer.lost() and screen.session.ticks > 500
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Solid cars on the screen: what is told of them, and which laps are kept as what."""
 
 from pathlib import Path
-from typing import Any
 
 import pygame
 import pytest
@@ -11,25 +10,10 @@ from retroracer.game.replay.ghost_file import write_ghost
 from retroracer.game.replay.progress import yours
 from retroracer.game.replay.records import kind_of
 from retroracer.game.replay.tape import drive_again
-from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.hud import listed
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.replay import ReplayScreen
 from tests.game.races import GT, drive_cleanly, frames, game, setup, strike, until
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """All that is written on the screen."""
-    texts: list[str] = []
-    text = Canvas.text
-
-    def note(self: Canvas, words: str, *args: Any, **kwargs: Any) -> float:
-        texts.append(words)
-        return text(self, words, *args, **kwargs)
-
-    monkeypatch.setattr(Canvas, "text", note)
-    return texts
 
 
 def test_a_contact_is_told_felt_and_charged_on_the_screen(written: list[str]) -> None:

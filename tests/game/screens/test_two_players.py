@@ -7,10 +7,12 @@ import pygame
 import pytest
 
 from retroracer.game.controls import ACTIONS, SEATS
+from retroracer.game.race.race_control import Told
 from retroracer.game.screens import canvas
 from retroracer.game.screens.keys import KeysScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.replay import ReplayScreen
+from retroracer.physics import state
 from retroracer.physics.company import AT_FAULT
 from retroracer.render.palette import DEFAULT, RIVALS, SECOND
 from tests.game.races import frames, game, hold, setup, strike, until
@@ -108,6 +110,42 @@ def test_names_penalties_and_gaps_all_fit_in_the_lists_of_both(
     frames(app, 1)
     for text in ("PLAYER 1", "PLAYER 2", "+15", "+100"):
         assert shown.count(text) == 2, text  # in each half
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720)])
+def test_each_is_told_the_own_way_back_and_no_sign_covers_another(
+    size: tuple[int, int], written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = game(setup(human=2, rivals=1, laps=1, solid=True), size=size)
+    screen = app.screen
+    assert isinstance(screen, RaceScreen)
+    race, control = screen.session.race, screen.session.control
+    assert control is not None
+    race.place(s=[200.0, 300.0, 400.0], lateral_offset=[30.0, 30.0, 0.0])
+    race.floats[:2, state.OFF_FOR] = 3.0
+    race.floats[:2, state.HEADING] += np.pi
+    monkeypatch.setattr(screen.session, "wrong_way", lambda row: True)
+    monkeypatch.setattr(control, "flag", lambda row, time: "yellow")
+    told = [Told(0.0, row, "TRACK LIMITS: WARNING 1 OF 3") for row in range(2)]
+    monkeypatch.setattr(control, "line_for", lambda row, *_: told[row])
+    boxes: list[tuple[pygame.Surface, pygame.Rect]] = []
+    panel = canvas.Canvas.panel
+
+    def note(
+        self: canvas.Canvas, x: float, y: float, w: float, h: float, *a: Any, **n: Any
+    ) -> None:
+        boxes.append((self.surface, pygame.Rect(round(x), round(y), round(w), round(h))))
+        panel(self, x, y, w, h, *a, **n)
+
+    monkeypatch.setattr(canvas.Canvas, "panel", note)
+    written.clear()
+    frames(app, 1)
+    assert written.count("WRONG WAY") == 2 and written.count("back on the road") == 2
+    assert "Q" in written and "BACKSPACE" in written
+    for surface, box in boxes:
+        others = [b for s, b in boxes if s is surface and b is not box]
+        assert box.collidelist(others) < 0, box
 
 
 def test_the_race_goes_on_until_both_are_home_and_its_laps_are_nobodys() -> None:
