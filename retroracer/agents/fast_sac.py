@@ -145,10 +145,7 @@ class FastSAC(SAC):
 
     def target_value(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Values (N,) of actions (N, A) at observations (N, O), from the target critics."""
-        with torch.no_grad():
-            target = self.updater.target
-            values = target.forward(torch.cat((obs, actions), 1).expand(target.count, -1, -1))
-            return (values.mean(0) if self.mean_of_critics else values.amin(0))[:, 0]
+        return self.updater.target_values(obs, actions, self.mean_of_critics)[:, 0]
 
     def explore(
         self, obs: np.ndarray[Any, np.dtype[np.float32]], noise: torch.Tensor | None = None

@@ -45,8 +45,9 @@ class FlatParameters:
 
     def differentiate(self, loss: Tensor) -> None:
         """Overwrite ``grad`` with the gradient of a loss; other networks get no gradient."""
-        self.grad.zero_()
-        torch.autograd.backward(loss, inputs=[p for p, _ in self.parameters])
+        own = [p for p, _ in self.parameters]
+        gradients = torch.autograd.grad(loss, own, materialize_grads=True)
+        torch.cat([g.reshape(-1) for g in gradients], out=self.grad)
 
     def clip_grad(self, max_norm: float) -> None:
         """Scale the gradient to a norm of at most ``max_norm``."""

@@ -1,34 +1,27 @@
-"""One SAC update as a fixed list of matrix products: SB3's algorithm with hand-written gradients.
+"""One SAC update: SB3's algorithm on networks whose parameters are one flat vector each.
 
-Owns the update's arithmetic and its optimisers; the model is ``fast_sac``, the networks'
-arithmetic ``stack``. Hand-written gradients need no autograd graph, no synchronisation with the
-CPU and no new memory, and those of SAC's losses are short.
+Owns the losses and the optimisers; the model is ``fast_sac``, the vectors ``networks``.
 
 Source: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications; the order of the
-steps is that of Stable-Baselines3's ``SAC.train``. What the hand-written gradients gain against
-autograd of the same losses on the same flat vectors (equal within 2e-7), in processor time on one
-thread: with batches of 512, 128x128 and bfloat16, a round of 16 updates and its driving took 81 ms
-against 124 ms (busy two-core EPYC, two turns: 1.33 and 1.75 times faster). With the page of today
-(batches of 256, 256x256, float32), 1632 updates took 6.4 and 8.4 s against 7.2 and 9.0 s (Xeon with
-AMX; the second turn beside a test run): 1.13 and 1.07 times faster, and whole runs of the SAC stage
-over 90,000 steps 22.1 and 28.7 s against 21.6 and 25.2 s: no faster. torch.compile is not used: its
-first call took a minute here, and it needs a C++ compiler where the game is installed.
+steps is that of Stable-Baselines3's ``SAC.train``. The gradients are autograd's. Hand-written ones
+made an update 1.09 to 1.11 times as fast in float32 and 1.13 to 1.17 times in bfloat16 (batches of
+256, 256x256), and a whole run of the SAC stage 0.97 to 1.05 times over 40,960 steps (three pairs),
+1.03 times over 90,112 (one): processor time, one thread of a busy two-core EPYC. torch.compile is
+not used: its first call took a minute, and it needs a C++ compiler where the game is installed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
 
 from retroracer.agents.adam import adam_over, check_moments, fill_state
-from retroracer.agents.networks import MAX_WEIGHT
-from retroracer.agents.stack import Stack
+from retroracer.agents.networks import MAX_WEIGHT, FlatParameters, hidden_layers, policy_head
 
 if TYPE_CHECKING:
     from stable_baselines3 import SAC
@@ -75,7 +68,7 @@ class Measured(NamedTuple):
 
 
 class SACUpdate:
-    """A model's networks and optimisers, laid out for fast updates.
+    """A model's networks and optimisers, each network's parameters in one vector.
 
     Args:
         model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers are
@@ -87,12 +80,16 @@ class SACUpdate:
     """
 
     def __init__(self, model: SAC, half: bool = False) -> None:
-        actor, critics = model.actor, model.critic.q_networks
-        self.model = model
-        heads: Any = (actor.mu, actor.log_std)
-        self.actor = Stack([[*_rows(actor.latent_pi), heads]], half)
-        self.critic = Stack([_rows(q) for q in critics], half)
-        self.target = Stack([_rows(q) for q in model.critic_target.q_networks], half)
+        self.model, self.half = model, half
+        for module in model.policy.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = True  # what is before a ReLU is not needed again
+        heads: Any = [model.actor.mu, model.actor.log_std]
+        self.actor = _flat([[x] for x in _linears(model.actor.latent_pi)] + [heads])
+        self.critic, self.target = (
+            _flat(list(zip(*map(_linears, critic.q_networks), strict=True)))
+            for critic in (model.critic, model.critic_target)
+        )
         self.n_obs = int(model.observation_space.shape[0])  # type: ignore[index]
         self.n_actions = int(model.action_space.shape[0])  # type: ignore[index]
         self.actor_adam = adam_over(self.actor, model.actor.optimizer)
@@ -111,51 +108,31 @@ class SACUpdate:
             train_actor: False trains the critics only (delayed policy updates).
             mean: True takes the mean of the critics as an action's value, not the least.
         """
-        with torch.no_grad():
-            self._update(batch, noise, train_actor, mean)
-
-    def _update(self, batch: Batch, noise: Tensor, train_actor: bool, mean: bool) -> None:
-        model, count, n = self.model, len(batch.obs), self.critic.count
-        # One forward pass of the actor for both observations: it does not change in between.
+        model = self.model
         if train_actor:
-            both = torch.cat((batch.obs, batch.next_obs))[None]
-            means = self.actor.forward(both)[0]
-            here = Sampled(means[:count], noise[0], self.n_actions)
-            there = Sampled(means[count:], noise[1], self.n_actions)
+            action, log_prob = self._draw(batch.obs, noise[0])
+            alpha = self._update_ent_coef(log_prob.detach())
         else:
-            there = Sampled(self.actor.forward(batch.next_obs[None])[0], noise[1], self.n_actions)
-        alpha = self._update_ent_coef(here.log_prob if train_actor else None)
+            alpha = self._update_ent_coef(None)
+
         # Critics: towards the reward plus the target critics' value of the actor's next action.
-        next_inputs = torch.cat((batch.next_obs, there.action), 1)
-        values = self.target.forward(next_inputs.expand(n, -1, -1))
-        value = values.mean(0) if mean else values.amin(0)
-        value = value - alpha * there.log_prob
-        goal = torch.addcmul(batch.rewards, batch.discounts, value)
-        inputs = torch.cat((batch.obs, batch.actions), 1).expand(n, -1, -1)
-        error = self.critic.forward(inputs) - goal
-        self.critic.backward(inputs, error / count)
+        with torch.no_grad():
+            next_action, next_log_prob = self._draw(batch.next_obs, noise[1])
+            value = self.target_values(batch.next_obs, next_action, mean)
+            value = value - alpha * next_log_prob
+            goal = torch.addcmul(batch.rewards, batch.discounts, value)
+        values = self._values(model.critic, batch.obs, batch.actions)
+        critic_loss = 0.5 * (values - goal).square().sum() / len(goal)
+        self.critic.differentiate(critic_loss)
         self.critic_adam.step()
-        self.critic.refresh()
-        self.losses[0] += 0.5 * error.square().sum() / count
+        self.losses[0] += critic_loss.detach()
+
         if train_actor:
-            inputs = torch.cat((batch.obs, here.action), 1).expand(n, -1, -1)
-            values = self.critic.forward(inputs)
-            if mean:
-                value = values.mean(0)
-                out_grad = torch.full_like(values, -1.0 / (n * count))
-            else:
-                least, which = values.min(0, keepdim=True)
-                value = least[0]
-                # Only the smaller value of a row has a gradient.
-                out_grad = torch.zeros_like(values).scatter_(0, which, -1.0 / count)
-            by_action = self.critic.input_grad(inputs, out_grad, slice(self.n_obs, None)).sum(0)
-            self.actor.backward(both, here.backward(by_action, alpha / count)[None], rows=count)
-            self.actor_adam.step()
-            self.actor.refresh()
-            self.losses[1] += (alpha * here.log_prob - value).mean()
+            value = _one_value(self._values(model.critic, batch.obs, action), mean)
+            self._step_actor((alpha * log_prob - value).mean())
+
         if self._count % model.target_update_interval == 0:
             self.target.flat.lerp_(self.critic.flat, model.tau)
-            self.target.refresh()
         self._count += 1
 
     def improve(self, states: Measured, noise: Tensor) -> None:
@@ -169,18 +146,34 @@ class SACUpdate:
             states: B states.
             noise: (B, A) standard normal.
         """
+        action, log_prob = self._draw(states.obs, noise)
+        alpha = self._update_ent_coef(log_prob.detach())
+        away = action - states.actions
+        bend = states.slopes.abs() / states.size
+        value = (states.slopes * away - 0.5 * bend * away.square()).sum(1, keepdim=True)
+        self._step_actor((alpha * log_prob - value).mean())
+
+    def _step_actor(self, loss: Tensor) -> None:
+        self.actor.differentiate(loss)
+        self.actor_adam.step()
+        self.losses[1] += loss.detach()
+
+    def _draw(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions (B, A) at ``obs`` (B, O) and their log probabilities (B, 1)."""
+        return squash(*policy_head(self.model.actor, obs, self.half), noise)
+
+    def _values(self, critic: Any, obs: Tensor, actions: Tensor) -> Tensor:
+        """Each network's values of actions (B, A) at ``obs`` (B, O): (B, networks)."""
+        inputs = torch.cat((obs, actions), 1)
+        values = []
+        for *hidden, output in critic.q_networks:
+            values.append(output(hidden_layers(hidden, inputs, self.half)))
+        return torch.cat(values, 1)
+
+    def target_values(self, obs: Tensor, actions: Tensor, mean: bool) -> Tensor:
+        """The target critics' values (B, 1) of actions (B, A) at ``obs`` (B, O); see ``update``."""
         with torch.no_grad():
-            obs, count = states.obs[None], len(states.obs)
-            here = Sampled(self.actor.forward(obs)[0], noise, self.n_actions)
-            alpha = self._update_ent_coef(here.log_prob)
-            away = here.action - states.actions
-            bend = states.slopes.abs() / states.size
-            by_action = (bend * away - states.slopes) / count
-            self.actor.backward(obs, here.backward(by_action, alpha / count)[None], rows=count)
-            self.actor_adam.step()
-            self.actor.refresh()
-            value = (states.slopes * away - 0.5 * bend * away.square()).sum(1, keepdim=True)
-            self.losses[1] += (alpha * here.log_prob - value).mean()
+            return _one_value(self._values(self.model.critic_target, obs, actions), mean)
 
     def _update_ent_coef(self, log_prob: Tensor | None) -> Tensor:
         """Return the current entropy coefficient, then update it from ``log_prob`` (B, 1)."""
@@ -200,7 +193,6 @@ class SACUpdate:
         """Prepare for a round of updates at a learning rate."""
         for adam in (self.actor_adam, self.critic_adam):
             adam.param_groups[0]["lr"] = rate
-        self._refresh()
         self.losses.zero_()
         self._count = 0
 
@@ -211,9 +203,10 @@ class SACUpdate:
         layer is scaled itself, so its gradients grow by one factor less than those of other layers.
         """
         with torch.no_grad():
-            for stack in (self.critic, self.target):
-                for values in (stack.weights[-1], stack.biases[-1]):
-                    values.mul_(factor)
+            critics: Any = self.model.critic.q_networks
+            last = sum(p.numel() for q in critics for p in q[-1].parameters())
+            for network in (self.critic, self.target):
+                network.flat[-last:].mul_(factor)
             if self.model.log_ent_coef is not None:
                 self.model.log_ent_coef.add_(math.log(factor))
             for adam, power in ((self.critic_adam, 2), (self.actor_adam, 1)):
@@ -223,14 +216,8 @@ class SACUpdate:
                     state["exp_avg_sq"].mul_(factor ** (2 * power))
             state = self.critic_adam.state.get(self.critic_adam.param_groups[0]["params"][0])
             if state:
-                last = self.critic.weights[-1].numel() + self.critic.biases[-1].numel()
                 state["exp_avg"][-last:].div_(factor)
                 state["exp_avg_sq"][-last:].div_(factor**2)
-        self._refresh()
-
-    def _refresh(self) -> None:
-        for stack in (self.actor, self.critic, self.target):
-            stack.refresh()
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         """Copies of weights, moments and entropy coefficient as NumPy arrays by name."""
@@ -260,7 +247,6 @@ class SACUpdate:
             if adam is not None:
                 kept = adam.state[adam.param_groups[0]["params"][0]]
                 check_moments(kept["exp_avg"], kept["exp_avg_sq"])
-        self._refresh()
 
     def _named(self) -> list[tuple[str, Tensor]]:
         named = [(n, getattr(self, n).flat) for n in ("actor", "critic", "target")]
@@ -292,39 +278,40 @@ class SACUpdate:
                 }
 
 
-class Sampled:
-    """Actions drawn from a squashed Gaussian, and what is needed to differentiate them.
+def squash(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions drawn from a squashed Gaussian.
 
     Args:
-        head: (B, 2A) means, then log standard deviations.
+        mean: (B, A), before squashing.
+        log_std: (B, A).
         noise: (B, A) standard normal.
-        n: A.
+
+    Returns:
+        Actions (B, A) in [-1, 1]; their log probabilities (B, 1).
     """
-
-    def __init__(self, head: Tensor, noise: Tensor, n: int) -> None:
-        raw = head[:, n:]
-        log_std = raw.clamp(LOG_STD_MIN, LOG_STD_MAX)
-        self.inside = (raw == log_std).float()
-        self.spread = log_std.exp() * noise
-        self.action = torch.tanh(head[:, :n] + self.spread)
-        self.slope = 1.0 - self.action.square()
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-        self.log_prob = (gaussian - (self.slope + EPSILON).log()).sum(1, keepdim=True)
-
-    def backward(self, by_action: Tensor, alpha: Tensor) -> Tensor:
-        """Gradient (B, 2A) of a loss with respect to means and log standard deviations.
-
-        The loss is ``alpha * sum(log_prob)`` plus a term whose gradient with respect to the actions
-        is ``by_action`` (B, A).
-        """
-        by_action = by_action + alpha * 2.0 * self.action / (self.slope + EPSILON)
-        by_mean = by_action * self.slope
-        by_log_std = (by_mean * self.spread - alpha) * self.inside
-        return torch.cat((by_mean, by_log_std), 1)
+    action = torch.tanh(mean + log_std.exp() * noise)
+    gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+    log_prob = gaussian - (1.0 - action.square() + EPSILON).log()
+    return action, log_prob.sum(1, keepdim=True)
 
 
-def _rows(net: Any) -> list[tuple[nn.Linear]]:
+def _one_value(values: Tensor, mean: bool) -> Tensor:
+    """The mean (B, 1) of the critics' values (B, networks), or the least."""
+    return values.mean(1, keepdim=True) if mean else values.amin(1, keepdim=True)
+
+
+def _flat(places: Sequence[Sequence[nn.Linear]]) -> FlatParameters:
+    """Parameters of layers as one vector: all weights in a place, then its biases; runs keep it so.
+
+    Args:
+        places: from the inputs to the outputs, the layers that stand side by side.
+    """
+    names = ("weight", "bias")
+    return FlatParameters([getattr(x, name) for row in places for name in names for x in row])
+
+
+def _linears(net: Any) -> list[nn.Linear]:
     linears = [m for m in net if isinstance(m, nn.Linear)]
     if {type(m) for m in net} - {nn.Linear, nn.ReLU} or not linears:
         raise ValueError("this update needs plain ReLU networks; use Stable-Baselines3's SAC")
-    return [(x,) for x in linears]
+    return linears

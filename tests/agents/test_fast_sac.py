@@ -113,7 +113,7 @@ def test_it_goes_on_from_its_state_to_the_last_bit():
         assert (parameters(other)[name] == value).all()
 
 
-def test_the_mean_of_the_critics_is_what_autograd_makes_of_it():
+def test_the_mean_of_the_critics_is_sacs_loss_with_a_mean_in_it():
     """One update whose values are means, beside the losses written out and differentiated."""
     stock, fast = pair(ent_coef=0.1, learning_rate=1e-3)
     np.random.seed(5)  # noqa: NPY002 - what SB3 draws from

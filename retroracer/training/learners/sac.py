@@ -22,7 +22,7 @@ from retroracer.agents.facts import plain_json
 from retroracer.agents.networks import policy_head
 from retroracer.agents.replay import Memory
 from retroracer.agents.sac_settings import SacSettings as SacArguments
-from retroracer.agents.sac_update import Measured, Sampled
+from retroracer.agents.sac_update import Measured, squash
 from retroracer.checks import Form, count, demand_array, generator_state, number
 from retroracer.config import Range
 from retroracer.physics.race import CONTROL_DT
@@ -242,9 +242,8 @@ class SAC(Learner):
         """Mean entropy of the actor's squashed actions for the cars' current observations."""
         with torch.no_grad():
             obs = torch.from_numpy(self.racing.obs).to(self.model.device)
-            head = torch.cat(policy_head(self.model.actor, obs, self.model.half), 1)
-            noise = torch.randn(len(head), head.shape[1] // 2, device=head.device)
-            return -float(Sampled(head, noise, head.shape[1] // 2).log_prob.mean())
+            mean, log_std = policy_head(self.model.actor, obs, self.model.half)
+            return -float(squash(mean, log_std, torch.randn_like(mean))[1].mean())
 
     def state(self) -> State:
         """Replay memory and counters."""

@@ -58,7 +58,6 @@ class Climber(Learner):
         flat = self.racing.actor.flat
         noise = torch.randn(len(flat), generator=self.random)
         flat.copy_(self.best + self.settings.spread * clock.lr_scale * noise)
-        self.racing.actor.refresh()
         paid = 0.0
         for _ in range(self.settings.n_steps):
             result = self.racing.step(self.racing.model.explore(self.racing.obs))
@@ -66,7 +65,6 @@ class Climber(Learner):
         if paid > self.record:
             self.best, self.record = flat.clone(), np.array(paid)
         flat.copy_(self.best)
-        self.racing.actor.refresh()
         self.racing.count_updates(1)
         return {"paid": paid, "learning_rate": self.settings.spread}
 
