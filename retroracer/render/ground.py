@@ -24,6 +24,9 @@ MOWN = 34.0
 CLEAR_OF_ROAD = 30.0
 """Trees keep this far from the middle of any road [m]: near enough to be passed."""
 
+CLEAR_OF_STANDS, STANDS_REACH = 8.0, 60.0
+"""Trees keep the first from what stands within the second of the middle of a road [m]."""
+
 _TUFT_TILE = 60.0
 _TUFTS_PER_TILE = 48
 _MOST_TUFTS = 320
@@ -113,10 +116,16 @@ class Trees:
         palette: colours of the leaves and of their shadow.
         kind: of plant (``plants.plant``).
         reach: how far beyond the track's bounding box they grow [m].
+        standing: (M, 2) corners [m] of what stands beside the road, kept clear of too; or None.
     """
 
     def __init__(
-        self, track: Track, palette: Palette, kind: str = "round", reach: float = 260.0
+        self,
+        track: Track,
+        palette: Palette,
+        kind: str = "round",
+        reach: float = 260.0,
+        standing: Array | None = None,
     ) -> None:
         self._palette, self._kind = palette, kind
         cell = 19.0
@@ -137,7 +146,11 @@ class Trees:
             ],
             axis=1,
         )
-        clear = distance_to(track.xy[::4], xy) > CLEAR_OF_ROAD
+        away = distance_to(track.xy[::4], xy)
+        clear = away > CLEAR_OF_ROAD
+        if standing is not None:
+            beside = np.flatnonzero(clear & (away < STANDS_REACH))
+            clear[beside] = distance_to(standing, xy[beside]) > CLEAR_OF_STANDS
         self._xy = xy[clear]
         self._radius = 3.2 + 3.4 * hash01(i, j, np.full_like(i, 29))[clear]
 

@@ -50,6 +50,9 @@ class Pieces:
         points: (k, 2) world points [m] of each piece.
         colours: one a piece.
         kinds: ``FILL``, ``SMOOTH`` or ``LINE``, one a piece.
+
+    Attributes:
+        vertices: (N, 2) corners of all of them [m].
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Pieces:
         self._kinds = list(kinds)
         self._count = np.array([len(p) for p in points], np.int64)
         self._start = np.concatenate([[0], np.cumsum(self._count)])[:-1].astype(np.int64)
-        self._vertices = np.concatenate(points) if points else np.empty((0, 2))
+        self.vertices = np.concatenate(points) if points else np.empty((0, 2))
         self._middle = np.empty((len(points), 2))
         self._radius = np.empty(len(points))
         for i, p in enumerate(points):
@@ -94,7 +97,7 @@ class Pieces:
         ends = np.cumsum(count)
         # Rows of the vertices of all visible pieces, end to end.
         rows = np.arange(ends[-1]) + np.repeat(self._start[seen] - ends + count, count)
-        px = camera.to_screen(self._vertices[rows])
+        px = camera.to_screen(self.vertices[rows])
         np.clip(px, -_FAR_PX, _FAR_PX, out=px)
         exact = px.tolist()
         polygon, aalines = pygame.draw.polygon, pygame.draw.aalines

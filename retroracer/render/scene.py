@@ -43,7 +43,8 @@ class TrackScene:
         self.stands = stands(track, self.palette)
         self.gantry = gantry(track, self.palette)
         self.upper = [upper for _, upper in crossings(track)]
-        self.trees = Trees(track, self.palette, kind_of_plant(track.theme))
+        kind = kind_of_plant(track.theme)
+        self.trees = Trees(track, self.palette, kind, standing=self.stands.vertices)
         self.roadside = Roadside(track, self.palette)
 
     def on_bridge(self, s: float) -> bool:

@@ -46,7 +46,7 @@ def test_a_car_that_rolls_leaves_nothing_and_a_jump_draws_no_line() -> None:
 def test_nothing_stands_on_a_road_or_its_run_off() -> None:
     for name in shipped_tracks():
         track = load_track(name)
-        corners = stands(track, DEFAULT)._vertices
+        corners = stands(track, DEFAULT).vertices
         if not len(corners):
             continue
         gap = np.array([np.hypot(*(track.xy - p).T).min() for p in corners[::7]])
@@ -56,6 +56,6 @@ def test_nothing_stands_on_a_road_or_its_run_off() -> None:
 
 def test_the_gantry_spans_the_road() -> None:
     track = load_track("monza")
-    beam = gantry(track, DEFAULT)._vertices
+    beam = gantry(track, DEFAULT).vertices
     across = np.hypot(*(beam - track.pose_at(np.array([5.0]), np.array([0.0]))[0][0]).T).max()
     assert across > track.half_width_left[0] + 1.0

@@ -12,6 +12,7 @@ from retroracer.render.ground import distance_to
 from retroracer.render.palette import DEFAULT, palette_for
 from retroracer.render.plants import PLANTS, plant
 from retroracer.render.roadside import BOARDS, Roadside, braking_points
+from retroracer.render.scene import TrackScene
 from retroracer.render.streaks import draw_streaks
 from retroracer.track.files import load_track, shipped_tracks
 
@@ -41,6 +42,12 @@ def test_distance_is_to_the_nearest_point_of_a_line_however_many_are_asked_for()
     away = distance_to(line, np.stack([x, 3.0 + np.arange(1000)], axis=1))
     assert np.array_equal(away, 3.0 + np.arange(1000))
     assert distance_to(line, np.array([[103.0, -4.0]])).tolist() == [5.0]
+
+
+@pytest.mark.parametrize("name", ["monza", "copper_bowl", "spa"])
+def test_no_tree_grows_through_a_grandstand(name: str) -> None:
+    scene = TrackScene(load_track(name))
+    assert distance_to(scene.stands.vertices, scene.trees.xy).min() > 6.6, "their largest radius"
 
 
 @pytest.mark.slow

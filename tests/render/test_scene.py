@@ -7,10 +7,11 @@ import pytest
 from retroracer.errors import UserError
 from retroracer.render.camera import Camera
 from retroracer.render.cars import CarView
-from retroracer.render.palette import lightness, palette_for
+from retroracer.render.palette import palette_for
 from retroracer.render.scene import TrackScene
 from retroracer.track.files import load_track
 from retroracer.track.track import Track
+from tests.colours import lightness
 
 SIZE = (640, 360)
 
