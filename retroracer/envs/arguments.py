@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,28 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> str | None:
     if value is not None and value not in known:
         raise ValueError(f"{name} must be {', '.join(known)} or None, not {shown(value)}")
     return None if value is None else str(value)
+
+
+def of_type(name: str, value: Any, *kinds: type) -> None:
+    """Check the type of an argument.
+
+    Raises:
+        TypeError: if it is none of ``kinds``.
+    """
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        wanted = " or ".join("None" if k is NoneType else k.__name__ for k in kinds)
+        raise TypeError(f"{name} must be {wanted}, not {shown(value)}")
+
+
+def finite(weights: Any) -> None:
+    """Check the weights of a reward, a NamedTuple of numbers.
+
+    Raises:
+        ValueError: if one is not finite.
+    """
+    for name, value in weights._asdict().items():
+        if not math.isfinite(value):
+            raise ValueError(f"the reward's {name} must be a finite number, not {shown(value)}")
 
 
 def autoreset(value: Any) -> AutoresetMode:
@@ -98,22 +121,15 @@ def make_batch(
 
     ``kind`` is the batch's class, and ``more`` are further arguments of that class.
     """
-    for name, value, kinds in (
-        ("car", car, (str, Path, Car)),
-        ("variety", variety, (type(None), Variety)),
-        ("reward", reward, (type(None), task.Reward)),
-        ("time", time, (int, float, np.integer, np.floating)),
-    ):
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            wanted = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
-            raise TypeError(f"{name} must be {wanted}, not {shown(value)}")
+    of_type("car", car, str, Path, Car)
+    of_type("variety", variety, NoneType, Variety)
+    of_type("reward", reward, NoneType, task.Reward)
+    of_type("time", time, int, float, np.integer, np.floating)
     if not time > 0.0:
         raise ValueError(
             f"time must be more than 0 s, not {shown(time)}; inf never ends an episode"
         )
-    for name, value in (reward or task.Reward())._asdict().items():
-        if not math.isfinite(value):
-            raise ValueError(f"the reward's {name} must be a finite number, not {shown(value)}")
+    finite(reward or task.Reward())
     ending = task.Ending(laps=whole_number("laps", laps, 0), time=float(time))
     _, seed = seeding.np_random()
     batch = kind(

@@ -13,12 +13,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
-from gymnasium.utils import seeding
 
-from retroracer.envs.arguments import Where, one_of, tracks_of, whole_number
+from retroracer.envs.arguments import Where, one_of, whole_number
 from retroracer.envs.crew import NOBODY, Crew, Driver, Ghost, demand_driver
 from retroracer.envs.race_batch import Floats, RaceBatch
-from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, step_held
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, make_races, step_held
 from retroracer.envs.race_rules import RacePage, Stewards
 from retroracer.envs.race_task import RaceReward
 from retroracer.envs.racing import METADATA, frames_a_second
@@ -83,11 +82,9 @@ class RaceEnv(Viewed, gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         self.drivers = list(drivers)
         for driver in self.drivers:
             demand_driver(driver.driver if isinstance(driver, Ghost) else driver)
-        _, self._np_random_seed = seeding.np_random()
-        self.batch = RaceBatch(
-            1, 1 + len(self.drivers), tracks=tracks_of(track), car=car, page=page,
-            variety=variety, reward=reward, racing=racing, ending=ending,
-            seed=self._np_random_seed,
+        self.batch, self._np_random_seed = make_races(
+            1 + len(self.drivers), track, car,
+            page=page, variety=variety, reward=reward, racing=racing, ending=ending,
         )  # fmt: skip
         self.batch.keep[1:] = False
         given = [d.driver if isinstance(d, Ghost) else d for d in self.drivers]

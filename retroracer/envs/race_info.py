@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import seeding
 
+from retroracer.envs.arguments import finite, of_type, tracks_of, whole_number
 from retroracer.envs.race_batch import REWARDS, Floats, RaceBatch
-from retroracer.envs.race_rules import Stewards
-from retroracer.envs.race_task import N_RACE_OBS
-from retroracer.envs.task import LIMIT
+from retroracer.envs.race_rules import RacePage, Stewards
+from retroracer.envs.race_task import N_RACE_OBS, RaceReward
+from retroracer.envs.task import LIMIT, Ending, Reward
+from retroracer.envs.variety import Variety
+from retroracer.physics.car import Car
 from retroracer.physics.company import STEP_BUMP
 from retroracer.track.geometry import Array
 
 RACE_OBSERVATION = spaces.Box(-LIMIT, LIMIT, (N_RACE_OBS,), np.float32)
 RACE_ACTION = spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+_OPTIONS: dict[str, type] = {
+    "page": RacePage, "variety": Variety, "reward": Reward, "racing": RaceReward, "ending": Ending,
+}  # fmt: skip
+"""Types of the arguments that may be None."""
 
 
 def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
@@ -34,6 +44,24 @@ def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
         name = stewards.names[row - (stewards.rows.start or 0)]
         info["result"] = next(r for r in stewards.results() if r["driver"] == name)
     return info
+
+
+def make_races(n_cars: Any, track: Any, car: Any, **more: Any) -> tuple[RaceBatch, int]:
+    """Build the batch for the arguments of a race environment; returns it and its seed.
+
+    Raises:
+        TypeError: if an argument has a wrong type; the message names it.
+        ValueError: if an argument is out of bounds.
+    """
+    n_cars = whole_number("n_cars", n_cars, 1)
+    for one in car if isinstance(car, list | tuple) else [car]:
+        of_type("car", one, str, Car)
+    for name, value in more.items():
+        of_type(name, value, NoneType, _OPTIONS[name])
+    finite(more["reward"] or Reward())
+    finite(more["racing"] or RaceReward())
+    _, seed = seeding.np_random()
+    return RaceBatch(1, n_cars, tracks=tracks_of(track), car=car, seed=seed, **more), seed
 
 
 class Told(NamedTuple):

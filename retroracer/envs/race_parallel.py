@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from retroracer.envs.arguments import Where, one_of, tracks_of, whole_number
+from retroracer.envs.arguments import Where, one_of, whole_number
 from retroracer.envs.race_batch import Floats, RaceBatch
-from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, step_held
+from retroracer.envs.race_info import RACE_ACTION, RACE_OBSERVATION, info_of, make_races, step_held
 from retroracer.envs.race_rules import RacePage, Stewards
 from retroracer.envs.race_task import RaceReward
 from retroracer.envs.racing import METADATA, frames_a_second
@@ -72,10 +71,9 @@ class RaceParallelEnv(Viewed, ParallelEnv[str, Floats, Actions]):  # type: ignor
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
         self.action_repeat = whole_number("action_repeat", action_repeat, 1)
         self.metadata = PARALLEL_METADATA | {"render_fps": frames_a_second(self.action_repeat)}
-        _, seed = seeding.np_random()
-        self.batch = RaceBatch(
-            1, n_cars, tracks=tracks_of(track), car=car, page=page, variety=variety,
-            reward=reward, racing=racing, ending=ending, seed=seed,
+        self.batch, _ = make_races(
+            n_cars, track, car,
+            page=page, variety=variety, reward=reward, racing=racing, ending=ending,
         )  # fmt: skip
         self.possible_agents = [f"car_{k}" for k in range(n_cars)]
         self.agents: list[str] = []

@@ -16,7 +16,7 @@ from retroracer.agents.race_drivers import make_race_env
 from retroracer.envs.race_env import Ghost
 from retroracer.envs.race_parallel import RaceParallelEnv
 from retroracer.envs.race_rules import FINISHED, OUT, RacePage
-from retroracer.envs.race_task import N_RACE_OBS
+from retroracer.envs.race_task import N_RACE_OBS, RaceReward
 from retroracer.errors import UserError
 from tests.shapes import oval
 
@@ -214,10 +214,29 @@ def test_actions_of_all_agents_can_be_held_as_if_they_were_given_again():
     np.testing.assert_array_equal(held.batch.race.floats, given.batch.race.floats)
 
 
-def test_an_odd_argument_of_the_parallel_env_is_refused_by_name():
-    for arguments in ({"action_repeat": 0}, {"render_mode": "rgb"}):
-        with pytest.raises(ValueError, match=next(iter(arguments))):
-            RaceParallelEnv(2, TRACK, **arguments)
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("action_repeat", 0, ValueError),
+        ("render_mode", "rgb", ValueError),
+        ("n_cars", 2.5, TypeError),
+        ("n_cars", 0, ValueError),
+        ("car", 3, TypeError),
+        ("page", {"laps": 2}, TypeError),
+        ("reward", 1.0, TypeError),
+        ("racing", 1.0, TypeError),
+        ("racing", RaceReward(fault=float("nan")), ValueError),
+        ("variety", "grid", TypeError),
+        ("ending", 5.0, TypeError),
+    ],
+)
+def test_an_odd_argument_is_refused_by_name(name, value, error):
+    about = "fault" if isinstance(value, RaceReward) else name
+    with pytest.raises(error, match=about):
+        RaceParallelEnv(**{"n_cars": 2, "track": TRACK, name: value})
+    if name != "n_cars":
+        with pytest.raises(error, match=about):
+            by_id(drivers=[hold], **{name: value})
 
 
 @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (2.0, TypeError), ("2", TypeError)])
