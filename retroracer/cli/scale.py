@@ -205,17 +205,17 @@ def _program(args: argparse.Namespace, folder: Path, foreign: bool) -> Program:
         cars = "" if foreign else f" share {settings.cars} cars"
         return f"{where}{cars}; {describe(settings)}"
 
-    def show(settings: Any, run: RunFolder, out: Path) -> list[Path]:
+    def show(settings: Any, run: RunFolder, model: Path) -> list[Path]:
         if foreign:
             return []
         from retroracer.training.pictures.curve import draw_curve
 
         return [path for path in [draw_curve(run)] if path is not None]
 
-    def advice(settings: Any, out: Path, run: RunFolder) -> list[str]:
+    def advice(settings: Any, model: Path) -> list[str]:
         if foreign:
-            return [f'use it: stable_baselines3.SAC.load("{out}").predict(obs)']
-        return [f"measure it:  python -m retroracer evaluate {out} --random 200 --seed 1"]
+            return [f'use it: stable_baselines3.SAC.load("{model}").predict(obs)']
+        return [f"measure it:  python -m retroracer evaluate {model} --random 200 --seed 1"]
 
     return Program(
         STREAMED,

@@ -38,8 +38,8 @@ class Program:
         look: checks that what the settings name exists; returns what is trained on, in words.
         make_task: builds the task.
         size: the machine, and what the run will take, in words.
-        show: draws the pictures of a finished run; returns their paths.
-        advice: lines printed after the run.
+        show: draws the pictures of a finished run and its model; returns their paths.
+        advice: lines about the run's model, printed after the run.
         screen: shown during the run; None = the usual progress bar or lines.
     """
 
@@ -51,7 +51,7 @@ class Program:
     make_task: Callable[[Any, Budget], Task]
     size: Callable[[Any], str]
     show: Callable[[Any, RunFolder, Path], list[Path]]
-    advice: Callable[[Any, Path, RunFolder], list[str]]
+    advice: Callable[[Any, Path], list[str]]
     screen: Screen | None = None
 
 
@@ -211,7 +211,6 @@ def _train(
     from retroracer.training.run.loop import Run
     from retroracer.training.run.session import say
     from retroracer.training.run.settings import read, same_run
-    from retroracer.training.run.stopping import until
 
     settings = _settings(args, program, folder, overrides)
     try:
@@ -247,7 +246,7 @@ def _train(
     )
     run.screen = program.screen or run.screen
     outcome = run.go(resume)
-    return _last_word(program, settings, outcome, out, folder, say, until)
+    return _last_word(program, settings, outcome, out, folder)
 
 
 def _placed(error: UserError, page: Path | None, overrides: Sequence[str]) -> UserError:
@@ -292,27 +291,24 @@ def _settings(
 
 
 def _last_word(
-    program: Program,
-    settings: RunSettings,
-    outcome: Outcome,
-    out: Path,
-    folder: RunFolder,
-    say: Callable[[str], None],
-    until: Callable[[float], Any],
+    program: Program, settings: RunSettings, outcome: Outcome, out: Path, folder: RunFolder
 ) -> int:
+    from retroracer.training.run.session import say
+    from retroracer.training.run.stopping import until
+
     took = outcome.seconds / 60.0
     for note in outcome.notes:
         say(note)
     if outcome.stopped:
         say(f"stopped after {took:.1f} minutes: {folder.kept()}")
         return 0
-    mine = out if folder.is_of(out) else folder.best
+    mine = out if folder.is_of(out) else folder.best  # at --out another run's model may lie
     kept = f"model: {mine}" if mine.is_file() else "no model of its own"
     say(f"done: {outcome.steps:,} steps in {took:.1f} minutes; {kept}")
-    for line in program.advice(settings, out, folder):
+    for line in program.advice(settings, mine) if mine.is_file() else ():
         say(line)
     with until(outcome.last) as cut:
-        pictures = program.show(settings, folder, out)
+        pictures = program.show(settings, folder, mine)
         if pictures:
             say("pictures:    " + " ".join(map(str, pictures)))
     if cut:

@@ -118,15 +118,15 @@ def _program(page: str) -> Program:
     )
 
 
-def _advice(settings: Any, out: Path, folder: RunFolder) -> list[str]:
+def _advice(settings: Any, model: Path) -> list[str]:
     track = settings.track[0] if settings.track else "monza"
     return [
-        f"race it:     python play.py --track {track} --model {out}",
-        f"measure it:  python -m retroracer evaluate {out} --random 200 --seed 1",
+        f"race it:     python play.py --track {track} --model {model}",
+        f"measure it:  python -m retroracer evaluate {model} --random 200 --seed 1",
     ]
 
 
-def _show(settings: Any, folder: RunFolder, out: Path) -> list[Path]:
+def _show(settings: Any, folder: RunFolder, model: Path) -> list[Path]:
     """Draw the run; of a specialist, print and draw its laps beside its parent's."""
     from retroracer.track.files import load_track
     from retroracer.training.learners.racing import look_for
@@ -135,10 +135,10 @@ def _show(settings: Any, folder: RunFolder, out: Path) -> list[Path]:
 
     tracks, car = look_for(settings)
     pictures: list[Path | None] = [draw_curve(folder)]
-    if tracks and settings.parent is not None and out.is_file():
+    if tracks and settings.parent is not None and model.is_file():
         from retroracer.training.judging.comparison import compare
 
-        pictures.append(compare(settings.parent, out, tracks, car, folder.path))
+        pictures.append(compare(settings.parent, model, tracks, car, folder.path))
     shown = tracks[0] if tracks else load_track("switchback")
     pictures += draw_film(folder, shown, car) or ()
     return [path for path in pictures if path is not None]

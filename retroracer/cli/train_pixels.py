@@ -82,11 +82,11 @@ def _program(page: str) -> Program:
     )
 
 
-def _advice(settings: Any, out: Path, folder: RunFolder) -> list[str]:
-    return [f"measure it:  python -m retroracer evaluate {out}"]
+def _advice(settings: Any, model: Path) -> list[str]:
+    return [f"measure it:  python -m retroracer evaluate {model}"]
 
 
-def _show(settings: Any, folder: RunFolder, out: Path) -> list[Path]:
+def _show(settings: Any, folder: RunFolder, model: Path) -> list[Path]:
     from retroracer.training.pictures.curve import draw_curve
 
     drawn = draw_curve(folder)

@@ -60,9 +60,7 @@ def build_track(page: TrackPage, line: Centreline, name: str, report: Report) ->
     track = even_track(name, xy, left, right, heading=heading, length=line.length)
     spans = _from_line(line, page.start.at)
     kerb_left, kerb_right = _kerbs(page, track, spans)
-    track = replace(
-        track, kerb_left=kerb_left, kerb_right=kerb_right, labels=_labels(spans, line.length)
-    )
+    track = replace(track, kerb_left=kerb_left, kerb_right=kerb_right, labels=_labels(spans))
     if page.race.direction == "reverse":
         track = track.reversed()
         track = replace(track, labels=tuple(_wrapped(x, track.length) for x in track.labels))
@@ -78,7 +76,7 @@ def _from_line(line: Centreline, at: float) -> list[Span]:
     return sorted(moved, key=lambda span: span.start)
 
 
-def _labels(spans: list[Span], length: float) -> tuple[Label, ...]:
+def _labels(spans: list[Span]) -> tuple[Label, ...]:
     return tuple(Label(x.name, x.start, x.end) for x in spans if x.name)
 
 

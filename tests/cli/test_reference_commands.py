@@ -60,7 +60,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
 
     def go(self: Run, resume: bool) -> Outcome:
         runs.append(self)
-        return Outcome(None, 0, 0.0, stopped=True)
+        return Outcome(0, 0.0, stopped=True)
 
     monkeypatch.setattr(Run, "go", go)
     yield runs

@@ -68,7 +68,6 @@ class Run:
         self.watch = Watch()
         self.log = StageLog()
         self.facts = RunFacts()
-        self.best: Evaluation | None = None
         self.saved = -math.inf  # when the state was last saved [s of the run]
         self.losses: dict[str, float] = {}
         self.notes: list[str] = []
@@ -106,7 +105,6 @@ class Run:
                         with held():
                             self._finish()
                 return Outcome(
-                    self.best,
                     self.task.steps,
                     self.budget.seconds,
                     stop.requested,
@@ -268,7 +266,7 @@ class Run:
             row = self._figures() | {"score": found.score, "best": best} | found.figures
             self.facts.rows.append(row)
             if best:
-                self.facts.best_score, self.best = found.score, found
+                self.facts.best_score = found.score
             if parent:  # it goes to --out only at the end, and only if no model is there
                 self._write(self.folder.best, found)
             elif best:

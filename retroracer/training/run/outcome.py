@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from retroracer.training.judging.evaluation import Evaluation
-
 
 @dataclass(frozen=True)
 class Outcome:
     """The result of a run.
 
     Attributes:
-        evaluation: evaluation of the best driver; None if there was none in this session.
         steps: actions of all environments together.
         seconds: duration, earlier sessions included.
         stopped: True if the user stopped it; the same command resumes it.
@@ -21,7 +18,6 @@ class Outcome:
         last: when all that follows must be over (``time.monotonic``).
     """
 
-    evaluation: Evaluation | None
     steps: int
     seconds: float
     stopped: bool
