@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from retroracer.game.race.session import Session
+from retroracer.game.race.session import LapDone, Session
+from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.ghosts import Ghosts
 from retroracer.game.replay.physics_fingerprint import physics_print
 from retroracer.game.replay.records import FILE, Records, kind_of
@@ -167,4 +168,17 @@ def test_a_track_edited_since_refuses_your_ghost_and_says_why(tmp_path: Path) ->
     assert ghosts.refused == "your 1:01.500 does not race along: the track was edited since"
     add(records, 62.0)
     assert Ghosts(records, session, race).refused == ""
+    records.close()
+
+
+def test_an_agents_lap_is_kept_once_and_again_only_if_it_is_faster(tmp_path: Path) -> None:
+    race = setup()
+    session = Session(race.track, race.policies, race.cars)
+    records = Records(tmp_path)
+    ghosts = Ghosts(records, session, race)
+    curve = LapCurve([0.0, race.track.length], [0.0, 30.0], 30.0)
+    for lap, time_s in enumerate((30.0, 29.9999, 30.2, 29.9), start=1):
+        ghosts.remember(LapDone(1, lap, time_s, True, (time_s,), curve, None), False)
+    records.flush()
+    assert [lap.time for lap in records.laps(race.track)] == [29.9, 30.0]
     records.close()
