@@ -206,7 +206,8 @@ class Sound:
         level = 0.0 if self.mute else self.volume
         # A beep may sound at any moment: its room is kept free.
         wanted = car_volumes(speed, throttle, slip, off) | {_EVENTS: 1.0}
-        if self._music is not None and self.music:
+        music = self._music if self.music and not self.mute else None
+        if music is not None:
             wanted[_MUSIC] = MUSIC_LEVEL
         volumes = limited({n: level * v for n, v in wanted.items()})
         low = min(int(revs(abs(speed)) * (LOOPS - 1)), LOOPS - 2)
@@ -219,8 +220,8 @@ class Sound:
                 self._playing[slot] = index
             channel.set_volume(volumes[(_ENGINE_A, _ENGINE_B)[slot]])
         loops = [(_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)]
-        if self._music is not None and _MUSIC in wanted and not self.mute:
-            loops.append((_MUSIC, self._music))
+        if music is not None:
+            loops.append((_MUSIC, music))
         for number, sound in loops:
             self._loop(number, sound, volumes[number])
 
