@@ -16,7 +16,8 @@ import numpy.typing as npt
 from retroracer.checks import count, generator_state
 from retroracer.envs.variety import Variety
 from retroracer.track.bank import TrackBank, pack, put
-from retroracer.track.generate import random_track
+from retroracer.track.generate import DEFAULT_RANGES, random_track
+from retroracer.track.recipe import UNEVEN
 from retroracer.track.track import Track
 
 MIN_POOL, MAX_POOL = 16, 256
@@ -42,7 +43,7 @@ class TrackPool:
     Args:
         tracks: the tracks to draw from; None = endless random tracks.
         n_cars: number of cars that drive.
-        variety: probability of the other direction, and range of widths.
+        variety: probability of the other direction, range of widths, share of uneven tracks.
         rng: source of randomness.
     """
 
@@ -69,7 +70,7 @@ class TrackPool:
         self._origins: list[dict[str, Any]] = []
         if self.endless:
             self._origins = [dict(rng.bit_generator.state)] * self._size
-            self.tracks = [self._varied(random_track(rng), rng)] * self._size
+            self.tracks = [self._random(rng)] * self._size
         else:
             self.tracks = [self._widened(t, rng) for t in self._given]
             if self._variety.reverse > 0.0:
@@ -109,8 +110,11 @@ class TrackPool:
             half_width_right=np.minimum(track.half_width_right * factor, np.maximum(room, 3.0)),
         )
 
-    def _varied(self, track: Track, rng: np.random.Generator) -> Track:
-        track = self._widened(track, rng)
+    def _random(self, rng: np.random.Generator) -> Track:
+        share = self._variety.uneven
+        # Without a share no number is drawn, so that a seed gives the tracks it always gave.
+        uneven = share > 0.0 and rng.random() < share
+        track = self._widened(random_track(rng, UNEVEN if uneven else DEFAULT_RANGES), rng)
         return track.reversed() if rng.random() < self._variety.reverse else track
 
     def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -179,7 +183,7 @@ class TrackPool:
     def _renew(self, slot: int, rng: np.random.Generator) -> None:
         self._own[slot] = True
         self._origins[slot] = dict(rng.bit_generator.state)
-        self.tracks[slot] = self._varied(random_track(rng), rng)
+        self.tracks[slot] = self._random(rng)
         put(self.bank, slot, self.tracks[slot])
 
     def state(self) -> dict[str, Any]:

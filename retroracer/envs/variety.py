@@ -65,6 +65,8 @@ class Variety:
         latency: (least, most) delay of actions [control steps of 50 ms], at most 3.
         reverse: probability that a track is driven in the other direction.
         width: range of the factor on the road's width.
+        uneven: share of random tracks with the sharpest corners and the most uneven widths of real
+            circuits (``recipe.UNEVEN``). Ignored where tracks are given.
     """
 
     start: str = "grid"
@@ -80,6 +82,7 @@ class Variety:
     latency: tuple[int, int] = (0, 0)
     reverse: float = 0.0
     width: tuple[float, float] = (1.0, 1.0)
+    uneven: float = 0.0
 
     def __post_init__(self) -> None:
         if self.start not in ("grid", "random"):
@@ -94,7 +97,7 @@ class Variety:
                 raise ValueError(f"{name} must be a range (low, high) from {least}: {low}, {high}")
         if self.latency[1] > MAX_LATENCY:
             raise ValueError(f"latency is at most {MAX_LATENCY} control steps: {self.latency}")
-        for name in ("reverse", "standing", "astray"):
+        for name in ("reverse", "standing", "astray", "uneven"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
         if not 0.0 <= self.offset <= 20.0:

@@ -10,7 +10,7 @@ All random numbers come from ``draws``. Lengths in m, angles in rad unless ``_de
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,6 +104,29 @@ class TrackRanges:
     straight: Range = (8.0, 1000.0)
     kinds: tuple[Kind, ...] = KINDS
     moods: float = 0.8
+
+
+UNEVEN = TrackRanges(
+    length=(1000.0, 4000.0),
+    half_width=(4.0, 9.5),
+    width_waves=0.4,
+    width_steps=0.8,
+    width_apart=(25.0, 150.0),
+    surveyed=0.9,
+    roughness=(0.0002, 0.004),
+    smoothing=(2.0, 8.0),
+    width_noise=(0.0, 0.4),
+    min_radius=7.0,
+    radius_margin=1.5,
+    kinds=tuple(
+        replace(kind, radius=(0.7 * kind.radius[0], kind.radius[1]), peaked=0.6)
+        if kind.radius[0] < 20.0
+        else kind
+        for kind in KINDS
+    ),
+)
+"""The hardest bends of real circuits, where drivers left the road: peaks of 7 m radius, and roads
+of up to 19 m that narrow to half within thirty metres. To train on, not to evaluate on."""
 
 
 @dataclass(frozen=True)

@@ -412,9 +412,23 @@ def test_width_varies_the_road():
     assert_fills(ratios, 0.8, 1.2)
 
 
+def test_uneven_is_a_share_of_the_random_tracks_and_a_state_remembers_which():
+    batch = RacingBatch(200, variety=Variety(uneven=0.5), seed=4)
+    batch.reset(seed=4)
+    used = np.unique(batch.race.ints[:, state.TRACK])
+    tracks = [batch.pool.tracks[slot] for slot in used]
+    widest = np.array([(t.half_width_left + t.half_width_right).max() for t in tracks])
+    assert 0.1 < (widest > 15.5).mean() < 0.6  # ordinary roads are at most 14.5 m wide
+    other = RacingBatch(200, variety=Variety(uneven=0.5), seed=5)
+    other.pool.restore(batch.pool.state())
+    for slot in used:
+        assert other.pool.tracks[slot].digest == batch.pool.tracks[slot].digest
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"uneven": 1.5}, "uneven"),
         ({"start": "pit"}, "start"),
         ({"grip": (1.2, 0.8)}, "grip"),
         ({"mass": (0.0, 1.0)}, "mass"),

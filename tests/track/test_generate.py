@@ -12,6 +12,7 @@ from retroracer.errors import UserError
 from retroracer.track.character import character_of, quantiles
 from retroracer.track.files import load_track
 from retroracer.track.generate import random_track, random_tracks, track_from_seed
+from retroracer.track.recipe import UNEVEN
 from retroracer.track.track import Track
 from retroracer.track.validity import find_flaws
 
@@ -92,6 +93,17 @@ def test_their_corners_and_straights_span_those_of_real_circuits(many: list[Trac
         for figure in ("tightest", "slow", "median", "straight", "width"):
             low, high = figures[figure]
             assert 0.85 * low <= getattr(c, figure) <= 1.15 * high, (name, figure)
+
+
+@pytest.mark.slow
+def test_uneven_tracks_are_valid_and_have_sharper_bends_and_wider_roads(many: list[Track]) -> None:
+    uneven = random_tracks(2025, 100, UNEVEN)
+    assert {t.name: find_flaws(t) for t in uneven if find_flaws(t)} == {}
+    ours, usual = quantiles(uneven), quantiles(many)
+    assert ours["tightest"][0] < usual["tightest"][0]
+    assert ours["narrowing"][1] > 2.0 * usual["narrowing"][1]
+    widest = np.array([(t.half_width_left + t.half_width_right).max() for t in uneven])
+    assert (widest > 16.0).mean() > 0.1  # ordinary roads are at most 14.5 m wide
 
 
 def test_a_circle_has_the_character_of_a_circle() -> None:
