@@ -18,6 +18,7 @@ from retroracer.envs.observation import (
     HEADING_ERROR,
     LIMIT,
     N_NEAR,
+    N_OBS,
     NEAR_LEFT,
     NEAR_POINT,
     NEAR_RIGHT,
@@ -25,6 +26,7 @@ from retroracer.envs.observation import (
     SCALES,
     SPEED,
 )
+from retroracer.envs.race_task import ASIDE, CONTACT, GAP, N_RIVAL, PRESENCE, RIVAL_TABLE
 from retroracer.game.overlays.overlay import WIDE, Overlay
 from retroracer.game.screens.canvas import Canvas
 from retroracer.render.camera import Camera
@@ -65,6 +67,13 @@ class Sight(Overlay):
         """Draw the road ahead as it is seen, from where it was seen."""
         x, y, heading = self.session.seen_from[row].tolist()
         draw_sight(surface, camera, palette, self.session.observation[row], (x, y, heading))
+        policy = self.session.policies[row - self.session.human]
+        if policy.n_observations > N_OBS:
+            ring = max(4, round(2.6 * camera.pixels_per_metre))
+            for place, touched in seen_cars(self.session.seen[row], x, y, heading):
+                colour = palette.bad if touched else palette.accent
+                at = camera.to_screen(place).tolist()
+                pygame.draw.circle(surface, colour, at, ring, max(2, ring // 8))
 
     def height(self, row: int, little: bool) -> float:
         """Where there is little room the bars stand closer, without names."""
@@ -123,6 +132,39 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
         way += 0.5 * curvature * length
         points.append(at)
     return np.array(points)
+
+
+def seen_cars(
+    seen: npt.NDArray[np.float32], x: float, y: float, heading: float
+) -> list[tuple[Array, bool]]:
+    """Where the other cars are, rebuilt from the observation of a driver among others.
+
+    Args:
+        seen: (N_RACE_OBS,) as given to the policy.
+        x: of the car [m].
+        y: of the car [m].
+        heading: of the car [rad].
+
+    Returns:
+        World point (2,) [m] of each car it sees, and whether it has just touched it.
+    """
+    middle = seen_road(seen[:N_OBS], x, y, heading)
+    steps = np.diff(middle, axis=0)
+    lengths = np.hypot(steps[:, 0], steps[:, 1])
+    at = np.concatenate([[0.0], np.cumsum(lengths)])
+    own = 0.5 * (
+        SCALES[EDGE_RIGHT] * float(seen[EDGE_RIGHT]) - SCALES[EDGE_LEFT] * float(seen[EDGE_LEFT])
+    )
+    found = []
+    for car in seen[N_OBS:].reshape(-1, N_RIVAL):
+        if car[PRESENCE] > 0.0:
+            gap, aside = (float(car[k]) * RIVAL_TABLE[k].scale for k in (GAP, ASIDE))
+            k = int(np.clip(np.searchsorted(at, gap) - 1, 0, len(steps) - 1))
+            along = steps[k] / max(float(lengths[k]), 1e-9)
+            left = np.array([-along[1], along[0]])
+            place = middle[k] + (gap - at[k]) * along + (own + aside) * left
+            found.append((place, bool(car[CONTACT] > 0.0)))
+    return found
 
 
 def draw_sight(

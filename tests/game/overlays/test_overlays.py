@@ -15,7 +15,7 @@ from retroracer.game.overlays.overlay import HISTORY, Overlay
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.pedals import Pedals
 from retroracer.game.overlays.reward import RewardTerms, trained_with
-from retroracer.game.overlays.sight import seen_road
+from retroracer.game.overlays.sight import seen_cars, seen_road
 from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.session import Session
 from retroracer.game.screens.canvas import Canvas, ui_scale
@@ -50,6 +50,22 @@ def bowl(turn: float) -> Session:
     wide = np.full(400, 6.0)
     track = even_track("bowl", xy, wide, wide, heading=angle + turn * np.pi / 2.0)
     return Session(track, setup().policies, [GT], human=False)
+
+
+@pytest.mark.slow
+def test_the_cars_rebuilt_from_an_observation_are_those_on_the_road() -> None:
+    race = setup(track="monza", rivals=3, solid=True)
+    session = Session(race.track, race.policies, race.cars, solid=True)
+    found = 0
+    for _ in range(2000):
+        session.tick()
+        if session.ticks % 50 == 1:
+            x, y, heading = session.seen_from[1].tolist()
+            for place, _ in seen_cars(session.seen[1], x, y, heading):
+                away = np.hypot(*(session.seen_from[:, :2] - place).T)
+                assert away.min() < 3.0 and int(away.argmin()) != 1
+                found += 1
+    assert found > 40
 
 
 @pytest.mark.parametrize("turn", [1.0, -1.0])
