@@ -6,7 +6,8 @@ Run it when nothing else uses the machine: it takes three times the minutes. Eac
 command (``train-base``; ``scale train --actors N``) on the page ``configs/scale-sac.yaml``, and is
 evaluated every 20 seconds on the 50 unseen random tracks of any training run. Prints for each rows
 (transitions) and updates a second, the minutes until 90 % of the tracks were completed, and how
-many cores its processes kept busy, all from the first logged row of the run on.
+many cores its processes kept busy, all from the first logged row of the run on, and how many
+threads the updates had.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -27,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 
 from benchmarks.machine import machine
 from retroracer.atomic import write_text
+from retroracer.processes import cores
 from retroracer.resources import configs_dir
 from tests.scale.programs import Program, living, private
 
@@ -101,6 +104,7 @@ def measure(actors: int, told: list[str]) -> dict[str, Any]:
             if program.process.poll() is None:
                 last = used, now
         rows = rows_of(progress)
+        threads = re.search(r"on (\d+) CPU threads", program.text())
         if program.process.returncode or first is None or len(rows) < 2:
             raise SystemExit(f"it ended with {program.process.returncode}:\n{program.text()}")
     took = rows[-1]["seconds"] - rows[0]["seconds"]
@@ -114,7 +118,8 @@ def measure(actors: int, told: list[str]) -> dict[str, Any]:
         "minutes_to_90_percent_of_unseen_tracks": next((round(m, 2) for m in good), None),
         "completed_at_the_end": judged[-1]["completed"] / judged[-1]["tracks"] if judged else None,
         "cores_busy": round(busy, 2),
-        "cores_busy_share": round(busy / (os.cpu_count() or 1), 3),
+        "cores_busy_share": round(busy / cores(), 3),
+        "threads_of_the_updates": int(threads[1]) if threads else None,
         "evaluations": [
             {
                 "minutes": round(row["seconds"] / 60, 2),

@@ -3,7 +3,7 @@
     python benchmarks/bench_ingest.py --json ingest.json
     python benchmarks/simulate_scale.py --measure --ingest-of ingest.json --json simulated.json
 
-Actors drive pieces, send them, and wait while there is no room; the hub handles a message at a
+Actors drive pieces, send them, and wait while enough pieces wait; the hub handles a message at a
 time; the learner takes in the rows that its debt allows, and makes the updates that they owe. What
 a row and a piece take is read from ``bench_ingest.py``; ``--measure`` measures here, on one core,
 how fast an actor drives our cars and how fast the learner updates, by the page ``scale-sac``. Any
@@ -36,7 +36,7 @@ class Parts:
         updates: updates a second it makes, when it does nothing else.
         ratio: updates owed for a row.
         most_debt: updates owed beyond which nothing is taken in.
-        room: pieces of each actor that may wait.
+        room: pieces of each actor that may wait before actors stop driving.
         publish: seconds from version to version.
     """
 
@@ -48,7 +48,7 @@ class Parts:
     updates: float = 400.0
     ratio: float = 4.0
     most_debt: float = 4096.0
-    room: int = 2
+    room: int = 1
     publish: float = 1.0
 
 
@@ -78,8 +78,8 @@ def simulate(actors: int, parts: Parts, seconds: float) -> dict[str, Any]:
             at, _, actor = heapq.heappop(events)
             hub_free = max(hub_free, at) + parts.message
             hub_busy += parts.message
+            waiting.append((hub_free, at - drive))
             if len(waiting) < parts.room * actors:
-                waiting.append((hub_free, at - drive))
                 drive_on(actor, hub_free)
             else:
                 blocked.append((at, actor))
@@ -93,7 +93,6 @@ def simulate(actors: int, parts: Parts, seconds: float) -> dict[str, Any]:
         while blocked and len(waiting) < parts.room * actors:
             since, actor = blocked.popleft()
             lost_time += learner - since
-            waiting.append((learner, since - drive))
             drive_on(actor, learner)
         if debt >= 1.0:
             count = min(float(CHUNK), debt)
@@ -186,6 +185,7 @@ def measure(parts: Parts, cars: int, seconds: float) -> Parts:
         piece=cars * own.stream.rollout,
         updates=round(updates, 1),
         ratio=learner.ratio,
+        most_debt=own.stream.most_debt,
     )
 
 

@@ -1,7 +1,8 @@
 """The hub of a run: actors join here, queue their pieces of rows and fetch weights.
 
 Owns one small Ray actor per run. It holds references to pieces, never their rows, so it is no
-bottleneck of memory. A slow actor blocks nobody; an actor that is faster than the learner waits.
+bottleneck of memory. A slow actor blocks nobody. An actor that is faster than the learner waits
+before it drives, not with a piece that it has driven, so that it drives by the newest weights.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from retroracer.agents.rows import Contract, Weights
 
-ROOM = 2
-"""Pieces of each actor that may wait for the learner."""
+ROOM = 1
+"""Pieces of each actor that may wait for the learner before actors stop driving. One is enough to
+keep the learner busy; more only make the rows older when they are learned from."""
 
 JOIN_AGAIN, ENDED = -1, -2
 """Answers of ``push`` that are not a version."""
@@ -108,7 +110,7 @@ class Hub:
         return None, self.weights
 
     async def push(self, header: dict[str, Any], rows: list[Any]) -> int:
-        """Queue a piece of an actor's rows; waits while there is no room.
+        """Queue a piece of an actor's rows; the answer waits until another one is wanted.
 
         Args:
             header: of the piece: actor, life, number, version and count of rows.
@@ -129,13 +131,12 @@ class Hub:
         seen.at = seen.pushed = now
         seen.version = header["version"]
         async with self.changed:
+            self.queue.append((header, rows))
+            self.changed.notify_all()
             while not self.ended and len(self.queue) >= ROOM * max(len(self.actors), 1):
                 seen.at = time.monotonic()  # it waits: it is not silent
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), 1.0)
-            if not self.ended:
-                self.queue.append((header, rows))
-                self.changed.notify_all()
         if self.ended:
             return await self._tell_end(header["actor"])
         return self.weights.version if self.weights is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from retroracer.agents.rows import Contract, Weights
-from retroracer.scale.hub import ENDED, JOIN_AGAIN, ROOM, Hub
+from retroracer.scale.hub import ENDED, JOIN_AGAIN, Hub
 from retroracer.scale.table import learner_line, table_of
 
 MINE = Contract("x", 3, 1)
@@ -19,6 +19,13 @@ def header(actor: int = 0, life: str = "a", number: int = 0) -> dict[str, object
     return {"actor": actor, "life": life, "number": number, "version": 1, "count": 10}
 
 
+async def sent(hub: Hub, told: dict[str, object], rows: object) -> int:
+    """The hub's answer to a piece that the learner takes."""
+    answer = asyncio.create_task(hub.push(told, [rows]))
+    await hub.take(60.0, 1)
+    return await answer
+
+
 def run(coroutine: object) -> None:
     asyncio.run(coroutine)  # type: ignore[arg-type]
 
@@ -30,7 +37,7 @@ def test_an_actor_that_joins_is_given_the_newest_weights_at_once() -> None:
         await hub.begin(MINE, weights(7))
         assert await hub.join(0, "a", MINE, "env", "here") == (None, weights(7))
         await hub.publish(weights(9), {})
-        assert await hub.push(header(), ["rows"]) == 9
+        assert await sent(hub, header(), "rows") == 9
         assert await hub.newest() == weights(9)
         await hub.publish(weights(8), {})
         assert await hub.newest() == weights(9), "versions only grow"
@@ -71,7 +78,7 @@ def test_an_actor_started_again_must_join_again() -> None:
         hub = Hub("r")
         await hub.begin(MINE, weights(1))
         await hub.join(0, "a", MINE, "env", "here")
-        assert await hub.push(header(), ["rows"]) == 1
+        assert await sent(hub, header(), "rows") == 1
         assert await hub.push(header(life="b"), ["rows"]) == JOIN_AGAIN
         await hub.join(0, "b", MINE, "env", "here")
         assert (await hub.status())["actors"][0]["joined"] == 2
@@ -84,22 +91,40 @@ def test_actors_that_are_too_fast_wait_and_the_learner_gets_all_in_order() -> No
         hub = Hub("r")
         await hub.begin(MINE, weights(1))
         await hub.join(0, "a", MINE, "env", "here")
-        for k in range(ROOM):
-            await hub.push(header(number=k), [k])
-        late = asyncio.create_task(hub.push(header(number=ROOM), [ROOM]))
+        await hub.join(1, "a", MINE, "env", "here")
+        assert await hub.push(header(number=0), [0]) == 1, "another piece has room"
+        late = asyncio.create_task(hub.push(header(number=1), [1]))
+        other = asyncio.create_task(hub.push(header(1, number=0), [2]))
         await asyncio.sleep(0.05)
-        assert not late.done()
-        assert [rows for _, rows in await hub.take(0.1, 999)] == [[k] for k in range(ROOM)]
-        assert await late == 1
-        assert [rows for _, rows in await hub.take(0.1, 999)] == [[ROOM]]
+        assert not late.done() and not other.done()
+        assert [rows for _, rows in await hub.take(0.1, 999)] == [[0], [1], [2]]
+        assert await late == await other == 1
         assert await hub.take(0.01, 999) == []
         end = asyncio.create_task(hub.end(60.0))
         await asyncio.sleep(0.05)
-        assert not end.done(), "it waits until its actor knows"
+        assert not end.done()
         assert await hub.push(header(number=9), [9]) == ENDED
+        assert not end.done(), "it waits until all of its actors know"
+        assert await hub.push(header(1, number=9), [9]) == ENDED
         await end
         await hub.join(1, "b", MINE, "env", "here")
         await hub.end(0.01)  # but not for ever
+
+    run(story())
+
+
+def test_an_actor_that_has_waited_for_the_learner_drives_by_the_newest_weights() -> None:
+    async def story() -> None:
+        hub = Hub("r")
+        await hub.begin(MINE, weights(1))
+        await hub.join(0, "a", MINE, "env", "here")
+        answer = asyncio.create_task(hub.push(header(), ["rows"]))
+        await asyncio.sleep(0.05)
+        await hub.publish(weights(5), {})  # the learner has learned while the actor waited
+        assert not answer.done()
+        assert [rows for _, rows in await hub.take(0.1, 999)] == [["rows"]]
+        assert await answer == 5
+        assert (await hub.status())["waiting"] == 0, "and drives nothing ahead of it"
 
     run(story())
 
@@ -109,16 +134,13 @@ def test_the_rate_of_an_actor_that_waits_for_the_learner_counts_the_wait() -> No
         hub = Hub("r")
         await hub.begin(MINE, weights(1))
         await hub.join(0, "a", MINE, "env", "here")
-        for k in range(ROOM):
-            await hub.push(header(number=k), [k])
-        before = hub.actors[0].rate
-        late = asyncio.create_task(hub.push(header(number=ROOM), [ROOM]))
+        late = asyncio.create_task(hub.push(header(number=0), [0]))
         await asyncio.sleep(1.2)
+        before = hub.actors[0].rate
         await hub.take(0.1, 999)
         await late
-        after = hub.actors[0].rate
-        await hub.push(header(number=ROOM + 1), [ROOM + 1])
-        told = (hub.actors[0].rate - 0.8 * after) / 0.2
+        await sent(hub, header(number=1), 1)
+        told = (hub.actors[0].rate - 0.8 * before) / 0.2
         assert before > 0.0 and told < 10 / 1.2, "10 rows a piece, and 1.2 s between two of them"
 
     run(story())
@@ -141,14 +163,17 @@ def test_the_learner_gets_no_more_rows_than_it_wants_but_for_a_part_of_a_piece()
     async def story() -> None:
         hub = Hub("r")
         await hub.begin(MINE, weights(1))
+        pushes = []
         for actor in range(2):
             await hub.join(actor, "a", MINE, "env", "here")
-            for k in range(2):
-                await hub.push(header(actor, number=k), [actor, k])
+            pushes += [hub.push(header(actor, number=k), [actor, k]) for k in range(2)]
+        waiting = [asyncio.create_task(push) for push in pushes]
+        await asyncio.sleep(0.05)
         assert await hub.take(0.1, 0) == []
         assert [rows for _, rows in await hub.take(0.1, 15)] == [[0, 0], [0, 1]]
         assert [rows for _, rows in await hub.take(0.1, 10)] == [[1, 0]]
         assert (await hub.status())["waiting"] == 1
+        assert await asyncio.gather(*waiting) == [1, 1, 1, 1]
 
     run(story())
 
@@ -158,7 +183,7 @@ def test_the_table_tells_every_actor_and_the_learner() -> None:
         hub = Hub("r")
         await hub.begin(MINE, weights(1))
         await hub.join(3, "a", MINE, "8 cars", "here")
-        await hub.push(header(actor=3), ["rows"])
+        await sent(hub, header(actor=3), "rows")
         await hub.publish(weights(5), {"debt": 12.0, "refused_rows": 30.0})
         return await hub.status()
 

@@ -79,6 +79,9 @@ class StreamedSAC(SAC):
     def __init__(self, racing: Any, settings: Any, first: bool) -> None:
         if settings.branches.states:
             raise UserError("sac.branches: the cars are in other processes; set its states to 0")
+        for name in ("action_noise", "noise_hold"):
+            if getattr(settings, name):
+                raise UserError(f"sac.{name}: actors add no noise but SAC's own; set it to 0")
         super().__init__(racing, settings, first)
         self.task: Any = racing  # a ``Streamed``
         self.stream = racing.settings.stream

@@ -12,6 +12,7 @@ from stable_baselines3 import SAC
 
 from retroracer.agents.model_file import read_facts
 from retroracer.agents.rows import Contract, Rows, Weights
+from retroracer.errors import UserError
 from retroracer.training.learners import STREAMED
 from retroracer.training.learners.learner import Clock
 from retroracer.training.learners.stream_settings import StreamSettings
@@ -93,6 +94,12 @@ def test_every_new_row_owes_its_share_of_updates_in_bounded_rounds(tmp_path: Pat
     feed.rows = [piece(4, steps=1)]
     learner.round(Clock(0.0, 0.0))
     assert task.updates == 12 and learner.debt == -1.0, "2 a round at least, owed less later"
+
+
+@pytest.mark.parametrize("noise", ["sac.action_noise=0.1", "sac.noise_hold=0.5"])
+def test_noise_that_actors_do_not_add_is_refused(tmp_path: Path, noise: str) -> None:
+    with pytest.raises(UserError, match=noise.partition("=")[0]):
+        made(tmp_path, noise)
 
 
 def test_no_more_rows_are_taken_in_than_may_be_owed_for(tmp_path: Path) -> None:
