@@ -180,7 +180,7 @@ def load_sac(
 
 
 def actor_layers(model: SAC) -> tuple[Layers, str]:
-    """Plain layers of a model's actor, and the name of its activation."""
+    """Copies of the plain layers of a model's actor, and the name of its activation."""
     space, actor = model.action_space, model.policy.actor
     if not ((space.low == -1).all() and (space.high == 1).all()):  # type: ignore[attr-defined]
         raise ValueError("actions must be in [-1, 1]")
@@ -192,7 +192,8 @@ def actor_layers(model: SAC) -> tuple[Layers, str]:
     if actor.activation_fn not in names:
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}")
     layers = [
-        (m.weight.detach().cpu().numpy().T, m.bias.detach().cpu().numpy())
+        # Copies: training goes on, and a driver taken from here must stay as it is.
+        (m.weight.detach().cpu().numpy().copy().T, m.bias.detach().cpu().numpy().copy())
         for m in (*linear, actor.mu)
     ]
     return layers, names[actor.activation_fn]

@@ -7,13 +7,14 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from stable_baselines3 import SAC
 from torch import nn
 
 from retroracer.agents.checkpoint import save
 from retroracer.agents.facts import Facts
 from retroracer.agents.model_file import read_facts
-from retroracer.agents.policy import load_policy
+from retroracer.agents.policy import load_policy, policy_of
 from retroracer.envs.task import LAYOUT, PENALTIES, Reward
 from retroracer.errors import UserError
 from retroracer.physics.car import load_car
@@ -63,6 +64,23 @@ def test_a_page_that_names_one_weight_leaves_the_others_as_they_are(tmp_path: Pa
 def test_an_unknown_term_of_the_reward_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no term 'progres'; did you mean 'progress'\?"):
         racing("reward.progres=1")
+
+
+@pytest.mark.slow
+def test_the_driver_that_is_evaluated_is_the_averaged_one_that_is_written(tmp_path: Path) -> None:
+    task = make_racing(racing("evaluate_on=1"), Budget(None, None))
+    with torch.no_grad():
+        task.average.add_(0.05 * torch.randn_like(task.average))
+    seen = []
+    judge, task.judge = task.judge, lambda layers, *_: seen.append(policy_of(layers, "relu"))
+    task.evaluate()
+    task.judge = judge
+    task.write(tmp_path / "m.zip", None, {})
+    with torch.no_grad():
+        task.actor.flat.add_(1.0)  # training goes on
+    obs = np.random.default_rng(0).normal(size=(50, 22)).astype(np.float32)
+    np.testing.assert_array_equal(seen[0].act(obs), load_policy(tmp_path / "m.zip").act(obs))
+    task.close()
 
 
 @pytest.mark.slow
