@@ -154,8 +154,8 @@ def join(address: str) -> None:
 
 def leave() -> None:
     """Leave Ray; the processes this one has started end, and their files are removed."""
-    ray = load_ray()
-    import psutil  # Ray brings it
+    ray = load_ray()  # it brings psutil
+    import psutil
 
     own, started = f"{Path(ray.__file__).parent}/", []
     for process in psutil.Process().children(recursive=True):
@@ -178,7 +178,8 @@ def sweep(own: bool = False) -> None:
     Args:
         own: also those of this process.
     """
-    import psutil  # Ray brings it
+    load_ray()  # which brings psutil: without it there is none to import
+    import psutil
 
     begin = f"{_PREFIX}{os.getuid()}-"
     for path in _ROOT.glob(f"{begin}*"):

@@ -134,9 +134,7 @@ def test_chances_are_even_and_depend_on_their_numbers_alone() -> None:
 @pytest.mark.slow
 def test_one_that_brakes_at_random_loses_to_the_same_driver_that_does_not() -> None:
     racers = [racer("base"), Racer("braker", ROUGH["braker"](), CAR)]
-    found = race(racers, random_tracks(31, 2), "first", laps=1)
+    # Tracks on which it finishes alone too: on about one in six it leaves the road for good.
+    found = race(racers, random_tracks(34, 2), "first", laps=1)
     assert figures(found, 0)["wins"] == 2
-    for r in found:
-        steady, braker = r.outcomes[0].alone_s, r.outcomes[1].alone_s
-        assert steady is not None
-        assert braker is None or braker > steady + 1.0  # None: not even finished alone
+    assert all(r.outcomes[1].alone_s > r.outcomes[0].alone_s + 1.0 for r in found)  # type: ignore[operator]
