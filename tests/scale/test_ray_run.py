@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from retroracer.agents.rows import Contract, Weights
-from retroracer.scale.cluster import load_ray
-from retroracer.scale.feed import RayFeed
 from tests.scale.programs import (
     PATIENCE,
     SMALL,
+    Program,
     actors,
     left_behind,
     living,
@@ -103,19 +101,14 @@ def test_a_run_survives_its_actors_and_leaves_nothing_behind(
 
 
 @pytest.mark.slow
-def test_a_hub_killed_while_no_rows_are_wanted_gets_contract_and_weights_again() -> None:
-    lines: list[str] = []
-    feed = RayFeed(Contract("", 3, 1), [], "alone", None, 0, 8, lines.append)
-    shared = shared_memory()
+def test_a_hub_killed_while_no_rows_are_wanted_gets_contract_and_weights_again(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    before = dict(os.environ)
+    program = Program("alone", [str(Path(__file__).with_name("killed_hub.py"))], tmp_path, env)
     try:
-        feed.open(Weights(1, (), False, ()))
-        ray = load_ray()
-        ray.kill(feed.hub, no_restart=False)
-        limit = time.monotonic() + PATIENCE
-        while not any("was killed" in line for line in lines) and time.monotonic() < limit:
-            assert feed.take(1.0, 0) == []
-        assert ray.get(feed.hub.look.remote())[0]["version"] == 1
-        assert [line for line in lines if "was killed" in line] == lines[1:]
+        assert program.process.wait(PATIENCE) == 0, program.text()
+        assert program.find("introduced again")
     finally:
-        feed.close()
-    assert shared_memory() <= shared
+        program.kill()
+    assert dict(os.environ) == before, "Ray was loaded in the process of the tests"
