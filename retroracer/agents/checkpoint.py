@@ -36,7 +36,7 @@ from retroracer.agents.model_zip import write_zip
 from retroracer.agents.policy import demand_layout, demand_sound, policy_of
 from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
 from retroracer.agents.tensor_file import read_plain
-from retroracer.agents.widening import widened
+from retroracer.agents.widening import Kept, widened, with_units
 from retroracer.archive import Archive
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
@@ -104,6 +104,7 @@ def load_sac(
     *,
     layout: str | None = None,
     widen: bool = False,
+    added: int = 0,
     **overrides: Any,
 ) -> FastSAC:
     """Build a SAC that continues from a checkpoint, running no code from it.
@@ -117,6 +118,8 @@ def load_sac(
         env: what to train on; its spaces must be those of the model.
         layout: id of the model's observations; None = a current one.
         widen: the env's observations may be longer: the new inputs begin at zero weight.
+        added: hidden units that a widened actor gets in each layer, 0 while the first new input is
+            0; what the actor had is then ``kept``.
         **overrides: arguments of ``SAC`` that replace the recorded ones; ``learning_rate`` changes
             both the schedule and the optimisers. An ``ent_coef`` of another kind than the recorded
             one replaces its learned value too.
@@ -141,8 +144,14 @@ def load_sac(
         inputs = int(weights["actor.latent_pi.0.weight"].shape[1])
         if not 0 < critics <= MAX_CRITICS:
             raise ValueError(f"it has {critics} critics")
+        kept = None
         if widen:
+            saw = inputs
             weights, states, inputs = widened(weights, states, inputs, env.observation_space)
+            if added and saw < inputs:
+                kept = Kept(saw, tuple(pi))
+                weights = with_units(weights, added, saw, arguments.get("seed") or 0)
+                pi = [width + added for width in pi]
     except MISFIT as error:
         raise damaged(path, first_line(error)) from None
     if env.observation_space.shape != (inputs,):
@@ -163,6 +172,7 @@ def load_sac(
         if sum(w.numel() for w in weights.values()) != actor + 2 * critic:
             raise ValueError("its weights do not fit together")
         model = FastSAC("MlpPolicy", env, policy_kwargs=policy_kwargs, **arguments)
+        model.kept = kept
         _restore(model, weights, states)
         with torch.no_grad():
             seen = torch.ones(1, inputs)

@@ -15,6 +15,7 @@ from stable_baselines3 import SAC
 
 from retroracer.agents.networks import policy_head
 from retroracer.agents.sac_update import Batch, Measured, SACUpdate
+from retroracer.agents.widening import Kept, learned_parts
 
 
 class FastSAC(SAC):
@@ -29,12 +30,14 @@ class FastSAC(SAC):
         mean_of_critics: True takes the mean of the critics as an action's value, not the least.
         reward_scale: factor on rewards in training; critics and entropy coefficient have that scale
             (see ``set_reward_scale``).
+        kept: the part of the actor that stays as it is; None = all of it is learned.
     """
 
     half: bool = False
     policy_delay: int = 1
     mean_of_critics: bool = False
     reward_scale: float = 1.0
+    kept: Kept | None = None
     _updater: SACUpdate | None = None
     _own: ClassVar[tuple[str, ...]] = (
         "_updater",
@@ -42,6 +45,7 @@ class FastSAC(SAC):
         "policy_delay",
         "mean_of_critics",
         "reward_scale",
+        "kept",
     )
 
     @property
@@ -49,6 +53,8 @@ class FastSAC(SAC):
         """The update; made when first needed, so that weights can be loaded before."""
         if self._updater is None:
             self._updater = SACUpdate(self, self.half)
+            if self.kept is not None:
+                self._updater.actor.keep(learned_parts(self.actor, self.kept))
         return self._updater
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:

@@ -5,7 +5,7 @@ Owns the layout of the parameters; independent of the algorithm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,7 +29,10 @@ class FlatParameters:
         flat: (P,) all parameters.
         grad: (P,) their gradients.
         parameters: each parameter, and its slice of ``flat``.
+        learned: (P,) factor on the gradients, 0 where a parameter is kept; None = all are learned.
     """
+
+    learned: Tensor | None = None
 
     def __init__(self, own: Sequence[nn.Parameter]) -> None:
         self.flat = torch.cat([p.detach().reshape(-1) for p in own])
@@ -48,6 +51,12 @@ class FlatParameters:
         own = [p for p, _ in self.parameters]
         gradients = torch.autograd.grad(loss, own, materialize_grads=True)
         torch.cat([g.reshape(-1) for g in gradients], out=self.grad)
+        if self.learned is not None:
+            self.grad.mul_(self.learned)
+
+    def keep(self, parts: Mapping[nn.Parameter, Tensor]) -> None:
+        """Learn only parts of the parameters: for each, 1 where it is learned, 0 where not."""
+        self.learned = torch.cat([parts[p].reshape(-1) for p, _ in self.parameters])
 
     def clip_grad(self, max_norm: float) -> None:
         """Scale the gradient to a norm of at most ``max_norm``."""

@@ -8,10 +8,15 @@ import numpy as np
 
 from retroracer import config
 from retroracer.agents import checkpoint
+from retroracer.agents.facts import Facts
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import find_model, read_facts
+from retroracer.agents.widening import Kept
+from retroracer.envs.observation import N_OBS
 from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
+from retroracer.errors import UserError
 from retroracer.physics.car import Car
+from retroracer.reading import shown_path
 from retroracer.track.track import Track
 from retroracer.training.learners.league import League
 from retroracer.training.learners.race_field import RaceField
@@ -29,9 +34,17 @@ class RaceTraining(Racing):
     layout: ClassVar[str] = RACE_LAYOUT
     sees: ClassVar[int] = N_RACE_OBS
 
-    def _load(self, parent: str, env: Any, arguments: dict[str, Any]) -> FastSAC:
-        layout = read_facts(find_model(parent)).observation_layout
-        return checkpoint.load_sac(parent, env, layout=layout, widen=True, **arguments)
+    def _load(
+        self, settings: RacingSettings, parent: str, env: Any, arguments: dict[str, Any]
+    ) -> FastSAC:
+        facts, added = read_facts(find_model(parent)), settings.race.added
+        layout = facts.observation_layout
+        model = checkpoint.load_sac(
+            parent, env, layout=layout, widen=True, added=added, **arguments
+        )
+        if added and model.kept is None:
+            model.kept = _kept(facts, parent)
+        return model
 
     def _cars(self, settings: RacingSettings, car: Car, tracks: list[Track] | None) -> RaceField:
         layers, _ = checkpoint.actor_layers(self.model)
@@ -52,7 +65,11 @@ class RaceTraining(Racing):
         )
 
     def _notes(self) -> dict[str, Any]:
-        return {"race": config.to_dict(self.settings.race)}
+        kept = self.model.kept
+        notes = (
+            {} if kept is None else {"kept": {"inputs": kept.inputs, "hidden": list(kept.hidden)}}
+        )
+        return {"race": config.to_dict(self.settings.race), **notes}
 
     def step(self, actions: np.ndarray[Any, Any]) -> StepResult:
         """Let the learner's cars act; now and then the league takes it over as it is now."""
@@ -61,3 +78,23 @@ class RaceTraining(Racing):
             with self.averaged() as model:
                 self.league.take(checkpoint.actor_layers(model)[0])
         return result
+
+
+def _kept(facts: Facts, parent: str) -> Kept:
+    """What was kept in a parent that already sees others."""
+    told: Any = facts.notes.get("kept")
+    widths = facts.layers
+    try:
+        inputs, hidden = int(told["inputs"]), tuple(int(width) for width in told["hidden"])
+        if (
+            inputs != N_OBS
+            or len(hidden) != len(widths)
+            or any(not 0 < own <= all_ for own, all_ in zip(hidden, widths, strict=True))
+        ):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise UserError(
+            f"race.added: {shown_path(find_model(parent))} already sees others and no part of it "
+            "was kept; set race.added to 0, or name a parent that laps alone"
+        ) from None
+    return Kept(inputs, hidden)

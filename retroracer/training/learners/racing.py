@@ -126,14 +126,16 @@ class Racing(SACTask):
             "device": settings.device,
         }
         if settings.parent is not None:
-            model = self._load(settings.parent, env, arguments)
+            model = self._load(settings, settings.parent, env, arguments)
         else:
             kwargs = {"net_arch": list(settings.hidden)}
             model = FastSAC("MlpPolicy", env, policy_kwargs=kwargs, **arguments)
         model.half = settings.half()
         return model
 
-    def _load(self, parent: str, env: Any, arguments: dict[str, Any]) -> FastSAC:
+    def _load(
+        self, settings: RacingSettings, parent: str, env: Any, arguments: dict[str, Any]
+    ) -> FastSAC:
         return checkpoint.load_sac(parent, env, layout=self.layout, **arguments)
 
     def begin(self, session: int) -> None:

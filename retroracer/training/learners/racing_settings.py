@@ -41,6 +41,9 @@ class RaceSettings:
         reward: weights of the reward's terms that racing adds.
         alone: share of the races in which the rivals are ghosts, so that driving alone is not
             forgotten.
+        added: hidden units added to each layer of a parent that laps alone. They are 0 while no
+            other car is in sight, and the parent's own weights are kept: the driver laps alone
+            exactly as its parent does. 0 = none, and all weights are learned.
         league: who the rivals are.
         against: the driver that fills the other places of the grid in evaluations.
         laps: of a race in evaluations.
@@ -52,6 +55,7 @@ class RaceSettings:
         default_factory=lambda: RaceReward()._asdict()
     )
     alone: Annotated[float, Range(low=0, high=1)] = 0.2
+    added: Annotated[int, Range(low=0, high=1024)] = 0
     league: LeagueSettings = field(default_factory=LeagueSettings)
     against: str = "base"
     laps: Annotated[int, Range(low=1, high=100)] = 2

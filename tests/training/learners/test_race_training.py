@@ -12,7 +12,7 @@ import stable_baselines3
 import torch
 
 from retroracer.agents.checkpoint import actor_layers
-from retroracer.agents.model_file import read_facts
+from retroracer.agents.model_file import find_model, read_facts
 from retroracer.agents.networks import policy_head
 from retroracer.agents.policy import load_policy, policy_of
 from retroracer.envs.crew import NOBODY
@@ -228,6 +228,48 @@ def test_a_run_alone_does_not_take_a_driver_of_races_for_its_parent(tmp_path: Pa
     made = sorted((tmp_path / "run").rglob("*.zip"))[0]
     with pytest.raises(UserError, match="reads observations"):
         make_racing(racing(*STAGES["sac"], f"parent={made}", "action_repeat=2"), Budget(None, None))
+
+
+def among(obs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same, where the nearest car is in sight."""
+    obs = obs.copy()
+    obs[:, N_OBS] = 1.0
+    return obs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", ["race-sac", "race-ppo"])
+def test_with_added_units_it_learns_among_others_and_laps_alone_as_its_parent(
+    algo: str, tmp_path: Path
+) -> None:
+    run, obs, parent = tmp_path / "run", seen(), load_policy("base")
+    sets = ["race.added=8", "averaging=0"]
+    sets += ["sac.critics_first=0"] if algo == "race-sac" else []
+    alone = np.ascontiguousarray(obs[:, :N_OBS])
+    at_first = make_racing(racing(*STAGES[algo], *sets), Budget(None, None))
+    child = policy_of(*actor_layers(at_first.model))
+    np.testing.assert_allclose(child.act(among(obs)), parent.act(alone), atol=2e-6)
+    train(racing(*STAGES[algo], *sets), tmp_path / "r.zip", run)
+    made = sorted((run / "checkpoints").glob("*.zip"))[-1]
+    child, facts = load_policy(made), read_facts(made)
+    np.testing.assert_allclose(child.act(alone), parent.act(alone), atol=2e-6)
+    assert np.abs(child.act(among(obs)) - parent.act(alone)).max() > 1e-4
+    assert facts.layers == tuple(8 + width for width in read_facts(find_model("base")).layers)
+    assert facts.notes["kept"] == {"inputs": N_OBS, "hidden": [w - 8 for w in facts.layers]}
+    again = racing(*STAGES[algo], f"parent={made}", *sets)
+    train(again, tmp_path / "again.zip", tmp_path / "second")
+    grandchild = load_policy(sorted((tmp_path / "second" / "checkpoints").glob("*.zip"))[-1])
+    np.testing.assert_allclose(grandchild.act(alone), parent.act(alone), atol=2e-6)
+    assert np.abs(grandchild.act(among(obs)) - child.act(among(obs))).max() > 1e-5
+
+
+@pytest.mark.slow
+def test_units_are_not_added_to_a_driver_of_which_nothing_was_kept(tmp_path: Path) -> None:
+    train(racing(*STAGES["race-sac"], "steps=100"), tmp_path / "r.zip", tmp_path / "run")
+    made = sorted((tmp_path / "run").rglob("*.zip"))[0]
+    with pytest.raises(UserError, match=r"race.added: .* already sees others"):
+        make_racing(racing(*STAGES["race-sac"], f"parent={made}", "race.added=8"),
+                    Budget(None, None))  # fmt: skip
 
 
 def test_settings_that_do_not_go_together_are_told() -> None:
