@@ -170,7 +170,11 @@ def load(
     kind = settings_type(base, table, names)
     others = tuple(learners.section(name) for name in table if name not in names)
     start = config.load(kind, shipped, profile, leave_out=others)
-    return config.load(kind, page, overrides, start=start)
+    # Sections of stages that --set has taken out of the page are no mistakes of it.
+    own = map(learners.section, learners_of(table, shipped, page))
+    told = {text.partition("=")[0].partition(".")[0] for text in overrides}
+    taken_out = tuple(name for name in own if name in others and name not in told)
+    return config.load(kind, page, overrides, start=start, leave_out=taken_out)
 
 
 def read(base: type[RunSettings], table: dict[str, str], page: Path) -> RunSettings:

@@ -56,6 +56,16 @@ def test_a_setting_of_a_learner_the_run_does_not_have_is_refused_with_its_stages
     assert str(told.value).startswith(f"--set {override}: ")
 
 
+def test_stages_taken_out_of_a_page_take_their_sections_with_them() -> None:
+    page = configs_dir() / "base-sac.yaml"
+    only = "stages=[{learner: sac}]"
+    settings = load(*kind_of("base-sac"), page, page, [only])
+    assert [stage.learner for stage in settings.stages] == ["sac"]
+    assert not hasattr(settings, "imitation")
+    with pytest.raises(UserError, match="does not train with imitation"):
+        load(*kind_of("base-sac"), page, page, [only, "imitation.rounds=3"])
+
+
 @pytest.mark.parametrize("name", [p.stem for p in PAGES if "\nparent: " in p.read_text()])
 def test_a_page_decides_as_often_as_the_parent_it_names(name: str) -> None:
     settings = load(*kind_of(name), configs_dir() / f"{name}.yaml", None, [])
