@@ -21,10 +21,11 @@ def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 5.5), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.5), layout="constrained")
     axes = figure.add_subplot()
     metric, iterations = record.facts["metric"], float(record.facts["iterations"])
     best = record.best()
+    kinds = ("-", "--", ":")  # there are ten colours
     for trial in record.trials:
         rows = rows_of(record.folder / trial.name, metric, iterations)
         if not rows:
@@ -32,8 +33,9 @@ def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
         x, y = zip(*rows, strict=True)
         mine = best is not None and trial.number == best.number
         (line,) = axes.plot(
-            x, y, marker=".", lw=2.4 if mine else 1.2, label=f"{trial.name} {trial.state}"
-        )
+            x, y, marker=".", lw=2.4 if mine else 1.2, ls=kinds[trial.number // 10 % 3],
+            label=f"{trial.name} {trial.state}",
+        )  # fmt: skip
         if trial.state in (STOPPED, FAILED):
             mark = "x" if trial.state == STOPPED else "v"
             axes.plot(x[-1], y[-1], mark, color=line.get_color(), ms=9, mew=2)
@@ -45,7 +47,7 @@ def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
     axes.set_ylabel(metric.replace("_", " "))
     axes.set_title("trials; dotted: rungs; x: stopped there")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         figure.savefig(part, format="png", dpi=110)
