@@ -29,8 +29,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 
 from benchmarks.machine import machine
 from retroracer.atomic import write_text
+from retroracer.config import to_dict
 from retroracer.processes import cores
 from retroracer.resources import configs_dir
+from retroracer.training.learners import STREAMED
+from retroracer.training.learners.stream_settings import StreamSettings
+from retroracer.training.run.settings import load
 from tests.scale.programs import Program, living, private
 
 WANTED = 0.9
@@ -62,7 +66,8 @@ def command(actors: int, told: list[str], folder: Path) -> list[str]:
     told = [*places, "--set", "evaluate_every=20", "--set", "log_to=[]", *told]
     if actors:
         return ["scale", "train", "--config", str(page), "--actors", str(actors), *told]
-    plain = yaml.safe_load(page.read_text(encoding="utf-8"))
+    # Every setting is named: train-base would take those left out from its own page.
+    plain = to_dict(load(StreamSettings, STREAMED, page))
     del plain["stream"]
     own = folder / "page.yaml"
     own.write_text(yaml.safe_dump(plain), encoding="utf-8")
@@ -104,7 +109,7 @@ def measure(actors: int, told: list[str]) -> dict[str, Any]:
             if program.process.poll() is None:
                 last = used, now
         rows = rows_of(progress)
-        threads = re.search(r"on (\d+) CPU threads", program.text())
+        threads = re.findall(r"on (\d+) CPU threads", program.text())
         if program.process.returncode or first is None or len(rows) < 2:
             raise SystemExit(f"it ended with {program.process.returncode}:\n{program.text()}")
     took = rows[-1]["seconds"] - rows[0]["seconds"]
@@ -119,7 +124,7 @@ def measure(actors: int, told: list[str]) -> dict[str, Any]:
         "completed_at_the_end": judged[-1]["completed"] / judged[-1]["tracks"] if judged else None,
         "cores_busy": round(busy, 2),
         "cores_busy_share": round(busy / cores(), 3),
-        "threads_of_the_updates": int(threads[1]) if threads else None,
+        "threads_of_the_updates": int(threads[-1]) if threads else None,
         "evaluations": [
             {
                 "minutes": round(row["seconds"] / 60, 2),

@@ -25,13 +25,13 @@ import torch
 from stable_baselines3 import SAC
 
 from benchmarks.machine import cpu_model
+from benchmarks.racing_vec_env import RacingVecEnv
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.replay import Memory
 from retroracer.agents.sac_update import Measured
 from retroracer.atomic import write_text
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.task import N_OBS
-from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.hardware import has_bfloat16
 
 HIDDEN = (256, 256)

@@ -23,6 +23,7 @@ import torch
 from stable_baselines3 import SAC
 
 from benchmarks.machine import cpu_model
+from benchmarks.racing_vec_env import RacingVecEnv
 from retroracer.envs import task
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.variety import TRAINING
@@ -32,7 +33,6 @@ from retroracer.training.judging.laps import Entry, evaluate
 from retroracer.training.learners import RACING
 from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.racing_tasks import make_racing
-from retroracer.training.learners.vec_env import RacingVecEnv
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import Keeper
 from retroracer.training.run.loop import Run

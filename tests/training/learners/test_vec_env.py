@@ -10,12 +10,12 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
+from benchmarks.racing_vec_env import RacingVecEnv
 from retroracer.envs.batch import RacingBatch
 from retroracer.envs.racing import RacingEnv
 from retroracer.envs.task import Ending
 from retroracer.envs.variety import Variety
 from retroracer.envs.vector import RacingVectorEnv
-from retroracer.training.learners.vec_env import RacingVecEnv
 from tests.shapes import oval
 
 SMALL = oval(straight=60.0, radius=25.0)
