@@ -73,6 +73,7 @@ def test_the_music_repeats_without_a_click_and_plays_the_chords_it_names() -> No
 def test_music_is_off_until_asked_for_and_plays_on_when_the_car_is_quiet() -> None:
     channel = lambda: pygame.mixer.Channel(sound._MUSIC)  # noqa: E731
     playing = sound.Sound(volume=0.8)
+    assert not playing.trouble, playing.trouble
     try:
         playing.drive(30.0, 1.0, 0.0, False)
         assert not channel().get_busy()
