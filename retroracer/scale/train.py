@@ -26,7 +26,7 @@ from retroracer.training.learners.stream_settings import LIDAR, NOBODY, RACING, 
 from retroracer.training.learners.streamed import demand_sac
 from retroracer.training.learners.streamed_task import OtherSimulator, Streamed, StreamedRacing
 from retroracer.training.run.budget import Budget
-from retroracer.training.run.hardware import leave_cores
+from retroracer.training.run.hardware import leave_cores, machine
 from retroracer.training.run.progress import Screen
 
 LINE_EVERY = 30.0
@@ -97,8 +97,8 @@ def make_task(
         )
         screen.feed = made
         if address is None and builds:
-            threads = leave_cores(len(builds))
-            screen.say(f"updates on {threads} CPU threads: actors need the other cores")
+            leave_cores(len(builds))
+            screen.say(f"updates on {machine(settings.device)}; actors have the other cores")
         return made
 
     if stream.env == RACING:

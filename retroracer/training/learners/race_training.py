@@ -92,7 +92,7 @@ def _kept(facts: Facts, parent: str) -> Kept:
             or any(not 0 < own <= all_ for own, all_ in zip(hidden, widths, strict=True))
         ):
             raise ValueError
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(
             f"race.added: {shown_path(find_model(parent))} already sees others and no part of it "
             "was kept; set race.added to 0, or name a parent that laps alone"

@@ -68,15 +68,13 @@ def use_cores(device: str) -> None:
         torch.set_num_threads(min(cores(), 8))
 
 
-def leave_cores(count: int) -> int:
+def leave_cores(count: int) -> None:
     """Let torch use ``count`` cores less, but one at least: other processes of the run work there.
 
     Threads wait for one another at every operation, so one that has no core stops them all.
-    Returns how many are left.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(torch.get_num_threads() - count, 1))
-    return torch.get_num_threads()
 
 
 def keep_memory() -> None:
