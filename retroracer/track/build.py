@@ -11,10 +11,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from retroracer.track.centreline import Centreline, Span
-from retroracer.track.geometry import Array
+from retroracer.track.geometry import Array, Bools, followed
 from retroracer.track.problems import Report
 from retroracer.track.schema import TrackPage
 from retroracer.track.surface import SURFACES, Surface
@@ -27,26 +26,18 @@ WALL_LEAD = 6.0
 """Distance before and after a corner [m] over which its inner wall keeps the corner's distance."""
 
 
-def build_track(page: TrackPage, line: Centreline, name: str, report: Report) -> Track | None:
+def build_track(page: TrackPage, line: Centreline, name: str, report: Report) -> Track:
     """Sample the centreline from the start line on, and add everything else on the page.
 
-    Args:
-        page: the whole page.
-        line: its centreline.
-        name: identifier of the track (its file's stem).
-        report: receives errors T30 and T31.
+    ``name`` is the track's identifier (its file's stem).
 
-    Returns:
-        The track, or None if there are errors.
+    Raises:
+        UserError: with errors T30 and T31 of the page.
     """
     n = max(8, round(line.length / SPACING))
     if page.start.at >= line.length:
-        report.add(
-            "T31",
-            ("start", "at"),
-            f"start.at {page.start.at:g} is beyond the lap ({line.length:.0f} m)",
-        )
-        return None
+        text = f"start.at {page.start.at:g} is beyond the lap ({line.length:.0f} m)"
+        report.refuse("T31", ("start", "at"), text)
     s = np.mod(page.start.at + np.arange(n) * (line.length / n), line.length)
     first = int(np.argmin(s))
     ordered = np.roll(s, -first)
@@ -60,7 +51,8 @@ def build_track(page: TrackPage, line: Centreline, name: str, report: Report) ->
     track = even_track(name, xy, left, right, heading=heading, length=line.length)
     spans = _from_line(line, page.start.at)
     kerb_left, kerb_right = _kerbs(page, track, spans)
-    track = replace(track, kerb_left=kerb_left, kerb_right=kerb_right, labels=_labels(spans))
+    labels = tuple(Label(x.name, x.start, x.end) for x in spans if x.name)
+    track = replace(track, kerb_left=kerb_left, kerb_right=kerb_right, labels=labels)
     if page.race.direction == "reverse":
         track = track.reversed()
         track = replace(track, labels=tuple(_wrapped(x, track.length) for x in track.labels))
@@ -76,16 +68,12 @@ def _from_line(line: Centreline, at: float) -> list[Span]:
     return sorted(moved, key=lambda span: span.start)
 
 
-def _labels(spans: list[Span]) -> tuple[Label, ...]:
-    return tuple(Label(x.name, x.start, x.end) for x in spans if x.name)
-
-
 def _wrapped(label: Label, length: float) -> Label:
     start = label.start % length
     return replace(label, start=start, end=start + label.end - label.start)
 
 
-def _within(track: Track, start: float, end: float) -> npt.NDArray[np.bool_]:
+def _within(track: Track, start: float, end: float) -> Bools:
     """True for samples with stations in [start, end], modulo the lap."""
     return np.asarray(np.mod(track.s - start, track.length) <= end - start)
 
@@ -100,29 +88,19 @@ def _kerbs(page: TrackPage, track: Track, spans: list[Span]) -> tuple[Array, Arr
         here = _within(track, span.start, span.end)
         free &= ~here
         inside = span.turn or (1 if track.curvature[here].sum() >= 0 else -1)
-        sides = {"left": (1,), "right": (-1,), "both": (1, -1), "none": ()} | {
-            "inside": (inside,),
-            "outside": (-inside,),
-        }
+        sides = {"left": (1,), "right": (-1,), "both": (1, -1), "none": ()}
+        sides |= {"inside": (inside,), "outside": (-inside,)}
         for side in sides[span.kerb]:
             (left if side > 0 else right)[here] = True
     tight = np.abs(track.curvature) > 1.0 / page.kerbs.below_radius
     turns_left, turns_right = tight & (track.curvature > 0), tight & (track.curvature < 0)
     reach = round(page.kerbs.exits / track.spacing)
-    left |= free & (turns_left | _after(turns_right, reach))
-    right |= free & (turns_right | _after(turns_left, reach))
+    left |= free & (turns_left | followed(turns_right, reach))
+    right |= free & (turns_right | followed(turns_left, reach))
     return _risen(left, track, page.kerbs.width), _risen(right, track, page.kerbs.width)
 
 
-def _after(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
-    """True for up to ``count`` samples after the end of each run, modulo the lap."""
-    ends = np.flatnonzero(where & ~np.roll(where, -1))
-    out = np.zeros(len(where), bool)
-    out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
-    return out
-
-
-def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
+def _risen(on: Bools, track: Track, width: float) -> Array:
     """Widths that rise and fall over ``KERB_LEAD`` at both ends."""
     reach = max(1, round(KERB_LEAD / track.spacing))
     out = np.where(on, width, 0.0)
@@ -132,7 +110,7 @@ def _risen(on: npt.NDArray[np.bool_], track: Track, width: float) -> Array:
     return out
 
 
-def _with_surroundings(page: TrackPage, track: Track, report: Report) -> Track | None:
+def _with_surroundings(page: TrackPage, track: Track, report: Report) -> Track:
     """Add surfaces, patches, walls, sectors, titles and other facts."""
     known = {s.name: s for s in SURFACES}
     for name, part in page.surfaces.items():
@@ -162,20 +140,21 @@ def _with_surroundings(page: TrackPage, track: Track, report: Report) -> Track |
                 target[here] = surface
     sectors = _sectors(page, track, report)
     medals = _medals(page, report)
-    wall = {"left": np.inf, "right": np.inf}
-    for side in wall:
+    report.raise_errors()
+
+    def wall(side: str, half: Array, bend: Array) -> Array:
         if ground.walls in (side, "both"):
-            wall[side] = ground.runoff_width
-    if report.errors:
-        return None
+            return _wall(track, half, bend, ground.runoff_width)
+        return np.full(track.n, np.inf)
+
     return replace(
         track,
         surfaces=tuple(known.values()),
         road=road,
         runoff_left=runoff_left,
         runoff_right=runoff_right,
-        wall_left=_wall(track, wall["left"], 1),
-        wall_right=_wall(track, wall["right"], -1),
+        wall_left=wall("left", track.half_width_left, track.curvature),
+        wall_right=wall("right", track.half_width_right, -track.curvature),
         sectors=sectors,
         grid_gap=page.start.grid_gap,
         start_side={"left": 1, "right": -1, "centre": 0}[page.start.side],
@@ -188,18 +167,14 @@ def _with_surroundings(page: TrackPage, track: Track, report: Report) -> Track |
     )
 
 
-def _wall(track: Track, away: float, side: int) -> Array:
+def _wall(track: Track, half: Array, bend: Array, away: float) -> Array:
     """Distance of a wall ``away`` [m] beyond the edge, less where walls would cross in a corner.
 
-    Walls beyond the centre of curvature would cross each other.
+    Walls beyond the centre of curvature would cross each other. ``bend`` is the curvature towards
+    the wall [1/m].
     """
-    half = track.half_width_left if side > 0 else track.half_width_right
-    if np.isinf(away):
-        return np.full(track.n, np.inf)
-    bend = np.maximum(side * track.curvature, 1e-9)
-    reach = round(WALL_LEAD / track.spacing)
-    sharpest = bend.copy()
-    for k in range(1, reach + 1):
+    sharpest = np.maximum(bend, 1e-9)
+    for k in range(1, round(WALL_LEAD / track.spacing) + 1):
         sharpest = np.maximum(sharpest, np.maximum(np.roll(bend, k), np.roll(bend, -k)))
     return np.minimum(half + away, np.maximum(half + 0.5, 0.85 / sharpest))
 
@@ -227,17 +202,11 @@ def _sectors(page: TrackPage, track: Track, report: Report) -> tuple[float, ...]
     before = 0.0
     for i, station in enumerate(page.sectors):
         if station >= track.length:
-            report.add(
-                "T31",
-                ("sectors", i),
-                f"sector {station:g} is beyond the lap ({track.length:.0f} m)",
-            )
+            text = f"sector {station:g} is beyond the lap ({track.length:.0f} m)"
+            report.add("T31", ("sectors", i), text)
         elif station <= before:
-            report.add(
-                "T31",
-                ("sectors", i),
-                f"sector {station:g} comes after {before:g}; list stations in driving order",
-            )
+            text = f"sector {station:g} comes after {before:g}; list stations in driving order"
+            report.add("T31", ("sectors", i), text)
         before = max(before, station)
     return tuple(page.sectors)
 
@@ -260,6 +229,4 @@ def _theme(page: TrackPage) -> dict[str, str]:
     """Colours by role; two kerb colours become ``kerb`` and ``kerb_alt``."""
     theme = page.theme
     out = {k: v for k, v in theme.model_dump(exclude={"kerb"}).items() if v is not None}
-    for role, colour in zip(("kerb", "kerb_alt"), theme.kerb or (), strict=False):
-        out[role] = colour
-    return out
+    return out | dict(zip(("kerb", "kerb_alt"), theme.kerb or (), strict=False))

@@ -16,6 +16,11 @@ MAX_LENGTH = 30_000.0
 MIN_LENGTH = 100.0
 
 
+def bad_length(length: float) -> str:
+    """The message about a lap that is too short or too long."""
+    return f"the lap is {length:.0f} m long; it must be {MIN_LENGTH:g} to {MAX_LENGTH:g} m"
+
+
 @dataclass(frozen=True)
 class Span:
     """One item of the layout, with its stations.

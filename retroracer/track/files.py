@@ -20,10 +20,8 @@ from retroracer.errors import UserError
 from retroracer.reading import decoded, read_bytes, shown_path
 from retroracer.resources import tracks_dir
 from retroracer.track.build import build_track
-from retroracer.track.centreline import Centreline
 from retroracer.track.csv_io import read_points
 from retroracer.track.error_messages import report_errors
-from retroracer.track.geometry import Array
 from retroracer.track.judging import judge
 from retroracer.track.points import Knots, lay_points
 from retroracer.track.problems import Report
@@ -34,6 +32,7 @@ from retroracer.track.track import Track
 _POINT: dict[str | int, int] = {"x": 0, "y": 1, "width": 2}  # of a point written as a list
 _TOO_MANY = "long lists of points belong into a CSV file named by 'points_file'"
 _FORMS = ("segments", "points", "points_file")
+_NO_WIDTH = "layout has no 'width' and neither has this; add e.g. width: 12"
 
 
 @dataclass(frozen=True)
@@ -106,60 +105,37 @@ def open_track(name_or_path: str | Path) -> TrackFile:
     """
     path = find_track(name_or_path)
     report = Report(path.name)
-    made = _make(path, report)
-    report.raise_errors()
-    assert made is not None
-    page, track, knots = made
-    shown = tuple(report.show(p) for p in report.warnings)
-    return TrackFile(path, page, track, knots, shown)
-
-
-def _make(path: Path, report: Report) -> tuple[TrackPage, Track, Knots | None] | None:
-    page = read_page(path, report)
-    if page is None:
-        return None
+    page = _read_page(path, report)
     knots = None
-    line: Centreline | None = None
     if page.layout.segments is not None:
         line = lay_segments(page.layout, report)
     else:
         knots = _knots(page.layout, path.parent, report)
-        if knots is not None:
-            closest = 0.05 if page.layout.points is None else 1.0
-            line = lay_points(knots, report, closest=closest)
-    if line is None:
-        return None
+        line = lay_points(knots, report, closest=0.05 if page.layout.points is None else 1.0)
     track = build_track(page, line, path.stem, report)
-    if track is None or not judge(page, line, track, report):
-        return None
-    return page, track, knots
+    judge(page, line, track, report)
+    return TrackFile(path, page, track, knots, tuple(map(report.show, report.warnings)))
 
 
-def read_page(path: Path, report: Report) -> TrackPage | None:
-    """Read a file into a checked page; mistakes are added to ``report``.
-
-    Raises:
-        UserError: if the file itself cannot be read.
-    """
+def _read_page(path: Path, report: Report) -> TrackPage:
+    """Read a file into a checked page."""
     text = decoded(read_bytes(path, MAX_BYTES), path.name)
     report.lines = LINE_END.split(text)
     try:
         root, mistakes = parse(text, advice=_TOO_MANY)
     except PageError as error:
-        report.add("T01", (), error.text, place=error.place)
-        return None
+        report.refuse("T01", (), error.text, place=error.place)
     for mistake in mistakes:
         report.add("T01", (), mistake.text, place=mistake.place)
     report.where = lambda loc: root.find(loc, _POINT)
     if not isinstance(root.data, dict):
         have = "is empty" if root.data is None else "holds no 'key: value' lines"
-        report.add(
+        report.refuse(
             "T03",
             (),
             f"the page {have}; it needs at least schema, name and layout"
             " (retroracer tracks new NAME writes one to start from)",
         )
-        return None
     page = None
     try:
         page = TrackPage.model_validate(root.plain())
@@ -168,7 +144,9 @@ def read_page(path: Path, report: Report) -> TrackPage | None:
     layout = root.data["layout"][1].data if "layout" in root.data else None
     if isinstance(layout, dict):
         _check_form([form for form in _FORMS if form in layout], report)
-    return None if report.errors else page
+    report.raise_errors()
+    assert page is not None
+    return page
 
 
 def _check_form(forms: list[str], report: Report) -> None:
@@ -183,22 +161,21 @@ def _check_form(forms: list[str], report: Report) -> None:
     )
 
 
-def _knots(layout: Layout, folder: Path, report: Report) -> Knots | None:
+def _knots(layout: Layout, folder: Path, report: Report) -> Knots:
     """The points of a page or of its CSV file, with half-widths."""
     if layout.points is not None:
         locs: list[Loc] = [("layout", "points", i) for i in range(len(layout.points))]
-        left, right = [], []
+        lefts, rights = [], []
         for loc, p in zip(locs, layout.points, strict=True):
             width = p.width or layout.width
             if width is None and (p.left is None or p.right is None):
-                _no_width(loc, report)
-                return None
+                report.refuse("T03", loc, _NO_WIDTH)
             half = (width or 0.0) / 2.0
-            left.append(half if p.left is None else p.left)
-            right.append(half if p.right is None else p.right)
+            lefts.append(half if p.left is None else p.left)
+            rights.append(half if p.right is None else p.right)
         xy = np.array([(p.x, p.y) for p in layout.points])
         names = [p.name or "" for p in layout.points]
-        return Knots(xy, np.array(left), np.array(right), names, locs)
+        return Knots(xy, np.array(lefts), np.array(rights), names, locs)
     assert layout.points_file is not None
     here: Loc = ("layout", "points_file")
     try:
@@ -206,23 +183,12 @@ def _knots(layout: Layout, folder: Path, report: Report) -> Knots | None:
             raise UserError(f"there is no file '{layout.points_file[:80]}' beside the page")
         points = read_points(folder / layout.points_file)
     except (UserError, ValueError, OSError) as error:
-        report.add("T24", here, getattr(error, "strerror", None) or str(error))
-        return None
-    if points.left is None or points.right is None:
+        report.refuse("T24", here, getattr(error, "strerror", None) or str(error))
+    xy, left, right = points.xy, points.left, points.right
+    if left is None or right is None:
         if layout.width is None:
-            _no_width(here, report)
-            return None
-        edge = np.full(len(points.xy), layout.width / 2.0)
-        return _closed(points.xy, edge, edge, here)
-    return _closed(points.xy, points.left, points.right, here)
-
-
-def _no_width(loc: Loc, report: Report) -> None:
-    report.add("T03", loc, "layout has no 'width' and neither has this; add e.g. width: 12")
-
-
-def _closed(xy: Array, left: Array, right: Array, loc: Loc) -> Knots:
-    """Knots of a file; a last point that repeats the first is dropped."""
-    if np.hypot(*(xy[-1] - xy[0])) < 0.05:
+            report.refuse("T03", here, _NO_WIDTH)
+        left = right = np.full(len(xy), layout.width / 2.0)
+    if np.hypot(*(xy[-1] - xy[0])) < 0.05:  # a last point that repeats the first is dropped
         xy, left, right = xy[:-1], left[:-1], right[:-1]
-    return Knots(xy, left, right, [""] * len(xy), [loc] * len(xy))
+    return Knots(xy, left, right, [""] * len(xy), [here] * len(xy))

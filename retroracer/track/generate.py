@@ -22,7 +22,6 @@ from retroracer.track.roadside import draw_half_widths, draw_roadside
 from retroracer.track.track import SPACING, Track, even_track
 
 DEFAULT_RANGES = TrackRanges()
-_ORDERS = 300  # orders of one recipe that are tried before a new recipe is drawn
 _RECIPES = 1000  # recipes tried; reached only with impossible ranges, which are then an error
 SEED_RANGE = 2**53
 """Seeds of tracks are smaller than this."""
@@ -37,14 +36,12 @@ class Layout:
         widest: largest half-width of the road [m].
         recipes: number of recipes drawn, the last one included.
         orders: number of orders of corners tried, the last one included.
-        crossed: number of these that closed but came too close to themselves.
     """
 
     pieces: tuple[Straight | Corner, ...]
     widest: float
     recipes: int
     orders: int
-    crossed: int
 
 
 def random_track(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) -> Track:
@@ -104,22 +101,13 @@ def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) 
         UserError: if a thousand recipes give none, because the ranges contradict each other.
     """
     widest = ranges.half_width[0] + (ranges.half_width[1] - ranges.half_width[0]) * rng.random()
-    orders = crossed = 0
+    orders = 0
     for drawn in range(1, _RECIPES + 1):
         recipe = draw_recipe(rng, ranges, widest)
         if recipe is None:
             continue
-        found = find_order(
-            recipe.features,
-            recipe.straights,
-            straight_range=ranges.straight,
-            widest=widest,
-            clearance=ranges.clearance,
-            tries=_ORDERS,
-            seed=int(rng.random() * SEED_RANGE),
-        )
+        found = find_order(recipe, ranges, widest, seed=int(rng.random() * SEED_RANGE))
         orders += found.tried
-        crossed += found.crossed
         if not found.ok:
             continue
         features = [recipe.features[i] for i in found.order]
@@ -129,7 +117,7 @@ def draw_layout(rng: np.random.Generator, ranges: TrackRanges = DEFAULT_RANGES) 
             continue
         if rng.random() < 0.5:
             pieces = [_mirrored(p) for p in pieces]
-        return Layout(tuple(pieces), widest, drawn, orders, crossed)
+        return Layout(tuple(pieces), widest, drawn, orders)
     raise _impossible(ranges)
 
 

@@ -17,8 +17,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Gauss-Legendre nodes on [0, 1]: heading is quadratic in s, so three points give ~1e-9 m per cell.
-_GL_X = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
-_GL_W = np.array([5.0, 8.0, 5.0]) / 18.0
+GL_X = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
+GL_W = np.array([5.0, 8.0, 5.0]) / 18.0
 
 
 @dataclass(frozen=True)
@@ -109,33 +109,34 @@ class CurvatureProfile:
         fill = np.arange(0.0, top, cell)
         grid = np.unique(np.concatenate([[0.0], s, self.s[self.s < top], fill]))
         h = np.diff(grid)
-        nodes = grid[:-1, None] + h[:, None] * _GL_X
+        nodes = grid[:-1, None] + h[:, None] * GL_X
         psi = self.heading_at(nodes.ravel()).reshape(nodes.shape)
-        step = np.stack([np.cos(psi) @ _GL_W * h, np.sin(psi) @ _GL_W * h], axis=1)
+        step = np.stack([np.cos(psi) @ GL_W * h, np.sin(psi) @ GL_W * h], axis=1)
         xy = np.concatenate([[[0.0, 0.0]], np.cumsum(step, axis=0)])
         return np.asarray(xy[np.searchsorted(grid, s)])
 
 
-def profile_of(pieces: Sequence[Straight | Corner]) -> CurvatureProfile:
-    """The profile of pieces end to end; straights of unknown length count as 0 m."""
-    s, k0, k1 = [0.0], [], []
+def bends_of(pieces: Sequence[Straight | Corner]) -> Array:
+    """(m, 3) length [m], curvature at the start and at the end [1/m] of each part of the pieces.
 
-    def add(length: float, a: float, b: float) -> None:
-        s.append(s[-1] + length)
-        k0.append(a)
-        k1.append(b)
-
+    Curvature is linear within a part; straights of unknown length count as 0 m.
+    """
+    rows = []
     for piece in pieces:
         if isinstance(piece, Straight):
-            add(piece.length or 0.0, 0.0, 0.0)
+            rows.append((piece.length or 0.0, 0.0, 0.0))
             continue
         a = piece.sign / piece.radius
         b = piece.sign / (piece.to_radius or piece.radius)
         ease = piece.ease_used
-        add(ease, 0.0, a)
-        add(piece.length - 2.0 * ease, a, b)
-        add(ease, b, 0.0)
-    return CurvatureProfile(np.array(s), np.array(k0), np.array(k1))
+        rows += [(ease, 0.0, a), (piece.length - 2.0 * ease, a, b), (ease, b, 0.0)]
+    return np.array(rows)
+
+
+def profile_of(pieces: Sequence[Straight | Corner]) -> CurvatureProfile:
+    """The profile of pieces end to end; straights of unknown length count as 0 m."""
+    length, k0, k1 = bends_of(pieces).T
+    return CurvatureProfile(np.concatenate([[0.0], np.cumsum(length)]), k0, k1)
 
 
 def closing_gap(pieces: Sequence[Straight | Corner]) -> Array:
@@ -171,12 +172,9 @@ def arc_length(xy: Array) -> Array:
     return np.concatenate([[0.0], np.cumsum(np.hypot(d[:, 0], d[:, 1]))])
 
 
-def tangents(xy: Array) -> Array:
-    """Unit tangents (n, 2) of a closed, evenly spaced polyline, by central difference."""
-    d = np.roll(xy, -1, axis=0) - np.roll(xy, 1, axis=0)
-    return np.asarray(d / np.hypot(d[:, 0], d[:, 1])[:, None])
-
-
-def unwrapped_heading(tangent: Array) -> Array:
-    """Headings (n,) [rad] of unit tangents (n, 2), without jumps of 2 pi."""
-    return np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0]))
+def followed(where: Bools, count: int) -> Bools:
+    """True for up to ``count`` samples after the end of each run of ``where``, modulo the lap."""
+    ends = np.flatnonzero(where & ~np.roll(where, -1))
+    out = np.zeros(len(where), np.bool_)
+    out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
+    return out

@@ -17,17 +17,16 @@ from retroracer.track.validity import CLEARANCE, MIN_CROSSING_DEG, Flaw, find_fl
 _CAR_LENGTH = 4.6
 
 
-def judge(page: TrackPage, line: Centreline, track: Track, report: Report) -> bool:
+def judge(page: TrackPage, line: Centreline, track: Track, report: Report) -> None:
     """Add every flaw of the road, and what is unusual about it, to the report.
 
-    Returns:
-        True if the road can be driven.
+    Raises:
+        UserError: if the road cannot be driven.
     """
     _warn(page, line, track, report)
-    flaws = find_flaws(track)
-    for flaw in flaws:
+    for flaw in find_flaws(track):
         _report_flaw(flaw, page, line, track, report)
-    return not flaws
+    report.raise_errors()
 
 
 def _span_at(s: float, page: TrackPage, line: Centreline) -> Span:
@@ -47,7 +46,7 @@ def _name(span: Span, report: Report) -> str:
         return "the road"
     if span.loc[1:2] == ("points",):
         return f"point {int(span.loc[-1]) + 1}"
-    return f"line {report.line_of(span.loc)}"
+    return f"line {report.where(span.loc).line}"
 
 
 def _report_flaw(
@@ -72,9 +71,7 @@ def _report_flaw(
             f" {other} (need {CLEARANCE:g} m); move them apart or make the road narrower"
         )
     else:
-        i = round(flaw.s / track.spacing) % track.n
-        half = (track.half_width_left if flaw.side > 0 else track.half_width_right)[i]
-        wide = float(half)
+        wide = track.half_width(flaw.side, flaw.s)
         text = (
             f"inside edge of {place} folds: radius {flaw.distance:.1f} m is too tight for a"
             f" half width of {wide:.1f} m; raise the radius above {wide + 2.0:.0f} or lower"
@@ -84,6 +81,9 @@ def _report_flaw(
 
 
 def _warn(page: TrackPage, line: Centreline, track: Track, report: Report) -> None:
+    def warn(code: str, sample: int, text: str) -> None:
+        report.add(code, _span_at(sample * track.spacing, page, line).loc, text)
+
     official = page.meta.length_m
     if official and abs(track.length - official) > 0.02 * official:
         report.add(
@@ -95,36 +95,31 @@ def _warn(page: TrackPage, line: Centreline, track: Track, report: Report) -> No
     width = track.half_width_left + track.half_width_right
     for k in (int(width.argmin()), int(width.argmax())):
         if not 6.0 <= width[k] <= 30.0:
-            span = _span_at(k * track.spacing, page, line)
-            report.add(
+            warn(
                 "W41",
-                span.loc,
+                k,
                 f"the road is {width[k]:.1f} m wide at s={k * track.spacing:.0f};"
                 " real circuits are 7.4 to 27.6 m wide",
             )
     bend = np.abs(track.curvature)
     tight = int(bend.argmax())
     if bend[tight] > 1.0 / 8.0:
-        span = _span_at(tight * track.spacing, page, line)
-        report.add(
+        warn(
             "W41",
-            span.loc,
+            tight,
             f"radius {1.0 / bend[tight]:.1f} m at s={tight * track.spacing:.0f};"
             " the tightest corners of real circuits have 7.5 to 24 m",
         )
     if not 400.0 <= track.length <= 8000.0:
-        report.add(
-            "W41",
-            ("layout",),
-            f"the lap is {track.length:.0f} m long; real circuits are 2300 to 7000 m",
-        )
+        text = f"the lap is {track.length:.0f} m long; real circuits are 2300 to 7000 m"
+        report.add("W41", ("layout",), text)
     _warn_start(page, track, report)
     uneven = np.maximum(track.half_width_left, track.half_width_right) / width
     if uneven.max() > 0.8:
         i = int(uneven.argmax())
-        report.add(
+        warn(
             "W42",
-            _span_at(i * track.spacing, page, line).loc,
+            i,
             f"at s={i * track.spacing:.0f} one side of the road is over four times as wide as"
             " the other; is the centreline in its middle?",
         )
@@ -134,11 +129,8 @@ def _warn_start(page: TrackPage, track: Track, report: Report) -> None:
     bend = np.abs(track.curvature)
     behind = max(1, round((page.start.grid_gap + _CAR_LENGTH) / track.spacing))
     if bend[0] > 1.0 / 150.0 or bend[-behind:].max() > 1.0 / 60.0:
-        report.add(
-            "W42",
-            ("start", "at"),
-            "the start line or its grid lies in a corner; move start.at onto a straight",
-        )
+        text = "the start line or its grid lies in a corner; move start.at onto a straight"
+        report.add("W42", ("start", "at"), text)
     if page.start.grid_gap + _CAR_LENGTH > 0.25 * track.length:
         report.add(
             "W42",

@@ -8,16 +8,17 @@ the left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from retroracer.track.geometry import Array, Corner, Straight
+from retroracer.track.geometry import Array, bends_of
+from retroracer.track.recipe import Recipe, TrackRanges
 
 _STEP = 6.0  # spacing of the points of the search's coarse lap [m]
+_TRIES = 300  # orders of one recipe that are tried
 _GL = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
 
 
@@ -30,14 +31,12 @@ class Found:
         order: (F,) index of the i-th feature.
         straights: (F,) length of the straight before the i-th feature [m].
         tried: number of orders tried, the last one included.
-        crossed: number of these that closed but came too close to themselves.
     """
 
     ok: bool
     order: npt.NDArray[np.int64]
     straights: Array
     tried: int
-    crossed: int
 
 
 @njit(cache=True)
@@ -173,15 +172,14 @@ def is_clear(xy: Array, half_width: Array, spacing: float, clearance: float) -> 
     closer along the lap than a half circle of that radius cannot be too close (Schur's comparison
     theorem), so only pairs further apart are checked.
 
+    About 10 pairs per point are checked: after a pair at distance d the next d - limit metres can
+    be skipped.
+
     Args:
         xy: (n, 2) centreline [m], no two neighbours further apart than ``spacing``.
         half_width: (n,) the larger half-width at each point [m].
         spacing: [m].
         clearance: least distance between the edges of two stretches [m].
-
-    Returns:
-        False as soon as one pair is too close. About 10 pairs per point are checked: after a pair
-        at distance d the next d - limit metres can be skipped.
     """
     n = len(xy)
     widest = half_width.max()
@@ -235,9 +233,8 @@ def _search(
     longest: float,
     widest: float,
     clearance: float,
-    tries: int,
     seed: int,
-) -> tuple[bool, npt.NDArray[np.int64], Array, int, int]:
+) -> tuple[bool, npt.NDArray[np.int64], Array, int]:
     points, first, turn = _trace(sub, start)
     n = len(turn)
     ends = np.empty((n, 2))
@@ -248,8 +245,7 @@ def _search(
     wished, u, lengths = np.empty(n), np.empty((n, 2)), np.empty(n)
     xy = np.empty((len(points) + n + int(n * longest / _STEP), 2))
     half = np.full(len(xy), widest)
-    crossed = 0
-    for t in range(tries):
+    for t in range(_TRIES):
         _shuffle(order, state)
         _shuffle(which, state)
         for i in range(n):
@@ -257,53 +253,27 @@ def _search(
         if _close(order, wished, ends, turn, shortest, longest, u, lengths):
             m = _lay(order, lengths, u, points, first, xy)
             if is_clear(xy[:m], half[:m], _STEP, clearance):
-                return True, order, lengths, t + 1, crossed
-            crossed += 1
-    return False, order, lengths, tries, crossed
+                return True, order, lengths, t + 1
+    return False, order, lengths, _TRIES
 
 
-def _rows(pieces: Sequence[Straight | Corner]) -> list[tuple[float, float, float]]:
-    """(length, curvature at start, at end) of each piece of a feature."""
-    rows = []
-    for piece in pieces:
-        if isinstance(piece, Straight):
-            rows.append((piece.length or 0.0, 0.0, 0.0))
-            continue
-        a, b = piece.sign / piece.radius, piece.sign / (piece.to_radius or piece.radius)
-        ease = piece.ease_used
-        rows += [(ease, 0.0, a), (piece.length - 2.0 * ease, a, b), (ease, b, 0.0)]
-    return rows
-
-
-def find_order(
-    features: Sequence[Sequence[Straight | Corner]],
-    straights: Sequence[float],
-    *,
-    straight_range: tuple[float, float],
-    widest: float,
-    clearance: float,
-    tries: int,
-    seed: int,
-) -> Found:
+def find_order(recipe: Recipe, ranges: TrackRanges, widest: float, seed: int) -> Found:
     """Search for an order of features and straights that closes and keeps its clearance.
 
     Args:
-        features: corners that stay together; their turns add up to 2 pi.
-        straights: (F,) wanted lengths, in any order [m].
-        straight_range: least and largest length of a straight [m]; it also stays between 0.3
-            and 3 times its wanted length.
+        recipe: the features, whose turns add up to 2 pi, and the straights; each straight stays
+            between 0.3 and 3 times its wanted length, too.
+        ranges: with the lengths of straights and the clearance.
         widest: largest half-width of the road [m].
-        clearance: least distance between the edges of two stretches [m].
-        tries: number of random orders tried.
         seed: of the random orders, in [0, 2^63).
 
     Returns:
         The first suitable order, if any. The search is coarse, with points up to 6 m apart, so
         the built track must be checked again with ``is_clear``.
     """
-    rows = [_rows(f) for f in features]
-    start = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
-    sub = np.array([x for r in rows for x in r])
+    bends = [bends_of(f) for f in recipe.features]
+    start = np.concatenate([[0], np.cumsum([len(b) for b in bends])]).astype(np.int64)
+    wish, room = np.array(recipe.straights), ranges.straight
     return Found(
-        *_search(sub, start, np.array(straights), *straight_range, widest, clearance, tries, seed)
+        *_search(np.concatenate(bends), start, wish, *room, widest, ranges.clearance, seed)
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from retroracer.errors import UserError
 from retroracer.track.geometry import Array
@@ -39,7 +38,7 @@ def calmed(half: Array, xy: Array, side: str, places: Places, notes: list[str]) 
         half: (m,) half-widths to one side [m].
         xy: (m, 2) the points [m].
         side: "left" or "right", for the notes.
-        places: positions of the points in their file.
+        places: of the points.
         notes: receives what was changed.
     """
     out = np.maximum(half, MIN_HALF_WIDTH)
@@ -47,14 +46,18 @@ def calmed(half: Array, xy: Array, side: str, places: Places, notes: list[str]) 
         line = places.name(int(np.flatnonzero(half < MIN_HALF_WIDTH)[0]))
         notes.append(f"widths to the {side} below {MIN_HALF_WIDTH:g} m were raised ({line})")
     ramped = _ramped(out, xy)
-    cut = out - ramped
-    if cut.max() > 0.01:
-        worst = int(cut.argmax())
-        notes.append(
-            f"widths to the {side} jump: narrowed by up to {cut[worst]:.1f} m at"
-            f" {int((cut > 0.01).sum())} points ({places.name(worst)})"
-        )
+    if how := _narrowed(out - ramped, places):
+        notes.append(f"widths to the {side} jump: narrowed {how}")
     return ramped
+
+
+def _narrowed(cut: Array, places: Places) -> str:
+    """How far and where half-widths were reduced; "" if they were not. ``cut`` (m,) is in m."""
+    worst = int(cut.argmax())
+    if cut[worst] <= 0.01:
+        return ""
+    count = int((cut > 0.01).sum())
+    return f"by up to {cut[worst]:.1f} m at {count} points ({places.name(worst)})"
 
 
 def _ramped(half: Array, xy: Array) -> Array:
@@ -105,13 +108,9 @@ class Road:
 
     def track(self) -> Track:
         """Build the track from the current points and widths."""
-        report = Report(self.places.file)
         n = len(self.xy)
         knots = Knots(self.xy, self.left, self.right, [""] * n, [()] * n)
-        line = lay_points(knots, report)
-        if line is None:
-            report.raise_errors()
-        assert line is not None
+        line = lay_points(knots, Report(self.places.file))
         self.stations = np.array([span.start for span in line.spans])
         count = max(8, round(line.length / SPACING))
         s = np.linspace(0.0, line.length, count, endpoint=False)
@@ -130,9 +129,7 @@ class Road:
         """``line 12``: the position in the file of the point at a station."""
         return self.places.name(self.point_at(s))
 
-    def narrow(
-        self, side: int, s: float, reach: float, limit: npt.ArrayLike, length: float
-    ) -> None:
+    def narrow(self, side: int, s: float, reach: float, limit: float, length: float) -> None:
         """Cut a half-width to ``limit`` [m] within ``reach`` [m] of a station, with ramps."""
         assert self.stations is not None
         away = np.abs(self.stations - s)
@@ -150,12 +147,9 @@ class Road:
 
 
 def mended(road: Road, understood: tuple[str, ...], notes: list[str]) -> Survey:
-    """Allow bridges, remove noise, and narrow the road until it is valid.
+    """Allow bridges, remove noise, and narrow the road (in place) until it is valid.
 
-    Args:
-        road: as it was surveyed; changed in place.
-        understood: what was understood of the file.
-        notes: what was changed so far; receives what is changed here.
+    ``notes`` receives what is changed.
 
     Raises:
         UserError: if no valid road is possible.
@@ -185,30 +179,23 @@ def mended(road: Road, understood: tuple[str, ...], notes: list[str]) -> Survey:
     if flaws:
         raise UserError(_cannot_repair(flaws[0], road))
     for side, old, new in (("left", before[0], road.left), ("right", before[1], road.right)):
-        cut = old - new
-        if cut.max() > 0.01:
-            worst = int(cut.argmax())
+        if how := _narrowed(old - new, road.places):
             notes.append(
-                f"the road was narrowed on the {side} by up to {cut[worst]:.1f} m at"
-                f" {int((cut > 0.01).sum())} points ({road.places.name(worst)}), where its edge"
-                " would fold or touch another stretch"
+                f"the road was narrowed on the {side} {how}, where its edge would fold or touch"
+                " another stretch"
             )
     return Survey(road.xy, road.left, road.right, track, understood, tuple(notes))
 
 
 def _mend(flaw: Flaw, road: Road, track: Track) -> None:
     """Narrow the road a little where this flaw is."""
-    i = round(flaw.s / track.spacing) % track.n
     if flaw.code == "T22":
-        half = (track.half_width_left if flaw.side > 0 else track.half_width_right)[i]
-        limit = min(0.8 * flaw.distance, 0.93 * float(half))
+        limit = min(0.8 * flaw.distance, 0.93 * track.half_width(flaw.side, flaw.s))
         road.narrow(flaw.side, flaw.s, 4.0, limit, track.length)
     elif flaw.code == "T21":
         need = 0.5 * (CLEARANCE - flaw.distance) + 0.1
         for s, side in ((flaw.s, flaw.side), (flaw.other, flaw.other_side)):
-            k = round(s / track.spacing) % track.n
-            half = (track.half_width_left if side > 0 else track.half_width_right)[k]
-            road.narrow(side, s, 12.0, float(half) - need, track.length)
+            road.narrow(side, s, 12.0, track.half_width(side, s) - need, track.length)
 
 
 def _cannot_repair(flaw: Flaw, road: Road) -> str:

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from retroracer.config.place import Loc
-from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span
-from retroracer.track.geometry import Array, arc_length
+from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span, bad_length
+from retroracer.track.geometry import GL_W, GL_X, Array, arc_length
 from retroracer.track.problems import Report
 
 _CELL = 0.5  # step of the arc-length table [m]
-_GL = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
-_GL_WEIGHT = np.array([5.0, 8.0, 5.0]) / 18.0
 MIN_APART = 0.05
 """Least distance of two points [m]; closer ones give no direction."""
 SHARPEST_KINK = np.radians(150.0)
@@ -63,9 +61,9 @@ class SmoothLoop:
         step = np.arange(1, len(cell) + 1) - np.repeat(np.cumsum(cells) - cells, cells)
         self._u = np.append(u[0], u[cell] + np.diff(u)[cell] * step / cells[cell])
         h = np.diff(self._u)
-        d = self._rate((self._u[:-1, None] + h[:, None] * _GL).ravel())
+        d = self._rate((self._u[:-1, None] + h[:, None] * GL_X).ravel())
         speed = np.hypot(d[:, 0], d[:, 1]).reshape(-1, 3)
-        self._s = np.concatenate([[0.0], np.cumsum(speed @ _GL_WEIGHT * h)])
+        self._s = np.concatenate([[0.0], np.cumsum(speed @ GL_W * h)])
         self.length = float(self._s[-1])
         self.stations = self._s[np.concatenate([[0], np.cumsum(cells)[:-1]])]
 
@@ -76,23 +74,16 @@ class SmoothLoop:
         return np.asarray(self._curve(u)), np.unwrap(np.arctan2(d[:, 1], d[:, 0]))
 
 
-def lay_points(knots: Knots, report: Report, *, closest: float = MIN_APART) -> Centreline | None:
-    """Draw a closed smooth curve through points.
+def lay_points(knots: Knots, report: Report, *, closest: float = MIN_APART) -> Centreline:
+    """Draw a closed smooth curve through points, no two of them closer than ``closest`` [m].
 
-    Args:
-        knots: the points.
-        report: receives errors T04 and T23.
-        closest: least distance of two points [m]; closer ones are an error.
-
-    Returns:
-        The centreline, or None with the reasons in ``report``.
+    Raises:
+        UserError: with the errors T04 or T23 that ``report`` receives.
     """
-    if not _points_ok(knots, report, closest):
-        return None
+    _check_points(knots, report, closest)
     loop = SmoothLoop(knots.xy)
     if loop.length > MAX_LENGTH:
-        _bad_length(loop.length, report)
-        return None
+        report.refuse("T04", ("layout",), bad_length(loop.length))
     stations, length = loop.stations, loop.length
 
     def half_widths(s: Array) -> tuple[Array, Array]:
@@ -109,22 +100,13 @@ def lay_points(knots: Knots, report: Report, *, closest: float = MIN_APART) -> C
     return Centreline(length, loop.pose, half_widths, spans)
 
 
-def _bad_length(length: float, report: Report) -> None:
-    report.add(
-        "T04",
-        ("layout",),
-        f"the lap is {length:.0f} m long; it must be {MIN_LENGTH:g} to {MAX_LENGTH:g} m",
-    )
-
-
-def _points_ok(knots: Knots, report: Report, closest: float) -> bool:
+def _check_points(knots: Knots, report: Report, closest: float) -> None:
     xy = knots.xy
     chord = np.roll(xy, -1, axis=0) - xy
     size = np.hypot(chord[:, 0], chord[:, 1])
     total = float(size.sum())
     if not MIN_LENGTH <= total <= MAX_LENGTH:
-        _bad_length(total, report)
-        return False
+        report.refuse("T04", ("layout",), bad_length(total))
     n = len(xy)
     near = np.flatnonzero(size < closest)
     for i in near[:5].tolist():
@@ -133,8 +115,7 @@ def _points_ok(knots: Knots, report: Report, closest: float) -> bool:
         else:
             text = f"points {i + 1} and {i + 2} are {size[i]:.1f} m apart; remove one"
         report.add("T23", knots.locs[i if i == n - 1 else i + 1], text)
-    if len(near):
-        return False
+    report.raise_errors()
     cross = np.roll(chord, 1, axis=0)
     turn = np.abs(
         np.arctan2(
@@ -142,12 +123,11 @@ def _points_ok(knots: Knots, report: Report, closest: float) -> bool:
             np.einsum("ij,ij->i", cross, chord),
         )
     )
-    kinks = np.flatnonzero(turn > SHARPEST_KINK)
-    for i in kinks[:5].tolist():
+    for i in np.flatnonzero(turn > SHARPEST_KINK)[:5].tolist():
         report.add(
             "T23",
             knots.locs[i],
             f"the line turns back on itself at point {i + 1} ({np.degrees(turn[i]):.0f} deg);"
             " are the points in driving order? Move it, or add points round the bend",
         )
-    return not len(kinks)
+    report.raise_errors()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from retroracer.config.place import Loc, Place
 from retroracer.errors import UserError
@@ -44,38 +45,39 @@ class Report:
         """Add a problem at ``loc``, or at ``place`` if that is given; repeats are dropped."""
         self.problems[Problem(code, place or self.where(loc), text)] = None
 
-    def line_of(self, loc: Loc) -> int:
-        """Line of ``loc``, for messages that point at a second place."""
-        return self.where(loc).line
+    def refuse(self, code: str, loc: Loc, text: str, *, place: Place | None = None) -> NoReturn:
+        """Add a problem that ends the reading of the file.
+
+        Raises:
+            UserError: with this error and all found before.
+        """
+        self.add(code, loc, text, place=place)
+        raise UserError(self.text())
 
     @property
     def errors(self) -> list[Problem]:
         """Problems that keep the track from being built, in file order."""
-        return sorted(
-            (p for p in self.problems if p.code.startswith("T")),
-            key=lambda p: (p.place.line, p.place.column, p.code),
-        )
+        return self._of_kind("T")
 
     @property
     def warnings(self) -> list[Problem]:
         """Problems that are unusual but possible, in file order."""
-        return sorted(
-            (p for p in self.problems if p.code.startswith("W")),
-            key=lambda p: (p.place.line, p.place.column, p.code),
-        )
+        return self._of_kind("W")
+
+    def _of_kind(self, letter: str) -> list[Problem]:
+        found = (p for p in self.problems if p.code.startswith(letter))
+        return sorted(found, key=lambda p: (p.place.line, p.place.column, p.code))
 
     def show(self, problem: Problem) -> str:
         """``file:line: code: text``, then the source line with carets under the place."""
-        at = f"{self.file}:{problem.place.line}" if problem.place.line else self.file
+        number = problem.place.line
+        at = f"{self.file}:{number}" if number else self.file
         kind = "warning " if problem.code.startswith("W") else ""
         head = f"{at}: {kind}{problem.code}: {problem.text}"
-        if not 0 < problem.place.line <= len(self.lines):
+        line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+        if not line.strip():
             return head
-        if not self.lines[problem.place.line - 1].strip():
-            return head
-        source, column, width = _window(
-            self.lines[problem.place.line - 1], problem.place.column, problem.place.width
-        )
+        source, column, width = _window(line, problem.place.column, problem.place.width)
         return f"{head}\n    {source}\n    {' ' * (column - 1)}{'^' * width}"
 
     def text(self) -> str:

@@ -245,12 +245,7 @@ def _straights(
 
 
 def draw_recipe(rng: np.random.Generator, ranges: TrackRanges, widest: float) -> Recipe | None:
-    """Draw the corners and straights of one left-handed lap.
-
-    Args:
-        rng: source of randomness.
-        ranges: to draw from.
-        widest: largest half-width of the track [m].
+    """Draw the corners and straights of one left-handed lap, up to ``widest`` [m] to each side.
 
     Returns:
         The recipe, or None if the corners leave no room for straights or their turns cannot

@@ -68,8 +68,7 @@ class Line(NamedTuple):
     def held_back(self, lowest: float) -> Line:
         """The same line with inner edges that keep ``INSIDE_MARGIN`` from the centres of bends.
 
-        Args:
-            lowest: least half-width [m].
+        No half-width becomes less than ``lowest`` [m].
         """
         around = np.concatenate([self.heading[-1:], self.heading, self.heading[:1]])
         turn = around[2:] - around[:-2]
@@ -81,13 +80,7 @@ class Line(NamedTuple):
 
 
 def draw_errors(rng: np.random.Generator, ranges: TrackRanges, tightest: float) -> Errors:
-    """Draw the errors of a survey.
-
-    Args:
-        rng: source of randomness.
-        ranges: to draw from.
-        tightest: smallest radius [m]; it limits the smoothing, which must not remove a corner.
-    """
+    """Draw the errors of a survey; smoothing must not remove the tightest corner (radius, [m])."""
     return Errors(
         log_between(rng, *ranges.roughness),
         min(between(rng, *ranges.smoothing), 0.7 * tightest),
@@ -96,14 +89,7 @@ def draw_errors(rng: np.random.Generator, ranges: TrackRanges, tightest: float) 
 
 
 def resurveyed(rng: np.random.Generator, road: Line, errors: Errors, spacing: float) -> Line:
-    """Measure a road with errors, and smooth the result.
-
-    Args:
-        rng: source of randomness.
-        road: the true road.
-        errors: errors of the survey.
-        spacing: approximate spacing of the samples returned [m].
-    """
+    """Measure a road with errors, smooth it, and sample it about every ``spacing`` [m]."""
     xy, heading, step = road.xy, road.heading, road.length / len(road.xy)
     n = len(xy)
     z = xy[:, 0] + 1j * xy[:, 1]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from retroracer.track.draws import between
-from retroracer.track.geometry import Array
+from retroracer.track.geometry import Array, followed
 from retroracer.track.recipe import TrackRanges
 
 _ASPHALT, _GRASS, _GRAVEL = 0, 2, 3  # indices of the default surfaces of ``even_track``
@@ -25,13 +24,8 @@ def draw_half_widths(
 ) -> tuple[Array, Array]:
     """Draw half-widths: constant, gently varying, or changing in steps on each side separately.
 
-    Args:
-        rng: source of randomness.
-        n: number of samples of the lap.
-        spacing: of the samples [m].
-        widest: largest half-width [m].
-        ranges: their smallest half-width is the least; ``width_waves``, ``width_steps`` and
-            ``width_apart`` define the changes.
+    They lie between the smallest half-width of the ranges and ``widest`` [m]; ``width_waves``,
+    ``width_steps`` and ``width_apart`` define the changes.
 
     Returns:
         Half-widths to the left and to the right (n,) [m].
@@ -81,11 +75,6 @@ def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) ->
 
     On most tracks there are kerbs inside corners and outside their exits. The run-off is grass,
     on some tracks with gravel or asphalt on the outside of corners.
-
-    Args:
-        rng: source of randomness.
-        curvature: (n,) of the centreline [1/m].
-        spacing: of the samples [m].
     """
     kerb = 0.8 + 0.7 * rng.random() if rng.random() < 0.85 else 0.0
     outside = (_GRASS, _GRAVEL, _ASPHALT)[int(np.searchsorted([0.5, 0.85], rng.random()))]
@@ -93,18 +82,10 @@ def draw_roadside(rng: np.random.Generator, curvature: Array, spacing: float) ->
     fields: dict[str, Any] = {}
     for name, k in (("left", curvature), ("right", -curvature)):
         inside = k > 1.0 / _KERB_BELOW_RADIUS
-        exits = _followed(k < -1.0 / _KERB_BELOW_RADIUS, int(18.0 / spacing))
+        exits = followed(k < -1.0 / _KERB_BELOW_RADIUS, int(18.0 / spacing))
         fields[f"kerb_{name}"] = np.where(inside | exits, kerb, 0.0)
         corner = k < -1.0 / _RUNOFF_BELOW_RADIUS
         fields[f"runoff_{name}"] = np.where(
-            corner | _followed(corner, ahead), outside, _GRASS
+            corner | followed(corner, ahead), outside, _GRASS
         ).astype(np.int64)
     return fields
-
-
-def _followed(where: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.bool_]:
-    """True for up to ``count`` samples after the end of each run of ``where``, modulo the lap."""
-    ends = np.flatnonzero(where & ~np.append(where[1:], where[0]))
-    out = np.zeros(len(where), np.bool_)
-    out[(ends[:, None] + 1 + np.arange(count)) % len(where)] = True
-    return out

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from retroracer.config.place import Loc
-from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span
+from retroracer.track.centreline import MAX_LENGTH, MIN_LENGTH, Centreline, Span, bad_length
 from retroracer.track.geometry import (
     Array,
     Corner,
@@ -32,6 +32,7 @@ DEFAULT_WIDTH = 12.0
 TURN_ALLOWED = math.radians(0.01)
 
 Parts = Sequence[StraightPart | CornerPart]
+Pieces = Sequence[Straight | Corner]
 
 
 def _loc(index: int, *more: str) -> Loc:
@@ -47,50 +48,35 @@ def _piece(part: StraightPart | CornerPart) -> Straight | Corner:
     return Corner(sign, angle, part.radius, part.to_radius, ease)
 
 
-def _title(part: StraightPart | CornerPart, index: int) -> str:
-    return f'"{part.name}"' if part.name else f"item {index + 1}"
-
-
-def lay_segments(layout: Layout, report: Report) -> Centreline | None:
+def lay_segments(layout: Layout, report: Report) -> Centreline:
     """Put the segments of a page end to end, starting at the origin along +x, and close them.
 
-    Returns:
-        The centreline, or None with the errors in ``report``.
+    Raises:
+        UserError: with the errors in ``report``, if they do not make a lap.
     """
     parts = layout.segments or []
-    pieces = [_piece(p) for p in parts]
+    pieces: Pieces = [_piece(p) for p in parts]
     autos = [i for i, p in enumerate(pieces) if isinstance(p, Straight) and p.length is None]
-    known = sum(p.length or 0.0 for p in pieces)
+    known = sum(_length(p) for p in pieces)
     if known > MAX_LENGTH:
-        _length_ok(known, report)
-        return None
+        _check_length(known, report)
     if layout.closing == "curve":
         return _closed_by_curve(layout, parts, pieces, autos, report)
-    if not _turns_add_up(layout, pieces, report):
-        return None
+    _check_turns(layout, pieces, report)
     if layout.closing == "exact" and autos:
-        report.add(
+        report.refuse(
             "T12",
             _loc(autos[0], "straight"),
             "'straight: auto' needs closing: auto; write its length or drop closing: exact",
         )
-        return None
-    if autos or (layout.closing == "auto" and _missed_by(pieces) > GAP_ALLOWED):
-        solved = _solve(parts, pieces, autos, report)
-        if solved is None:
-            return None
-        pieces = solved
-    elif _missed_by(pieces) > GAP_ALLOWED:
-        report.add("T11", ("layout", "closing"), _gap_text(pieces))
-        return None
+    if autos or np.hypot(*closing_gap(pieces)) > GAP_ALLOWED:
+        if layout.closing == "exact":
+            report.refuse("T11", ("layout", "closing"), _gap_text(pieces))
+        pieces = _solve(parts, pieces, autos, report)
     return _centreline(layout, parts, pieces, report)
 
 
-def _missed_by(pieces: Sequence[Straight | Corner]) -> float:
-    return float(np.hypot(*closing_gap(pieces)))
-
-
-def _gap_text(pieces: Sequence[Straight | Corner]) -> str:
+def _gap_text(pieces: Pieces) -> str:
     x, y = closing_gap(pieces)
     return (
         f"track ends {abs(x):.1f} m {'east' if x > 0 else 'west'},"
@@ -99,72 +85,59 @@ def _gap_text(pieces: Sequence[Straight | Corner]) -> str:
     )
 
 
-def _turns_add_up(layout: Layout, pieces: Sequence[Straight | Corner], report: Report) -> bool:
+def _check_turns(layout: Layout, pieces: Pieces, report: Report) -> None:
     total = math.degrees(sum(p.sign * p.angle for p in pieces if isinstance(p, Corner)))
     bridge = layout.crossings == "bridge"
     goals = [360.0 * k for k in range(-3, 4)] if bridge else [-360.0, 360.0]
     off = min((goal - total for goal in goals), key=abs)
     if abs(off) <= math.degrees(TURN_ALLOWED):
-        return True
+        return
     have = f"{abs(total):g} deg {'left' if total > 0 else 'right'}" if total else "0 deg"
     side = "left" if off > 0 else "right"
-    report.add(
+    report.refuse(
         "T10",
         ("layout", "segments"),
         f"corners add up to {have}; a loop needs 360: add {round(abs(off), 3):g} deg {side}"
         " (0 only with crossings: bridge)",
     )
-    return False
 
 
-def _solve(
-    parts: Parts, pieces: list[Straight | Corner], autos: list[int], report: Report
-) -> list[Straight | Corner] | None:
-    """Find the two automatic lengths; None with the errors in ``report`` if there are none."""
+def _solve(parts: Parts, pieces: Pieces, autos: list[int], report: Report) -> Pieces:
+    """Find the two automatic lengths."""
     if len(autos) != 2:
         where = _loc(autos[-1], "straight") if autos else ("layout", "segments")
         gap = f" ({_gap_text(pieces).split(';')[0]})" if not autos else ""
-        report.add(
+        report.refuse(
             "T12",
             where,
             f"exactly 2 straights must be 'auto' to close the loop, not {len(autos)}{gap};"
             " choose two that point in different directions, or set closing: curve",
         )
-        return None
     try:
         solved = solve_auto_straights(pieces)
     except ValueError:
-        lines = " and ".join(str(report.line_of(_loc(i, "straight"))) for i in autos)
-        report.add(
+        lines = " and ".join(str(report.where(_loc(i, "straight")).line) for i in autos)
+        report.refuse(
             "T12",
             _loc(autos[1], "straight"),
             "2 straights must be 'auto' and point in different directions;"
             f" lines {lines} are parallel",
         )
-        return None
-    good = True
     for i in autos:
-        piece = solved[i]
-        assert isinstance(piece, Straight) and piece.length is not None
-        if piece.length >= SHORTEST_AUTO and piece.length <= MAX_LENGTH:
-            continue
-        good = False
-        report.add(
-            "T13",
-            _loc(i, "straight"),
-            f"this straight would need {piece.length:.1f} m;"
-            f" {_remedy(parts, pieces, autos, i, piece.length, report)}",
-        )
-    return solved if good else None
+        length = _length(solved[i])
+        if not SHORTEST_AUTO <= length <= MAX_LENGTH:
+            report.add(
+                "T13",
+                _loc(i, "straight"),
+                f"this straight would need {length:.1f} m;"
+                f" {_remedy(parts, pieces, autos, i, length, report)}",
+            )
+    report.raise_errors()
+    return solved
 
 
 def _remedy(
-    parts: Parts,
-    pieces: Sequence[Straight | Corner],
-    autos: list[int],
-    short: int,
-    length: float,
-    report: Report,
+    parts: Parts, pieces: Pieces, autos: list[int], short: int, length: float, report: Report
 ) -> str:
     """The change to a given straight that would make a negative automatic one positive."""
     if length > MAX_LENGTH:
@@ -174,37 +147,28 @@ def _remedy(
     along = np.stack([np.cos(psi), np.sin(psi)])
     # Metres that this automatic straight gains per metre added to straight i.
     gains = -np.linalg.solve(along[:, autos], along)[autos.index(short)]
-    best: tuple[float, int] | None = None
+    changes = []
     for i, piece in enumerate(pieces):
-        if not isinstance(piece, Straight) or piece.length is None:
-            continue
-        gain = float(gains[i])
-        if abs(gain) < 0.2:
-            continue
-        need = (2.0 * SHORTEST_AUTO - length) / gain
-        if piece.length + need < SHORTEST_AUTO:
-            continue
-        if best is None or abs(need) < abs(best[0]):
-            best = (need, i)
+        if isinstance(piece, Straight) and piece.length is not None and abs(gains[i]) >= 0.2:
+            need = (2.0 * SHORTEST_AUTO - length) / float(gains[i])
+            if piece.length + need >= SHORTEST_AUTO:
+                changes.append((need, i))
     swap = "swap which straights are auto"
-    if best is None:
+    if not changes:
         return f"change the corners, or {swap}"
-    need, i = best
+    need, i = min(changes, key=lambda change: abs(change[0]))
     given = parts[i]
     assert isinstance(given, StraightPart)
     verb = "lengthen" if need > 0 else "shorten"
-    line = report.line_of(_loc(i, "straight"))
+    line = report.where(_loc(i, "straight")).line
     return f"{verb} line {line} ({given.straight:g}) by ~{math.ceil(abs(need)):g} m, or {swap}"
 
 
-def _centreline(
-    layout: Layout, parts: Parts, pieces: list[Straight | Corner], report: Report
-) -> Centreline | None:
+def _centreline(layout: Layout, parts: Parts, pieces: Pieces, report: Report) -> Centreline:
     """The closed loop of solved pieces; a gap up to ``GAP_ALLOWED`` is spread over the lap."""
     profile = profile_of(pieces)
     length = profile.length
-    if not _length_ok(length, report):
-        return None
+    _check_length(length, report)
     # A lap must turn by exactly a whole number of circles, or the heading jumps at the start line.
     turn = profile.heading_at(np.array([length]))[0]
     extra = 2.0 * np.pi * np.round(turn / (2.0 * np.pi)) - turn
@@ -222,18 +186,12 @@ def _length(piece: Straight | Corner) -> float:
     return piece.length or 0.0
 
 
-def _length_ok(length: float, report: Report) -> bool:
-    if MIN_LENGTH <= length <= MAX_LENGTH:
-        return True
-    report.add(
-        "T04",
-        ("layout",),
-        f"the lap is {length:.0f} m long; it must be {MIN_LENGTH:g} to {MAX_LENGTH:g} m",
-    )
-    return False
+def _check_length(length: float, report: Report) -> None:
+    if not MIN_LENGTH <= length <= MAX_LENGTH:
+        report.refuse("T04", ("layout",), bad_length(length))
 
 
-def _spans(parts: Parts, pieces: Sequence[Straight | Corner], ends: Array) -> tuple[Span, ...]:
+def _spans(parts: Parts, pieces: Pieces, ends: Array) -> tuple[Span, ...]:
     spans = []
     for i, (part, piece) in enumerate(zip(parts, pieces, strict=False)):
         start = float(ends[i] - _length(piece))
@@ -273,40 +231,32 @@ def _widths(layout: Layout, parts: Parts, ends: Array) -> Callable[[Array], tupl
 
 
 def _closed_by_curve(
-    layout: Layout,
-    parts: Parts,
-    pieces: list[Straight | Corner],
-    autos: list[int],
-    report: Report,
-) -> Centreline | None:
+    layout: Layout, parts: Parts, pieces: Pieces, autos: list[int], report: Report
+) -> Centreline:
     """Close the loop with one smooth curve that continues heading and curvature."""
     if autos:
-        report.add(
+        report.refuse(
             "T12",
             _loc(autos[0], "straight"),
             "with closing: curve every straight needs its length; the curve closes the loop",
         )
-        return None
     from retroracer.track.closing_curve import closing_curve
 
     profile = profile_of(pieces)
     if not 0.0 < profile.length <= MAX_LENGTH:
-        _length_ok(profile.length, report)
-        return None
+        _check_length(profile.length, report)
     end = np.array([profile.length])
     curve = closing_curve(profile.xy_at(end)[0], float(profile.heading_at(end)[0]))
     if curve is None:
-        report.add(
+        report.refuse(
             "T11",
             ("layout", "closing"),
             _gap_text(pieces).split(";")[0]
             + ", too near or too far for one smooth piece; add segments, or mark two straights"
             " 'auto' with closing: auto",
         )
-        return None
     length = profile.length + curve.length
-    if not _length_ok(length, report):
-        return None
+    _check_length(length, report)
 
     def pose(s: Array) -> tuple[Array, Array]:
         own = s <= profile.length

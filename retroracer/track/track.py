@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.track.geometry import Array, arc_length, tangents, unwrapped_heading
+from retroracer.track.geometry import Array, arc_length
 from retroracer.track.surface import SURFACES, Surface
 
 SPACING = 2.0
 """Target distance between samples of a built centreline [m]."""
+
+
+_BESIDE = ("half_width", "runoff", "kerb", "wall")  # what a track has to both sides
 
 
 def _digest(*arrays: Array) -> str:
@@ -189,29 +192,24 @@ class Track:
         xy = base + np.asarray(lateral_offset, float)[:, None] * normal
         return xy, np.arctan2(tangent[:, 1], tangent[:, 0])
 
+    def half_width(self, side: int, s: float) -> float:
+        """Half-width [m] to the left (+1) or right (-1) at the sample nearest to a station."""
+        half = self.half_width_left if side > 0 else self.half_width_right
+        return float(half[round(s / self.spacing) % self.n])
+
     def reversed(self) -> Track:
         """The same road driven the other way; the start line stays where it is."""
 
-        def flip(a: Array) -> Array:
+        def flip(a: npt.NDArray[Any]) -> Any:
             return np.ascontiguousarray(np.roll(a[::-1], 1, axis=0))
-
-        def flip_index(a: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-            return np.ascontiguousarray(np.roll(a[::-1], 1))
 
         return replace(
             self,
             xy=flip(self.xy),
             heading=np.unwrap(flip(self.heading) + np.pi),
             closing_turn=-self.closing_turn,
-            half_width_left=flip(self.half_width_right),
-            half_width_right=flip(self.half_width_left),
-            road=flip_index(self.road),
-            runoff_left=flip_index(self.runoff_right),
-            runoff_right=flip_index(self.runoff_left),
-            kerb_left=flip(self.kerb_right),
-            kerb_right=flip(self.kerb_left),
-            wall_left=flip(self.wall_right),
-            wall_right=flip(self.wall_left),
+            road=flip(self.road),
+            **{name: flip(values) for name, values in self._sides_swapped().items()},
             sectors=tuple(self.length - s for s in reversed(self.sectors)),
             start_side=-self.start_side,
             labels=tuple(
@@ -227,16 +225,14 @@ class Track:
             xy=self.xy * np.array([1.0, -1.0]),
             heading=-self.heading,
             closing_turn=-self.closing_turn,
-            half_width_left=self.half_width_right,
-            half_width_right=self.half_width_left,
-            runoff_left=self.runoff_right,
-            runoff_right=self.runoff_left,
-            kerb_left=self.kerb_right,
-            kerb_right=self.kerb_left,
-            wall_left=self.wall_right,
-            wall_right=self.wall_left,
+            **self._sides_swapped(),
             start_side=-self.start_side,
         )
+
+    def _sides_swapped(self) -> dict[str, Any]:
+        """What lies left of the road on its right, and the other way round."""
+        pairs = [(f"{what}_left", f"{what}_right") for what in _BESIDE]
+        return {a: getattr(self, b) for pair in pairs for a, b in (pair, pair[::-1])}
 
 
 def even_track(
@@ -263,7 +259,9 @@ def even_track(
     """
     n = len(xy)
     if heading is None:
-        heading = unwrapped_heading(tangents(xy))
+        along = np.roll(xy, -1, axis=0) - np.roll(xy, 1, axis=0)
+        along = along / np.hypot(along[:, 0], along[:, 1])[:, None]
+        heading = np.arctan2(along[:, 1], along[:, 0])
     heading = np.unwrap(np.asarray(heading, float))
     turn = heading[-1] - heading[0]
     last = np.angle(np.exp(1j * (heading[0] - heading[-1])))

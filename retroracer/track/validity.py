@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.track.geometry import Array
+from retroracer.track.geometry import Array, Bools, Ints
 from retroracer.track.track import Track
 
 CLEARANCE = 3.0
@@ -26,8 +26,6 @@ FOLD_MARGIN = 0.05
 MIN_CROSSING_DEG = 20.0
 _MOST = 6  # most flaws of one kind that are reported
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 _CHUNK = 256
 _ENOUGH = 50_000  # with so many close pairs the road is invalid in any case
 
@@ -74,9 +72,8 @@ def is_valid(track: Track, clearance: float = CLEARANCE) -> bool:
 def find_flaws(track: Track, clearance: float = CLEARANCE) -> list[Flaw]:
     """Every place where the road crosses itself, folds, touches or comes too close.
 
-    Args:
-        track: any built track; ``track.crossing`` allows bridges.
-        clearance: least distance [m] between edges of stretches that are not neighbours.
+    ``track.crossing`` allows bridges; ``clearance`` [m] must lie between the edges of stretches
+    that are not neighbours.
 
     Returns:
         Flaws, at most a few of each kind and only the worst at each place; empty = valid.
@@ -175,7 +172,9 @@ def _crossings(track: Track) -> list[Flaw]:
     return out
 
 
-def _same(track: Track, flaw: Flaw, s: Array, other: Array, reach: float) -> Bools:
+def _same(
+    track: Track, flaw: Flaw, s: npt.NDArray[Any], other: npt.NDArray[Any], reach: float
+) -> Bools:
     """True for places (s, other), in either order, that belong to a flaw already found."""
     near = [
         [_between(track, stations, np.array(at)) < reach for at in (flaw.s, flaw.other)]
@@ -233,8 +232,5 @@ def _near_crossing(
     for f in crossings:
         slope = np.sin(np.radians(max(f.distance, 3.0)))
         reach = (widest + clearance) / slope + 10.0
-        for p, q in ((f.s, f.other), (f.other, f.s)):
-            out |= (_between(track, s, np.array(p)) < reach) & (
-                _between(track, other, np.array(q)) < reach
-            )
+        out |= _same(track, f, s, other, reach)
     return out

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retroracer.errors import UserError
 from retroracer.track.points import Knots, SmoothLoop, lay_points
 from retroracer.track.problems import Report
 
@@ -64,5 +65,6 @@ def test_points_no_curve_can_follow_are_told(change, code):
     n = len(xy)
     locs = [("layout", "points", i) for i in range(n)]
     report = Report("page.yaml")
-    assert lay_points(Knots(xy, np.full(n, 5.0), np.full(n, 5.0), [""] * n, locs), report) is None
+    with pytest.raises(UserError):
+        lay_points(Knots(xy, np.full(n, 5.0), np.full(n, 5.0), [""] * n, locs), report)
     assert {p.code for p in report.errors} == {code}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retroracer.errors import UserError
 from retroracer.track.problems import Report
 from retroracer.track.schema import Layout
 from retroracer.track.segments import lay_segments
@@ -14,8 +15,10 @@ from retroracer.track.segments import lay_segments
 
 def lay(segments, **layout):
     report = Report("page.yaml")
-    line = lay_segments(Layout(segments=segments, width=12, **layout), report)
-    return line, report
+    try:
+        return lay_segments(Layout(segments=segments, width=12, **layout), report), report
+    except UserError:
+        return None, report
 
 
 def corner(side, radius, angle, **more):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from retroracer.atomic import write_text
 from retroracer.errors import UserError
 from retroracer.game.editor.page import LEAST_POINTS, EditPage, Point
+from retroracer.track.centreline import Centreline
 from retroracer.track.files import open_track
 from retroracer.track.points import lay_points
 from retroracer.track.problems import Report
@@ -87,7 +89,9 @@ class Draft:
 
     def _lay(self) -> None:
         """Work out the road as it is drawn, as far as there is one."""
-        self.line = lay_points(self.page.knots(), Report("page"), closest=1.0)
+        self.line: Centreline | None = None
+        with suppress(UserError):
+            self.line = lay_points(self.page.knots(), Report("page"), closest=1.0)
 
     def change(self, points: list[Point] | tuple[Point, ...], done: bool = True) -> None:
         """Take over points; ``done`` makes it a step that can be undone."""
