@@ -17,7 +17,7 @@ from retroracer.errors import UserError
 from retroracer.reading import read_bytes
 from retroracer.track.geometry import Array
 from retroracer.track.survey.arranging import arranged
-from retroracer.track.survey.columns import Columns, by_name, by_position
+from retroracer.track.survey.columns import by_name, by_position
 from retroracer.track.survey.surveyed import Places, Surveyed, check_count
 from retroracer.track.survey.table import Table, read_table
 
@@ -40,11 +40,7 @@ def read_points(path: Path) -> Surveyed:
 
 
 def points_of(data: bytes, file: str) -> Surveyed:
-    """Points from the bytes of a CSV file; their size is not checked yet.
-
-    Args:
-        data: the file.
-        file: its name, for messages.
+    """Points from the bytes of a CSV file of this name; their size is not checked yet.
 
     Raises:
         UserError: with file and line.
@@ -53,11 +49,12 @@ def points_of(data: bytes, file: str) -> Surveyed:
     check_count(len(table.rows), file)
     at = f"{file}:{table.names_line}"
     columns = by_name(table.names, at) if table.names else by_position(len(table.rows[0]))
-    used = [*columns.roles.values(), *(k for pair in columns.edges.values() for k in pair)]
+    edges = [k for pair in columns.edges.values() for k in pair]
+    used = [*columns.roles.values(), *edges]
     values = table.values(used)
     values *= [columns.factors.get(k, 1.0) for k in used]
-    places = [used.index(k) for k in _positions(columns)]
-    blank = np.asarray(np.isnan(values[:, places]).all(axis=1))
+    places = [k for role, k in columns.roles.items() if role in ("x", "y", "lon", "lat")] or edges
+    blank = np.asarray(np.isnan(values[:, [used.index(k) for k in places]]).all(axis=1))
     understood = [columns.understood, *table.understood]
     if blank.any():
         line = table.lines[int(np.flatnonzero(blank)[0])]
@@ -71,14 +68,9 @@ def points_of(data: bytes, file: str) -> Surveyed:
 
 
 def write_points(path: Path, xy: Array, right: Array, left: Array, decimals: int = 3) -> None:
-    """Write a centreline.
+    """Write a centreline (m, 2) and half-widths (m,) right and left of travel, all in m.
 
-    Args:
-        path: the file, replaced atomically.
-        xy: (m, 2) [m].
-        right: (m,) half-width to the right of travel [m].
-        left: (m,) half-width to the left [m].
-        decimals: largest number of decimals, at least three.
+    The file is replaced atomically; numbers have at least three decimals, at most ``decimals``.
 
     Raises:
         UserError: if it cannot be written.
@@ -98,20 +90,10 @@ def _written(value: float, decimals: int) -> str:
     return f"{whole}.{part[:3]}{part[3:].rstrip('0')}"
 
 
-def _positions(columns: Columns) -> list[int]:
-    names = ("lon", "lat") if columns.on_earth else ("x", "y")
-    edges = [k for pair in columns.edges.values() for k in pair]
-    return [columns.roles[name] for name in names if name in columns.roles] or edges
-
-
 def _check_whole(
     table: Table, used: list[int], values: Array, blank: npt.NDArray[np.bool_]
 ) -> None:
-    """Check that each row has all its numbers, or no position at all.
-
-    Raises:
-        UserError: naming the first row that has only some.
-    """
+    """Refuse the first row that has only some of its numbers."""
     holes = np.argwhere(np.isnan(values) & ~blank[:, None])
     if len(holes):
         row, k = holes[0].tolist()

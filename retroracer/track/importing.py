@@ -59,17 +59,15 @@ def survey(
 
 
 def _scaled(points: Surveyed, scale: float) -> Surveyed:
-    if points.on_earth and scale != 1.0:
+    if scale == 1.0:
+        return points
+    if points.on_earth:
         raise UserError(
             f"{points.places.file}: longitude and latitude have their own size;"
             f" leave --scale {scale:g} out"
         )
-    understood = (
-        (*points.understood, f"positions and widths times {scale:g}")
-        if scale != 1.0
-        else points.understood
-    )
-    return replace(points.scaled(scale), understood=understood)
+    understood = (*points.understood, f"positions and widths times {scale:g}")
+    return points.changed(lambda a: a * scale, understood=understood)
 
 
 def _with_widths(points: Surveyed, width: float | None) -> Surveyed:
@@ -122,13 +120,10 @@ def _enough(points: Surveyed, keep: npt.NDArray[np.bool_]) -> Surveyed:
 
 
 def _check_order(points: Surveyed) -> None:
-    """Check that points are in driving order along a closed lap.
-
-    Raises:
-        UserError: naming the point where they are not.
-    """
+    """Refuse points that are not in driving order along a closed lap."""
     xy, places = points.xy, points.places
-    step = np.hypot(*(np.roll(xy, -1, axis=0) - xy).T)
+    chord = np.roll(xy, -1, axis=0) - xy
+    step = np.hypot(*chord.T)
     typical = float(np.median(step))
     gap = int(step.argmax())
     if step[gap] > max(60.0, 12.0 * typical):
@@ -141,7 +136,6 @@ def _check_order(points: Surveyed) -> None:
             f"{places.at(gap + 1)}: this point is {step[gap]:.0f} m from the one before"
             f" (others {typical:.1f} m); points must stand in driving order, without gaps"
         )
-    chord = np.roll(xy, -1, axis=0) - xy
     heading = np.arctan2(chord[:, 1], chord[:, 0])
     turn = np.abs(np.angle(np.exp(1j * (heading - np.roll(heading, 1)))))
     back = np.flatnonzero(turn > np.radians(120.0))

@@ -21,47 +21,44 @@ def arranged(rows: dict[int, Array], columns: Columns, places: Places) -> Survey
     Args:
         rows: column index -> its numbers, (m,) in metres or degrees.
         columns: what each column means.
-        places: where each point is in the file, for messages.
+        places: of the points.
 
     Raises:
         UserError: if a point is not on Earth, or the two edges change sides.
     """
     roles = {role: rows[k] for role, k in columns.roles.items()}
-    edges = {side: np.stack([rows[x], rows[y]], axis=1) for side, (x, y) in columns.edges.items()}
     x, y = ("lon", "lat") if columns.on_earth else ("x", "y")
-    xy = np.stack([roles[x], roles[y]], axis=1) if x in roles else None
+    lines = {"middle": np.stack([roles[x], roles[y]], axis=1)} if x in roles else {}
+    for side, (a, b) in columns.edges.items():
+        lines[side] = np.stack([rows[a], rows[b]], axis=1)
     understood: tuple[str, ...] = ()
     if columns.on_earth:
-        xy, edges, understood = projected(xy, edges, places)
-    if edges:
-        return _between(xy, edges, places, understood, columns.on_earth)
-    assert xy is not None
+        lines, projection = projected(lines, places)
+        understood = (projection,)
+    if columns.edges:
+        return _between(lines, places, understood, columns.on_earth)
     right, left = roles.get("right"), roles.get("left")
     if "width" in roles:
         right = left = roles["width"] / 2.0
     elif "half" in roles:
         right = left = roles["half"]
-    return Surveyed(xy, right, left, places, understood, on_earth=columns.on_earth)
+    return Surveyed(lines["middle"], right, left, places, understood, on_earth=columns.on_earth)
 
 
-def projected(
-    xy: Array | None, edges: dict[str, Array], places: Places
-) -> tuple[Array | None, dict[str, Array], tuple[str, ...]]:
-    """Project a line and its edges to metres about their common middle.
+def projected(lines: dict[str, Array], places: Places) -> tuple[dict[str, Array], str]:
+    """Project lines to metres about their common middle.
 
     Args:
-        xy: (m, 2) longitude, latitude [deg], or None if only edges are known.
-        edges: side -> (m, 2) longitude, latitude [deg].
-        places: where each point is in the file, for messages.
+        lines: "middle" or a side -> (m, 2) longitude, latitude [deg].
+        places: of the points.
 
     Returns:
-        The line, (m, 2) metres east and north, or None; the edges likewise; sentences about the
-        projection for the user.
+        The same lines in metres east and north; a sentence about the projection for the user.
 
     Raises:
         UserError: if a longitude or latitude is out of range.
     """
-    for line in ([xy] if xy is not None else []) + list(edges.values()):
+    for line in lines.values():
         bad = np.flatnonzero(~((np.abs(line[:, 0]) <= 360.0) & (np.abs(line[:, 1]) <= 90.0)))
         if len(bad):
             lon, lat = line[bad[0]]
@@ -70,28 +67,21 @@ def projected(
                 f"{places.at(int(bad[0]))}: longitude {lon:g}, latitude {lat:g} is not on Earth;"
                 + (" longitude comes first" if swapped else " degrees are needed, not metres")
             )
-    every = np.concatenate([line for line in (xy, *edges.values()) if line is not None])
-    middle = middle_of(every[:, 0], every[:, 1])
-    plane = None if xy is None else to_plane(xy[:, 0], xy[:, 1], middle)
-    sides = {side: to_plane(line[:, 0], line[:, 1], middle) for side, line in edges.items()}
-    whole = np.concatenate([line for line in (plane, *sides.values()) if line is not None])
-    return plane, sides, (described(whole, middle),)
+    middle = middle_of(np.concatenate([*lines.values()]))
+    plane = {name: to_plane(line, middle) for name, line in lines.items()}
+    return plane, described(np.concatenate([*plane.values()]), middle)
 
 
 def _between(
-    xy: Array | None,
-    edges: dict[str, Array],
-    places: Places,
-    understood: tuple[str, ...],
-    earth: bool,
+    lines: dict[str, Array], places: Places, understood: tuple[str, ...], earth: bool
 ) -> Surveyed:
-    """The line halfway between two edges (or ``xy`` if given), with half-widths to each.
+    """The middle line (halfway between the two edges if none is given), with half-widths to each.
 
     Raises:
         UserError: if the edges change sides along the lap, or left and right are exchanged.
     """
-    one, other = edges.values()
-    middle = 0.5 * (one + other) if xy is None else xy
+    one, other = (line for name, line in lines.items() if name != "middle")
+    middle = lines.get("middle", 0.5 * (one + other))
     along = np.roll(middle, -1, axis=0) - np.roll(middle, 1, axis=0)
     across = one - other
     leftwards = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0] > 0.0
@@ -102,23 +92,15 @@ def _between(
             f"{places.file}: the edges change sides along the lap; each row must hold the points"
             " of both edges that face each other, in driving order"
         )
-    if "left" in edges and not first_is_left:
+    if "left" in lines and not first_is_left:
         raise UserError(
             f"{places.file}: the points called left lie to the right of travel; if y points down,"
             " name it y_south; if the lap is driven the other way, reverse the rows;"
             " otherwise exchange the names"
         )
-    if "inner" in edges:
-        understood = (
-            *understood,
-            f"the inner edge lies to the {'left' if first_is_left else 'right'}",
-        )
+    if "inner" in lines:
+        side = "left" if first_is_left else "right"
+        understood = (*understood, f"the inner edge lies to the {side}")
     left, right = (one, other) if first_is_left else (other, one)
-    return Surveyed(
-        middle,
-        np.hypot(*(right - middle).T),
-        np.hypot(*(left - middle).T),
-        places,
-        understood,
-        on_earth=earth,
-    )
+    halves = np.hypot(*(right - middle).T), np.hypot(*(left - middle).T)
+    return Surveyed(middle, *halves, places, understood, on_earth=earth)

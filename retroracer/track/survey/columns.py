@@ -59,11 +59,7 @@ def by_position(count: int) -> Columns:
 
 
 def by_name(names: list[str], at: str) -> Columns:
-    """Columns by their names.
-
-    Args:
-        names: the names of all columns, in order.
-        at: file and line, for messages.
+    """Columns by their names, in order.
 
     Raises:
         UserError: if the names do not say where the positions are, or say it twice.
@@ -77,6 +73,9 @@ class _Header:
     def __init__(self, names: list[str], at: str) -> None:
         self.names, self.at = names, at
         self.found = [meaning(name) for name in names]
+        kinds = [m.kind for m in self.found]
+        self.unknown = [k for k, kind in enumerate(kinds) if kind == "unknown" and names[k]]
+        self.known = [k for k, kind in enumerate(kinds) if kind != "unknown"]
 
     def columns(self) -> Columns:
         """Choose the columns of the centreline, of the edges and of the widths."""
@@ -97,8 +96,7 @@ class _Header:
         else:
             out.edges = edges
         out.factors = {k: m.factor for k, m in enumerate(self.found)}
-        unknown = [k for k, m in enumerate(self.found) if m.kind == "unknown" and self.names[k]]
-        out.unknown = tuple(shown(self.names[k], 24) for k in unknown)
+        out.unknown = tuple(shown(self.names[k], 24) for k in self.unknown)
         out.understood = self.understood(out)
         return out
 
@@ -185,9 +183,9 @@ class _Header:
         for side, (x, y) in out.edges.items():
             said.append(f"{side} edge from {self.from_(x)} and {self.from_(y)}")
         used = {*out.roles.values(), *(k for pair in out.edges.values() for k in pair)}
-        known = [k for k, m in enumerate(self.found) if m.kind != "unknown" and k not in used]
+        known = [k for k in self.known if k not in used]
         rest = f"; left out: {self.quoted(known)}" if known else ""
-        strange = f"; not understood: {_listed(list(out.unknown))}" if out.unknown else ""
+        strange = f"; not understood: {self.quoted(self.unknown)}" if self.unknown else ""
         return f"columns: {', '.join(said)}{rest}{strange}"
 
     def from_(self, k: int) -> str:
@@ -198,7 +196,8 @@ class _Header:
 
     def quoted(self, columns: list[int]) -> str:
         """Names of columns, in quotes."""
-        return _listed([shown(self.names[k], 24) for k in columns])
+        more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
+        return ", ".join(f"'{shown(self.names[k], 24)}'" for k in columns[:8]) + more
 
     def refuse(self, why: str) -> None:
         """Refuse the file, listing which columns were understood and which were not.
@@ -206,16 +205,12 @@ class _Header:
         Raises:
             UserError: always.
         """
-        known = [k for k, m in enumerate(self.found) if m.kind != "unknown"]
-        strange = [k for k, m in enumerate(self.found) if m.kind == "unknown" and self.names[k]]
         parts = [f"{self.at}: {why}"]
-        if strange:
-            parts.append(f"not understood: {self.quoted(strange)}")
-        if known:
-            said = ", ".join(
-                f"'{shown(self.names[k], 24)}' ({_said(self.found[k])})" for k in known[:8]
-            )
-            parts.append(f"understood: {said}")
+        if self.unknown:
+            parts.append(f"not understood: {self.quoted(self.unknown)}")
+        if self.known:
+            said = [f"'{shown(self.names[k], 24)}' ({_said(self.found[k])})" for k in self.known]
+            parts.append(f"understood: {', '.join(said[:8])}")
         raise UserError("; ".join([*parts, REMEDY]))
 
 
@@ -225,8 +220,3 @@ def _said(m: Meaning) -> str:
     if m.kind == "width":
         return _ROLE[m.side or ("half" if m.half else "width")]
     return "not needed"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(f"'{name}'" for name in names[:8]) + more

@@ -136,12 +136,7 @@ def trimmed(cells: list[str], least: int) -> list[str]:
 
 
 def value_of(cell: str, at: str, column: int) -> float:
-    """Number in a cell; NaN where it is missing.
-
-    Args:
-        cell: its text.
-        at: file and line, for messages.
-        column: counted from 0.
+    """Number in a cell of a column (counted from 0); NaN where it is missing.
 
     Raises:
         UserError: if it is anything else.

@@ -28,10 +28,6 @@ _LINES = {"LineString", "MultiLineString", "Polygon", "MultiPolygon"}
 def read_geojson(data: bytes, file: str) -> list[Line]:
     """All lines of a file.
 
-    Args:
-        data: its bytes.
-        file: its name, for messages.
-
     Raises:
         UserError: if it is not GeoJSON, or a point is not two numbers.
     """
@@ -64,10 +60,7 @@ def _not_finite(word: str, file: str) -> NoReturn:
 
 
 def _check_crs(crs: Any, file: str) -> None:
-    if crs is None:
-        return
-    name = shown(crs, 200)
-    if not any(known in name for known in _WGS84):
+    if crs is not None and not any(known in shown(crs, 200) for known in _WGS84):
         raise UserError(
             f"{file}: coordinates are in {shown(crs, 80)}; save it in longitude and latitude"
             " (WGS 84, EPSG:4326)"
@@ -106,24 +99,18 @@ class _Walk:
                 yield Line(own, points, numbers, called)
 
     def parts(self, kind: str, coordinates: Any, name: str) -> Iterator[Any]:
-        """Lists of positions within a geometry."""
+        """Lists of positions within a geometry; a polygon with holes is a surface."""
         if kind == "LineString":
             yield coordinates
         elif kind == "MultiLineString":
             yield from _list(coordinates)
-        elif kind == "Polygon":
-            yield from self.outline(coordinates, name)
         else:
-            for polygon in _list(coordinates):
-                yield from self.outline(polygon, name)
-
-    def outline(self, rings: Any, name: str) -> Iterator[Any]:
-        """The ring of a polygon without holes; one with holes is a surface."""
-        rings = _list(rings)
-        if len(rings) > 1:
-            self.surfaces.append(name)
-        else:
-            yield from rings
+            for polygon in [coordinates] if kind == "Polygon" else _list(coordinates):
+                rings = _list(polygon)
+                if len(rings) > 1:
+                    self.surfaces.append(name)
+                else:
+                    yield from rings
 
     def points(self, part: Any, name: str) -> Array:
         """Longitude and latitude of a list of positions."""

@@ -32,12 +32,8 @@ class _Found:
 def read_gpx(data: bytes, file: str) -> list[Line]:
     """All tracks and routes of a file; the segments of a track follow each other.
 
-    Args:
-        data: its bytes.
-        file: its name, for messages.
-
     Raises:
-        UserError: with file and line, if it is not GPX or a point has no position.
+        UserError: if it is not GPX or a point has no position.
     """
     reader = _Reader(file)
     try:

@@ -31,9 +31,7 @@ _OPEN = (60.0, 12.0)  # ends further apart than this [m], and than this many ste
 def first_lap(points: Surveyed, notes: list[str]) -> Surveyed:
     """The first whole lap of a line, its ends joined; the line itself if its ends do not overlap.
 
-    Args:
-        points: a line without repeated points.
-        notes: sentences about what was left out and moved are appended to it.
+    No point of the line repeats another; ``notes`` receives what was left out and moved.
     """
     xy = points.xy
     step = np.hypot(*np.diff(xy, axis=0).T)
@@ -123,21 +121,15 @@ def _cut(points: Surveyed, s: Array, start: int, ends: Indices, notes: list[str]
         lap = replace(lap, xy=lap.xy - smooth[:, None] * error)
         understood += f"; its ends, {size:.1f} m apart, were joined over the last {spread:.0f} m"
     notes.append(understood)
-    return _without_short_end(lap, typical)
-
-
-def _without_short_end(lap: Surveyed, typical: float) -> Surveyed:
-    """The lap without a last point that is almost at the start: it would give no direction."""
-    near = float(np.hypot(*(lap.xy[-1] - lap.xy[0]))) < 0.25 * typical
-    return lap.only(np.arange(len(lap.xy) - 1)) if near else lap
+    # A last point that is almost at the start would give no direction.
+    return lap.only(np.arange(len(lap.xy) - 1)) if _repeats(lap.xy, typical) else lap
 
 
 def _left_out(points: Surveyed, s: Array, start: int, ends: Indices) -> str:
     name, end, last = points.places.name, int(ends[0]), len(points.xy) - 1
-    laps = len(ends)
     what = (
-        f"the line goes round {laps} times and more"
-        if laps > 1
+        f"the line goes round {len(ends)} times and more"
+        if len(ends) > 1
         else f"the line runs {s[-1] - s[end]:.0f} m past its start"
     )
     before = f", without {s[start]:.0f} m before it" if start else ""

@@ -10,7 +10,6 @@ from retroracer.errors import UserError
 from retroracer.reading import shown
 from retroracer.track.geometry import Array
 from retroracer.track.survey.lonlat import middle_of, to_plane
-from retroracer.track.survey.surveyed import MAX_POINTS, Places
 
 TOUCHING = 2.0
 """Pieces whose ends are this close [m] are one line."""
@@ -35,27 +34,19 @@ class Line:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The line that becomes the circuit.
-
-    Attributes:
-        line: the chosen line.
-        understood: what was chosen and joined, in sentences for the user.
-    """
-
-    line: Line
-    understood: tuple[str, ...]
-
-
-def choose(lines: list[Line], which: str | None, file: str, *, join: bool = True) -> Chosen:
+def choose(
+    lines: list[Line], which: str | None, file: str, *, join: bool = True
+) -> tuple[Line, list[str]]:
     """Choose a line by name or number; without one, the only lap of the file.
 
     Args:
         lines: all lines of the file.
         which: a name, a number counted from 1, or None.
-        file: its name, for messages.
+        file: its name.
         join: whether pieces that meet at their ends may be one line.
+
+    Returns:
+        The line, and what was chosen and joined, in sentences for the user.
 
     Raises:
         UserError: listing the lines, if it is not clear which.
@@ -69,17 +60,17 @@ def choose(lines: list[Line], which: str | None, file: str, *, join: bool = True
     if join:
         lines = _grouped(lines, understood)
     if which is not None:
-        return Chosen(_named(lines, which, file), tuple(understood))
+        return _named(lines, which, file), understood
     if len(lines) == 1:
-        return Chosen(lines[0], tuple(understood))
+        return lines[0], understood
     plane = _on_plane(lines)
     closed = [k for k, xy in enumerate(plane) if _length(xy) > 100.0 and _returns(xy)]
     if len(closed) == 1:
         line = lines[closed[0]]
         understood.append(f"of {len(lines)} lines only {_called(line)} is a lap; it was taken")
-        return Chosen(line, tuple(understood))
+        return line, understood
     if not closed and join and (whole := _whole(lines, understood)):
-        return Chosen(whole, tuple(understood))
+        return whole, understood
     what = "several of its lines are laps" if closed else "none of its lines is a whole lap"
     raise UserError(f"{file}: {what}; choose one with --line NAME or NUMBER: {_list(lines, plane)}")
 
@@ -112,17 +103,6 @@ def _whole(pieces: list[Line], understood: list[str]) -> Line | None:
     understood.append(f"{len(pieces)} pieces that meet at their ends were joined{note}")
     every = tuple(n for _, part in parts for n in part)
     return Line(pieces[0].name, np.concatenate([part for part, _ in parts]), every)
-
-
-def places(line: Line, file: str, word: str) -> Places:
-    """Where the points of a line are in the file, for messages.
-
-    Raises:
-        UserError: if there are too many.
-    """
-    if len(line.lonlat) > MAX_POINTS:
-        raise UserError(f"{file}: more than {MAX_POINTS} points; keep every n-th")
-    return Places(file, line.numbers, word)
 
 
 def _named(lines: list[Line], which: str, file: str) -> Line:
@@ -162,8 +142,8 @@ def _check_earth(lines: list[Line], file: str) -> None:
 
 def _on_plane(lines: list[Line]) -> list[Array]:
     """Each line in metres, about the middle of the first line."""
-    middle = middle_of(lines[0].lonlat[:, 0], lines[0].lonlat[:, 1])
-    return [to_plane(line.lonlat[:, 0], line.lonlat[:, 1], middle) for line in lines]
+    middle = middle_of(lines[0].lonlat)
+    return [to_plane(line.lonlat, middle) for line in lines]
 
 
 def _length(xy: Array) -> float:

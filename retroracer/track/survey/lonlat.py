@@ -25,38 +25,33 @@ SMALLEST = 6.33e6
 """Smallest radius of curvature of the ellipsoid [m], for the error bound."""
 
 
-def to_plane(lon: Array, lat: Array, middle: tuple[float, float]) -> Array:
+def to_plane(lonlat: Array, middle: tuple[float, float]) -> Array:
     """Project onto the plane that touches the Earth at ``middle``.
 
     Args:
-        lon: (m,) longitude [deg], east positive.
-        lat: (m,) latitude [deg], north positive.
+        lonlat: (m, 2) longitude and latitude [deg], east and north positive.
         middle: longitude and latitude of the origin [deg].
 
     Returns:
         (m, 2) metres east and north of the origin.
     """
-    at = _earth_centred(lon, lat) - _earth_centred(np.array([middle[0]]), np.array([middle[1]]))
+    at = _earth_centred(lonlat) - _earth_centred(np.array([middle]))
     lam, phi = np.radians(middle)
     east = np.array([-np.sin(lam), np.cos(lam), 0.0])
     north = np.array([-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)])
     return np.stack([at @ east, at @ north], axis=1)
 
 
-def middle_of(lon: Array, lat: Array) -> tuple[float, float]:
-    """Longitude and latitude of the middle of the points [deg], also across the date line."""
+def middle_of(lonlat: Array) -> tuple[float, float]:
+    """Longitude and latitude of the middle of points (m, 2) [deg], also across the date line."""
+    lon, lat = lonlat.T
     rel = (lon - lon[0] + 180.0) % 360.0 - 180.0
     mid = float(lon[0] + 0.5 * (rel.min() + rel.max()))
     return (mid + 180.0) % 360.0 - 180.0, float(0.5 * (lat.min() + lat.max()))
 
 
 def described(xy: Array, middle: tuple[float, float]) -> str:
-    """One sentence for the user: the projection, its origin, and its largest error.
-
-    Args:
-        xy: (m, 2) projected points [m].
-        middle: longitude and latitude of the origin [deg].
-    """
+    """One sentence for the user: the projection of ``xy`` (m, 2) [m], its origin, its error."""
     far = float(np.hypot(xy[:, 0], xy[:, 1]).max())
     error = far**3 / (6.0 * SMALLEST**2)
     small = f"{max(0.1, 1000.0 * error):.1f} mm" if error < 1.0 else f"{error:.1f} m"
@@ -68,14 +63,8 @@ def described(xy: Array, middle: tuple[float, float]) -> str:
     )
 
 
-def _earth_centred(lon: Array, lat: Array) -> Array:
-    lam, phi = np.radians(lon), np.radians(lat)
+def _earth_centred(lonlat: Array) -> Array:
+    lam, phi = map(np.radians, lonlat.T)
     prime = RADIUS / np.sqrt(1.0 - _E2 * np.sin(phi) ** 2)
-    return np.stack(
-        [
-            prime * np.cos(phi) * np.cos(lam),
-            prime * np.cos(phi) * np.sin(lam),
-            prime * (1.0 - _E2) * np.sin(phi),
-        ],
-        axis=1,
-    )
+    x, y = prime * np.cos(phi) * np.cos(lam), prime * np.cos(phi) * np.sin(lam)
+    return np.stack([x, y, prime * (1.0 - _E2) * np.sin(phi)], axis=1)

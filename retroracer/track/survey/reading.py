@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from retroracer.track.csv_io import points_of
 from retroracer.track.survey.arranging import projected
 from retroracer.track.survey.geojson import read_geojson
 from retroracer.track.survey.gpx import read_gpx
-from retroracer.track.survey.lines import Line, choose, places
-from retroracer.track.survey.surveyed import Surveyed, check_count
+from retroracer.track.survey.lines import Line, choose
+from retroracer.track.survey.surveyed import MAX_POINTS, Places, Surveyed, check_count
 
 MAX_BYTES = 24_000_000
 """Largest GPX file [bytes]; CSV and GeoJSON files are read up to a third of it."""
@@ -30,9 +31,7 @@ _OTHERS = {
 def read_survey(path: Path, which: str | None = None) -> Surveyed:
     """Read a CSV, GeoJSON or GPX file; the format is told from its content, not from its name.
 
-    Args:
-        path: the file.
-        which: name or number of the line, where a GeoJSON or GPX file holds several.
+    ``which`` is the name or number of the line, where a GeoJSON or GPX file holds several.
 
     Raises:
         UserError: with file and line, if it cannot be read or understood.
@@ -58,22 +57,15 @@ def read_survey(path: Path, which: str | None = None) -> Surveyed:
 def _of_line(
     lines: list[Line], which: str | None, file: str, word: str, *, recorded: bool
 ) -> Surveyed:
-    chosen = choose(lines, which, file, join=not recorded)
-    line = chosen.line
-    check_count(len(line.lonlat), file)
-    where = places(line, file, word)
-    xy, _, understood = projected(line.lonlat, {}, where)
-    assert xy is not None
-    begin = f"'{shown(line.name, 40)}': {len(line.lonlat)} points"
-    points = Surveyed(
-        xy,
-        None,
-        None,
-        where,
-        (begin, *chosen.understood, *understood),
-        recorded=recorded,
-        on_earth=True,
-    )
+    line, understood = choose(lines, which, file, join=not recorded)
+    count = len(line.lonlat)
+    check_count(count, file)
+    if count > MAX_POINTS:
+        raise UserError(f"{file}: more than {MAX_POINTS} points; keep every n-th")
+    where = Places(file, line.numbers, word)
+    plane, projection = projected({"middle": line.lonlat}, where)
+    told = (f"'{shown(line.name, 40)}': {count} points", *understood, projection)
+    points = Surveyed(plane["middle"], None, None, where, told, recorded=recorded, on_earth=True)
     return _spaced(points) if recorded else points
 
 
@@ -89,12 +81,4 @@ def _spaced(points: Surveyed, least: float = 1.0) -> Surveyed:
     gone = len(points.xy) - len(keep)
     out = points.only(np.array(keep))
     understood = f"{gone} points less than {least:g} m from the one before were left out"
-    return Surveyed(
-        out.xy,
-        None,
-        None,
-        out.places,
-        (*points.understood, understood),
-        recorded=True,
-        on_earth=True,
-    )
+    return replace(out, understood=(*points.understood, understood))

@@ -21,25 +21,16 @@ SMALLEST = 20.0
 """Smallest extent of a circuit [m]."""
 USUAL = 12.0
 """Width of a typical road [m]."""
-_FACTORS = {
-    10.0: "at 1:10",
-    8.0: "at 1:8",
-    18.0: "at 1:18",
-    24.0: "at 1:24",
-    32.0: "at 1:32",
-    43.0: "at 1:43",
-    100.0: "at 1:100",
-    1000.0: "in kilometres",
-}
+_FACTORS = {k: f"at 1:{k:g}" for k in (10.0, 8.0, 18.0, 24.0, 32.0, 43.0, 100.0)}
+_FACTORS[1000.0] = "in kilometres"
 _SMALLER = {0.3048: "in feet", 0.1: "in decimetres", 0.01: "in centimetres", 0.001: "in mm"}
 
 
 def check_size(points: Surveyed, scale: float | None) -> None:
     """Refuse a circuit of implausible size, with a question to the user.
 
-    Args:
-        points: the points, already multiplied by ``scale``.
-        scale: the user's ``--scale``, or None. If given, even as 1, widths are not questioned.
+    The points are already multiplied by the user's ``--scale``. If it is given, even as 1, widths
+    are not questioned.
 
     Raises:
         UserError: with the question, and the option that answers it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,25 +71,16 @@ class Surveyed:
     recorded: bool = False
     on_earth: bool = False
 
+    def changed(self, change: Callable[[Array], Array], **fields: Any) -> Surveyed:
+        """With positions and widths changed alike, and other fields as given."""
+        right = None if self.right is None else change(self.right)
+        left = None if self.left is None else change(self.left)
+        return replace(self, xy=change(self.xy), right=right, left=left, **fields)
+
     def only(self, keep: npt.NDArray[np.intp]) -> Surveyed:
         """The points with these indices, in the order of the indices."""
-        numbers = self.places.numbers
-        return replace(
-            self,
-            xy=self.xy[keep],
-            right=None if self.right is None else self.right[keep],
-            left=None if self.left is None else self.left[keep],
-            places=replace(self.places, numbers=tuple(numbers[i] for i in keep.tolist())),
-        )
-
-    def scaled(self, factor: float) -> Surveyed:
-        """Positions and widths multiplied by ``factor``."""
-        return replace(
-            self,
-            xy=self.xy * factor,
-            right=None if self.right is None else self.right * factor,
-            left=None if self.left is None else self.left * factor,
-        )
+        numbers = tuple(self.places.numbers[i] for i in keep.tolist())
+        return self.changed(lambda a: a[keep], places=replace(self.places, numbers=numbers))
 
     def checked(self) -> Surveyed:
         """Itself, if its numbers are possible for a circuit in metres.

@@ -39,7 +39,7 @@ class Table:
     """Cells of a file.
 
     Attributes:
-        file: the file's name.
+        file: its name.
         rows: rows of cells, all of the same length.
         lines: line number of each row.
         names: column names, or None if there are none.
@@ -77,14 +77,10 @@ class Table:
 
 
 def read_table(data: bytes, file: str) -> Table:
-    """Read the table of a CSV file.
-
-    Args:
-        data: the file's bytes, UTF-8 or UTF-16.
-        file: its name, for messages.
+    """Read the table of a CSV file, in UTF-8 or UTF-16.
 
     Raises:
-        UserError: with file and line, if its rows differ in length or its names do not fit.
+        UserError: if its rows differ in length or its names do not fit.
     """
     table_rows, comments, separator = rows_of(text_of(data, file), file)
     understood: list[str] = []

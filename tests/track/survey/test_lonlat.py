@@ -9,7 +9,7 @@ from retroracer.track.survey.lonlat import described, middle_of, to_plane
 
 
 def plane(lon, lat, at):
-    return to_plane(np.atleast_1d(np.float64(lon)), np.atleast_1d(np.float64(lat)), at)[0]
+    return to_plane(np.array([[lon, lat]], float), at)[0]
 
 
 @pytest.mark.parametrize("lat", [-60.0, -33.9, 0.0, 26.0, 45.6, 69.0])
@@ -35,11 +35,12 @@ def test_a_minute_of_longitude_has_its_published_length():
 
 def test_the_date_line_is_no_edge():
     lon, lat = np.array([179.99, -179.99, 179.995]), np.array([10.0, 10.0, 10.01])
-    middle = middle_of(lon, lat)
-    xy = to_plane(lon, lat, middle)
+    lonlat = np.stack([lon, lat], axis=1)
+    middle = middle_of(lonlat)
+    xy = to_plane(lonlat, middle)
     assert abs(abs(middle[0]) - 180.0) < 0.01
     assert np.ptp(xy[:, 0]) == pytest.approx(0.02 * 109_639.0, rel=1e-3)
-    assert np.allclose(xy, to_plane(lon + 360.0, lat, middle), atol=1e-6)
+    assert np.allclose(xy, to_plane(lonlat + [360.0, 0.0], middle), atol=1e-6)
 
 
 def test_the_error_told_is_that_of_lengths_outwards():
