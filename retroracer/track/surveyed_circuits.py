@@ -36,11 +36,8 @@ CIRCUITS = TrackRanges(
 """Lengths, corners and widths of permanent circuits, and errors of their surveys."""
 
 
-def surveyed_line(seed: int) -> Line:
-    """The survey of a random circuit: a point every 5 m, and half-widths.
-
-    Args:
-        seed: >= 0.
+def surveyed_text(seed: int) -> str:
+    """The survey of a random circuit as a CSV file: a point every 5 m, and half-widths.
 
     Raises:
         UserError: if the seed is negative.
@@ -57,12 +54,7 @@ def surveyed_line(seed: int) -> Line:
         np.arange(track.n, dtype=np.float64),
     )
     errors = draw_errors(rng, CIRCUITS, float(1.0 / np.abs(track.curvature).max()))
-    return resurveyed(rng, road, errors, POINTS_APART)
-
-
-def surveyed_text(seed: int) -> str:
-    """The survey of a seed as the text of a CSV file, in the form circuits are published in."""
-    line = surveyed_line(seed)
+    line = resurveyed(rng, road, errors, POINTS_APART)
     return points_text(line.xy, line.right, line.left)
 
 
