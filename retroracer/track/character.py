@@ -109,11 +109,8 @@ def _runs(begun: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> list[I
 
 def _longest_run(flags: np.ndarray) -> int:
     """Longest run of True in a closed sequence."""
-    if flags.all():
-        return len(flags)
-    edges = np.flatnonzero(~flags)
-    gaps = np.diff(np.append(edges, edges[0] + len(flags))) - 1
-    return int(gaps.max())
+    ends = np.flatnonzero(~flags)
+    return int(np.diff(ends, append=ends[:1] + len(flags)).max() - 1) if len(ends) else len(flags)
 
 
 def quantiles(

@@ -6,14 +6,15 @@ as at the end of every segment.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from retroracer.track.geometry import Array
 
-_FINE = 0.5
-"""Step of the table from arc length to the curve's parameter [m]."""
+_FINE = 0.5  # step of the table from arc length to the curve's parameter [m]
+_TIGHTEST = 8.0  # smallest radius [m]
 
 
 @dataclass(frozen=True)
@@ -33,48 +34,35 @@ class ClosingCurve:
     def pose(self, s: Array) -> tuple[Array, Array]:
         """Positions (N, 2) [m] and headings (N,) [rad] at stations ``s`` (N,) in [0, length]."""
         u = np.interp(s, np.linspace(0.0, self.length, len(self.u_of)), self.u_of)
-        d = _rate(self.coefficients, u)
-        return _value(self.coefficients, u), np.unwrap(np.arctan2(d[:, 1], d[:, 0]))
+        d = _derivative(self.coefficients, u, 1)
+        return _derivative(self.coefficients, u, 0), np.unwrap(np.arctan2(d[:, 1], d[:, 0]))
 
 
-def _value(c: Array, u: Array) -> Array:
-    return np.stack([u**k for k in range(6)], axis=1) @ c
-
-
-def _rate(c: Array, u: Array) -> Array:
-    return np.stack([k * u ** (k - 1) for k in range(1, 6)], axis=1) @ c[1:]
-
-
-def _rate2(c: Array, u: Array) -> Array:
-    return np.stack([k * (k - 1) * u ** (k - 2) for k in range(2, 6)], axis=1) @ c[2:]
+def _derivative(c: Array, u: Array, order: int) -> Array:
+    """Derivative (N, 2) of the quintic by its parameter, at ``u`` (N,); order 0 is the curve."""
+    powers = [math.perm(k, order) * u ** (k - order) for k in range(order, 6)]
+    return np.stack(powers, axis=1) @ c[order:]
 
 
 def _quintic(p: Array, tangent: Array, pull_start: float, pull_end: float) -> Array:
     """Coefficients (6, 2) from ``p`` along ``tangent`` to the origin along +x, curvature 0."""
     v0, v1 = pull_start * tangent, pull_end * np.array([1.0, 0.0])
     d = -p
-    return np.stack(
-        [
-            p,
-            v0,
-            np.zeros(2),
-            10.0 * d - 6.0 * v0 - 4.0 * v1,
-            -15.0 * d + 8.0 * v0 + 7.0 * v1,
-            6.0 * d - 3.0 * v0 - 3.0 * v1,
-        ]
-    )
+    third = 10.0 * d - 6.0 * v0 - 4.0 * v1
+    fourth = -15.0 * d + 8.0 * v0 + 7.0 * v1
+    fifth = 6.0 * d - 3.0 * v0 - 3.0 * v1
+    return np.stack([p, v0, np.zeros(2), third, fourth, fifth])
 
 
-def closing_curve(end: Array, heading: float, tightest: float = 8.0) -> ClosingCurve | None:
+def closing_curve(end: Array, heading: float) -> ClosingCurve | None:
     """The quintic of least curvature from ``end`` back to the origin, arriving along +x.
 
     Args:
         end: (2,) where the layout ends [m].
         heading: its heading there [rad].
-        tightest: smallest radius accepted [m].
 
     Returns:
-        The curve, or None where every candidate is tighter than ``tightest`` or has a cusp.
+        The curve, or None where every candidate is tighter than ``_TIGHTEST`` or has a cusp.
     """
     chord = float(np.hypot(*end))
     if not 2.0 <= chord <= 10_000.0:
@@ -86,14 +74,14 @@ def closing_curve(end: Array, heading: float, tightest: float = 8.0) -> ClosingC
     for pull_start in pulls:
         for pull_end in pulls:
             c = _quintic(end, tangent, pull_start, pull_end)
-            d, dd = _rate(c, u), _rate2(c, u)
+            d, dd = _derivative(c, u, 1), _derivative(c, u, 2)
             speed = np.hypot(d[:, 0], d[:, 1])
             if speed.min() < 0.05 * chord:
                 continue
             bend = np.abs(d[:, 0] * dd[:, 1] - d[:, 1] * dd[:, 0]) / speed**3
             # Mostly the curvature; a small cost of length prevents huge loops.
             cost = float(bend.max() * chord + 0.2 * speed.mean() / chord)
-            if bend.max() <= 1.0 / tightest and (best is None or cost < best[0]):
+            if bend.max() <= 1.0 / _TIGHTEST and (best is None or cost < best[0]):
                 best = (cost, c)
     if best is None:
         return None
@@ -102,7 +90,7 @@ def closing_curve(end: Array, heading: float, tightest: float = 8.0) -> ClosingC
 
 def _by_length(c: Array, chord: float) -> ClosingCurve:
     fine = np.linspace(0.0, 1.0, max(400, int(8.0 * chord)))
-    d = _rate(c, fine)
+    d = _derivative(c, fine, 1)
     speed = np.hypot(d[:, 0], d[:, 1])
     s = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * np.diff(fine))])
     even = np.linspace(0.0, s[-1], max(8, int(s[-1] / _FINE)))

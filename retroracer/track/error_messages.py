@@ -57,37 +57,19 @@ _EXAMPLES = {
 
 _SECTIONS = ("meta", "race", "layout", "start", "surface", "kerbs", "theme")
 
-_RADIUS = "; give the direction with 'corner: left/right', not a sign"
-
-_UNITS = {
-    "radius": " m",
-    "to_radius": " m",
-    "straight": " m",
-    "width": " m",
-    "left": " m",
-    "right": " m",
-    "ease": " m",
-    "x": " m",
-    "y": " m",
-    "at": " m",
-    "grid_gap": " m",
-    "runoff_width": " m",
-    "below_radius": " m",
-    "length": " m",
-    "length_m": " m",
-    "angle": " deg",
-    "drag": " m/s^2",
-    "ploughing": " /m",
-}
+_METRES = (
+    "radius to_radius straight width left right ease x y at grid_gap runoff_width below_radius"
+    " length length_m"
+)
+_UNITS = {"angle": " deg", "drag": " m/s^2", "ploughing": " /m"} | dict.fromkeys(
+    _METRES.split(), " m"
+)
 
 
 def report_errors(errors: list[Any], root: Node, report: Report) -> None:
-    """Add every validation error of a page to the report.
+    """Add a page's errors, from ``ValidationError.errors()``, to the report.
 
-    Args:
-        errors: from ``ValidationError.errors()``.
-        root: the page, to find places and names in.
-        report: receives the problems.
+    ``root`` is the page, to find places and names in.
     """
     missed = _misspelt(errors[:MOST_SHOWN])
     for error in errors[:MOST_SHOWN]:
@@ -112,14 +94,8 @@ def _cause(value: Any, text: str) -> str:
 
 def _misspelt(errors: list[Any]) -> set[Loc]:
     """Keys that count as missing only because they are misspelt."""
-    out: set[Loc] = set()
-    for error in errors:
-        if error["type"] == "extra_forbidden":
-            loc = tuple(error["loc"])
-            near = _nearest(loc)
-            if near:
-                out.add((*loc[:-1], near))
-    return out
+    unknown = [tuple(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    return {(*loc[:-1], near) for loc in unknown if (near := _nearest(loc))}
 
 
 def _message(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, Place | None]:
@@ -138,7 +114,8 @@ def _message(error: Mapping[str, Any], loc: Loc, root: Node) -> tuple[str, str, 
             return "T04", "medals must be 'auto' or times such as {gold: 62.5}", None
         return "T05", f"item {int(loc[-1]) + 1} needs 'straight:' or 'corner:'", None
     if kind == "T04":
-        return "T04", f"{_subject(loc, full)} {ctx['text']}", None
+        entry = f"entry {loc[-1] + 1} of " if loc and isinstance(loc[-1], int) else ""
+        return "T04", f"{entry}{full} {ctx['text']}", None
     if kind in _RANGE:
         return "T04", _out_of_range(kind, ctx, error["input"], key, full), None
     if kind == "literal_error":
@@ -164,18 +141,12 @@ _RANGE = {
 }
 
 
-def _subject(loc: Loc, key: str) -> str:
-    if loc and isinstance(loc[-1], int):
-        return f"entry {loc[-1] + 1} of {key}"
-    return key
-
-
 def _out_of_range(kind: str, ctx: Mapping[str, Any], value: Any, key: str, full: str) -> str:
     words, name = _RANGE[kind]
     number = f"{value:g}" if isinstance(value, float) else shown(value)
     hint = ""
     if key in ("radius", "to_radius") and kind.startswith("greater"):
-        hint = _RADIUS
+        hint = "; give the direction with 'corner: left/right', not a sign"
     elif key == "angle" and kind.startswith("greater"):
         hint = "; degrees turned, the direction is given by 'corner: left/right'"
     elif key == "schema":
@@ -193,41 +164,35 @@ def _no_such_word(ctx: Mapping[str, Any], value: Any, key: str) -> str:
     return f"{key} cannot be {have}; {hint}"
 
 
-def _keys(part: type[BaseModel]) -> list[str]:
-    return [f.alias or name for name, f in part.model_fields.items()]
+def _keys(part: type[BaseModel] | None) -> list[str]:
+    return [f.alias or name for name, f in part.model_fields.items()] if part else []
 
 
-def _part_at(loc: Loc) -> type[BaseModel] | None:
+def _keys_at(loc: Loc) -> list[str]:
     shape = tuple("*" if isinstance(x, int) else x for x in loc)
     if shape[:1] == ("surfaces",) and len(shape) == 2:
         shape = ("surfaces", "*")
-    return _PARTS.get(shape)
+    return _keys(_PARTS.get(shape))
 
 
 def _nearest(loc: Loc) -> str | None:
     """The existing key that is most similar to the last one of ``loc``; None if none is."""
-    part = _part_at(loc[:-1])
-    known = _keys(part) if part else []
-    near = difflib.get_close_matches(shown(loc[-1]).lower(), known, 1, cutoff=0.6)
+    near = difflib.get_close_matches(shown(loc[-1]).lower(), _keys_at(loc[:-1]), 1, cutoff=0.6)
     return near[0] if near else None
 
 
 def _unknown(loc: Loc, root: Node) -> str:
     """The message for an unknown key: the most similar key here, or where it belongs."""
     key = shown(loc[-1])
-    owner = _owner(loc[:-1], root)
-    near = _nearest(loc)
-    if near:
-        return f"unknown key '{key}' in {owner}; did you mean '{near}'?"
-    part = _part_at(loc[:-1])
-    known = _keys(part) if part else []
     homes = [where for where, other in _PARTS.items() if key in _keys(other)]
-    for where in homes:
-        named = [str(x) for x in where if x != "*" and str(x)[:1] != "<"]
-        if named:
-            return f"unknown key '{key}' in {owner}; it belongs under '{'.'.join(named)}'"
-        return f"unknown key '{key}' in {owner}; it belongs at the top of the page"
-    return f"unknown key '{key}' in {owner}; keys here are: {', '.join(known)}"
+    if near := _nearest(loc):
+        hint = f"did you mean '{near}'?"
+    elif homes:
+        named = [str(x) for x in homes[0] if x != "*" and str(x)[:1] != "<"]
+        hint = "it belongs " + (f"under '{'.'.join(named)}'" if named else "at the top of the page")
+    else:
+        hint = f"keys here are: {', '.join(_keys_at(loc[:-1]))}"
+    return f"unknown key '{key}' in {_owner(loc[:-1], root)}; {hint}"
 
 
 def _owner(loc: Loc, root: Node) -> str:

@@ -27,19 +27,11 @@ def foot(
 ) -> float:
     """Fraction f of a cell at which the normal of the centreline passes through a point.
 
-    Solves (q - f d) . (t + f u) = 0, a quadratic in f. Not clamped: below 0 or above 1 means a
-    neighbouring cell. Beyond the centre of curvature, where normals of the cell cross before
-    they reach the point, a linear estimate keeps the walk stable.
-
-    Args:
-        qx: x of the point relative to the cell's first sample [m].
-        qy: y likewise [m].
-        dx: x from the first sample to the next [m].
-        dy: y likewise [m].
-        tx: x of the unit tangent at the first sample.
-        ty: y of it.
-        ux: change of the tangent from the first sample to the next.
-        uy: likewise.
+    Solves (q - f d) . (t + f u) = 0, a quadratic in f, where q is the point relative to the cell's
+    first sample [m], d the way from there to the next sample [m], t the unit tangent at the first
+    sample and u its change to the next. Not clamped: below 0 or above 1 means a neighbouring cell.
+    Beyond the centre of curvature, where normals of the cell cross before they reach the point, a
+    linear estimate keeps the walk stable.
     """
     step = dx * tx + dy * ty
     c0 = qx * tx + qy * ty

@@ -40,13 +40,12 @@ def as_number(value: Any) -> Any:
             value = number(value)
         except ValueError as error:
             raise wrong(str(error)) from None
-    written = value
     try:
         finite = math.isfinite(value)
     except (TypeError, OverflowError):
         finite = False
     if not finite:
-        raise wrong(f"'{shown(written)}' is not a finite number")
+        raise wrong(f"'{shown(value)}' is not a finite number")
     return float(value)
 
 
@@ -104,9 +103,8 @@ def as_word(value: Any) -> Any:
 
 def as_side(value: Any) -> Any:
     """A side; "center" and "middle" are read as "centre"."""
-    word = {"center": "centre", "middle": "centre"}
     value = as_word(value)
-    return word.get(value, value) if isinstance(value, str) else value
+    return "centre" if value in ("center", "middle") else value
 
 
 def as_side_or_none(value: Any) -> Any:

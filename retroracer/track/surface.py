@@ -35,23 +35,12 @@ class Surface:
 
 
 @dataclass(frozen=True)
-class _Numbers:
-    grip: float
-    drag: float = 0.0
-    ploughing: float = 0.0
-
-
-@dataclass(frozen=True)
 class _Page:
-    surfaces: dict[str, _Numbers]
+    surfaces: dict[str, dict[str, float]]
 
 
-def _known() -> tuple[Surface, ...]:
-    page = config.load(_Page, Path(__file__).with_name("surfaces.yaml"))
-    return tuple(Surface(name, **vars(s)) for name, s in page.surfaces.items())
-
-
-SURFACES = _known()
+_PAGE = config.load(_Page, Path(__file__).with_name("surfaces.yaml"))
+SURFACES = tuple(Surface(name, **numbers) for name, numbers in _PAGE.surfaces.items())
 """The default surfaces of every track: asphalt, kerb, grass, gravel."""
 
 ASPHALT, KERB, GRASS, GRAVEL = SURFACES
