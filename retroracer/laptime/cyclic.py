@@ -28,12 +28,7 @@ class CyclicBand:
         self.diagonals = np.zeros((band + 1, size))
 
     def add_blocks(self, first: npt.NDArray[np.int64], blocks: Array) -> None:
-        """Add symmetric blocks (E, m, m) along the diagonal.
-
-        Args:
-            first: (E,) row of each block's corner, all different.
-            blocks: (E, m, m) with m at most band + 1.
-        """
+        """Add symmetric blocks (E, m, m), m <= band + 1, at rows ``first`` (E,), all different."""
         m = blocks.shape[1]
         for row in range(m):
             at = (first + row) % self.size

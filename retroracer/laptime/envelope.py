@@ -8,8 +8,8 @@ the car's steady states, because a driver can alternate between two of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ _PEDALS = 81
 _EFFORTS = 14
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """How much of the envelope an acceleration uses, and the derivatives Newton's method needs.
 
     Attributes:
@@ -67,21 +66,21 @@ class Envelope:
         self, car: Car, grip: float = 1.0, drag: float = 0.0, ploughing: float = 0.0
     ) -> None:
         self.ploughing = ploughing
-        self.speeds = _speed_range(car, drag)
-        found = _sample(car, grip, drag, self.speeds)
+        top = min(max(1.06 * top_speed(car, drag), 2.0 * SLOWEST), 150.0)
+        self.speeds = np.linspace(SLOWEST, top, _SPEEDS)
+        pedals = np.linspace(-1.0, 1.0, _PEDALS)
+        efforts = np.sin(np.linspace(0.0, np.pi / 2.0, _EFFORTS))  # finer steps near the limit
+        found = steady_states(car, self.speeds[:, None, None], pedals[:, None], efforts, grip, drag)
         brakes = -found.tangential[:, :, 0].min(axis=1)
         self.centre = -0.3 * float(brakes.min())
         angle: Array = np.arange(_DIRECTIONS, dtype=float) * (2.0 * np.pi / _DIRECTIONS)
         reach = MARGIN * _boundary(found, self.centre, angle)
         self._table = _Table(self.speeds, reach**-2.0)
-        self.fastest = self._fastest()
-
-    def _fastest(self) -> float:
-        if self.ploughing == 0.0:
-            return float(self.speeds[-1])
-        ahead = np.array([np.pi / 2.0])
-        held = [v for v in self.speeds if self.boundary(v, ahead)[1][0] > 0.0]
-        return float(max(held, default=self.speeds[0]))
+        self.fastest = float(self.speeds[-1])
+        if ploughing:
+            ahead = np.array([np.pi / 2.0])
+            held = [v for v in self.speeds if self.boundary(v, ahead)[1][0] > 0.0]
+            self.fastest = float(max(held, default=self.speeds[0]))
 
     def _effort(self, energy: Array, tangential: Array) -> Array:
         """Tangential acceleration (N,) relative to the inner point, with ploughing added."""
@@ -201,11 +200,8 @@ def _cubic(f: Array) -> tuple[Array, Array, Array]:
     weights = [g**3, 3.0 * f**3 - 6.0 * f**2 + 4.0, 3.0 * g**3 - 6.0 * g**2 + 4.0, f**3]
     slopes = [-(g**2), 3.0 * f**2 - 4.0 * f, -3.0 * g**2 + 4.0 * g, f**2]
     bends = [g, 3.0 * f - 2.0, 3.0 * g - 2.0, f]
-    return (
-        np.stack(weights, axis=1) / 6.0,
-        np.stack(slopes, axis=1) / 2.0,
-        np.stack(bends, axis=1),
-    )
+    w, s, b = (np.stack(values, axis=1) for values in (weights, slopes, bends))
+    return w / 6.0, s / 2.0, b
 
 
 @lru_cache(maxsize=32)
@@ -224,21 +220,6 @@ def top_speed(car: Car, drag: float = 0.0) -> float:
         keeps_up = push > k * v * v + (car.rolling * c.GRAVITY + drag) * car.mass
         low, high = (v, high) if keeps_up else (low, v)
     return 0.5 * (low + high)
-
-
-def _speed_range(car: Car, drag: float) -> Array:
-    top = min(max(1.06 * top_speed(car, drag), 2.0 * SLOWEST), 150.0)
-    return np.linspace(SLOWEST, top, _SPEEDS)
-
-
-def _sample(car: Car, grip: float, drag: float, speeds: Array) -> SteadyStates:
-    """Steady states (V, U, K) over speeds, pedals and efforts, with finer steps near the limit."""
-    pedals = np.linspace(-1.0, 1.0, _PEDALS)
-    efforts = np.sin(np.linspace(0.0, np.pi / 2.0, _EFFORTS))
-    found = steady_states(
-        car, speeds[:, None, None], pedals[None, :, None], efforts[None, None, :], grip, drag
-    )
-    return found
 
 
 def _boundary(found: SteadyStates, centre: float, angle: Array) -> Array:

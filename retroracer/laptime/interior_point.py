@@ -10,8 +10,7 @@ Source: J. Nocedal and S. Wright, Numerical Optimization, 2nd ed., ch. 18.3 (mer
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +21,15 @@ from retroracer.track.geometry import Array
 OPEN = 1e-3
 """Largest violation of a constraint in a solution (a thousandth of the grip)."""
 
+MOST_STEPS = 400
+"""Newton steps after which a search is given up."""
+
 
 class NotConvergedError(RuntimeError):
     """The method stopped before it reached its accuracy."""
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """One evaluation of a ring problem of E elements with m variables each.
 
     Attributes:
@@ -71,23 +72,7 @@ class Ring(Protocol):
         """Objective, margins and all derivatives."""
 
 
-@dataclass(frozen=True)
-class Solution:
-    """A local minimum.
-
-    Attributes:
-        x: the variables.
-        objective: its value at x.
-        rounds: number of Newton steps.
-    """
-
-    x: Array
-    objective: float
-    rounds: int
-
-
-@dataclass(frozen=True)
-class _Direction:
+class _Direction(NamedTuple):
     """A step of variables (x), slacks (s) and multipliers (z)."""
 
     x: Array
@@ -95,25 +80,21 @@ class _Direction:
     z: Array
 
 
-def minimise(problem: Ring, start: Array, accuracy: float, most_rounds: int = 400) -> Solution:
-    """Find a local minimum.
+def minimise(problem: Ring, start: Array, accuracy: float) -> tuple[Array, float]:
+    """Find a local minimum: its variables, and the objective there to an accuracy in its unit.
 
-    Args:
-        problem: to be minimised.
-        start: (stride * E,) strictly inside the bounds; the constraints may be violated.
-        accuracy: accuracy of the objective, in its unit.
-        most_rounds: largest number of Newton steps.
+    ``start`` (stride * E,) lies strictly inside the bounds; the constraints may be violated.
 
     Raises:
         ValueError: if the start is not strictly inside the bounds.
         NotConvergedError: if the accuracy was not reached.
     """
     search = _Search(problem, start, accuracy)
-    for rounds in range(most_rounds):
+    for _ in range(MOST_STEPS):
         if search.arrived():
-            return Solution(search.x, search.terms.objective, rounds)
+            return search.x, search.terms.objective
         search.advance()
-    raise NotConvergedError(f"no solution after {most_rounds} steps")
+    raise NotConvergedError(f"no solution after {MOST_STEPS} steps")
 
 
 class _Search:
@@ -191,7 +172,7 @@ class _Search:
             self.penalty = max(self.penalty, (slope + 0.5 * curved) / (0.7 * open_sum))
         descent = slope - self.penalty * open_sum
         merit = self._merit(terms.objective, self.s, gap)
-        length = self._furthest(step)
+        length = self._furthest(self.s, step.s)
         for attempt in range(40):
             new, new_gap = self._merit_at(length, step)
             if new <= merit + 1e-4 * length * descent + 1e-12 * abs(merit):
@@ -199,7 +180,7 @@ class _Search:
             if attempt == 0 and np.isfinite(new):
                 # Second-order correction: the constraints are curved.
                 again = self._direction(solve, length * gap + new_gap)
-                reach = self._furthest(again)
+                reach = self._furthest(self.s, again.s)
                 if self._merit_at(reach, again)[0] <= merit + 1e-4 * length * descent:
                     step, length = again, reach
                     break
@@ -209,9 +190,7 @@ class _Search:
         self._take(step, length)
 
     def _take(self, step: _Direction, length: float) -> None:
-        keep = self._kept()
-        falling = step.z < 0.0
-        z_length = min(1.0, float((-keep * self.z[falling] / step.z[falling]).min(initial=1.0)))
+        z_length = self._furthest(self.z, step.z)
         self.x = self.x + length * step.x
         self.terms = self.problem.terms(self.x)
         self.s = self.s + length * step.s
@@ -265,13 +244,8 @@ class _Search:
         push[: self.inner] -= ratio[: self.inner] * gap
         pull = push[: self.inner, None] * terms.margin_gradient - terms.gradient
         x = solve(self._spread(pull, push[self.inner :]))
-        s = np.concatenate(
-            [
-                (terms.margin_gradient * x[self.column]).sum(axis=1) + gap,
-                x[self.has_low],
-                -x[self.has_high],
-            ]
-        )
+        inner = (terms.margin_gradient * x[self.column]).sum(axis=1) + gap
+        s = np.concatenate([inner, x[self.has_low], -x[self.has_high]])
         return _Direction(x, s, self.barrier / self.s - self.z - ratio * s)
 
     def _merit(self, objective: float, s: Array, gap: Array) -> float:
@@ -284,13 +258,11 @@ class _Search:
         gap = margin - s[: self.inner]
         return self._merit(objective, s, gap), gap
 
-    def _furthest(self, step: _Direction) -> float:
-        """The largest share of a step, up to 1, that keeps the slacks positive."""
-        down = step.s < 0.0
-        return min(1.0, float((-self._kept() * self.s[down] / step.s[down]).min(initial=1.0)))
-
-    def _kept(self) -> float:
-        return max(0.99, 1.0 - self.barrier * len(self.s))
+    def _furthest(self, values: Array, step: Array) -> float:
+        """The largest share of a step, up to 1, that keeps positive values positive."""
+        down = step < 0.0
+        keep = max(0.99, 1.0 - self.barrier * len(self.s))
+        return min(1.0, float((-keep * values[down] / step[down]).min(initial=1.0)))
 
     def _room(self, x: Array) -> Array:
         low, high = x - self.problem.low, self.problem.high - x

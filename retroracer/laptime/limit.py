@@ -24,6 +24,7 @@ import numpy as np
 
 from retroracer.archive import read_npz
 from retroracer.atomic import replacing
+from retroracer.checks import Form, demand_array
 from retroracer.errors import UserError
 from retroracer.laptime.envelope import envelope
 from retroracer.laptime.interior_point import NotConvergedError
@@ -123,11 +124,15 @@ def limit_of(track: Track, car: Car) -> Limit:
     Raises:
         UserError: if no limit could be found.
     """
-    path = _cached_at(track, car)
     known = known_limit(track, car)
     if known is None:
         known = solve(track, car)
-        _write(path, known)
+        # If it cannot be written, it is only solved again next time.
+        with suppress(OSError, UserError):
+            path = _cached_at(track, car)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as part, open(part, "wb") as file:
+                np.savez_compressed(file, **vars(known))
     return known
 
 
@@ -139,10 +144,9 @@ def known_limit(track: Track, car: Car) -> Limit | None:
 def known_time(track: Track, car: Car) -> float | None:
     """The minimum lap time [s] if it is shipped with the package or in the cache."""
     time = _shipped().get(key_of(track, car))
-    if time is not None:
-        return time
-    known = known_limit(track, car)
-    return None if known is None else known.lap_time
+    if time is None and (known := known_limit(track, car)):
+        return known.lap_time
+    return time
 
 
 def solve(
@@ -242,35 +246,22 @@ def _shipped() -> dict[str, float]:
 def _read(path: Path) -> Limit | None:
     try:
         page = read_npz(read_bytes(path, CACHED_MOST), CACHED_MOST)
+        n = page["s"].size
+        for name, array in page.items():
+            if name in ("lap_time", "centerline_time", "length"):
+                form = Form((), np.float64, 1e-6, 1e6)
+            else:
+                form = Form((n, 2) if name == "xy" else (n,), np.float64, -1e7, 1e7)
+            demand_array(name, array, form)
         values: dict[str, Any] = {k: float(v) if v.ndim == 0 else v for k, v in page.items()}
         limit = Limit(**values)
-        return limit if _plausible(limit) else None
-    except (UserError, ValueError, TypeError):
+    except (UserError, KeyError, ValueError, TypeError):
         return None  # missing or unreadable: it is solved again
+    return limit if n >= 3 and _plausible(limit) else None
 
 
 def _plausible(limit: Limit) -> bool:
     """True if what was read can be a lap: a damaged file must not give a wrong limit."""
-    numbers = (limit.lap_time, limit.centerline_time, limit.length)
-    if not all(isinstance(v, float) and 0.0 < v < 1e6 for v in numbers):
-        return False
-    n = len(limit.s) if isinstance(limit.s, np.ndarray) and limit.s.ndim == 1 else 0
-    rows = (
-        limit.s, limit.lateral_offset, limit.curvature, limit.speed, limit.tangential, limit.time,
-    )  # fmt: skip
-    shaped = all(isinstance(v, np.ndarray) and v.shape == (n,) for v in rows)
-    if n < 3 or not shaped or np.shape(limit.xy) != (n, 2):
-        return False
-    if not all(v.dtype == np.float64 and (np.abs(v) < 1e7).all() for v in (*rows, limit.xy)):
-        return False
     rising = (np.diff(limit.s) > 0.0).all() and (np.diff(limit.time) > 0.0).all()
     inside = limit.s[0] >= 0.0 and limit.s[-1] < limit.length and limit.time[-1] < limit.lap_time
     return bool(rising and inside and (limit.speed > 0.0).all())
-
-
-def _write(path: Path, limit: Limit) -> None:
-    """Write a limit to the cache; if that fails, it is only solved again next time."""
-    with suppress(OSError, UserError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part, open(part, "wb") as file:
-            np.savez_compressed(file, **vars(limit))

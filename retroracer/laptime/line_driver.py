@@ -67,8 +67,8 @@ def line_to_follow(
         car: the car that will follow it.
         grip_used: fraction of its grip that the line uses.
         margin: distance the line keeps from the edges of the road [m].
-        coarsest: distance between nodes on straights [m].
-        finest: distance between nodes in the tightest corners [m].
+        coarsest: as in ``solve``.
+        finest: likewise.
     """
     return solve(track, replace(car, mu=grip_used * car.mu), margin, coarsest, finest)
 

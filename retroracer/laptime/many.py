@@ -35,12 +35,8 @@ def lap_limits(
     Returns:
         One time per pair, None where no limit was found.
     """
-    out: list[float | None] = [None] * len(pairs)
-    todo = []
-    for i, (track, car) in enumerate(pairs):
-        out[i] = known_time(track, car)
-        if out[i] is None:
-            todo.append(i)
+    out = [known_time(track, car) for track, car in pairs]
+    todo = [i for i, time in enumerate(out) if time is None]
     solved = solve_all(lap_limit, [pairs[i] for i in todo], tell)
     for i, seconds in zip(todo, solved, strict=True):
         out[i] = seconds
@@ -54,7 +50,7 @@ def lines_to_follow(
     margin: float,
     moment: float = float("inf"),
 ) -> list[Limit | None]:
-    """Lines that a line driver can follow, solved with coarse nodes.
+    """Lines that a line driver can follow (``line_to_follow``), solved with coarse nodes.
 
     Args:
         tracks: the tracks.

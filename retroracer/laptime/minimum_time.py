@@ -27,12 +27,7 @@ _OFFSETS, _ENERGIES = [0, 2, 4], [1, 3]
 
 
 class Grips:
-    """The car's envelope at each node of a ribbon, which depends on the surface.
-
-    Args:
-        envelopes: the different envelopes.
-        which: (N,) index of each node's envelope.
-    """
+    """The car's envelope at each node of a ribbon: that of index ``which`` (N,)."""
 
     def __init__(self, envelopes: Sequence[Envelope], which: npt.NDArray[np.int64]) -> None:
         self.envelopes = envelopes
@@ -46,11 +41,8 @@ class Grips:
         out = Load(np.empty(self.count), np.empty((self.count, 3)), np.empty((self.count, 3, 3)))
         for envelope, at in zip(self.envelopes, self.nodes, strict=True):
             part = envelope.load(energy[at], curvature[at], tangential[at])
-            out.value[at], out.gradient[at], out.hessian[at] = (
-                part.value,
-                part.gradient,
-                part.hessian,
-            )
+            for whole, own in zip(out, part, strict=True):
+                whole[at] = own
         return out
 
     def use(self, energy: Array, curvature: Array, tangential: Array) -> Array:
@@ -64,11 +56,8 @@ class Grips:
 class FastestLine:
     """The problem of least time over offsets and energies: x = (offset_0, energy_0, offset_1, ...).
 
-    Args:
-        road: the ribbon.
-        grips: envelopes of the car at each node.
-        stretch: (N,) length of the arc over that of the chord of each step, on a line near the
-            solution.
+    ``stretch`` (N,) is the length of the arc over that of the chord of each step, on a line near
+    the solution.
     """
 
     stride, shift, width = 2, -2, 5
@@ -124,9 +113,8 @@ class FastestLine:
         bend = load.gradient[:, 1][:, None, None] * shape.curvature_hessian
         outer = way_g[:, :, None] * way_g[:, None, :]
         push = load.gradient[:, 2]
-        bend += (push * tangential / way)[:, None, None] * (
-            2.0 * outer / way[:, None, None] - way_h
-        )
+        curved = 2.0 * outer / way[:, None, None] - way_h
+        bend += (push * tangential / way)[:, None, None] * curved
         hessian[grid] += bend
         for at, sign in zip(_ENERGIES, (-1.0, 1.0), strict=True):
             mixed = -(sign * ENERGY * push / way**2)[:, None] * way_g
@@ -154,12 +142,7 @@ class FastestLine:
 
 
 class FastestSpeed:
-    """The problem of least time along a given line: only the energies are free.
-
-    Args:
-        line: the problem whose offsets are held fixed.
-        offset: (N,) of the line [m].
-    """
+    """The problem of least time along a line of offsets (N,) [m]: only the energies are free."""
 
     stride, shift, width = 1, -1, 2
 
@@ -190,12 +173,7 @@ class FastestSpeed:
 
 
 class StraightestLine:
-    """The problem of the least integral of curvature squared, over the offsets.
-
-    Args:
-        road: the ribbon.
-        scale: divisor of the objective.
-    """
+    """The problem of the least integral of curvature squared (over ``scale``), by the offsets."""
 
     stride, shift, width = 1, -1, 3
 
@@ -246,7 +224,7 @@ def straightest_line(road: Ribbon) -> Array:
     """Offsets (N,) [m] of the line with the least integral of curvature squared."""
     start = np.zeros(len(road.s))
     scale = max(StraightestLine(road, 1.0).value(start)[0], 1e-6)
-    return minimise(StraightestLine(road, scale), start, accuracy=1e-3).x
+    return minimise(StraightestLine(road, scale), start, accuracy=1e-3)[0]
 
 
 def guess_energy(road: Ribbon, grips: Grips, offset: Array) -> Array:
@@ -270,8 +248,8 @@ def fastest_speed(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Arr
     line = FastestLine(road, grips, arc_over_chord(road.points(offset)))
     start = guess_energy(road, grips, offset) / ENERGY
     accuracy = TIME_ACCURACY * road.length / 1000.0
-    found = minimise(FastestSpeed(line, offset), start, accuracy)
-    return found.objective, ENERGY * found.x
+    x, time = minimise(FastestSpeed(line, offset), start, accuracy)
+    return time, ENERGY * x
 
 
 def fastest_line(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Array, Array]:
@@ -282,6 +260,6 @@ def fastest_line(road: Ribbon, grips: Grips, offset: Array) -> tuple[float, Arra
     offset = np.clip(offset, -0.98 * road.right, 0.98 * road.left)
     x = np.stack([offset, guess_energy(road, grips, offset) / ENERGY], axis=1).ravel()
     problem = FastestLine(road, grips, arc_over_chord(road.points(offset)))
-    x = minimise(problem, x, accuracy=TIME_ACCURACY * road.length / 1000.0).x
+    x, _ = minimise(problem, x, accuracy=TIME_ACCURACY * road.length / 1000.0)
     problem = FastestLine(road, grips, arc_over_chord(road.points(x[::2])))
     return problem.value(x)[0], x[::2], ENERGY * x[1::2]

@@ -11,6 +11,7 @@ from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.laptime.limit import Limit
 from retroracer.physics.car import Car
+from retroracer.tables import lap_text
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
@@ -22,13 +23,7 @@ COLOURS = "plasma"
 
 
 def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
-    """Write a PNG of a limit.
-
-    Args:
-        path: path of the file.
-        track: the track.
-        car: the car.
-        limit: limit of this track and car.
+    """Write a PNG of the limit of a track and car.
 
     Raises:
         UserError: if matplotlib is missing or the file cannot be written.
@@ -43,7 +38,8 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     line, _ = track.pose_at(s, limit.at(limit.lateral_offset, s))
     kmh = 3.6 * limit.at(limit.speed, s)
     # Turn the map so that its longer side is horizontal, whichever way north is.
-    turn = _lengthwise(track.xy)
+    wide, high = np.ptp(track.xy, axis=0)
+    turn = np.eye(2) if wide >= high else np.array([[0.0, 1.0], [-1.0, 0.0]])
     wide, high = np.ptp(track.xy @ turn, axis=0) * 1.04
     map_height = float(np.clip(12.0 * high / wide, 2.2, 9.0))
     figure = Figure(figsize=(13.0, map_height + 3.6), facecolor=PAPER, layout="constrained")
@@ -63,10 +59,9 @@ def draw_limit(path: Path, track: Track, car: Car, limit: Limit) -> None:
     bar = figure.colorbar(drawn, ax=above, shrink=0.7, aspect=26, pad=0.01)
     bar.set_label("km/h", color=INK)
     bar.outline.set_visible(False)
-    minutes, seconds = divmod(limit.lap_time, 60.0)
     name = track.title or track.name
     figure.suptitle(
-        f"{name}, {car.title}: {minutes:.0f}:{seconds:06.3f} at the limit",
+        f"{name}, {car.title}: {lap_text(limit.lap_time)} at the limit",
         x=0.02,
         ha="left",
         color=INK,
@@ -123,11 +118,3 @@ def _coloured(axes: Axes, points: Array, kmh: Array, scale: Any, width: float) -
     axes.add_collection(drawn)
     axes.autoscale_view()
     return drawn
-
-
-def _lengthwise(points: Array) -> Array:
-    """A rotation (2, 2) by 0 or 90 degrees that makes the longer side horizontal."""
-    wide, high = np.ptp(points, axis=0)
-    if wide >= high:
-        return np.eye(2)
-    return np.array([[0.0, 1.0], [-1.0, 0.0]])

@@ -57,14 +57,9 @@ def ribbon(
     coarsest: float = 5.0,
     finest: float = 2.0,
 ) -> Ribbon:
-    """Place nodes along a track.
+    """Place nodes along a track for a car of a width [m], which must pass between the walls.
 
-    Args:
-        track: the track.
-        car_width: width of the car's body [m], which must pass between the walls.
-        margin: distance that paths keep from the edges of the road [m].
-        coarsest: distance between nodes on straights [m].
-        finest: distance between nodes in the tightest corners [m].
+    The other arguments are those of ``limit.solve``.
     """
     from scipy.interpolate import CubicSpline
 

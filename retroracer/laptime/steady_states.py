@@ -52,9 +52,6 @@ def steady_states(
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface [m/s^2].
 
-    Returns:
-        The states, shaped like the broadcast arguments.
-
     Accuracy: the accelerations agree with ``dynamics.acceleration`` to 1e-6 m/s^2.
     """
     p = car.row()

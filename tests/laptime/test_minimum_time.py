@@ -85,7 +85,7 @@ def test_the_method_finds_the_constrained_minimum_another_one_finds():
 
     target = 2.5 * np.sin(np.arange(16) * 0.9)
     problem = Distances(target, 0.8)
-    found = minimise(problem, np.zeros(16), accuracy=1e-7)
+    x, objective = minimise(problem, np.zeros(16), accuracy=1e-7)
     other = minimize(
         lambda x: problem.value(x)[0],
         np.zeros(16),
@@ -94,8 +94,8 @@ def test_the_method_finds_the_constrained_minimum_another_one_finds():
         constraints={"type": "ineq", "fun": lambda x: problem.value(x)[1]},
         options={"ftol": 1e-12, "maxiter": 500},
     )
-    assert found.objective == pytest.approx(other.fun, abs=1e-4)
-    assert np.allclose(found.x, other.x, atol=1e-2)
+    assert objective == pytest.approx(other.fun, abs=1e-4)
+    assert np.allclose(x, other.x, atol=1e-2)
 
 
 def test_a_start_beyond_the_bounds_is_refused():
