@@ -52,14 +52,9 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Run one command; returns its exit code, as the module says.
 
-    Args:
-        argv: arguments without the program's name; None takes them from the process.
-
-    Returns:
-        Exit code: 0, 2 for a user's mistake or a full disk, 130 if interrupted, 141 if the
-        reader of our output has gone, else the command's own.
+    ``argv`` are arguments without the program's name; None takes them from the process.
     """
     streams.prepare()
     with streams.ended_politely():
@@ -121,11 +116,7 @@ def _mistake(message: str) -> int:
 
 
 def run_command(argv: list[str]) -> int:
-    """Run one command; what stops it is an exception here.
-
-    Args:
-        argv: its name and its arguments.
-    """
+    """Run one command by its name and arguments; what stops it is an exception here."""
     width = max(map(len, COMMANDS))
     parser = Parser(
         prog="retroracer",

@@ -8,6 +8,7 @@ file to write is tried before any work begins. Does not own: a command's options
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import re
 import sys
@@ -16,7 +17,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any, NoReturn
 
-from retroracer.atomic import demand_writable
+from retroracer.atomic import demand_writable, write_text
 from retroracer.errors import UserError
 from retroracer.reading import printable, shown
 
@@ -30,9 +31,16 @@ _OTHER_KINDS = {
 }  # fmt: skip
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,4})?")
 
+_METAVARS = {"whole": "N", "number": "X", "file_to_write": "FILE", "size_in_pixels": "WxH"}
+"""What help calls a value, by the function its type comes from, unless an option says otherwise."""
+
 
 class Help(argparse.RawDescriptionHelpFormatter):
     """Help whose one-line paragraphs are wrapped; examples and lists keep their lines."""
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        maker = getattr(action.type, "__qualname__", "").partition(".")[0]
+        return _METAVARS.get(maker) or super()._get_default_metavar_for_optional(action)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         paragraphs = text.split("\n\n")
@@ -49,11 +57,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **{"formatter_class": Help, **more})
 
     def error(self, message: str) -> NoReturn:
-        """Complain.
-
-        Raises:
-            UserError: always.
-        """
+        """Complain by a ``UserError``."""
         raise UserError(f"{printable(message)}; see {self.prog} --help")
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -107,9 +111,8 @@ def size_in_pixels(text: str) -> tuple[int, int]:
 def file_to_write(*endings: str) -> Callable[[str], Path]:
     """The type of files a command writes, which is tried at once.
 
-    Args:
-        endings: allowed at the end of the name, e.g. ".png"; none = any but those of tracks and
-            models, so that figures never replace one.
+    ``endings`` are allowed at the end of the name, e.g. ".png"; none = any but those of tracks and
+    models, so that figures never replace one.
     """
 
     def convert(text: str) -> Path:
@@ -139,15 +142,10 @@ def _quoted(text: str) -> str:
 def add_subcommand(
     commands: Any, name: str, run: Any, text: str, example: str, more: str = ""
 ) -> Any:
-    """Add a subcommand's parser, with an example in its help.
+    """Add a subcommand's parser: what it does in a line, and an example in its help.
 
-    Args:
-        commands: what ``add_subparsers`` returned.
-        name: of the command.
-        run: what is called with the arguments.
-        text: what it does, in a line.
-        example: how it is called, without the program's name.
-        more: said after the example.
+    ``run`` is called with the arguments; ``example`` is how it is called, without the program's
+    name; ``more`` is said after it.
     """
     parser = commands.add_parser(
         name,
@@ -162,17 +160,7 @@ def add_subcommand(
 def refuse(
     args: argparse.Namespace, parser: argparse.ArgumentParser, names: Container[str], why: str
 ) -> None:
-    """Refuse options that would have no effect.
-
-    Args:
-        args: the arguments as parsed.
-        parser: the parser they come from.
-        names: names of the arguments that have no effect.
-        why: end of the message: what they do not go with.
-
-    Raises:
-        UserError: if one of them was given another value than its default.
-    """
+    """Refuse options in ``names`` that were given; ``why`` says what they do not go with."""
     for action in parser._actions:
         given = getattr(args, action.dest, action.default)
         if action.dest in names and given != action.default:
@@ -181,6 +169,11 @@ def refuse(
 
 def add_json(parser: Any) -> None:
     """Add ``--json FILE`` to a command that reports figures."""
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="also write the figures to FILE"
-    )
+    parser.add_argument("--json", type=file_to_write(), help="also write the figures to FILE")
+
+
+def write_json(args: argparse.Namespace, figures: Any) -> None:
+    """Write a command's figures where ``--json`` says, if it was given."""
+    if args.json is not None:
+        text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(args.json, text + "\n")

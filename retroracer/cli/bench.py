@@ -21,28 +21,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure environment steps per second",
         description="Measure environment steps per second of the batched and the single env, "
         "beside Gymnasium's CartPole and highway-env's racetrack, in the same run.",
         epilog=EXAMPLES,
     )
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="also write the figures here"
-    )
-    parser.add_argument(
-        "--repeats", type=whole(1, 1000), default=5, metavar="N",
-        help="measurements of each (default 5)",
-    )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
-    parser.add_argument(
-        "--pixels", action="store_true", help="measure CarRacing-v3 beside Gymnasium's own instead"
-    )
-    parser.add_argument(
-        "--learning", action="store_true", help="measure updates beside Stable-Baselines3's SAC"
-    )
-    parser.add_argument(
-        "--race", action="store_true", help="measure races of several solid cars instead"
-    )
+    add = parser.add_argument
+    add("--json", type=file_to_write(), help="also write the figures here")
+    add("--repeats", type=whole(1, 1000), default=5, help="measurements of each (default 5)")
+    add("--quick", action="store_true", help="a tenth of the steps")
+    add("--pixels", action="store_true", help="measure CarRacing-v3 beside Gymnasium's own instead")
+    add("--learning", action="store_true", help="measure updates beside Stable-Baselines3's SAC")
+    add("--race", action="store_true", help="measure races of several solid cars instead")
     parser.set_defaults(run=run)
 
 

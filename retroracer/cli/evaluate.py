@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from retroracer.cli import evaluate_names, evaluate_pixels, evaluate_races
-from retroracer.cli.arguments import MOST_TRACKS, add_json, file_to_write, number, seed, whole
+from retroracer.cli.arguments import (
+    MOST_TRACKS,
+    add_json,
+    file_to_write,
+    number,
+    seed,
+    whole,
+    write_json,
+)
 from retroracer.errors import UserError
 from retroracer.tables import busy, lap_text, print_table
 
@@ -36,67 +43,48 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure drivers",
         description="Let drivers drive two laps from a standing start, deterministically, and "
         "report the second. All drivers and tracks run as one batch.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="name or path of a model")
-    parser.add_argument(
-        "--tracks", nargs="+", metavar="TRACK", help="names or paths; default: every shipped one"
-    )
-    parser.add_argument(
-        "--random", type=whole(1, MOST_TRACKS), metavar="N", help="N random tracks instead"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("models", nargs="*", metavar="MODEL", help="name or path of a model")
+    add("--tracks", nargs="+", metavar="TRACK", help="names or paths; default: every shipped one")
+    add("--random", type=whole(1, MOST_TRACKS), help="N random tracks instead")
+    add(
         "--surveyed",
         type=whole(1, MOST_TRACKS),
-        metavar="N",
         help="N circuits imported from made-up CSV surveys, as other people's circuits are",
     )
-    parser.add_argument(
+    add(
         "--seed",
         type=seed,
         default=0,
         metavar="S",
         help="seed of --random and --surveyed (default 0)",
     )
-    parser.add_argument("--car", metavar="CAR", help="default: the car each was trained with")
-    parser.add_argument(
+    add("--car", metavar="CAR", help="default: the car each was trained with")
+    add(
         "--no-limit",
         action="store_true",
         help="do not compute the limits of tracks (the first time takes a second a track)",
     )
     add_json(parser)
-    parser.add_argument(
+    add(
         "--plot",
         "--picture",
         type=file_to_write(".png", ".svg", ".pdf"),
-        metavar="FILE",
         help="picture of the first track: laps, speeds against the limit, braking points",
     )
     for kind in ("gif", "mp4"):
-        parser.add_argument(
+        add(
             f"--{kind}",
             type=file_to_write(f".{kind}"),
-            metavar="FILE",
             help=f"film of the first model's lap as {kind}",
         )
     for name, what in (("grip", "tyres' grip"), ("power", "power"), ("mass", "mass")):
-        parser.add_argument(
-            f"--{name}",
-            type=number(0.05, 20.0),
-            default=1.0,
-            metavar="X",
-            help=f"times the car's {what}",
-        )
-    parser.add_argument(
-        "--latency",
-        type=whole(0, 20),
-        default=0,
-        metavar="N",
-        help="delay actions by N steps of 50 ms",
-    )
+        add(f"--{name}", type=number(0.05, 20.0), default=1.0, help=f"times the car's {what}")
+    add("--latency", type=whole(0, 20), default=0, help="delay actions by N steps of 50 ms")
     evaluate_races.add_options(parser)
     evaluate_pixels.add_options(parser)
     evaluate_names.add_options(parser)
@@ -112,7 +100,6 @@ def run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if evaluate_pixels.concerns(args, parser):
         return evaluate_pixels.run(args)
     from retroracer.agents.policy import load_policy
-    from retroracer.atomic import write_text
     from retroracer.training.judging.laps import Entry, LapTrace, evaluate, watching
 
     policies = [load_policy(name) for name in args.models]
@@ -123,10 +110,8 @@ def run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         reports = evaluate(entries, tracks, watching(traces), args.latency)
     if not args.no_limit:
         reports = _with_limits(reports, entries, tracks)
-    if args.json:
-        whole = [r.to_dict() for r in reports]
-        page = whole[0] if len(whole) == 1 else {"models": whole}
-        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
+    figures = [r.to_dict() for r in reports]
+    write_json(args, figures[0] if len(figures) == 1 else {"models": figures})
     if args.plot:
         from retroracer.laptime.limit import limit_of
         from retroracer.training.pictures.laps import plot_laps

@@ -42,7 +42,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--output",
         type=file_to_write(".gif", ".webp", ".mp4"),
-        metavar="FILE",
         help="film of the first model, as --gif and --mp4 are",
     )
     group.add_argument(
@@ -57,13 +56,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     curve.add_argument(
         "--plot-output",
         type=file_to_write(".png", ".svg", ".pdf"),
-        metavar="FILE",
         help="picture of --progress-csv (default training_curve.png)",
     )
     curve.add_argument(
         "--finetune-at",
         type=whole(0, 10**15),
-        metavar="N",
         help="iteration of the red line (default: from the table)",
     )
 
@@ -73,9 +70,6 @@ def take(args: argparse.Namespace) -> bool:
 
     Returns:
         Whether there is a model to evaluate.
-
-    Raises:
-        UserError: if there is neither a model nor a table, or if options do not fit together.
     """
     if args.checkpoint is not None:
         args.models = [*args.models, args.checkpoint]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retroracer.cli import evaluate_names
-from retroracer.cli.arguments import number, refuse, whole
+from retroracer.cli.arguments import number, refuse, whole, write_json
 from retroracer.errors import UserError
 from retroracer.tables import busy, print_table
 
@@ -28,43 +27,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "drivers of CarRacing-v3 (models of train-pixels)",
         "--seed, --json, --gif, --mp4 and --plot (the training curve) are for them too.",
     )
-    group.add_argument(
-        "--episodes", type=whole(0, 100_000), metavar="N", help="seeds driven (default 100)"
-    )
-    group.add_argument(
-        "--env", choices=("stock", "fast"), help="default: stock, which published scores are of"
-    )
-    group.add_argument("--processes", type=whole(1, 256), metavar="P", help="default: one a core")
-    group.add_argument(
+    add = group.add_argument
+    add("--episodes", type=whole(0, 100_000), help="seeds driven (default 100)")
+    add("--env", choices=("stock", "fast"), help="default: stock, which published scores are of")
+    add("--processes", type=whole(1, 256), metavar="P", help="default: one a core")
+    add(
         "--max-frames",
         "--max-steps",
         type=whole(1, 1000),
-        metavar="N",
         help="most frames of an episode and of its film, 50 a second (default 1000)",
     )
-    group.add_argument(
-        "--fps",
-        type=whole(1, 50),
-        metavar="N",
-        help="frames a second of films, at most (default 25)",
-    )
-    group.add_argument(
-        "--run", dest="run_folder", type=Path, metavar="DIR", help="the run --plot draws"
-    )
+    add("--fps", type=whole(1, 50), help="frames a second of films, at most (default 25)")
+    add("--run", dest="run_folder", type=Path, metavar="DIR", help="the run --plot draws")
     for name, what, low, high in (
         ("--smooth-alpha", "smooth actions: share of the previous action that is kept", 0.0, 0.99),
         ("--steer-deadzone", "steering smaller than this counts as 0", 0.0, 1.0),
         ("--steer-clip", "the largest steering", 0.001, 1.0),
     ):
-        group.add_argument(name, type=number(low, high), metavar="X", help=what)
+        add(name, type=number(low, high), help=what)
 
 
 def concerns(args: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
-    """Whether the models asked for drive CarRacing.
-
-    Raises:
-        UserError: if some do and some do not, or if options of the other kind were given.
-    """
+    """Whether the models asked for drive CarRacing; refuses a mixture, and options of others."""
     from retroracer.agents.model_file import read_facts
 
     pixels = [read_facts(m).observation_layout.startswith("carracing-") for m in args.models]
@@ -81,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, print a table."""
     from retroracer.agents.model_file import find_model
     from retroracer.agents.pixels.torch_inference import load_driver
-    from retroracer.atomic import write_text
     from retroracer.training.judging.episodes import evaluate_file
 
     count = 100 if args.episodes is None else args.episodes
@@ -111,10 +94,8 @@ def run(args: argparse.Namespace) -> int:
                     longest,
                 )
             )
-    if args.json:
-        plain = [r.to_dict() for r in reports]
-        page = plain[0] if len(plain) == 1 else {"models": plain}
-        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
+    figures = [r.to_dict() for r in reports]
+    write_json(args, figures[0] if len(figures) == 1 else {"models": figures})
     if reports:
         _print(reports)
     _pictures(args, paths[0], calm, longest)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
-from retroracer.cli.arguments import refuse, whole
+from retroracer.cli.arguments import refuse, whole, write_json
 from retroracer.errors import UserError
 from retroracer.physics.company import MOST_CARS
 from retroracer.tables import busy, print_table
@@ -31,33 +30,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "races of solid cars", "every race starts standing; its cars differ a little day by day"
     )
-    group.add_argument(
+    add = group.add_argument
+    add(
         "--race",
         nargs="+",
         metavar="MODEL",
         help="2 to 20 drivers that race one another; a name may come more than once. 'follower' "
         "never yields, 'braker' brakes at random",
     )
-    group.add_argument(
+    add(
         "--grid",
         choices=GRIDS,
         help="orders of the grid: all, or the first driver last, first, or as given (default all)",
     )
-    group.add_argument("--laps", type=whole(1, 1000), metavar="N", help="of a race (default 3)")
-    group.add_argument(
+    add("--laps", type=whole(1, 1000), help="of a race (default 3)")
+    add(
         "--seeds",
         type=whole(1, 10_000),
-        metavar="N",
         help="days each track is raced on, with other grip, power and mass (default 1)",
     )
 
 
 def concerns(args: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
-    """Whether races are asked for.
-
-    Raises:
-        UserError: if options of races are given without one, or others with one.
-    """
+    """Whether races are asked for; refuses options that do not go with it."""
     if args.race is None:
         for name in ("grid", "laps", "seeds"):
             if getattr(args, name) is not None:
@@ -78,7 +73,6 @@ def concerns(args: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
 
 def run(args: argparse.Namespace, tracks: list[Track]) -> int:
     """Race, write what was asked for, print a table."""
-    from retroracer.atomic import write_text
     from retroracer.training.judging import races
 
     racers = [_racer(name, args.car, tracks) for name in args.race]
@@ -101,14 +95,13 @@ def run(args: argparse.Namespace, tracks: list[Track]) -> int:
         found = [f | {"rating": skill} for f, skill in zip(found, skills, strict=True)]
     except ImportError:
         print("no ratings: they need openskill; pip install 'retroracer[race]'")
-    if args.json:
-        page = {
-            "race": {"drivers": labels, "tracks": [t.name for t in tracks], "grid": grid,
-                     "laps": laps, "seeds": list(numbers), "races": len(raced)},
-            "drivers": found,
-            "races": [races.plain(race, tracks, labels) for race in raced],
-        }  # fmt: skip
-        write_text(args.json, json.dumps(page, indent=2, allow_nan=False) + "\n")
+    page = {
+        "race": {"drivers": labels, "tracks": [t.name for t in tracks], "grid": grid,
+                 "laps": laps, "seeds": list(numbers), "races": len(raced)},
+        "drivers": found,
+        "races": [races.plain(race, tracks, labels) for race in raced],
+    }  # fmt: skip
+    write_json(args, page)
     _print(found, len(raced), laps)
     return 0
 

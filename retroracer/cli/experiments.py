@@ -23,14 +23,7 @@ EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One reference system.
-
-    Attributes:
-        command: the command that trains it.
-        page: its page in ``configs/reference``.
-        help: one line about it.
-        options: options in addition to the page.
-    """
+    """A reference system: its command, its page in ``configs/reference``, options beside it."""
 
     command: str
     page: str
@@ -70,7 +63,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     lines += [f"  {'monitor':<{width}}  memory and progress of the runs in progress"]
     parser = subparsers.add_parser(
         "experiments",
-        help="start a reference system by name",
         description="Start one of the reference systems of configs/reference by name. Options "
         "behind the name are those of train-pixels or train-base; the model is "
         "models/reference-NAME.zip.\n\nnames:\n" + "\n".join(lines),
@@ -116,11 +108,7 @@ def _page(experiment: Experiment) -> Path:
 
 
 def monitor(arguments: list[str]) -> int:
-    """Show the runs in progress, once or repeatedly.
-
-    Args:
-        arguments: of ``experiments monitor``.
-    """
+    """Show the runs in progress, once or repeatedly."""
     parser = Parser(
         prog="retroracer experiments monitor",
         description="Show memory and progress of the runs in progress.",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from typing import TYPE_CHECKING
 
-from retroracer.cli.arguments import file_to_write
+from retroracer.cli.arguments import file_to_write, write_json
 from retroracer.tables import busy, lap_text, print_table
 
 if TYPE_CHECKING:
@@ -24,17 +23,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "limit",
-        help="compute the fastest lap physics allows",
         description="Compute the minimum-time racing line and lap of a track for a car: a "
         "flying lap inside track limits, no driver faster. Solved once (seconds), then cached.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("track", metavar="TRACK", help="name, or path of a YAML file")
-    parser.add_argument("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")
-    parser.add_argument(
-        "--json", type=file_to_write(), metavar="FILE", help="write the figures there"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("track", metavar="TRACK", help="name, or path of a YAML file")
+    add("--car", metavar="CAR", default="gt", help="gt, kart, formula, or a path")
+    add("--json", type=file_to_write(), help="write the figures there")
+    add(
         "--plot", type=file_to_write(".png"), metavar="FILE.png", help="draw the line and its speed"
     )
     parser.set_defaults(run=run)
@@ -42,7 +39,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Solve, write what was asked for, print."""
-    from retroracer.atomic import write_text
     from retroracer.laptime.limit import limit_of
     from retroracer.physics.car import load_car
     from retroracer.track.files import load_track
@@ -50,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     track, car = load_track(args.track), load_car(args.car)
     with busy(f"solving {track.title or track.name} ..."):
         limit = limit_of(track, car)
-    if args.json is not None:
-        page = limit.to_dict(track, car)
-        write_text(args.json, json.dumps(page, indent=1, allow_nan=False) + "\n")
+    write_json(args, limit.to_dict(track, car))
     if args.plot is not None:
         from retroracer.laptime.picture import draw_limit
 
@@ -87,14 +81,8 @@ def _print_stretches(track: Track, limit: Limit) -> None:
 
 def _row(limit: Limit, name: str, start: float, end: float) -> tuple[str, ...]:
     slow, fast, seconds = _stretch(limit, start, end)
-    return (
-        name,
-        f"{start:.0f} m",
-        f"{end:.0f} m",
-        f"{seconds:.3f} s",
-        f"{3.6 * slow:.0f} km/h",
-        f"{3.6 * fast:.0f} km/h",
-    )
+    speeds = (f"{3.6 * slow:.0f} km/h", f"{3.6 * fast:.0f} km/h")
+    return (name, f"{start:.0f} m", f"{end:.0f} m", f"{seconds:.3f} s", *speeds)
 
 
 def _stretch(limit: Limit, start: float, end: float) -> tuple[float, float, float]:

@@ -6,13 +6,12 @@ Owns: the arguments and what is printed. The work is done in ``retroracer.agents
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retroracer.atomic import demand_writable, make_folder, write_text
-from retroracer.cli.arguments import add_json, add_subcommand, file_to_write
+from retroracer.atomic import demand_writable, make_folder
+from retroracer.cli.arguments import add_json, add_subcommand, file_to_write, write_json
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
 
@@ -39,7 +38,6 @@ def add_parser(subparsers: Any) -> None:
     """Add ``models`` and its commands."""
     parser = subparsers.add_parser(
         "models",
-        help="adopt, list and show models",
         description="Work with models. MODEL is a name (base) or the path of a zip.",
         epilog="example: retroracer models adopt my_sac.zip --out models/my_sac.zip",
     )
@@ -109,8 +107,7 @@ def _adopt(args: argparse.Namespace) -> int:
         print(f"judge it: retroracer evaluate {shown_path(out)} --tracks monza")
     else:
         print(f"it sees '{layout}' and this RetroRacer makes '{LAYOUT}': it cannot drive here")
-    if args.json:
-        _write(args.json, {"model": str(out)} | _figures(facts))
+    write_json(args, {"model": str(out)} | _figures(facts))
     return 0
 
 
@@ -131,8 +128,7 @@ def _list(args: argparse.Namespace) -> int:
         rows.append((shown(path.stem, 40), *cells))
         figures.append({"model": path.stem} | _figures(facts))
     print_table(("model", "algorithm", "observations", "tracks", "steps"), [rows], left=4)
-    if args.json:
-        _write(args.json, {"models": figures})
+    write_json(args, {"models": figures})
     return 0
 
 
@@ -163,8 +159,7 @@ def _show(args: argparse.Namespace) -> int:
             ("goes on where it ended", "yes" if found.whole else "no"),
         ]
     print_table(("", shown(args.model, 60)), [rows], left=2)
-    if args.json:
-        _write(args.json, figures)
+    write_json(args, figures)
     return 0
 
 
@@ -176,7 +171,3 @@ def _figures(facts: Facts) -> dict[str, Any]:
         "car": facts.car.get("name"),
         "parent": facts.parent,
     }
-
-
-def _write(path: Path, figures: dict[str, Any]) -> None:
-    write_text(path, json.dumps(figures, indent=2, allow_nan=False) + "\n")

@@ -45,100 +45,70 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "play",
-        help="race against a trained driver",
         description="Race a trained driver: same car, same kernel, same track limits.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("--track", metavar="TRACK", help="name or path (default monza)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--track", metavar="TRACK", help="name or path (default monza)")
+    add(
         "--model",
         metavar="MODEL",
         help="name or path of the rival (default racer; with --ghosts or --watch the track's "
         "specialist, else base)",
     )
-    parser.add_argument("--car", metavar="CAR", help="your car: gt, kart, formula, or a path")
-    parser.add_argument(
-        "--laps", type=whole(0, 1000), metavar="N", help="default 3; 0 = without end"
-    )
-    parser.add_argument(
-        "--opponents", type=whole(0, 19), metavar="N", help="drivers to race, 0 to 19 (default 1)"
-    )
-    parser.add_argument(
+    add("--car", metavar="CAR", help="your car: gt, kart, formula, or a path")
+    add("--laps", type=whole(0, 1000), help="default 3; 0 = without end")
+    add("--opponents", type=whole(0, 19), help="drivers to race, 0 to 19 (default 1)")
+    add(
         "--ghosts",
         action="store_true",
         help="a time trial: cars drive through one another (default: solid cars, with rules)",
     )
-    parser.add_argument(
+    add(
         "--players",
         type=whole(1, 2),
         default=1,
-        metavar="N",
         help="2: two people at one keyboard, WASD and arrows, a half of the screen each",
     )
-    parser.add_argument("--watch", action="store_true", help="watch the rival drive")
-    parser.add_argument("--menu", action="store_true", help="open the menu first")
+    add("--watch", action="store_true", help="watch the rival drive")
+    add("--menu", action="store_true", help="open the menu first")
     screen = parser.add_mutually_exclusive_group()
     screen.add_argument("--fullscreen", action="store_true", help="take the whole screen")
     screen.add_argument("--windowed", action="store_true", help="a window (the default)")
-    parser.add_argument(
-        "--size", type=size_in_pixels, metavar="WxH", help="size of the window, default 1280x720"
-    )
-    parser.add_argument("--north-up", action="store_true", help="keep north at the top")
-    parser.add_argument("--headless", action="store_true", help="without a window or waiting")
-    parser.add_argument(
-        "--frames",
-        type=whole(1, 10**9),
-        metavar="N",
-        help="end after N pictures (60 a second)",
-    )
-    parser.add_argument(
-        "--screenshot",
-        type=file_to_write(".png", ""),
-        metavar="FILE",
-        help="save the last picture",
-    )
-    parser.add_argument(
-        "--watch-run", type=Path, metavar="RUN", help="race a run's checkpoints; new ones join"
-    )
-    parser.add_argument(
+    add("--size", type=size_in_pixels, help="size of the window, default 1280x720")
+    add("--north-up", action="store_true", help="keep north at the top")
+    add("--headless", action="store_true", help="without a window or waiting")
+    add("--frames", type=whole(1, 10**9), help="end after N pictures (60 a second)")
+    add("--screenshot", type=file_to_write(".png", ""), help="save the last picture")
+    add("--watch-run", type=Path, metavar="RUN", help="race a run's checkpoints; new ones join")
+    add(
         "--edit", type=Path, metavar="FILE", help="open a track's page, or a new one, in the editor"
     )
-    parser.add_argument(
-        "--env", choices=["carracing"], help="drive Gymnasium's CarRacing-v3 instead"
-    )
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="S", help="seed of CarRacing's first track"
-    )
-    parser.add_argument(
+    add("--env", choices=["carracing"], help="drive Gymnasium's CarRacing-v3 instead")
+    add("--seed", type=seed, default=0, metavar="S", help="seed of CarRacing's first track")
+    add(
         "--export",
         type=file_to_write(".gif", ".webp", ".png", ".mp4"),
-        metavar="FILE",
         help="write your best lap (--watch: the driver's) as .gif, .webp, .png or .mp4",
     )
-    parser.add_argument(
+    add(
         "--seconds",
         type=number(0.05, 3600),
         metavar="S",
         help="export only the first S seconds of the lap",
     )
-    parser.add_argument(
+    add(
         "--export-telemetry",
         type=file_to_write(".csv", ".html"),
-        metavar="FILE",
         help="write the same lap's speed, pedals, steering, line and time lost to the limit",
     )
-    parser.add_argument(
+    add(
         "--export-ghost",
         type=file_to_write(".ghost"),
-        metavar="FILE",
         help="write the same lap as a ghost file for others",
     )
-    parser.add_argument(
-        "--ghost", type=Path, metavar="FILE", help="race against a ghost from a file"
-    )
-    parser.add_argument(
-        "--script", type=Path, metavar="FILE", help="page of recorded inputs that drive your car"
-    )
+    add("--ghost", type=Path, metavar="FILE", help="race against a ghost from a file")
+    add("--script", type=Path, metavar="FILE", help="page of recorded inputs that drive your car")
     parser.set_defaults(run=run)
 
 
@@ -159,12 +129,8 @@ def _filming() -> Callable[[float], None]:
 class Loaded:
     """What the options ask the game to begin with.
 
-    Attributes:
-        settings: the player's.
-        script: recorded inputs that drive, or None.
-        setup: the race; None if the game begins with another screen.
-        note: shown at the start, or "".
-        ghost: a lap to be raced against, or None.
+    ``script`` are recorded inputs that drive; without a ``setup`` the game begins with another
+    screen than a race; ``ghost`` is a lap to be raced against.
     """
 
     settings: SettingsFile
@@ -175,11 +141,7 @@ class Loaded:
 
 
 def _load(args: argparse.Namespace, tell: Callable[[str], None]) -> Loaded:
-    """Load the simulator and what the options name; ``tell`` is called with each step's name.
-
-    Raises:
-        UserError: naming what is missing or broken.
-    """
+    """Load the simulator and what the options name; ``tell`` is called with each step's name."""
     tell("loading the simulator")
     from retroracer.compiled import first_use
     from retroracer.game.app import App  # noqa: F401  # with all it takes: then it opens at once

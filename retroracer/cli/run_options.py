@@ -7,7 +7,6 @@ the run's learner has no setting is refused, with the learners that have it.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,12 +24,9 @@ class Option:
     """One option.
 
     Attributes:
-        flag: ``--batch-size``.
-        key: of the setting; within the learner's section if ``of_learner``.
-        help: its help text.
+        key: of the setting, as ``--set`` takes it; LEARNER stands for the learner's section.
         kind: type of its value; None = a switch.
-        metavar: of its value.
-        of_learner: whether it is a setting of the learner, not of the run.
+        metavar: of its value; None = as of others of its type.
         only: the learners it is for; empty = those with such a setting.
         value: the setting's value, from the option's and the run's settings; None = as given.
     """
@@ -39,8 +35,7 @@ class Option:
     key: str
     help: str
     kind: Callable[[str], Any] | None = None
-    metavar: str = "N"
-    of_learner: bool = True
+    metavar: str | None = None
     only: tuple[str, ...] = ()
     value: Callable[[Any, Any], Any] | None = None
 
@@ -48,12 +43,6 @@ class Option:
     def name(self) -> str:
         """Of the parsed argument."""
         return self.flag.removeprefix("--").replace("-", "_")
-
-
-def _vector_steps(given: int, settings: Any) -> int:
-    """Steps of all envs together converted to steps of each env, rounded up."""
-    steps: int = math.ceil(given / settings.envs)
-    return steps
 
 
 def _without_aim(given: bool, settings: Any) -> str:
@@ -80,57 +69,45 @@ def _share(given: int, settings: Any) -> float:
     return float(share)
 
 
+_LEARNER = "LEARNER."
 _RATE = number(1e-8, 1.0)
 
 BATCH_SIZE = Option(
-    "--batch-size", "batch_size", "of an update of the learner", whole(1, 1_000_000)
+    "--batch-size", "LEARNER.batch_size", "of an update of the learner", whole(1, 1_000_000)
 )
 
 PIXEL_OPTIONS = (
     BATCH_SIZE,
-    Option("--replay-size", "buffer_size", "frames kept for replay", whole(100, 20_000_000)),
+    Option(
+        "--replay-size", "LEARNER.buffer_size", "frames kept for replay", whole(100, 20_000_000)
+    ),
     Option(
         "--update-freq",
-        "update_every",
+        "LEARNER.update_every",
         "steps of all envs together between rounds of updates",
         whole(1, 1_000_000),
-        value=_vector_steps,
+        value=lambda given, settings: math.ceil(given / settings.envs),
     ),
-    Option("--use-amp", "amp", "networks computed in bfloat16"),
+    Option("--use-amp", "LEARNER.amp", "networks computed in bfloat16"),
     Option(
         "--no-norm-reward",
-        "norm_reward",
+        "LEARNER.norm_reward",
         "rewards are not divided by the spread of their sums",
         value=lambda given, settings: False,
     ),
-    Option(
-        "--action-repeat",
-        "pipeline.action_repeat",
-        "frames an action lasts",
-        whole(1, 32),
-        of_learner=False,
-    ),
+    Option("--action-repeat", "pipeline.action_repeat", "frames an action lasts", whole(1, 32)),
     Option(
         "--reward-scale",
         "pipeline.reward_scale",
         "factor on every reward in training",
         number(1e-6, 1e6),
-        "X",
-        of_learner=False,
     ),
-    Option(
-        "--no-aim",
-        "log_to",
-        "do not log to Aim, even if the page says so",
-        of_learner=False,
-        value=_without_aim,
-    ),
+    Option("--no-aim", "log_to", "do not log to Aim, even if the page says so", value=_without_aim),
     Option(
         "--max-iters",
         "steps",
         "length of the run in rollouts of PPO",
         steps,
-        of_learner=False,
         only=("ppo",),
         value=_actions,
     ),
@@ -139,26 +116,24 @@ PIXEL_OPTIONS = (
         "checkpoint_every",
         "rollouts of PPO from one zip in checkpoints/ to the next",
         steps,
-        of_learner=False,
         only=("ppo",),
         value=_actions,
     ),
     Option(
         "--finetune-at",
-        "second_phase_at",
+        "LEARNER.second_phase_at",
         "iteration of --max-iters at which the second phase begins",
         whole(0, 10**9),
         value=_share,
     ),
-    Option("--finetune-lr", "second_learning_rate", "learning rate from then on", _RATE, "X"),
+    Option("--finetune-lr", "LEARNER.second_learning_rate", "learning rate from then on", _RATE),
     Option(
         "--finetune-entropy",
-        "second_ent_coef",
+        "LEARNER.second_ent_coef",
         "entropy coefficient from then on",
         number(0.0, 100.0),
-        "X",
     ),
-    Option("--finetune-clip", "second_clip_range", "clip range from then on", _RATE, "X"),
+    Option("--finetune-clip", "LEARNER.second_clip_range", "clip range from then on", _RATE),
 )
 """The options of ``train-pixels``."""
 
@@ -172,8 +147,7 @@ def add_settings(parser: argparse.ArgumentParser, options: Sequence[Option]) -> 
         "settings by the names other trainers give them", "the same as --set KEY=VALUE"
     )
     for option in options:
-        key = f"LEARNER.{option.key}" if option.of_learner else option.key
-        text = f"{option.help} ({key})"
+        text = f"{option.help} ({option.key})"
         if option.kind is None:
             group.add_argument(option.flag, action="store_true", default=None, help=text)
         else:
@@ -195,11 +169,8 @@ def as_settings(
 ) -> list[str]:
     """The options given, as ``--set`` texts.
 
-    Args:
-        args: the command's.
-        table: of the task's learners.
-        learner: that options are for.
-        load: the run's settings with such texts, for the options that need them.
+    ``table`` has the task's learners; options are for ``learner``. ``load`` gives the run's
+    settings with such texts, for the options that need them.
 
     Raises:
         UserError: if one does not fit the learner.
@@ -218,7 +189,7 @@ def as_settings(
             raise UserError(
                 f"{option.flag} is for {' and '.join(fitting)}; this run learns by {learner}"
             )
-        key = f"{section(learner)}.{option.key}" if option.of_learner else option.key
+        key = option.key.replace(_LEARNER, f"{section(learner)}.")
         value = given if option.value is None else option.value(given, load(texts))
         texts.append(f"{key}={str(value).lower() if isinstance(value, bool) else value}")
         if option.key == "steps" and args.minutes is None:
@@ -230,11 +201,8 @@ def _fitting(option: Option, table: dict[str, str]) -> tuple[str, ...]:
     """The learners that have an option's setting."""
     from retroracer.training.learners import find
 
-    if option.only or not option.of_learner:
+    if option.only or not option.key.startswith(_LEARNER):
         return option.only or tuple(table)
-
-    def has(name: str) -> bool:
-        fields: Any = dataclasses.fields(find(table, name).Settings)
-        return any(field.name == option.key for field in fields)
-
-    return tuple(name for name in table if has(name))
+    name = option.key.removeprefix(_LEARNER)
+    kinds: dict[str, Any] = {learner: find(table, learner).Settings for learner in table}
+    return tuple(k for k, kind in kinds.items() if name in kind.__dataclass_fields__)

@@ -20,22 +20,15 @@ def run_name(text: str) -> str:
 
 
 def places_of(args: argparse.Namespace, name: str) -> tuple[Path, Path]:
-    """The model's file and the run's folder.
-
-    Args:
-        args: with out, runs, run_name, checkpoint_dir and resume.
-        name: of both, unless options say otherwise.
-
-    Raises:
-        UserError: if the folder named is no run's.
-    """
+    """The model's file and the run's folder, by ``name`` unless options say otherwise."""
     folder: Path | None = args.checkpoint_dir
     if isinstance(args.resume, str):
         folder = _run_at(Path(args.resume))
-        if args.checkpoint_dir is not None and not _same(folder, args.checkpoint_dir):
+        own = args.checkpoint_dir
+        if own is not None and folder.resolve() != own.resolve():
             raise UserError(
                 f"--resume goes on in the run's own folder, {shown_path(folder)}, not in "
-                f"--checkpoint-dir {shown_path(args.checkpoint_dir)}"
+                f"--checkpoint-dir {shown_path(own)}"
             )
     named = args.run_name or (folder.resolve().name if folder is not None else None)
     out: Path = args.out or Path("models") / f"{named or name}.zip"
@@ -72,7 +65,3 @@ def _demand_own(folder: Path) -> None:
             f"{shown_path(folder)} holds other files and is no run's folder; choose another "
             "--checkpoint-dir or --run-name"
         )
-
-
-def _same(one: Path, two: Path) -> bool:
-    return one.resolve() == two.resolve()

@@ -9,17 +9,14 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from retroracer.cli.arguments import add_json, add_subcommand, number, seed, whole
+from retroracer.cli.arguments import add_json, add_subcommand, number, seed, whole, write_json
 from retroracer.cli.run_options import BATCH_SIZE, Option, add_settings
 from retroracer.cli.run_places import places_of
-from retroracer.cli.start_run import Program, add_options, overrides_of, start
+from retroracer.cli.start_run import Program, add_options, overrides_of, show_curve, start
 from retroracer.errors import UserError
 from retroracer.scale.cluster import demand_ray
-
-if TYPE_CHECKING:
-    from retroracer.training.run.folder import RunFolder
 
 ADDRESS = "a Ray cluster (ray start --head prints its address)"
 
@@ -27,34 +24,30 @@ OPTIONS = (
     BATCH_SIZE,
     Option(
         "--replay-capacity",
-        "buffer_size",
+        "LEARNER.buffer_size",
         "transitions kept in the replay",
         whole(1000, 50_000_000),
     ),
-    Option("--learning-starts", "learning_starts", "rows before the first update", whole(0, 10**9)),
+    Option(
+        "--learning-starts",
+        "LEARNER.learning_starts",
+        "rows before the first update",
+        whole(0, 10**9),
+    ),
     Option(
         "--train-every-seconds",
         "stream.train_every_seconds",
         "least time between two rounds of updates",
         number(0.0, 3600.0),
         "S",
-        of_learner=False,
     ),
     Option(
         "--updates-per-row",
         "stream.updates_per_row",
         "updates made for each new row",
         number(1e-6, 1000.0),
-        "X",
-        of_learner=False,
     ),
-    Option(
-        "--actors",
-        "stream.actors",
-        "actor processes that the run starts",
-        whole(0, 4096),
-        of_learner=False,
-    ),
+    Option("--actors", "stream.actors", "actor processes that the run starts", whole(0, 4096)),
 )
 
 
@@ -62,7 +55,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the three commands."""
     parser = subparsers.add_parser(
         "scale",
-        help="a learner with actors in other processes or on other machines",
         description="Train with actors in other processes or on other machines, on Ray.",
         epilog="""examples:
   retroracer scale train --algo sac --actors 2 --minutes 10
@@ -83,10 +75,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument(
         "--env", metavar="ENV", help="racing, lidar, package.module:make, or a Gymnasium id"
     )
-    train.add_argument(
-        "--obs-dim", type=whole(1, 100_000), metavar="N", help="numbers in an observation"
-    )
-    train.add_argument("--act-dim", type=whole(1, 1000), metavar="N", help="numbers in an action")
+    train.add_argument("--obs-dim", type=whole(1, 100_000), help="numbers in an observation")
+    train.add_argument("--act-dim", type=whole(1, 1000), help="numbers in an action")
     train.add_argument(
         "--model-name", metavar="MODEL", help="train a model further, with its spaces"
     )
@@ -117,14 +107,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     actor.add_argument("--run-name", metavar="NAME", help="of the learner, if there are several")
     actor.add_argument(
-        "--envs", type=whole(1, 4096), default=1, metavar="N", help="envs side by side (default 1)"
+        "--envs", type=whole(1, 4096), default=1, help="envs side by side (default 1)"
     )
     actor.add_argument(
-        "--rollout",
-        type=whole(1, 10_000),
-        default=32,
-        metavar="N",
-        help="steps in a piece that is sent (32)",
+        "--rollout", type=whole(1, 10_000), default=32, help="steps in a piece that is sent (32)"
     )
     actor.add_argument("--seed", type=seed, metavar="S", help="default: from its number")
     actor.add_argument(
@@ -205,13 +191,6 @@ def _program(args: argparse.Namespace, folder: Path, foreign: bool) -> Program:
         cars = "" if foreign else f" share {settings.cars} cars"
         return f"{where}{cars}; {describe(settings)}"
 
-    def show(settings: Any, run: RunFolder, model: Path) -> list[Path]:
-        if foreign:
-            return []
-        from retroracer.training.pictures.curve import draw_curve
-
-        return [path for path in [draw_curve(run)] if path is not None]
-
     def advice(settings: Any, model: Path) -> list[str]:
         if foreign:
             return [f'use it: stable_baselines3.SAC.load("{model}").predict(obs)']
@@ -221,11 +200,11 @@ def _program(args: argparse.Namespace, folder: Path, foreign: bool) -> Program:
         STREAMED,
         StreamSettings,
         shipped_page("reference/scale-sac" if foreign else "scale-sac"),
-        {name: () for name in PROFILES} if foreign else PROFILES,
+        None if foreign else PROFILES,
         look,
         lambda settings, budget: make_task(settings, budget, folder, args.address, screen),
         size,
-        show,
+        (lambda *told: []) if foreign else show_curve,
         advice,
         screen,
     )
@@ -236,15 +215,15 @@ def run_actor(args: argparse.Namespace) -> int:
     demand_ray()
     sys.path.insert(0, os.getcwd())  # what --env names may lie where the command is called
     from retroracer.scale.cluster import join, leave
-    from retroracer.scale.driving import AnyEnv, maker
-    from retroracer.scale.find import find_hub
+    from retroracer.scale.driving import AnyEnv
+    from retroracer.scale.hub import find_hub
     from retroracer.scale.work import Actor, GoneError
 
     def say(text: str) -> None:
         print(f"actor {args.actor_id}: {text}", flush=True)
 
     first = 1000 * (args.actor_id + 1) if args.seed is None else args.seed
-    simulator = AnyEnv(maker(args.env), args.envs, first, args.env)
+    simulator = AnyEnv(args.env, args.envs, first)
     end = float("inf") if args.seconds is None else time.monotonic() + args.seconds
     join(args.address)
     try:
@@ -277,9 +256,8 @@ def run_status(args: argparse.Namespace) -> int:
     demand_ray()
     from rich.console import Console
 
-    from retroracer.atomic import write_text
     from retroracer.scale.cluster import join, leave
-    from retroracer.scale.find import statuses
+    from retroracer.scale.hub import statuses
     from retroracer.scale.table import table_of
 
     join(args.address)
@@ -294,6 +272,5 @@ def run_status(args: argparse.Namespace) -> int:
             print(f"refused: {line}")
     if not found:
         print(f"no learner at {args.address}")
-    if args.json:
-        write_text(args.json, json.dumps({"learners": found}, indent=1) + "\n")
+    write_json(args, {"learners": found})
     return 0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from retroracer.cli.arguments import add_json, file_to_write, number, seed, whole
+from retroracer.cli.arguments import add_json, file_to_write, number, seed, whole, write_json
 from retroracer.errors import UserError
 from retroracer.processes import cores
 
@@ -29,7 +28,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "search",
-        help="search for better settings: trials side by side, weak ones stopped early",
         description="Draw settings from the ranges on a search page, train a trial with each, stop "
         "weak trials early (ASHA on Ray Tune), and report the best with its page and its model. A "
         "trial is an ordinary run. After a kill at any moment the same command goes on.",
@@ -38,46 +36,32 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("--algo", choices=sorted(PAGES), help="search page: ppo from pixels, sac on tracks")
     add("--page", metavar="PAGE", help="another search page: a path, or a name")
-    add("--num-samples", type=whole(1, 10_000), default=6, metavar="N", help="trials (default 6)")
-    add("--max-iters", type=whole(1, 10**9), default=1000, metavar="N", help=ITERATIONS)
-    add("--finetune-at", type=whole(0, 10**9), metavar="N", help="iteration of the second phase")
+    add("--num-samples", type=whole(1, 10_000), default=6, help="trials (default 6)")
+    add("--max-iters", type=whole(1, 10**9), default=1000, help=ITERATIONS)
+    add("--finetune-at", type=whole(0, 10**9), help="iteration of the second phase")
     for name, what, low, high in (
         ("lr", "learning rate", 1e-8, 1.0),
         ("entropy", "entropy coefficient", 0.0, 100.0),
         ("clip", "clip range", 1e-8, 1.0),
     ):
         text = f"{what} of the second phase"
-        add(f"--finetune-{name}", type=number(low, high), metavar="X", help=text)
+        add(f"--finetune-{name}", type=number(low, high), help=text)
     add("--minutes", type=number(0.01, 1e6), metavar="M", help="minutes of a trial")
     add("--skip-asha", action="store_true", help="one trial with the page's settings")
-    add("--grace", type=whole(1, 10**9), default=15, metavar="N", help="first rung [iterations]")
-    add(
-        "--reduction",
-        type=number(1.1, 100.0),
-        default=3.0,
-        metavar="X",
-        help="1/X of the trials pass a rung",
-    )
-    add(
-        "--together",
-        type=whole(1, 4096),
-        metavar="N",
-        help="trials at a time (default: one a core)",
-    )
+    add("--grace", type=whole(1, 10**9), default=15, help="first rung [iterations]")
+    add("--reduction", type=number(1.1, 100.0), default=3.0, help="1/X of the trials pass a rung")
+    add("--together", type=whole(1, 4096), help="trials at a time (default: one a core)")
     add("--seed", type=seed, default=0, metavar="S", help="seed of the draws and the trials")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every trial")
     add("--results-dir", type=Path, metavar="DIR", help="default runs/search-PAGE")
     add("--address", metavar="HOST:PORT", help="Ray cluster; default: this machine")
-    add(
-        "--plot", type=file_to_write(".png"), metavar="FILE", help="draw the trials so far, and end"
-    )
+    add("--plot", type=file_to_write(".png"), help="draw the trials so far, and end")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Search, or draw what a search has found."""
-    from retroracer.atomic import write_text
     from retroracer.scale.cluster import demand_ray
     from retroracer.scale.ranges import read_search
     from retroracer.scale.rungs import Record
@@ -119,8 +103,7 @@ def run(args: argparse.Namespace) -> int:
         record = search(plan, lambda text: print(text, flush=True))
     for line in told(plan, record):
         print(line)
-    if args.json:
-        write_text(args.json, json.dumps(plain(record), indent=1) + "\n")
+    write_json(args, plain(record))
     return 0
 
 

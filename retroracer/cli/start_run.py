@@ -34,7 +34,7 @@ class Program:
         table: the task's learners by name.
         base: the class of its settings, without the learners' sections.
         page: the shipped page it starts from.
-        profiles: settings that replace the page's, by profile.
+        profiles: settings that replace the page's, by profile; None = the page has one size.
         look: checks that what the settings name exists; returns what is trained on, in words.
         make_task: builds the task.
         size: the machine, and what the run will take, in words.
@@ -46,7 +46,7 @@ class Program:
     table: dict[str, str]
     base: type[RunSettings]
     page: Path
-    profiles: Mapping[str, Sequence[str]]
+    profiles: Mapping[str, Sequence[str]] | None
     look: Callable[[Any], str]
     make_task: Callable[[Any, Budget], Task]
     size: Callable[[Any], str]
@@ -62,53 +62,42 @@ def algorithms(command: str) -> list[str]:
 
 
 def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None:
-    """Add the options that all three have.
-
-    Args:
-        parser: the command's.
-        out: default of ``--out`` as the help says it.
-        command: first part of the names of its pages.
-    """
-    parser.add_argument(
+    """Add the options that all three have; ``out`` is the default that the help names."""
+    add = parser.add_argument
+    add(
         "--algo",
         choices=algorithms(command),
         help="what learns: the stages of its page in configs/ (default: see above)",
     )
-    parser.add_argument(
+    add(
         "--minutes",
         type=minutes,
         metavar="M",
         help="time for the whole run, evaluations and saving included",
     )
-    parser.add_argument(
+    add(
         "--steps",
         "--total-steps",
         "--total-timesteps",
         type=steps,
-        metavar="N",
         help="how many steps of all environments together instead",
     )
-    parser.add_argument(
-        "--seed", type=seed, metavar="S", help="seed of all random numbers of the run (default 0)"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
-    parser.add_argument("--parent", metavar="MODEL", help="name or path of a driver to go on from")
-    parser.add_argument(
+    add("--seed", type=seed, metavar="S", help="seed of all random numbers of the run (default 0)")
+    add("--device", choices=("auto", "cpu", "cuda"), help="where to learn")
+    add("--parent", metavar="MODEL", help="name or path of a driver to go on from")
+    add(
         "--out",
         type=Path,
         metavar="FILE",
         help=f"the model (default {out}); one that is there already is replaced only by a better "
         "one of the same kind, one that comes with RetroRacer never",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a page of settings")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting"
-    )
-    parser.add_argument(
-        "--profile", choices=PROFILES, default="auto", help="size of the run (default auto)"
-    )
+    add("--config", type=Path, metavar="FILE", help="a page of settings")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
+    add("--profile", choices=PROFILES, default="auto", help="size of the run (default auto)")
     places = parser.add_argument_group("where runs are kept")
-    places.add_argument(
+    keep = places.add_argument
+    keep(
         "--runs",
         "--results-dir",
         type=Path,
@@ -116,13 +105,13 @@ def add_options(parser: argparse.ArgumentParser, out: str, command: str) -> None
         default=Path("runs"),
         help="folder of the runs' folders (default runs)",
     )
-    places.add_argument(
+    keep(
         "--run-name",
         type=run_name,
         metavar="NAME",
         help="name of the run: its folder is runs/NAME, its model models/NAME.zip",
     )
-    places.add_argument(
+    keep(
         "--checkpoint-dir",
         type=Path,
         metavar="DIR",
@@ -161,12 +150,8 @@ def start(
 ) -> int:
     """Train, alone in the run's folder and at ``--out``; returns the exit code.
 
-    Args:
-        args: the command's.
-        make_program: loads what trains.
-        name: of the model and the run, unless options say otherwise.
-        overrides: ``--set`` texts.
-        extra: the optional dependencies the program needs.
+    ``make_program`` loads what trains, and needs the optional dependencies ``extra``. ``name`` is
+    that of the model and the run, unless options say otherwise; ``overrides`` are ``--set`` texts.
     """
     # Threads that spin while they wait stop one another on a machine that does anything else.
     # Growing segments keep a GPU's memory whole. Both are read when torch is loaded.
@@ -195,6 +180,13 @@ def missing(error: ImportError, extra: str) -> UserError:
     return UserError(
         f"training needs {error.name}; install it with: pip install 'retroracer[{extra}]'"
     )
+
+
+def show_curve(settings: Any, folder: RunFolder, model: Path) -> list[Path]:
+    """Draw the run's curve alone: ``Program.show`` of most commands."""
+    from retroracer.training.pictures.curve import draw_curve
+
+    return [path for path in [draw_curve(folder)] if path is not None]
 
 
 def _train(
@@ -271,7 +263,8 @@ def _settings(
     from retroracer.training.run.settings import learners_of, load
 
     page = program.page
-    sizes = program.profiles[hardware.profile_of(args.profile, args.device or "auto")]
+    profile = hardware.profile_of(args.profile, args.device or "auto")
+    sizes = () if program.profiles is None else program.profiles[profile]
     table = program.table
     if args.resume and folder.page.is_file():
         names = learners_of(table, folder.page)

@@ -7,7 +7,6 @@ Owns: the arguments and what is printed. The work is done in ``retroracer.track`
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from retroracer.cli.arguments import (
     seed,
     size_in_pixels,
     whole,
+    write_json,
 )
 from retroracer.errors import UserError
 from retroracer.reading import shown_path
@@ -33,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
     """Add ``tracks`` and its commands."""
     parser = subparsers.add_parser(
         "tracks",
-        help="list, check, draw, import, export or generate tracks",
         description="Work with tracks. TRACK is a name (monza) or the path of a YAML file.",
         epilog="example: retroracer tracks draw monza --out monza.png",
     )
@@ -56,9 +55,7 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument(
         "--out", type=file_to_write(".png", ".jpg", ".jpeg"), required=True, metavar="FILE.png"
     )
-    one.add_argument(
-        "--size", type=size_in_pixels, default=(1280, 960), metavar="WxH", help="pixels (1280x960)"
-    )
+    one.add_argument("--size", type=size_in_pixels, default=(1280, 960), help="pixels (1280x960)")
     one = add_subcommand(
         commands,
         "import",
@@ -116,9 +113,7 @@ whole lap is taken. Nothing is mirrored, exchanged or scaled without a word.""",
         "tracks generate --seed 7 --count 5 --out my_tracks",
     )
     one.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
-    one.add_argument(
-        "--count", type=whole(0, MOST_TRACKS), default=1, metavar="N", help="default 1"
-    )
+    one.add_argument("--count", type=whole(0, MOST_TRACKS), default=1, help="default 1")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     one.add_argument(
         "--surveyed",
@@ -137,17 +132,14 @@ def _facts(name: str, opened: TrackFile) -> dict[str, Any]:
     import numpy as np
 
     track = opened.track
+    turn = track.closing_turn
     width = track.half_width_left + track.half_width_right
     return {
         "track": name,
         "title": track.title,
         "path": str(opened.path),
         "length_m": round(track.length, 2),
-        "turns": "left"
-        if track.closing_turn > 1
-        else "right"
-        if track.closing_turn < -1
-        else "both",
+        "turns": "left" if turn > 1 else "right" if turn < -1 else "both",
         "width_min_m": round(float(width.min()), 2),
         "width_max_m": round(float(width.max()), 2),
         "radius_min_m": round(float(1.0 / np.abs(track.curvature).max()), 2),
@@ -156,14 +148,9 @@ def _facts(name: str, opened: TrackFile) -> dict[str, Any]:
     }
 
 
-def _write_json(args: argparse.Namespace, figures: Any) -> None:
-    if args.json is not None:
-        write_text(args.json, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-
-
 def _list(args: argparse.Namespace) -> int:
     rows = [_facts(name, open_track(name)) for name in shipped_tracks()]
-    _write_json(args, {"tracks": rows})
+    write_json(args, {"tracks": rows})
     cells = [
         (
             row["track"],
@@ -194,7 +181,7 @@ def _validate(args: argparse.Namespace) -> int:
         facts = _facts(name, opened)
         rows.append({"valid": True, "errors": [], "warnings": list(opened.warnings)} | facts)
         print(f"{name}: valid, {facts['length_m']:.0f} m")
-    _write_json(args, {"tracks": rows})
+    write_json(args, {"tracks": rows})
     return 0 if good else 2
 
 
@@ -221,7 +208,7 @@ def _import(args: argparse.Namespace) -> int:
     write_survey(args.out, found, title, f"imported from {file}")
     opened = open_track(args.out)
     understood = {"understood": list(found.understood), "notes": list(found.notes)}
-    _write_json(args, _facts(args.out.stem, opened) | understood)
+    write_json(args, _facts(args.out.stem, opened) | understood)
     for line in found.understood:
         print(f"{file}: {line}")
     for note in found.notes:
@@ -244,7 +231,7 @@ def _export(args: argparse.Namespace) -> int:
     else:
         xy, right, left, decimals = track.xy, track.half_width_right, track.half_width_left, 3
     write_points(args.csv, xy, right, left, decimals)
-    _write_json(args, _facts(args.track, opened) | {"points": len(xy)})
+    write_json(args, _facts(args.track, opened) | {"points": len(xy)})
     print(f"wrote {args.csv}: {len(xy)} points, {track.length:.0f} m")
     return 0
 
@@ -262,7 +249,7 @@ def _generate(args: argparse.Namespace) -> int:
         write_track(path, track, f"random track {i} of seed {args.seed}")
         rows.append({"track": path.stem, "path": str(path), "length_m": round(track.length, 2)})
         print(f"{path}: {track.length:.0f} m")
-    _write_json(args, {"seed": args.seed, "tracks": rows})
+    write_json(args, {"seed": args.seed, "tracks": rows})
     return 0
 
 
@@ -277,7 +264,7 @@ def _generate_surveys(args: argparse.Namespace) -> int:
         write_text(path, text)
         rows.append({"track": path.stem, "path": str(path), "points": text.count("\n") - 1})
         print(f"{path}: {rows[-1]['points']} points")
-    _write_json(args, {"seed": args.seed, "surveys": rows})
+    write_json(args, {"seed": args.seed, "surveys": rows})
     return 0
 
 

@@ -33,7 +33,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add both commands."""
     base = subparsers.add_parser(
         "train-base",
-        help="train a driver on endless random tracks",
         description="Train a driver that laps tracks it never saw, on endless random tracks. "
         "It imitates a line driver for a minute and then learns by SAC, --algo ppo by PPO; the "
         "model is a Stable-Baselines3 SAC. Keeps the best by evaluation on unseen tracks. Ctrl+C "
@@ -44,14 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     base.add_argument(
         "--rivals",
         type=whole(1, MOST_CARS - 1),
-        metavar="N",
         help="learn to race N solid cars of a league, from a driver that laps alone (--parent, "
         "default base); the model is models/racer-mine.zip",
     )
     base.set_defaults(run=run_base)
     fine = subparsers.add_parser(
         "fine-tune",
-        help="make a driver a specialist of one track",
         description="Train a driver on one track at a low learning rate, by SAC at 1e-4 unless "
         "--algo says otherwise. Keeps the best; never one slower or less clean than its parent. "
         "Ctrl+C saves everything; the same command goes on.",
@@ -109,7 +106,7 @@ def _program(page: str) -> Program:
         RACING,
         RacingSettings,
         shipped_page(page),
-        PROFILES if page.startswith("base") else {name: () for name in PROFILES},
+        PROFILES if page.startswith("base") else None,
         look,
         make_racing,
         size,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retroracer.cli.run_options import PIXEL_OPTIONS, add_settings
-from retroracer.cli.start_run import Program, add_options, overrides_of, start
+from retroracer.cli.start_run import Program, add_options, overrides_of, show_curve, start
 from retroracer.errors import UserError, about
-
-if TYPE_CHECKING:
-    from retroracer.training.run.folder import RunFolder
 
 EXAMPLES = """examples:
   retroracer train-pixels --algo ppo
@@ -25,7 +22,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command."""
     parser = subparsers.add_parser(
         "train-pixels",
-        help="train a driver of CarRacing-v3 from pixels",
         description="Train a driver of CarRacing-v3 from its pictures alone, on the fast env; "
         "--algo sac-drq unless it says otherwise (imitation: of an expert that knows the road). "
         "Keeps the best by evaluation. Ctrl+C saves everything; the same command goes on.",
@@ -77,17 +73,10 @@ def _program(page: str) -> Program:
         look,
         lambda settings, budget: Pixels(settings),
         size,
-        _show,
+        show_curve,
         _advice,
     )
 
 
 def _advice(settings: Any, model: Path) -> list[str]:
     return [f"measure it:  python -m retroracer evaluate {model}"]
-
-
-def _show(settings: Any, folder: RunFolder, model: Path) -> list[Path]:
-    from retroracer.training.pictures.curve import draw_curve
-
-    drawn = draw_curve(folder)
-    return [] if drawn is None else [drawn]

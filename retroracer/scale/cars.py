@@ -6,7 +6,6 @@ weights arrive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,16 +26,10 @@ MOST_LINES = 8
 
 @dataclass(frozen=True)
 class CarsPlan:
-    """The settings of an actor that drives our cars.
+    """The settings of an actor that drives ``n`` of our cars; most of them as in ``RacingBatch``.
 
-    Attributes:
-        n: number of cars.
-        car: the car model.
-        tracks: tracks; None = endless random ones.
-        variety, ending, reward, action_repeat: as in ``RacingBatch``.
-        seed: seed of all random numbers.
-        accel_scale, steer_scale: factors on throttle and steering.
-        lidar: True = the observation is the 80 numbers of ``envs.lidar``.
+    Without ``tracks`` it drives on endless random ones. The scales are factors on throttle and
+    steering; with ``lidar`` the observation is the 80 numbers of ``envs.lidar``.
     """
 
     n: int
@@ -105,7 +98,8 @@ class Cars(Simulator):
         if not self._known:
             return super().fallback()
         if self._line is None:
-            self._line = LineDriver([line_to_follow(t, self.plan.car) for t in self._tracks])
+            tracks = self.batch.pool.tracks
+            self._line = LineDriver([line_to_follow(t, self.plan.car) for t in tracks])
         wanted = self._line(self.batch.race) / self._scale
         return np.clip(wanted, -1.0, 1.0).astype(np.float32)
 
@@ -115,13 +109,8 @@ class Cars(Simulator):
         return "the line driver" if self._known else super().fallback_name
 
     @property
-    def _tracks(self) -> Sequence[Track]:
-        """The tracks by their slot."""
-        return self.batch.pool.tracks
-
-    @property
     def _known(self) -> bool:
-        return self.plan.tracks is not None and len(self._tracks) <= MOST_LINES
+        return self.plan.tracks is not None and len(self.batch.pool.tracks) <= MOST_LINES
 
     def set_reward(self, weights: tuple[float, ...]) -> None:
         """Use these weights of the reward's terms from now on."""

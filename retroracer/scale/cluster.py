@@ -43,21 +43,13 @@ _ROOT, _PREFIX = Path("/tmp"), "retroracer-ray-"
 
 
 def demand_ray() -> None:
-    """Make sure that Ray is installed, without loading it, which takes a second.
-
-    Raises:
-        UserError: if it is not.
-    """
+    """Raise a ``UserError`` if Ray is not installed; does not load it, which takes a second."""
     if importlib.util.find_spec("ray") is None:
         raise UserError("this needs Ray; install it with: pip install 'retroracer[train,scale]'")
 
 
 def load_ray() -> Any:
-    """Import Ray, with its messages about every actor that dies turned off.
-
-    Raises:
-        UserError: if it is not installed.
-    """
+    """Import Ray, with its messages about every actor that dies turned off."""
     demand_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -71,14 +63,10 @@ def load_ray() -> Any:
 
 
 def start(cpus: int, threads: Mapping[str, str] = ONE_THREAD) -> str:
-    """Start Ray on this machine only, for this process and its children.
+    """Start Ray on this machine only, for this process and its children; returns its address.
 
-    Args:
-        cpus: actors or trials that run at the same time.
-        threads: environment variables of its workers that limit the threads of libraries.
-
-    Returns:
-        Its address, 127.0.0.1:PORT, for processes on this machine.
+    ``cpus`` actors or trials run at the same time, with ``threads`` in their environment, which
+    limits the threads of libraries. The address is 127.0.0.1:PORT, for processes on this machine.
 
     Raises:
         UserError: if it does not start.
@@ -113,10 +101,7 @@ def start(cpus: int, threads: Mapping[str, str] = ONE_THREAD) -> str:
 
 
 def join(address: str) -> None:
-    """Join a Ray cluster that is running.
-
-    Args:
-        address: HOST:PORT of its head.
+    """Join the Ray cluster whose head is at ``address``, HOST:PORT.
 
     Raises:
         UserError: if nothing answers there, or the token is missing.
@@ -173,11 +158,7 @@ def leave() -> None:
 
 
 def sweep(own: bool = False) -> None:
-    """Remove the files that Ray has left for processes that have ended.
-
-    Args:
-        own: also those of this process.
-    """
+    """Remove the files that Ray has left for processes that have ended; ``own``: this one's too."""
     load_ray()  # which brings psutil: without it there is none to import
     import psutil
 

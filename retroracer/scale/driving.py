@@ -10,7 +10,7 @@ import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,22 +31,15 @@ GENTLE = 0.3
 Floats = npt.NDArray[np.float32]
 
 
-class Step:
+class Step(NamedTuple):
     """The result of a vector step; the fields are those of ``Rows``."""
 
-    __slots__ = ("episodes", "next_obs", "obs", "reward", "terminated", "truncated")
-
-    def __init__(
-        self,
-        obs: Floats,
-        reward: Floats,
-        next_obs: Floats,
-        terminated: Any,
-        truncated: Any,
-        episodes: list[tuple[float, float, float, float]],
-    ) -> None:
-        self.obs, self.reward, self.next_obs = obs, reward, next_obs
-        self.terminated, self.truncated, self.episodes = terminated, truncated, episodes
+    obs: Floats
+    reward: Floats
+    next_obs: Floats
+    terminated: Any
+    truncated: Any
+    episodes: list[tuple[float, float, float, float]]
 
 
 class Simulator(ABC):
@@ -83,19 +76,16 @@ class Simulator(ABC):
 
 
 class AnyEnv(Simulator):
-    """Any Gymnasium environments, stepped one after the other.
+    """``n`` Gymnasium environments of one kind, stepped one after the other.
 
-    Args:
-        make: makes an environment.
-        n: number of environments.
-        seed: seed of the first; the others have the next ones.
-        about: name of the environment.
+    ``about`` is what ``--env`` names; the first environment has the seed, the others the next ones.
 
     Raises:
-        UserError: if their spaces are not boxes, or an action has no bounds.
+        UserError: if there is no such thing, its spaces are not boxes, or an action has no bounds.
     """
 
-    def __init__(self, make: Callable[[], Any], n: int, seed: int, about: str) -> None:
+    def __init__(self, about: str, n: int, seed: int) -> None:
+        make = maker(about)
         self.envs = [make() for _ in range(n)]
         env = self.envs[0]
         low, high = _box(env.action_space, about, "actions", True)
@@ -144,11 +134,7 @@ class AnyEnv(Simulator):
 
 
 def _box(space: Any, about: str, what: str, finite: bool) -> tuple[Any, Any]:
-    """Bounds of a box space, flat.
-
-    Raises:
-        UserError: if it is not a box of numbers, or has no finite bounds where it must.
-    """
+    """Lowest and highest numbers of a box space, flat; a ``UserError`` if it has none."""
     low, high = getattr(space, "low", None), getattr(space, "high", None)
     if low is None or high is None or np.asarray(low).dtype.kind not in "fiu":
         raise UserError(f"{about} has {what} {space}; SAC needs a Box of numbers")
@@ -177,21 +163,8 @@ def maker(text: str) -> Callable[[], Any]:
     return named(text)
 
 
-def any_env(env: str, n: int, seed: int) -> Simulator:
-    """The simulator of what ``--env`` names.
-
-    Raises:
-        UserError: if there is no such thing, or it cannot be driven.
-    """
-    return AnyEnv(maker(env), n, seed, env)
-
-
 class Explorer:
-    """The exploring policy of SAC: its actor network in NumPy, actions sampled.
-
-    Args:
-        seed: seed of its random numbers.
-    """
+    """The exploring policy of SAC: its actor network in NumPy, actions sampled."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng([seed, 7])

@@ -35,14 +35,9 @@ NAME_FREE = 60.0
 class RayFeed(Feed):
     """Rows and weights through Ray.
 
-    Args:
-        contract: sizes, layout and scaling that actors must have.
-        builds: one function per own actor that makes its simulator.
-        run: name of the run, by which other actors find it.
-        address: HOST:PORT of a cluster to join; None starts Ray on this machine.
-        seed: seed of the first actor's exploration.
-        steps: vector steps in a piece.
-        tell: prints a line.
+    ``builds`` make the simulators of the run's own actors, by ``run`` other actors find it.
+    ``address`` is HOST:PORT of a cluster to join; None starts Ray on this machine. ``seed`` is that
+    of the first actor's exploration, ``steps`` the vector steps in a piece; ``tell`` prints a line.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """The hub of a run: actors join here, queue their pieces of rows and fetch weights.
 
-Owns one small Ray actor per run. It holds references to pieces, never their rows, so it is no
-bottleneck of memory. A slow actor blocks nobody. An actor that is faster than the learner waits
-before it drives, not with a piece that it has driven, so that it drives by the newest weights.
+Owns one small Ray actor per run, and finding those of a cluster. It holds references to pieces,
+never their rows, so it is no bottleneck of memory. A slow actor blocks nobody. An actor that is
+faster than the learner waits before it drives, not with a piece that it has driven, so that it
+drives by the newest weights.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from retroracer.agents.rows import Contract, Weights
+from retroracer.errors import UserError
+from retroracer.scale.cluster import NAMESPACE, load_ray
 
 ROOM = 1
 """Pieces of each actor that may wait for the learner before actors stop driving. One is enough to
@@ -31,16 +34,10 @@ SILENT = 10.0
 class Seen:
     """What the hub knows of an actor.
 
-    Attributes:
-        life: unique name of its last start.
-        env: what it drives.
-        node: name of its machine.
-        joined: times it has joined.
-        rows: rows it has announced.
-        version: version of the weights of its last piece.
-        at: time of its last message (``time.monotonic``).
-        pushed: time of its last piece.
-        rate: rows per second, smoothed.
+    ``life`` is the unique name of its last start, ``node`` its machine; it has joined ``joined``
+    times. ``at`` and ``pushed`` are the times of its last message and its last piece
+    (``time.monotonic``), ``version`` is that of the weights of that piece, ``rate`` its rows per
+    second, smoothed.
     """
 
     life: str
@@ -112,9 +109,8 @@ class Hub:
     async def push(self, header: dict[str, Any], rows: list[Any]) -> int:
         """Queue a piece of an actor's rows; the answer waits until another one is wanted.
 
-        Args:
-            header: of the piece: actor, life, number, version and count of rows.
-            rows: the reference, in a list so that Ray does not fetch it.
+        ``header`` has its actor, life, number, version and count of rows; ``rows`` is the
+        reference, in a list so that Ray does not fetch it.
 
         Returns:
             The newest version; JOIN_AGAIN, or ENDED when the learner has ended.
@@ -148,11 +144,9 @@ class Hub:
         return ENDED
 
     async def take(self, seconds: float, most: int) -> list[tuple[dict[str, Any], list[Any]]]:
-        """The oldest pieces that wait for the learner.
+        """The oldest pieces that wait for the learner, after at most so many seconds.
 
-        Args:
-            seconds: longest wait for the first.
-            most: transitions the learner wants; the last piece may exceed it.
+        Together they hold at least ``most`` transitions, if there are as many.
         """
         async with self.changed:
             if not self.queue:
@@ -203,21 +197,14 @@ class Hub:
         for number, seen in sorted(self.actors.items()):
             silent = now - seen.at
             here = silent < SILENT
-            lag = version - seen.version if seen.version else None
-            actors.append(
-                {
-                    "actor": number,
-                    "env": seen.env,
-                    "node": seen.node,
-                    "joined": seen.joined,
-                    "rows": seen.rows,
-                    "rows_per_second": round(seen.rate, 1) if here else 0.0,
-                    "version": seen.version,
-                    "lag": lag,
-                    "silent_s": round(silent, 1),
-                    "here": here,
-                }
-            )
+            plain = {n: getattr(seen, n) for n in ("env", "node", "joined", "rows", "version")}
+            figures = {
+                "rows_per_second": round(seen.rate, 1) if here else 0.0,
+                "lag": version - seen.version if seen.version else None,
+                "silent_s": round(silent, 1),
+                "here": here,
+            }
+            actors.append({"actor": number} | plain | figures)
         return {
             "run": self.run,
             "version": version,
@@ -232,3 +219,46 @@ class Hub:
 def name_of(run: str) -> str:
     """The hub's name in Ray."""
     return f"hub of {run}"
+
+
+def names() -> list[str]:
+    """Names of the runs that have a hub on the cluster."""
+    ray = load_ray()
+    begin = name_of("")
+    found = ray.util.list_named_actors(all_namespaces=True)
+    mine = [a["name"] for a in found if a["namespace"] == NAMESPACE]
+    return sorted(name.removeprefix(begin) for name in mine if name.startswith(begin))
+
+
+def find_hub(run: str | None) -> Any:
+    """The hub of a run; ``run`` None = of the only one, a ``UserError`` if there are several.
+
+    None if there is no such hub.
+    """
+    ray = load_ray()
+    if run is None:
+        known = names()
+        if len(known) > 1:
+            raise UserError(
+                f"there are several learners, {', '.join(known)}: choose one by --run-name"
+            )
+        if not known:
+            return None
+        run = known[0]
+    try:
+        return ray.get_actor(name_of(run), namespace=NAMESPACE)
+    except ValueError:
+        return None
+
+
+def statuses() -> list[dict[str, Any]]:
+    """The status of every learner whose hub answers."""
+    ray = load_ray()
+    found = []
+    for run in names():
+        hub = find_hub(run)
+        try:
+            found.append(ray.get(hub.status.remote(), timeout=10.0))
+        except (ray.exceptions.RayError, AttributeError):
+            continue
+    return found

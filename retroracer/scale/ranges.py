@@ -21,11 +21,8 @@ from retroracer.resources import configs_dir
 class Drawn:
     """The range of one setting; exactly one of the four is given.
 
-    Attributes:
-        loguniform: bounds; uniform in the logarithm.
-        uniform: bounds.
-        randint: lowest and highest whole number.
-        choice: values, all equally likely.
+    ``loguniform`` is uniform in the logarithm, ``randint`` includes both numbers, and the values of
+    ``choice`` are equally likely.
     """
 
     loguniform: tuple[float, float] | None = None
@@ -83,11 +80,7 @@ class SearchPage:
             raise ValueError("ranges: name at least one setting to vary")
 
     def trained_page(self) -> Path:
-        """Path of the settings page that trials start from.
-
-        Raises:
-            UserError: if there is no such file.
-        """
+        """Path of the settings page that trials start from; a ``UserError`` without it."""
         for path in (Path(self.config), configs_dir() / self.config):
             if path.is_file():
                 return path

@@ -30,15 +30,10 @@ MOST = 50_000_000
 
 @dataclass
 class Trial:
-    """One trial.
+    """One trial, and its drawn settings by ``--set`` name.
 
-    Attributes:
-        number: its number, from 0.
-        sets: its drawn settings, by ``--set`` name.
-        state: running, stopped (by ASHA), finished or failed.
-        iteration: last iteration reported.
-        best: best value of the metric so far; None before the first.
-        why: why it was stopped or failed.
+    ``iteration`` is the last one reported, ``best`` the best value of the metric so far (None
+    before the first), ``why`` the reason why it was stopped or failed.
     """
 
     number: int
@@ -58,11 +53,9 @@ class Trial:
 class Rungs:
     """The rungs of successive halving and the values recorded at them.
 
-    Attributes:
-        grace: iteration of the first rung; no trial is stopped before it.
-        reduction: the best 1 / reduction of the trials continue from a rung.
-        most: iterations of a whole trial.
-        seen: for each rung, the value of every trial that has reached it.
+    ``grace`` is the iteration of the first rung, before which no trial is stopped; the best 1 /
+    ``reduction`` continue from a rung; a whole trial has ``most`` iterations. ``seen`` has for each
+    rung the value of every trial that has reached it.
     """
 
     grace: float
@@ -100,11 +93,8 @@ class Rungs:
 class Record:
     """A search on disk: ``search.json`` in its folder.
 
-    Args:
-        folder: folder of the search.
-        facts: settings that must be the same to resume it.
-        trials: its trials.
-        rungs: its rungs; None = no trial is stopped early.
+    ``facts`` are the settings that must be the same to resume it; without ``rungs`` no trial is
+    stopped early.
     """
 
     def __init__(

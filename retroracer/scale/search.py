@@ -30,18 +30,13 @@ SAVE_EVERY = 5.0
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of a search.
+    """The settings of a search: ``samples`` trials of so many iterations, ``together`` at a time.
 
     Attributes:
-        page: its search page.
-        samples: number of trials.
-        iterations: iterations of a whole trial.
         grace: iteration of the first rung; None = one trial that is never stopped.
         reduction: the best 1 / reduction of the trials continue from a rung.
         seed: seed of the draws and of every trial.
         arguments: arguments of every trial's command, in addition to its settings.
-        folder: folder of the search.
-        together: trials that run at the same time.
         address: HOST:PORT of a Ray cluster; None = this machine.
     """
 
@@ -85,11 +80,7 @@ class Plan:
 
 
 def search(plan: Plan, say: Callable[[str], object]) -> Record:
-    """Run a search to its end, or resume it.
-
-    Args:
-        plan: its settings.
-        say: prints a line.
+    """Run a search to its end, or resume it; ``say`` prints a line.
 
     Raises:
         UserError: if every trial failed, or the folder belongs to another search.

@@ -11,13 +11,7 @@ from retroracer.scale.trial import rows_of
 
 
 def plot(record: Record, path: Path, finetune_at: int | None = None) -> None:
-    """Draw a search.
-
-    Args:
-        record: its record.
-        path: path of the picture (PNG).
-        finetune_at: iteration at which the second phase begins; None = no second phase.
-    """
+    """Draw a search as a PNG, with the iteration at which a second phase begins, if any."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     from matplotlib.figure import Figure
 

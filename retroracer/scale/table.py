@@ -15,7 +15,7 @@ def table_of(status: Mapping[str, Any]) -> Table | None:
     """The actors as a table with the learner as its caption; None before the first status."""
     if not status:
         return None
-    table = Table(caption=learner_line(status), caption_justify="left", expand=False)
+    table = Table(caption=learner_line(status), caption_justify="left")
     for name in ("actor", "drives", "on"):
         table.add_column(name)
     for name in ("rows", "rows/s", "version", "lag", "joined"):

@@ -16,7 +16,7 @@ from retroracer.envs import task as racing_task
 from retroracer.errors import UserError
 from retroracer.physics.car import Car
 from retroracer.scale.cars import Cars, CarsPlan
-from retroracer.scale.driving import any_env, maker
+from retroracer.scale.driving import AnyEnv, maker
 from retroracer.scale.feed import RayFeed
 from retroracer.scale.table import learner_line, table_of
 from retroracer.scale.work import Build
@@ -55,11 +55,7 @@ class TableScreen(Screen):
 
 
 def look(settings: StreamSettings) -> str:
-    """Check that everything the settings name exists; returns what is trained on, in words.
-
-    Raises:
-        UserError: if something is missing.
-    """
+    """Check that what the settings name exists; returns what is trained on, in words."""
     demand_sac(settings.stages)
     env = settings.stream.env
     if env == RACING:
@@ -82,12 +78,8 @@ def make_task(
 ) -> Streamed:
     """The task of a run with actors, its feed not yet open.
 
-    Args:
-        settings: settings of the run.
-        budget: its budget; part of it may be spent on solving minimum-time laps.
-        folder: folder of the run.
-        address: HOST:PORT of a Ray cluster; None = this machine.
-        screen: screen of the run.
+    Part of the budget may be spent on solving minimum-time laps. ``address`` is HOST:PORT of a Ray
+    cluster; None = this machine.
     """
     stream = settings.stream
 
@@ -101,33 +93,29 @@ def make_task(
             screen.say(f"updates on {machine(settings.device)}; actors have the other cores")
         return made
 
+    def cars(car: Car, tracks: list[Track] | None) -> RayFeed:
+        plans = plans_of(settings, car, tracks)
+        builds = [functools.partial(Cars, plan) for plan in plans if plan.n]
+        return feed(plans[0].contract(), builds)
+
+    made: Streamed
     if stream.env == RACING:
         parts = racing_parts(settings, budget)
-        plans = plans_of(settings, *parts[:2])
-        made = StreamedRacing(settings, parts, feed(plans[0].contract(), _cars(plans)), folder)
-        made.tell = screen.say
-        return made
-    if stream.env == LIDAR:
+        made = StreamedRacing(settings, parts, cars(*parts[:2]), folder)
+    elif stream.env == LIDAR:
         tracks, car = look_for(settings)
-        plans = plans_of(settings, car, tracks)
-        seeing = OtherSimulator(settings, feed(plans[0].contract(), _cars(plans)), folder)
-        seeing.tell = screen.say
-        return seeing
-    if stream.env == NOBODY:
+        made = OtherSimulator(settings, cars(car, tracks), folder)
+    elif stream.env == NOBODY:
         contract = Contract("", stream.obs_dim or 0, stream.act_dim or 0)
-        other = OtherSimulator(settings, feed(contract, []), folder)
+        made = OtherSimulator(settings, feed(contract, []), folder)
     else:
         builds = [
-            functools.partial(any_env, stream.env, stream.envs, settings.seed + 1000 * (k + 1))
+            functools.partial(AnyEnv, stream.env, stream.envs, settings.seed + 1000 * (k + 1))
             for k in range(stream.actors)
         ]
-        other = OtherSimulator(settings, feed(any_env(stream.env, 1, 0).contract, builds), folder)
-    other.tell = screen.say
-    return other
-
-
-def _cars(plans: Sequence[CarsPlan]) -> list[Build]:
-    return [functools.partial(Cars, plan) for plan in plans if plan.n]
+        made = OtherSimulator(settings, feed(AnyEnv(stream.env, 1, 0).contract, builds), folder)
+    made.tell = screen.say
+    return made
 
 
 def plans_of(settings: StreamSettings, car: Car, tracks: list[Track] | None) -> list[CarsPlan]:

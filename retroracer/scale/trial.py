@@ -36,15 +36,11 @@ def drive_trial(
     tell: Callable[[float, float], bool],
     here: Path | None = None,
 ) -> int:
-    """Run a trial to its end, or until ``tell`` returns False.
+    """Run a trial's command line to its end, or until ``tell`` returns False.
 
-    Args:
-        command: command line with all arguments.
-        folder: folder of its run.
-        metric: column of ``progress.csv`` that is reported.
-        iterations: number of iterations its budget is divided into.
-        tell: called with iteration and value of every new row; False stops the trial.
-        here: working folder of the command; None = that of this process.
+    ``folder`` is that of its run. Each new row of ``progress.csv`` is told: its iteration, the
+    whole budget being ``iterations``, and its value in the column ``metric``. ``here`` is the
+    working folder of the command; None = that of this process.
 
     Returns:
         Its exit code; 0 if ``tell`` stopped it.

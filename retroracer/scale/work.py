@@ -30,18 +30,10 @@ class GoneError(Exception):
 
 
 class Actor:
-    """One actor.
+    """One actor: its number differs from that of every other actor of the learner.
 
-    Args:
-        simulator: what it drives.
-        number: its number, different from that of every other actor of the learner.
-        node: name of its machine.
-        seed: seed of its exploration.
-        steps: vector steps in a piece.
-        tell: prints a line.
-
-    Attributes:
-        sent: number of pieces it has sent.
+    ``seed`` is that of its exploration, ``steps`` the vector steps in a piece; ``tell`` prints a
+    line, and ``sent`` counts the pieces it has sent.
     """
 
     def __init__(
@@ -62,11 +54,7 @@ class Actor:
         self._waiting = False
 
     def serve(self, hub: Any, until: Callable[[], bool] = lambda: False) -> None:
-        """Work for one hub until its learner ends.
-
-        Args:
-            hub: the learner's hub.
-            until: returns True when it has to stop.
+        """Work for one hub until its learner ends, or ``until`` returns True.
 
         Raises:
             GoneError: if the hub does not answer.

@@ -12,7 +12,7 @@ from retroracer.envs.variety import TRAINING
 from retroracer.errors import UserError
 from retroracer.physics.car import load_car
 from retroracer.scale.cars import Cars, CarsPlan
-from retroracer.scale.driving import GENTLE, AnyEnv, Explorer, drive, maker
+from retroracer.scale.driving import GENTLE, AnyEnv, Explorer, drive
 from retroracer.track.files import load_track
 
 
@@ -82,7 +82,7 @@ def test_the_rewards_weights_follow_the_learner() -> None:
 
 
 def test_anybodys_environment_is_driven_within_its_own_bounds() -> None:
-    made = AnyEnv(maker("Pendulum-v1"), 2, 5, "Pendulum-v1")
+    made = AnyEnv("Pendulum-v1", 2, 5)
     assert made.contract.bounds == ((-2.0, 2.0),) and made.contract.observations == 3
     explorer = Explorer(0)
     explorer.weights = layers(3, 1, bias=20.0)  # all it can to the left
@@ -110,11 +110,11 @@ def test_anybodys_environment_is_driven_within_its_own_bounds() -> None:
 )
 def test_what_cannot_be_driven_is_refused_in_words(name: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        AnyEnv(maker(name), 1, 0, name)
+        AnyEnv(name, 1, 0)
 
 
 def test_a_driver_that_knows_nothing_takes_smooth_random_actions() -> None:
-    made, explorer = AnyEnv(maker("Pendulum-v1"), 1, 0, "p"), Explorer(0)
+    made, explorer = AnyEnv("Pendulum-v1", 1, 0), Explorer(0)
     explorer.weights = layers(3, 1)._replace(random=True)
     actions = drive(made, explorer, 300, 0, "a", 0).action[:, 0, 0]
     held = (np.diff(actions) == 0.0).mean()
