@@ -77,16 +77,7 @@ def load(
 
 
 def read_list(cls: type[T], path: Path | str, example: str) -> list[T]:
-    """Read a page that is a list of ``cls``, such as a script.
-
-    Args:
-        cls: the dataclass of an item.
-        path: of the YAML file.
-        example: of an item, for a page that is no list.
-
-    Raises:
-        UserError: listing every mistake found, 20 of them at most.
-    """
+    """Read a page that is a list of ``cls``, such as a script; ``example`` is one of its lines."""
     root = tree.read_page(path)
     if not isinstance(root.data, list):
         raise UserError(
@@ -98,13 +89,9 @@ def read_list(cls: type[T], path: Path | str, example: str) -> list[T]:
 def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[str]]:
     """Read a settings file and keep what is right in it, whatever mistakes it holds.
 
-    Args:
-        cls: the dataclass to make.
-        path: of a YAML file.
-        start: settings to take what is missing or wrong from.
-
     Returns:
-        The settings, and the mistakes; a top-level setting with a mistake keeps its old value.
+        The settings, and the mistakes; a top-level setting that is missing or has a mistake keeps
+        its value in ``start``.
 
     Raises:
         UserError: if the file is no YAML page of settings at all.
@@ -123,16 +110,7 @@ def load_what_fits(cls: type[T], path: Path | str, start: T) -> tuple[T, list[st
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], source: str) -> T:
-    """Read settings from plain values (of JSON, say), as strictly as from a file.
-
-    Args:
-        cls: the dataclass to make.
-        values: plain Python values.
-        source: where they come from, for messages.
-
-    Raises:
-        UserError: listing every mistake found.
-    """
+    """Read settings from plain values (of JSON, say), as strictly as from a file ``source``."""
     return _settings(cls, tree.from_plain(dict(values), source))
 
 

@@ -15,26 +15,23 @@ import yaml
 from retroracer.config.place import PageError, Place
 from retroracer.reading import shown
 
-_NAMED = {
-    "\u00a0": "a non-breaking space",
-    "\u2007": "a non-breaking space",
-    "\u202f": "a non-breaking space",
-    "\u2028": "a line separator",
-    "\u2029": "a paragraph separator",
-    "\u0085": "a next-line character",
-    "\uff1a": "a full-width colon",
-    "\uff0c": "a full-width comma",
-    "\u3001": "an ideographic comma",
-    "\u2212": "a typographic minus",
-    "\u2013": "a dash",
-    "\u2014": "a dash",
-    "\u066b": "an Arabic decimal separator",
+_LOOKALIKES = {
+    "\u00a0": ("a non-breaking space", "an ordinary space"),
+    "\u2007": ("a non-breaking space", "an ordinary space"),
+    "\u202f": ("a non-breaking space", "an ordinary space"),
+    "\u2028": ("a line separator", "a new line"),
+    "\u2029": ("a paragraph separator", "a new line"),
+    "\u0085": ("a next-line character", "a new line"),
+    "\uff1a": ("a full-width colon", "':'"),
+    "\uff0c": ("a full-width comma", "','"),
+    "\u3001": ("an ideographic comma", "','"),
+    "\u2212": ("a typographic minus", "'-'"),
+    "\u2013": ("a dash", "'-'"),
+    "\u2014": ("a dash", "'-'"),
+    "\u066b": ("an Arabic decimal separator", "'.'"),
 }
-_INSTEAD = {
-    "\uff1a": "':'", "\uff0c": "','", "\u3001": "','", "\u2212": "'-'", "\u2013": "'-'",
-    "\u2014": "'-'", "\u066b": "'.'", "\u2028": "a new line", "\u2029": "a new line",
-    "\u0085": "a new line",
-}  # fmt: skip
+"""Characters that look like others, what they are, and what to type instead."""
+
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u2039\u203a\uff02\uff07"
 _STRUCTURAL = _QUOTES + "\uff1a\uff0c\u3001"
 _GLUED = re.compile(r"^[ ]*(?:- )*[\"']?[A-Za-z_][\w-]*[\"']?:(?=[^\s:/\\])", re.ASCII)
@@ -47,8 +44,7 @@ LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 def odd_character(text: str) -> tuple[int, str] | None:
     """The first character that looks like another or is invisible, and what to type instead.
 
-    Returns:
-        Its index, and e.g. "a non-breaking space (U+00A0); type an ordinary space instead".
+    Its index, and e.g. "a non-breaking space (U+00A0); type an ordinary space instead".
     """
     for found in _NOT_ASCII.finditer(text):
         i, c = found.start(), found.group()
@@ -56,8 +52,9 @@ def odd_character(text: str) -> tuple[int, str] | None:
         code = f"U+{ord(c):04X}"
         if c in _QUOTES:
             return i, f"a typographic quote ({code}); type \" or ' instead"
-        if c in _NAMED:
-            return i, f"{_NAMED[c]} ({code}); type {_INSTEAD.get(c, 'an ordinary space')} instead"
+        if c in _LOOKALIKES:
+            name, instead = _LOOKALIKES[c]
+            return i, f"{name} ({code}); type {instead} instead"
         if kind == "Zs":
             return i, f"an odd space ({code}); type an ordinary space instead"
         if kind == "Cf":
@@ -112,11 +109,8 @@ _ENGLISH = (
 def explain(error: yaml.YAMLError, text: str, bracket: Place | None, read_to: int) -> PageError:
     """Explain a syntax error of PyYAML by the mistake on the page.
 
-    Args:
-        error: the error.
-        text: the page.
-        bracket: where the innermost open bracket stands, if one is open.
-        read_to: last line read without a mistake.
+    ``bracket`` is where the innermost open bracket stands, if one is open; ``read_to`` is the last
+    line read without a mistake.
     """
     said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     context = str(getattr(error, "context", None) or "")
@@ -130,12 +124,11 @@ def explain(error: yaml.YAMLError, text: str, bracket: Place | None, read_to: in
     if not escape and (cause := _hidden_cause(text, max(1, read_to), place.line or read_to)):
         return cause
     if escape or "flow" not in context or bracket is None:
-        if "tab character" in said:
+        cannot_begin = "cannot start any token" in said and mark is not None
+        first = text[mark.index : mark.index + 1] if cannot_begin else ""
+        if "tab character" in said or first == "\t":
             return PageError("not valid YAML: a tab indents this line; use spaces", place)
-        if "cannot start any token" in said and mark is not None:
-            first = text[mark.index : mark.index + 1]
-            if first == "\t":
-                return PageError("not valid YAML: a tab indents this line; use spaces", place)
+        if cannot_begin:
             return PageError(
                 f"not valid YAML: '{shown(first)}' cannot begin a value; use quotes", place
             )

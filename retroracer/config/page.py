@@ -73,9 +73,7 @@ class Node:
     def find(self, loc: Loc, columns: Mapping[str | int, int] | None = None) -> Place:
         """Place of the deepest part of ``loc`` that exists; steps that name no key are skipped.
 
-        Args:
-            loc: keys and indices from here.
-            columns: index of the entries of lists that a schema knows by name.
+        ``columns`` has the indices of the entries of lists that a schema knows by name.
         """
         columns = columns or {}
         node, place = self, self.place
@@ -276,12 +274,9 @@ def _decimal_comma(key: Node, name: str, so_far: dict[str, tuple[Place, Node]]) 
 
 
 def parse(text: str, source: str = "", advice: str = "") -> tuple[Node, list[PageError]]:
-    """Read one YAML document.
+    """Read one YAML document of at most ``MAX_BYTES``.
 
-    Args:
-        text: the page, at most ``MAX_BYTES`` long.
-        source: file or option, kept in every place.
-        advice: what to do with a page that holds too many values.
+    ``source`` is kept in every place; ``advice`` says what to do with a page of too many values.
 
     Returns:
         The root node (an empty page gives a node of None), and the mistakes that did not keep

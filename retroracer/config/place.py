@@ -10,13 +10,10 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Place:
-    """A position, counted from 1; line 0 = the source as a whole.
+    """A position, counted from 1, and how wide on its line is what stands there.
 
-    Attributes:
-        line: of the file.
-        column: in the line.
-        width: of what stands there, on that line.
-        source: file or option the text came from; "" if messages need not name it.
+    Line 0 is the source as a whole. ``source`` is a file or option, "" if messages need not name
+    it.
     """
 
     line: int = 0
@@ -29,12 +26,7 @@ class Place:
 
 
 class PageError(Exception):
-    """The text is no page we read.
-
-    Attributes:
-        text: what is wrong and what to do.
-        place: where.
-    """
+    """The text is no page we read: what is wrong, what to do, and where."""
 
     def __init__(self, text: str, place: Place) -> None:
         super().__init__(text)

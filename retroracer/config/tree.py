@@ -6,6 +6,7 @@ plain values as YAML. What ``1e-4`` or ``NO`` means is decided by the setting's 
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -46,35 +47,28 @@ def from_plain(value: Any, source: str) -> Node:
     Raises:
         UserError: if they are not plain, or nested or long beyond what a page may be.
     """
-    return _Plain(source).node(value, 0)
+    place, counter = Place(source=source), itertools.count(1)
 
-
-class _Plain:
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.place = Place(source=source)
-        self.count = 0
-
-    def node(self, value: Any, depth: int) -> Node:
-        self.count += 1
-        if depth > MAX_DEPTH or self.count > MAX_NODES:
-            raise UserError(f"{self.source}: holds more or deeper lists than a page may")
+    def node(value: Any, depth: int) -> Node:
+        if depth > MAX_DEPTH or next(counter) > MAX_NODES:
+            raise UserError(f"{source}: holds more or deeper lists than a page may")
         if value is None:
-            return Node(None, self.place)
+            return Node(None, place)
         if isinstance(value, bool):
-            return Node(str(value).lower(), self.place)
+            return Node(str(value).lower(), place)
         if isinstance(value, int) and value.bit_length() > 400:
-            return Node(shown(value), self.place)
+            return Node(shown(value), place)
         if isinstance(value, int | float):
-            return Node(repr(value), self.place)
+            return Node(repr(value), place)
         if isinstance(value, str):
-            return Node(value, self.place, quoted=True)
+            return Node(value, place, quoted=True)
         if isinstance(value, list | tuple):
-            return Node([self.node(item, depth + 1) for item in value], self.place)
+            return Node([node(item, depth + 1) for item in value], place)
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-            items = {k: (self.place, self.node(v, depth + 1)) for k, v in value.items()}
-            return Node(items, self.place)
-        raise UserError(f"{self.source}: holds values that are not plain data")
+            return Node({k: (place, node(v, depth + 1)) for k, v in value.items()}, place)
+        raise UserError(f"{source}: holds values that are not plain data")
+
+    return node(value, 0)
 
 
 def empty(source: str = "settings") -> Node:
@@ -107,11 +101,7 @@ def read_file(path: Path | str) -> Node:
 
 
 def lay_over(root: Node, text: str) -> None:
-    """Lay one ``a.b=v`` over the tree, in place.
-
-    Raises:
-        UserError: if ``text`` is not of that form.
-    """
+    """Lay one ``a.b=v`` over the tree, in place; a ``UserError`` if it has another form."""
     source = f"--set {shown(text, 80)}"
     path, equals, value = text.partition("=")
     *groups, last = path.strip().split(".")

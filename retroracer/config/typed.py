@@ -55,11 +55,7 @@ class Range:
 
 
 class Reader:
-    """Reads nodes as the types asked for.
-
-    Attributes:
-        problems: one line a mistake, in the order met.
-    """
+    """Reads nodes as the types asked for; ``problems`` has a line a mistake, in the order met."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -102,12 +98,8 @@ class Reader:
         if not isinstance(text, str):
             return self._not(node, path, expected)
         if kind is Path and any(c < " " for c in text):
-            return self._note(
-                node.place,
-                path,
-                f"'{shown(text)}' holds a control character; in double quotes a '\\' begins an"
-                " escape: use single quotes, or / in paths",
-            )
+            why = "in double quotes a '\\' begins an escape: use single quotes, or / in paths"
+            return self._note(node.place, path, f"'{shown(text)}' holds a control character; {why}")
         if kind in (str, Path):
             return kind(text)
         if node.quoted:  # the author says it is text
