@@ -18,10 +18,8 @@ def adam_over(
 ) -> torch.optim.Adam:
     """An Adam for all of a network's parameters; its learning rate is set before each use.
 
-    Args:
-        network: it applies this network's ``grad``.
-        theirs: a plain Adam of the same parameters, whose settings and moments are copied.
-        eps: epsilon of a new Adam, against division by zero.
+    It copies settings and moments of ``theirs``, a plain Adam of the same parameters; ``eps`` is
+    the epsilon of a new one.
 
     Raises:
         ValueError: if ``theirs`` is of another kind.
@@ -47,8 +45,8 @@ def adam_over(
     return adam
 
 
-def fill_state(adam: torch.optim.Optimizer) -> None:
-    """Give an Adam that has not stepped yet zero moments, at step 0."""
+def moments_of(adam: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Step and moments of an Adam over one vector; if it has not stepped yet, zeros at step 0."""
     (parameter,) = adam.param_groups[0]["params"]
     if not adam.state.get(parameter):
         adam.state[parameter] = {
@@ -56,24 +54,19 @@ def fill_state(adam: torch.optim.Optimizer) -> None:
             "exp_avg": torch.zeros_like(parameter),
             "exp_avg_sq": torch.zeros_like(parameter),
         }
+    kept: dict[str, torch.Tensor] = adam.state[parameter]
+    return kept
 
 
 def adam_state(adam: torch.optim.Optimizer) -> dict[str, np.ndarray[Any, Any]]:
     """Copies of the moments and step of an Adam over one vector, as NumPy arrays by name."""
-    fill_state(adam)
-    kept = adam.state[adam.param_groups[0]["params"][0]]
+    kept = moments_of(adam)
     return {k: kept[k].detach().cpu().numpy().copy() for k in _MOMENTS}
 
 
 def restore_adam(adam: torch.optim.Optimizer, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Restore what ``adam_state`` returned.
-
-    Raises:
-        ValueError: if the state does not fit this Adam.
-        KeyError: if something is missing.
-    """
-    fill_state(adam)
-    kept = adam.state[adam.param_groups[0]["params"][0]]
+    """Restore what ``adam_state`` returned; a ``ValueError`` or ``KeyError`` if it does not fit."""
+    kept = moments_of(adam)
     for name in _MOMENTS:
         form = Form(tuple(kept[name].shape), np.float32, -_LARGEST, _LARGEST)
         value = demand_array(f"the optimiser's {name}", state[name], form)

@@ -22,15 +22,16 @@ from retroracer.agents.model_file import (
     ACTOR_ENTRY,
     FACTS_ENTRY,
     MAX_ENTRIES,
+    MAX_WEIGHTS_BYTES,
     WEIGHTS_ENTRY,
     Layers,
     actor_bytes,
     layers_named,
+    read_state,
 )
 from retroracer.agents.policy import ACTIVATIONS, MAX_OBSERVATION, MAX_SUM, N_ACTIONS, Policy
 from retroracer.agents.sac_settings import SacSettings
 from retroracer.agents.stock_actor import StockActor, actor_of
-from retroracer.agents.tensor_file import read_plain
 from retroracer.archive import Archive, NotAZipError
 from retroracer.atomic import replacing
 from retroracer.envs.task import LAYOUT, N_OBS
@@ -41,9 +42,6 @@ from retroracer.reading import shown, shown_path
 DATA_ENTRY, VERSION_ENTRY = "data", "_stable_baselines3_version"
 
 MAX_DATA_BYTES = 16_000_000
-MAX_STATE_BYTES = 256_000_000
-"""Largest accepted size of all weights and moments in a zip together [bytes]."""
-
 _KEPT = re.compile(r"(policy|pytorch_variables|(\w{1,40}\.)?(\w{1,40}_)?optimizer)\.pth", re.ASCII)
 _NUMBERS = re.compile(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf)|\.\.\.", re.ASCII)
 _CLASS = re.compile(r"<class '(?:\w{1,40}\.){0,9}(\w{1,40})'>", re.ASCII)
@@ -111,14 +109,9 @@ def adopt(
 
 
 def _entries(source: Path) -> dict[str, bytes]:
-    """The entries of a zip that are kept, by name; its tensor files are checked.
-
-    Raises:
-        ValueError: if the zip is damaged or too big, or a tensor file holds anything else.
-        UserError: if there is nothing to adopt in it.
-    """
+    """The entries of a zip that are kept, by name; its tensor files are checked."""
     kept: dict[str, bytes] = {}
-    left = MAX_STATE_BYTES
+    left = MAX_WEIGHTS_BYTES
     with Archive(source, MAX_ENTRIES) as archive:
         if FACTS_ENTRY in archive:
             raise UserError(
@@ -137,34 +130,14 @@ def _entries(source: Path) -> dict[str, bytes]:
             elif _KEPT.fullmatch(name):
                 kept[name] = archive.read(name, left)
                 left -= len(kept[name])
-                _demand_tensors(name, kept[name])
+                read_state(name, kept[name])  # refuses anything but plain tensors
     return kept
-
-
-def _demand_tensors(name: str, raw: bytes) -> None:
-    try:
-        found = read_plain(raw, MAX_STATE_BYTES)
-    except ValueError as error:
-        raise ValueError(f"{name} does not hold plain tensors: {error}") from None
-    if not _finite(found):
-        raise ValueError(f"a number in {name} is not finite")
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
-    if isinstance(value, dict):
-        return all(_finite(v) for v in value.values())
-    return not isinstance(value, list) or all(_finite(v) for v in value)
 
 
 def _recorded(raw: bytes) -> Mapping[str, Any]:
     """The JSON record in ``data``; pickles in it stay text.
 
     Infinite and very long numbers become None: those that are used are checked later.
-
-    Raises:
-        ValueError: if it is not a JSON object.
     """
     try:
         recorded = json.loads(
@@ -182,7 +155,7 @@ def _recorded(raw: bytes) -> Mapping[str, Any]:
 
 
 def _actor(raw: bytes, recorded: Mapping[str, Any]) -> tuple[StockActor, Layers]:
-    found = read_plain(raw, MAX_STATE_BYTES)
+    found = read_state(WEIGHTS_ENTRY, raw)
     if not isinstance(found, dict) or not all(
         isinstance(k, str) and isinstance(v, np.ndarray) for k, v in found.items()
     ):
@@ -194,11 +167,7 @@ def _actor(raw: bytes, recorded: Mapping[str, Any]) -> tuple[StockActor, Layers]
 
 
 def _demand_spaces(source: Path, layers: Layers, recorded: Mapping[str, Any], layout: str) -> None:
-    """Check that its observations and actions are those of a driver.
-
-    Raises:
-        UserError: if they are not; the message names both.
-    """
+    """Check that its observations and actions are a driver's; the error names both."""
     has = (len(layers[0][0]), len(layers[-1][1]))
     wanted = (N_OBS if layout == LAYOUT else has[0], N_ACTIONS)
     if has != wanted:

@@ -18,13 +18,13 @@ import torch
 from stable_baselines3 import SAC
 from torch import nn
 
+from retroracer.agents import model_file
 from retroracer.agents.adam import check_moments
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.agents.model_file import (
     ACTOR_ENTRY,
     FACTS_ENTRY,
-    MAX_ENTRIES,
     Layers,
     actor_bytes,
     damaged,
@@ -35,18 +35,14 @@ from retroracer.agents.model_file import (
 from retroracer.agents.model_zip import write_zip
 from retroracer.agents.policy import demand_layout, demand_sound, policy_of
 from retroracer.agents.sac_settings import SacSettings, settings_of, settings_read
-from retroracer.agents.tensor_file import read_plain
+from retroracer.agents.tensor_file import demand_finite, read_plain
 from retroracer.agents.widening import Kept, widened, with_units
-from retroracer.archive import Archive
 from retroracer.errors import UserError
 from retroracer.reading import shown, shown_path
 
 __all__ = ["SacSettings", "load_sac", "read_facts", "save"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
-
-MAX_STATE_BYTES = 256_000_000
-"""Largest accepted size of all weights and moments in a zip together [bytes]."""
 
 MAX_CRITICS = 16
 
@@ -220,18 +216,7 @@ def read_states(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if it is damaged or too large, or holds anything else.
     """
-    states: dict[str, Any] = {}
-    left = MAX_STATE_BYTES
-    with Archive(path, MAX_ENTRIES) as archive:
-        for name in archive.names:
-            if not name.endswith(".pth"):
-                continue
-            raw = archive.read(name, left)
-            left -= len(raw)
-            try:
-                states[name.removesuffix(".pth")] = as_torch(read_plain(raw, MAX_STATE_BYTES))
-            except ValueError as error:
-                raise ValueError(f"{shown(name)} does not hold plain tensors: {error}") from None
+    states: dict[str, Any] = as_torch(model_file.read_states(path))
     weights = states.get("policy")
     if not isinstance(weights, Mapping):
         raise ValueError("it holds no policy")
@@ -242,20 +227,14 @@ def read_states(path: Path) -> dict[str, Any]:
 
 
 def read_torch(raw: bytes) -> Any:
-    """Read what our own ``torch.save`` wrote: plain data and finite tensors; does not unpickle.
-
-    Raises:
-        ValueError: if it is damaged, or holds anything else.
-    """
-    return as_torch(read_plain(raw, MAX_RUN_BYTES))
+    """Read what our own ``torch.save`` wrote: plain data, finite tensors; else a ``ValueError``."""
+    found = read_plain(raw, MAX_RUN_BYTES)
+    demand_finite(found)
+    return as_torch(found)
 
 
 def load_module(module: nn.Module, state: Any) -> None:
-    """Load all of a module's weights.
-
-    Raises:
-        ValueError: if names, shapes or types differ from the module's.
-    """
+    """Load all of a module's weights; a ``ValueError`` if names, shapes or types differ."""
     own = module.state_dict()
     if not isinstance(state, dict) or list(state) != list(own):
         raise ValueError("its weights belong to another network")
@@ -264,11 +243,7 @@ def load_module(module: nn.Module, state: Any) -> None:
 
 
 def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
-    """Overwrite a tensor by one of the same shape and type.
-
-    Raises:
-        ValueError: if shape or type differ.
-    """
+    """Overwrite a tensor; a ``ValueError`` if the value is of another shape or type."""
     good = isinstance(value, torch.Tensor)
     if not good or value.shape != own.shape or value.dtype != own.dtype:
         raise ValueError(f"{name} is of another shape or kind")
@@ -276,14 +251,8 @@ def load_tensor(own: torch.Tensor, value: Any, name: str) -> None:
 
 
 def as_torch(value: Any) -> Any:
-    """The same plain data with tensors in place of arrays.
-
-    Raises:
-        ValueError: if a number in a tensor is not finite.
-    """
+    """The same plain data with tensors in place of arrays."""
     if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ValueError("a number in it is not finite")
         return torch.from_numpy(value)
     if isinstance(value, dict):
         return {k: as_torch(v) for k, v in value.items()}

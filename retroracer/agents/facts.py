@@ -82,11 +82,7 @@ class Facts:
     output: str = "tanh"
 
     def __post_init__(self) -> None:
-        """Make sure of the types.
-
-        Raises:
-            ValueError: naming a field of a wrong type.
-        """
+        """Make sure of the types; a ``ValueError`` names a field of a wrong one."""
         _demand(all(isinstance(getattr(self, n), str) for n in _TEXTS), f"{_TEXTS} must be text")
         for name in _COUNTS:
             value = getattr(self, name)
@@ -106,11 +102,7 @@ class Facts:
         object.__setattr__(self, "layers", tuple(self.layers))
 
     def to_json(self) -> str:
-        """JSON text, readable by a person.
-
-        Raises:
-            ValueError: if a value is not plain data or not finite.
-        """
+        """JSON text for a person; a ``ValueError`` if a value is not plain data or not finite."""
         try:
             return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False)
         except TypeError as error:
@@ -118,14 +110,10 @@ class Facts:
 
 
 def from_json(raw: bytes, source: str) -> Facts:
-    """Read a record; fields that this version does not know are left out.
-
-    Args:
-        raw: UTF-8 JSON.
-        source: the file it comes from, for the message.
+    """Read a record in UTF-8 JSON; fields that this version does not know are left out.
 
     Raises:
-        UserError: if it was saved in a newer format.
+        UserError: if it was saved in a newer format; ``source`` is the file it comes from.
         ValueError: if it is not such a record.
     """
     data = _cleaned(plain_json(raw), MAX_DEPTH)

@@ -86,14 +86,11 @@ class FastSAC(SAC):
         train_actor: bool = True,
         measured: Sequence[Measured] = (),
     ) -> dict[str, float]:
-        """Make one update per batch.
+        """Make one update per batch; without batches the critics are not updated.
 
-        Args:
-            batches: batches of transitions; empty = the critics are not updated.
-            rate: the learning rate; None = that of SB3's schedule.
-            train_actor: False trains the critics only.
-            measured: batches of measured slopes, one update of the actor each. If there are any,
-                the actor is updated from them alone.
+        ``rate`` is the learning rate, None = that of SB3's schedule. Without ``train_actor`` only
+        the critics are trained. Each batch of measured slopes is one update of the actor, which is
+        then updated from them alone.
 
         Returns:
             Means over the updates: critic_loss, actor_loss, ent_coef_loss, ent_coef.
@@ -116,18 +113,16 @@ class FastSAC(SAC):
             actor_updates += 1
         alpha_uses = max(len(batches) + (len(measured) if train_actor else 0), 1)
         critic, actor, alpha_loss, alpha = updater.losses.tolist()
+        learned = self.log_ent_coef is not None
         return {
             "critic_loss": critic / max(len(batches), 1),
             "actor_loss": actor / max(actor_updates, 1),
             "ent_coef_loss": alpha_loss / max(actor_updates, 1),
-            "ent_coef": alpha / alpha_uses if self.log_ent_coef is not None else self._alpha(),
+            "ent_coef": alpha / alpha_uses if learned else float(self.ent_coef_tensor),
         }
 
     def set_reward_scale(self, scale: float) -> None:
-        """Rescale critics, targets, entropy coefficient and moments to another scale of rewards.
-
-        The driver does not change, and values stay equal in the new unit.
-        """
+        """Rescale values, entropy coefficient and moments; the driver does not change."""
         if scale != self.reward_scale:
             self.updater.scale_values(scale / self.reward_scale)
             self.reward_scale = scale
@@ -146,9 +141,6 @@ class FastSAC(SAC):
                 self.updater.restore(kept)
                 self.reward_scale = scale
 
-    def _alpha(self) -> float:
-        return float(self.ent_coef_tensor)
-
     def target_value(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Values (N,) of actions (N, A) at observations (N, O), from the target critics."""
         return self.updater.target_values(obs, actions, self.mean_of_critics)[:, 0]
@@ -158,9 +150,7 @@ class FastSAC(SAC):
     ) -> Any:
         """Actions (N, A) float32 drawn from the policy, for observations (N, O).
 
-        Args:
-            obs: observations (N, O).
-            noise: (N, A) standard normal; None = drawn now.
+        ``noise`` (N, A) is standard normal; None = drawn now.
         """
         with torch.no_grad():
             mean, log_std = policy_head(

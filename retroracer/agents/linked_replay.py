@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from retroracer.agents.rows import MAX_VALUE, STEPPED, Rows
+from retroracer.agents.replay import Store
+from retroracer.agents.rows import STEPPED, Rows
 from retroracer.agents.sac_update import Batch
 from retroracer.checks import Form, demand_array
 
@@ -22,40 +23,19 @@ NOTHING = -1
 """The link of a row whose next row has not arrived."""
 
 
-class LinkedMemory:
-    """The last ``capacity`` transitions of all actors together.
+class LinkedMemory(Store):
+    """The last ``capacity`` transitions of all actors; ``added`` counts those ever added."""
 
-    Args:
-        capacity: transitions kept.
-        n_obs: numbers in an observation.
-        n_actions: numbers in an action.
-        device: where it lives.
-
-    Attributes:
-        added: transitions ever added.
-    """
-
-    _FIELDS = ("obs", "next_obs", "action", "reward", "terminated", "ended", "link", "actor")
+    _FIELDS = (*Store._FIELDS, "link", "actor")
 
     def __init__(
         self, capacity: int, n_obs: int, n_actions: int, device: torch.device | str = "cpu"
     ) -> None:
+        super().__init__((capacity,), n_obs, n_actions, device)
         self.capacity = capacity
-        self.device = torch.device(device)
         self.added = 0
-
-        def room(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
-            # Pages of zeros cost nothing until they are written.
-            return torch.zeros((capacity, *shape), dtype=kind, device=self.device)
-
-        self.obs = room(n_obs)
-        self.next_obs = room(n_obs)
-        self.action = room(n_actions)
-        self.reward = room()
-        self.terminated = room(kind=torch.bool)
-        self.ended = room(kind=torch.bool)
-        self.link = room(kind=torch.int64)
-        self.actor = room(kind=torch.int32)
+        self.link = torch.zeros(capacity, dtype=torch.int64, device=self.device)
+        self.actor = torch.zeros(capacity, dtype=torch.int32, device=self.device)
         # For each actor: its life, the number of its last piece, and that piece's last rows.
         self._newest: dict[int, tuple[str, int, npt.NDArray[np.int64]]] = {}
 
@@ -63,17 +43,8 @@ class LinkedMemory:
         """Number of transitions kept."""
         return min(self.added, self.capacity)
 
-    @property
-    def megabytes(self) -> float:
-        """Memory it takes when it is full [MB]."""
-        return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
-
     def add(self, rows: Rows, reward_scale: float = 1.0) -> bool:
-        """Add a piece; it overwrites the oldest rows.
-
-        Args:
-            rows: checked by ``rows.unfit``.
-            reward_scale: factor on rewards.
+        """Add a piece that ``rows.unfit`` has checked; it overwrites the oldest rows.
 
         Returns:
             True if it directly follows the actor's last piece.
@@ -151,33 +122,20 @@ class LinkedMemory:
 
     def state(self) -> dict[str, Any]:
         """All transitions as NumPy arrays (views where possible), and the counter ``added``."""
-        arrays = {n: getattr(self, n)[: len(self)].cpu().numpy() for n in self._FIELDS}
-        return {"added": np.int64(self.added), **arrays}
+        return {"added": np.int64(self.added), **self._arrays(len(self))}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore what ``state`` of a memory of the same shape returned.
-
-        Raises:
-            ValueError: if it does not fit.
-        """
+        """Restore what ``state`` returned; a ``ValueError`` if it does not fit this memory."""
         counted = Form((), np.int64, 0, 2**62)
         counter = np.asarray(state["added"])
         added = int(demand_array("the replay memory's counter", counter, counted))
         kept = min(added, self.capacity)
-        wide = (kept, self.obs.shape[1])
-        forms = {
-            "obs": Form(wide, np.float32, -MAX_VALUE, MAX_VALUE),
-            "next_obs": Form(wide, np.float32, -MAX_VALUE, MAX_VALUE),
-            "action": Form((kept, self.action.shape[1]), np.float32, -1.0, 1.0),
-            "reward": Form((kept,), np.float32, -MAX_VALUE, MAX_VALUE),
-            "terminated": Form((kept,), np.bool_),
-            "ended": Form((kept,), np.bool_),
-            "link": Form((kept,), np.int64, NOTHING, max(kept - 1, 0)),
-            "actor": Form((kept,), np.int32, 0, 2**31 - 1),
-        }
-        for name, form in forms.items():
-            array = demand_array(f"the replay memory's {name}", state[name], form)
-            getattr(self, name)[:kept] = torch.from_numpy(np.array(array))
+        self._take(
+            kept,
+            state,
+            link=Form((kept,), np.int64, NOTHING, max(kept - 1, 0)),
+            actor=Form((kept,), np.int32, 0, 2**31 - 1),
+        )
         self.added = added
         self._newest.clear()
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from retroracer.agents.facts import MAX_LAYERS, MAX_WIDTH, Facts, from_json
 from retroracer.agents.stock_actor import Tensors, actor_of
-from retroracer.agents.tensor_file import read_tensors
+from retroracer.agents.tensor_file import demand_finite, read_plain, read_tensors
 from retroracer.archive import Archive, NotAZipError
 from retroracer.errors import UserError
 from retroracer.physics.car import Car, car_from, load_car
@@ -32,6 +32,7 @@ WEIGHTS_ENTRY = "policy.pth"
 
 MAX_FACTS_BYTES = 256_000
 MAX_WEIGHTS_BYTES = 256_000_000
+"""Largest accepted size of all weights and moments in a zip together [bytes]."""
 MAX_ENTRIES = 64
 
 PARTS = ("weight", "bias")
@@ -83,11 +84,7 @@ def read_facts(name_or_path: str | Path) -> Facts:
 
 
 def car_of(facts: Facts, model: str | Path) -> Car:
-    """The car a driver was trained in, from the parameters in its facts.
-
-    Args:
-        facts: facts of the model; if they name no car, it is the default car.
-        model: its file or name, for the error message.
+    """The car a driver was trained in, from its facts; the default car if they name none.
 
     Raises:
         UserError: if the parameters are not a valid car.
@@ -134,8 +131,7 @@ def read_layers(path: Path, names: Callable[[Tensors], list[str]]) -> Layers:
             ``ValueError``.
 
     Returns:
-        Each layer's (weight, bias), float32 and finite; weights of linear layers are
-        (inputs, outputs).
+        As ``read_actor``; weights of linear layers are (inputs, outputs).
 
     Raises:
         UserError: if the file is damaged or not a RetroRacer model.
@@ -171,11 +167,7 @@ def _has(path: Path, name: str) -> bool:
 
 
 def layers_named(tensors: Tensors, names: Sequence[str]) -> Layers:
-    """Select layers from torch's tensors, in the form of ``actor.npz``.
-
-    Raises:
-        ValueError: if a tensor is missing.
-    """
+    """Layers from torch's tensors, as in ``actor.npz``; a ``ValueError`` if one is missing."""
     layers = []
     for name in names:
         try:
@@ -187,8 +179,44 @@ def layers_named(tensors: Tensors, names: Sequence[str]) -> Layers:
     return layers
 
 
+def read_state(name: str, raw: bytes) -> Any:
+    """What a ``.pth`` entry holds: plain data, its tensors as finite arrays.
+
+    Raises:
+        ValueError: if it is damaged, too large, or holds anything else.
+    """
+    try:
+        found = read_plain(raw, MAX_WEIGHTS_BYTES)
+        demand_finite(found)
+    except ValueError as error:
+        raise ValueError(f"{shown(name)} does not hold plain tensors: {error}") from None
+    return found
+
+
+def read_states(path: Path) -> dict[str, Any]:
+    """State dicts of a zip by name, as ``read_state`` reads them; all together are bounded."""
+    states = {}
+    left = MAX_WEIGHTS_BYTES
+    with Archive(path, MAX_ENTRIES) as archive:
+        for name in archive.names:
+            if name.endswith(".pth"):
+                raw = archive.read(name, left)
+                left -= len(raw)
+                states[name.removesuffix(".pth")] = read_state(name, raw)
+    return states
+
+
 def _plain_layers(raw: bytes) -> Layers:
-    arrays = _plain_arrays(raw)
+    arrays = {}
+    with Archive(raw, 2 * MAX_LAYERS, stored=True) as archive:
+        for name in archive.names:
+            try:
+                kind, shape = archive.form(name)
+            except ValueError:
+                kind, shape = np.dtype(object), ()
+            if kind != np.float32 or len(shape) > 4:
+                raise ValueError(f"'{shown(name)}' is not a plain float32 array")
+            arrays[name.removesuffix(".npy")] = archive.array(name)
     count = len(arrays) // 2
     if not count or set(arrays) != {f"{part}{i}" for i in range(count) for part in PARTS}:
         raise ValueError("it has no layers")
@@ -215,11 +243,7 @@ def actor_bytes(layers: Layers) -> bytes:
 
 
 def read_entry(path: Path, name: str, limit: int) -> bytes:
-    """Read one entry of a model.
-
-    Raises:
-        UserError: if the file is damaged, not a zip, or has no such entry.
-    """
+    """Read one entry of a model; a ``UserError`` if the file is damaged or has no such entry."""
     try:
         with Archive(path, MAX_ENTRIES) as archive:
             if name in archive:
@@ -245,22 +269,3 @@ def damaged(path: Path, why: str) -> UserError:
     """The error for a damaged model file."""
     reason = shown(why, 300)
     return UserError(f"{shown_path(path)} is damaged: {reason}; fetch or train it again")
-
-
-def _is_plain(archive: Archive, name: str) -> bool:
-    try:
-        kind, shape = archive.form(name)
-    except ValueError:
-        return False
-    return kind == np.float32 and len(shape) <= 4
-
-
-def _plain_arrays(raw: bytes) -> dict[str, FloatArray]:
-    """Float32 arrays of an npz by name."""
-    arrays = {}
-    with Archive(raw, 2 * MAX_LAYERS, stored=True) as archive:
-        for name in archive.names:
-            if not _is_plain(archive, name):
-                raise ValueError(f"'{shown(name)}' is not a plain float32 array")
-            arrays[name.removesuffix(".npy")] = archive.array(name)
-    return arrays

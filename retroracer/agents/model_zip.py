@@ -45,14 +45,10 @@ def write_zip(
     moments: bool,
     plain: Mapping[str, float] | None = None,
 ) -> None:
-    """Write a model as SB3 does, with entries of our own, atomically.
+    """Write a model as SB3 does, with entries of our own (contents by name), atomically.
 
-    Args:
-        model: a model of any kind.
-        path: path of the zip.
-        entries: contents by name.
-        moments: False leaves out the optimisers' moments.
-        plain: settings that replace the model's own in what SB3 reads, as in ``save``.
+    ``moments=False`` leaves out the optimisers' moments; settings in ``plain`` replace the model's
+    own in what SB3 reads, as in ``checkpoint.save``.
     """
     whole = io.BytesIO()
     model.save(whole, exclude=_LEFT_OUT)

@@ -22,11 +22,8 @@ class FlatParameters:
     One call of an optimiser, one copy or one interpolation then covers a whole network, while the
     modules still use (and save) the same numbers.
 
-    Args:
-        own: the parameters, in the order of the vector.
-
     Attributes:
-        flat: (P,) all parameters.
+        flat: (P,) all parameters, in the order given.
         grad: (P,) their gradients.
         parameters: each parameter, and its slice of ``flat``.
         learned: (P,) factor on the gradients, 0 where a parameter is kept; None = all are learned.
@@ -64,12 +61,10 @@ class FlatParameters:
 
 
 def hidden_layers(layers: Iterable[nn.Module], x: Tensor, half: bool) -> Tensor:
-    """Features (B, H) float32 behind the hidden layers of an MLP.
+    """Features (B, H) float32 behind the hidden layers of an MLP, for inputs (B, I).
 
-    Args:
-        layers: linear layers and activations, without the output layer.
-        x: (B, I).
-        half: multiply in bfloat16, except the first layer: inputs are not rounded.
+    ``layers`` are linear ones and activations, without the output layer. ``half`` multiplies in
+    bfloat16, except the first layer: inputs are not rounded.
     """
     first, *others = layers
     x = first(x)
@@ -80,12 +75,6 @@ def hidden_layers(layers: Iterable[nn.Module], x: Tensor, half: bool) -> Tensor:
 
 
 def policy_head(actor: Any, obs: Tensor, half: bool) -> tuple[Tensor, Tensor]:
-    """Means and log standard deviations (B, A), before squashing, of a SAC actor.
-
-    Args:
-        actor: SB3's.
-        obs: (B, O).
-        half: hidden layers in bfloat16.
-    """
+    """Means and log standard deviations (B, A), before squashing, of SB3's SAC actor at (B, O)."""
     features = hidden_layers(actor.latent_pi, obs, half)
     return actor.mu(features), actor.log_std(features).clamp(LOG_STD_MIN, LOG_STD_MAX)

@@ -166,12 +166,10 @@ class Policy:
 
 
 def load_policy(name_or_path: str | Path, layout: str | None = None) -> Policy:
-    """Load a driver from a path, or by the name of a shipped model.
+    """Load a driver from a path (``models/base.zip``) or by the name of a shipped one (``base``).
 
-    Args:
-        name_or_path: ``models/base.zip``, or ``base``.
-        layout: id of the observations it will be given; None = a current one, of the road or of
-            racing (``envs.race_task``).
+    ``layout`` is the id of the observations it will be given; None = a current one, of the road or
+    of racing (``envs.race_task``).
 
     Raises:
         UserError: if the model is missing, damaged, not a RetroRacer model, or reads other
@@ -217,16 +215,7 @@ def policy_of(layers: Layers, activation: str, name: str = "training") -> Policy
 
 
 def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
-    """Make sure that a driver has the right inputs and outputs, and cannot overflow.
-
-    Args:
-        policy: the driver.
-        path: its file, for the message.
-        layout: id of the observations; None = its own.
-
-    Raises:
-        UserError: if a width is wrong, or the weights are so large that float32 overflows.
-    """
+    """Refuse a driver with a wrong width, or whose weights are so large that it overflows."""
     own = (policy.n_observations, policy.n_actions)
     layout = layout or policy.facts.observation_layout
     wanted = (WIDTHS.get(layout, own[0]), N_ACTIONS if layout in WIDTHS else own[1])
@@ -242,16 +231,7 @@ def demand_sound(policy: Policy, path: Path, layout: str | None = None) -> None:
 
 
 def demand_layout(facts: Facts, path: Path, layout: str | None = None) -> None:
-    """Make sure that a model reads the observations it will be given.
-
-    Args:
-        facts: facts of the model.
-        path: its file, for the message.
-        layout: id of the observations; None = a current one, of the road or of racing.
-
-    Raises:
-        UserError: if it reads other observations.
-    """
+    """Refuse a model that reads other observations; ``layout`` None = a current one."""
     if facts.observation_layout not in (WIDTHS if layout is None else (layout,)):
         raise UserError(
             f"{shown_path(path)} reads observations '{facts.observation_layout}' and this "

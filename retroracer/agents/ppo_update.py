@@ -97,14 +97,10 @@ class PPOUpdate:
         self.value_adam = adam_over(self.value, eps=1e-5)
         self.lr_scale = 1.0 if fresh else TRAINED_LR_SCALE
         if fresh:
-            self._shrink_mean()
+            with torch.no_grad():  # the actions of an untrained actor start near zero
+                self.net.mu.weight.mul_(0.05)
+                self.net.mu.bias.zero_()
             self._set_log_std(torch.full((self.n_actions,), math.log(FIRST_STD)))
-
-    def _shrink_mean(self) -> None:
-        """Make the actions of an untrained actor start near zero."""
-        with torch.no_grad():
-            self.net.mu.weight.mul_(0.05)
-            self.net.mu.bias.zero_()
 
     def _set_log_std(self, log_std: Tensor) -> None:
         """Set the log standard deviations (A,) of actions, the same for all observations."""
@@ -123,12 +119,10 @@ class PPOUpdate:
         self._set_log_std(log_std.mean(0).clamp(math.log(MIN_STD), math.log(MAX_STD)))
 
     def act(self, value_obs: Tensor, noise_scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw actions.
+        """Draw actions for ``value_obs`` (N, O + K), of which the actor sees the first O columns.
 
-        Args:
-            value_obs: (N, O + K); the actor sees the first O columns.
-            noise_scale: factor on the standard deviation; other than 1 only while the value
-                network alone is trained.
+        ``noise_scale`` is a factor on the standard deviation, other than 1 only while the value
+        network alone is trained.
 
         Returns:
             Actions (N, A), to be clipped where they are executed; their log probabilities (N,);
@@ -165,16 +159,12 @@ class PPOUpdate:
         value_rate: float | None = None,
         train_actor: bool = True,
     ) -> dict[str, float]:
-        """Update actor and value network from a rollout.
+        """Update actor and value network from a rollout, in ``epochs`` passes.
 
-        Args:
-            rollout: rollout of T vector steps of N cars.
-            rate: learning rate of the actor, before ``lr_scale``.
-            epochs: passes over the rollout.
-            batch_size: steps in an update; T * N should be a multiple of it.
-            ent_coef: entropy coefficient; advantages are standardised.
-            value_rate: learning rate of the value network; None = the same.
-            train_actor: False trains the value network only.
+        ``rate`` is the learning rate of the actor, before ``lr_scale``; that of the value network
+        is ``value_rate``, None = the same. An update takes ``batch_size`` steps: T * N should be a
+        multiple of it. ``ent_coef`` belongs to standardised advantages. Without ``train_actor``
+        only the value network is trained.
 
         Returns:
             Means over the updates, by name: value_loss, actor_loss, entropy, kl.
@@ -238,12 +228,7 @@ class PPOUpdate:
         return state | {"lr_scale": np.array(self.lr_scale)}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Continue from what ``state`` returned.
-
-        Raises:
-            ValueError: if it does not fit.
-            KeyError: if something is missing.
-        """
+        """Continue from what ``state`` returned; a ``ValueError`` or ``KeyError`` if it cannot."""
         form = Form(tuple(self.value.flat.shape), np.float32, -MAX_WEIGHT, MAX_WEIGHT)
         weights = demand_array("the value network", state["value"], form)
         scale = demand_array("lr_scale", state["lr_scale"], _LR_SCALE)

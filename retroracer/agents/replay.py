@@ -12,31 +12,67 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from retroracer.agents.rows import MAX_VALUE
 from retroracer.agents.sac_update import Batch
 from retroracer.checks import Form, demand_array
 
-MAX_VALUE = 1e6
-"""Largest accepted magnitude of a number in an observation, and of a reward."""
+
+class Store:
+    """Arrays of transitions whose first axes are ``shape``, and what both memories do with them.
+
+    ``ended`` is terminated or truncated; after a truncated episode the return is bootstrapped.
+    """
+
+    _FIELDS: tuple[str, ...] = ("obs", "next_obs", "action", "reward", "terminated", "ended")
+
+    def __init__(
+        self, shape: tuple[int, ...], n_obs: int, n_actions: int, device: torch.device | str
+    ) -> None:
+        self.device = torch.device(device)
+
+        # Pages of zeros cost nothing until they are written.
+        def room(*more: int, kind: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros((*shape, *more), dtype=kind, device=self.device)
+
+        self.obs, self.next_obs, self.action = room(n_obs), room(n_obs), room(n_actions)
+        self.reward = room()
+        self.terminated, self.ended = room(kind=torch.bool), room(kind=torch.bool)
+
+    @property
+    def megabytes(self) -> float:
+        """Memory it takes when it is full [MB]."""
+        return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
+
+    def _arrays(self, kept: int) -> dict[str, Any]:
+        """The first ``kept`` rows of all fields as NumPy arrays, views where possible."""
+        return {name: getattr(self, name)[:kept].cpu().numpy() for name in self._FIELDS}
+
+    def _take(self, kept: int, state: dict[str, Any], **more: Form) -> None:
+        """Restore what ``_arrays`` returned, checked; ``more`` are the forms of other fields."""
+        seen = Form((kept, *self.obs.shape[1:]), np.float32, -MAX_VALUE, MAX_VALUE)
+        each = (kept, *self.reward.shape[1:])
+        forms = {
+            "obs": seen,
+            "next_obs": seen,
+            "action": Form((kept, *self.action.shape[1:]), np.float32, -1.0, 1.0),
+            "reward": Form(each, np.float32, -MAX_VALUE, MAX_VALUE),
+            "terminated": Form(each, np.bool_),
+            "ended": Form(each, np.bool_),
+            **more,
+        }
+        for name, form in forms.items():
+            array = demand_array(f"the replay memory's {name}", state[name], form)
+            getattr(self, name)[:kept] = torch.from_numpy(np.require(array, requirements="W"))
 
 
-class Memory:
-    """The last ``capacity`` transitions of N cars.
-
-    Args:
-        capacity: transitions kept, rounded down to whole vector steps (at least two).
-        n: cars.
-        n_obs: numbers in an observation.
-        n_actions: numbers in an action.
-        device: where it lives.
+class Memory(Store):
+    """The last ``capacity`` transitions of N cars: whole vector steps, at least two.
 
     Attributes:
         rows: vector steps kept at most, T.
         filled: vector steps kept now.
         head: row written next.
     """
-
-    # ``ended`` is terminated or truncated; after a truncated episode the return is bootstrapped.
-    _FIELDS = ("obs", "next_obs", "action", "reward", "terminated", "ended")
 
     def __init__(
         self,
@@ -50,18 +86,7 @@ class Memory:
         self.rows = max(capacity // n, 2)
         self.filled = 0
         self.head = 0
-        self.device = torch.device(device)
-
-        def room(*shape: int, kind: torch.dtype = torch.float32) -> Tensor:
-            # Pages of zeros cost nothing until they are written.
-            return torch.zeros((self.rows, n, *shape), dtype=kind, device=self.device)
-
-        self.obs = room(n_obs)
-        self.next_obs = room(n_obs)
-        self.action = room(n_actions)
-        self.reward = room()
-        self.terminated = room(kind=torch.bool)
-        self.ended = room(kind=torch.bool)
+        super().__init__((self.rows, n), n_obs, n_actions, device)
 
     def __len__(self) -> int:
         """Number of transitions kept."""
@@ -72,23 +97,13 @@ class Memory:
         """Memory of ``capacity`` transitions [bytes], before it is allocated."""
         return capacity * (4 * (2 * n_obs + n_actions + 1) + 2)
 
-    @property
-    def megabytes(self) -> float:
-        """Memory it takes when it is full [MB]."""
-        return float(sum(getattr(self, name).nbytes for name in self._FIELDS)) / 1e6
-
     def add(
         self, obs: Any, action: Any, reward: Any, next_obs: Any, terminated: Any, truncated: Any
     ) -> None:
         """Add one vector step; it overwrites the oldest.
 
-        Args:
-            obs: (N, O) observations before the step.
-            action: (N, A) in [-1, 1].
-            reward: (N,).
-            next_obs: (N, O) observations after it; where an episode ended, its last one.
-            terminated: (N,) bool.
-            truncated: (N,) bool.
+        Observations are (N, O), actions (N, A) in [-1, 1], the others (N,); where an episode ended,
+        ``next_obs`` holds its last observation.
         """
         t = self.head
         self.obs[t] = torch.from_numpy(obs)
@@ -132,15 +147,10 @@ class Memory:
 
     def state(self) -> dict[str, Any]:
         """All transitions as NumPy arrays (views where possible), and the counters."""
-        arrays = {name: getattr(self, name)[: self.filled].cpu().numpy() for name in self._FIELDS}
-        return {"head": self.head, "filled": self.filled, **arrays}
+        return {"head": self.head, "filled": self.filled, **self._arrays(self.filled)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore what ``state`` of a memory of the same shape returned.
-
-        Raises:
-            ValueError: if it does not fit.
-        """
+        """Restore what ``state`` returned; a ``ValueError`` if it does not fit this memory."""
         places = Form((), np.int64, 0, self.rows)
         filled, head = (
             int(demand_array(f"the replay memory's {name}", np.asarray(state[name]), places))
@@ -148,15 +158,5 @@ class Memory:
         )
         if head >= self.rows or (filled < self.rows and head != filled):
             raise ValueError("the replay memory has another size")
-        forms = {
-            "obs": Form((filled, *self.obs.shape[1:]), np.float32, -MAX_VALUE, MAX_VALUE),
-            "next_obs": Form((filled, *self.obs.shape[1:]), np.float32, -MAX_VALUE, MAX_VALUE),
-            "action": Form((filled, *self.action.shape[1:]), np.float32, -1.0, 1.0),
-            "reward": Form((filled, self.n), np.float32, -MAX_VALUE, MAX_VALUE),
-            "terminated": Form((filled, self.n), np.bool_),
-            "ended": Form((filled, self.n), np.bool_),
-        }
-        for name, form in forms.items():
-            array = demand_array(f"the replay memory's {name}", state[name], form)
-            getattr(self, name)[:filled] = torch.from_numpy(array)
+        self._take(filled, state)
         self.filled, self.head = filled, head

@@ -37,15 +37,8 @@ class RolloutBatch(NamedTuple):
 class Rollout:
     """T vector steps of N cars.
 
-    Args:
-        steps: T.
-        n: N.
-        n_obs: numbers in an observation, O.
-        n_actions: numbers in an action.
-        gamma: discount per step.
-        lam: lambda of generalised advantage estimation: 0 uses the values alone, 1 the returns.
-        device: device of the arrays.
-        n_privileged: numbers in a privileged observation, K.
+    Observations have O numbers, privileged ones K more. ``gamma`` is the discount per step, ``lam``
+    the lambda of generalised advantage estimation: 0 uses the values alone, 1 the returns.
     """
 
     def __init__(
@@ -75,24 +68,16 @@ class Rollout:
         self, t: int, value_obs: Tensor, acts: Tensor, log_probs: Tensor, values: Tensor
     ) -> None:
         """Store vector step ``t``: observations, and what ``PPOUpdate.act`` returned for them."""
-        self.value_obs[t], self.acts[t], self.log_probs[t], self.values[t] = (
-            value_obs,
-            acts,
-            log_probs,
-            values,
-        )
+        self.value_obs[t], self.acts[t] = value_obs, acts
+        self.log_probs[t], self.values[t] = log_probs, values
 
     def add_rewards(
         self, t: int, reward: Any, ended: Any, rows: Any, bootstrap_values: Tensor
     ) -> None:
-        """Store the rewards of vector step ``t``, and which episodes ended.
+        """Store the rewards (N,) of vector step ``t``, and which episodes ended.
 
-        Args:
-            t: the vector step.
-            reward: (N,).
-            ended: (N,) bool, True where the episode ended.
-            rows: (M,) indices of the cars whose episodes ended.
-            bootstrap_values: (M,) values of their last observations; 0 where terminated.
+        ``ended`` (N,) is True where one did, ``rows`` (M,) are their indices, ``bootstrap_values``
+        (M,) the values of their last observations; 0 where terminated.
         """
         self.rewards[t] = torch.from_numpy(reward)
         self.continues[t] = torch.from_numpy(~ended)
@@ -101,11 +86,7 @@ class Rollout:
             self.bootstrap_values[t, torch.from_numpy(rows).to(self.device)] = bootstrap_values
 
     def finish(self, values: Tensor) -> None:
-        """Compute the advantages.
-
-        Args:
-            values: (N,) values of the observations after the last step.
-        """
+        """Compute the advantages, from the values (N,) of the observations after the last step."""
         advantage = torch.zeros_like(values)
         next_values = values
         for t in reversed(range(self.steps)):

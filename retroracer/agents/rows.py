@@ -132,16 +132,6 @@ class Contract:
             bounds=self.bounds or actor.bounds,
         )
 
-    def plain(self) -> dict[str, Any]:
-        """The contract as plain data, for a model's notes."""
-        return {
-            "layout": self.layout,
-            "observations": self.observations,
-            "actions": self.actions,
-            "scaling": list(self.scaling),
-            "bounds": [list(pair) for pair in self.bounds],
-        }
-
 
 def unfit(rows: Rows, contract: Contract) -> str | None:
     """Why rows cannot be learned from, in words; None if they can."""
@@ -150,23 +140,16 @@ def unfit(rows: Rows, contract: Contract) -> str | None:
     steps, envs, width = rows.obs.shape
     if width != contract.observations:
         return f"{width} observations, not {contract.observations}"
-    shapes = {
-        "obs": (steps, envs, width),
-        "next_obs": (steps, envs, width),
-        "action": (steps, envs, contract.actions),
-        "reward": (steps, envs),
-        "terminated": (steps, envs),
-        "truncated": (steps, envs),
-    }
-    for name, shape in shapes.items():
+    more = {"obs": (width,), "next_obs": (width,), "action": (contract.actions,)}
+    for name in STEPPED:
         array = getattr(rows, name)
         kind = np.bool_ if name.endswith("ed") else np.float32
-        if array.shape != shape or array.dtype != kind:
+        if array.shape != (steps, envs, *more.get(name, ())) or array.dtype != kind:
             return f"{name} of shape {array.shape} and type {array.dtype}"
-    for name, most in (("obs", MAX_VALUE), ("next_obs", MAX_VALUE), ("reward", MAX_VALUE)):
+    for name in ("obs", "next_obs", "reward"):
         array = getattr(rows, name)
-        if not (array.min() >= -most and array.max() <= most):  # nan is refused, too
-            return f"{name} beyond {most:g}"
+        if not (array.min() >= -MAX_VALUE and array.max() <= MAX_VALUE):  # nan is refused, too
+            return f"{name} beyond {MAX_VALUE:g}"
     if not (rows.action.min() >= -1.0 and rows.action.max() <= 1.0):
         return "action beyond [-1, 1]"
     if rows.episodes.ndim != 2 or rows.episodes.shape[1] != 4:

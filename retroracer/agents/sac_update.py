@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retroracer.agents.adam import adam_over, check_moments, fill_state
+from retroracer.agents.adam import adam_over, check_moments, moments_of
 from retroracer.agents.networks import MAX_WEIGHT, FlatParameters, hidden_layers, policy_head
 
 if TYPE_CHECKING:
@@ -70,13 +70,9 @@ class Measured(NamedTuple):
 class SACUpdate:
     """A model's networks and optimisers, each network's parameters in one vector.
 
-    Args:
-        model: SAC with ReLU MLPs. Its parameters become views into flat vectors; its optimisers are
-            read now and written by ``publish``.
-        half: True multiplies hidden layers in bfloat16.
-
-    Raises:
-        ValueError: if the networks are of another kind.
+    The model is SAC with ReLU MLPs, else a ``ValueError``. Its parameters become views into flat
+    vectors; its optimisers are read now and written by ``publish``. ``half`` multiplies hidden
+    layers in bfloat16.
     """
 
     def __init__(self, model: SAC, half: bool = False) -> None:
@@ -100,13 +96,11 @@ class SACUpdate:
     def update(
         self, batch: Batch, noise: Tensor, train_actor: bool = True, mean: bool = False
     ) -> None:
-        """Make one update.
+        """Make one update from B transitions.
 
-        Args:
-            batch: B transitions.
-            noise: (2, B, A) standard normal: for the actions at ``obs``, then at ``next_obs``.
-            train_actor: False trains the critics only (delayed policy updates).
-            mean: True takes the mean of the critics as an action's value, not the least.
+        ``noise`` (2, B, A) is standard normal: for the actions at ``obs``, then at ``next_obs``.
+        Without ``train_actor`` only the critics are trained (delayed policy updates); ``mean``
+        takes the mean of the critics as an action's value, not the least.
         """
         model = self.model
         if train_actor:
@@ -136,15 +130,11 @@ class SACUpdate:
         self._count += 1
 
     def improve(self, states: Measured, noise: Tensor) -> None:
-        """One update of actor and entropy coefficient from measured slopes.
+        """One update of actor and entropy coefficient from slopes measured at B states.
 
         SAC's actor loss, with the critics' value of an action replaced by a parabola: at the action
         of the measurement it has the measured slope, and ``size`` away it is flat, because the
-        slope is not known beyond.
-
-        Args:
-            states: B states.
-            noise: (B, A) standard normal.
+        slope is not known beyond. ``noise`` (B, A) is standard normal.
         """
         action, log_prob = self._draw(states.obs, noise)
         alpha = self._update_ent_coef(log_prob.detach())
@@ -224,14 +214,7 @@ class SACUpdate:
         return {name: values.detach().cpu().numpy().copy() for name, values in self._named()}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Restore exactly what ``state`` of a model of the same shape returned.
-
-        Raises:
-            ValueError: if it does not fit.
-        """
-        for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
-            if adam is not None:
-                fill_state(adam)
+        """Restore exactly what ``state`` returned; a ``ValueError`` if it does not fit."""
         for name, values in self._named():
             value = torch.from_numpy(np.asarray(state[name]))
             if value.shape != values.shape or value.dtype != values.dtype:
@@ -245,7 +228,7 @@ class SACUpdate:
             values.data.copy_(value)
         for adam in (self.actor_adam, self.critic_adam, self.model.ent_coef_optimizer):
             if adam is not None:
-                kept = adam.state[adam.param_groups[0]["params"][0]]
+                kept = moments_of(adam)
                 check_moments(kept["exp_avg"], kept["exp_avg_sq"])
 
     def _named(self) -> list[tuple[str, Tensor]]:
@@ -255,8 +238,7 @@ class SACUpdate:
             named.append(("log_ent_coef", self.model.log_ent_coef))
             adams.append(("ent_coef", self.model.ent_coef_optimizer))
         for who, adam in adams:
-            fill_state(adam)
-            state = adam.state[adam.param_groups[0]["params"][0]]
+            state = moments_of(adam)
             named += [(f"{who}.{k}", state[k]) for k in ("step", "exp_avg", "exp_avg_sq")]
         return named
 
@@ -279,15 +261,9 @@ class SACUpdate:
 
 
 def squash(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Actions drawn from a squashed Gaussian.
+    """Actions (B, A) drawn from a squashed Gaussian, and their log probabilities (B, 1).
 
-    Args:
-        mean: (B, A), before squashing.
-        log_std: (B, A).
-        noise: (B, A) standard normal.
-
-    Returns:
-        Actions (B, A) in [-1, 1]; their log probabilities (B, 1).
+    ``mean`` and ``log_std`` (B, A) are those before squashing; ``noise`` (B, A) is standard normal.
     """
     action = torch.tanh(mean + log_std.exp() * noise)
     gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
@@ -303,8 +279,7 @@ def _one_value(values: Tensor, mean: bool) -> Tensor:
 def _flat(places: Sequence[Sequence[nn.Linear]]) -> FlatParameters:
     """Parameters of layers as one vector: all weights in a place, then its biases; runs keep it so.
 
-    Args:
-        places: from the inputs to the outputs, the layers that stand side by side.
+    A place has the layers that stand side by side; the first are next to the inputs.
     """
     names = ("weight", "bias")
     return FlatParameters([getattr(x, name) for row in places for name in names for x in row])

@@ -75,11 +75,7 @@ def _demand_linear(tensors: Tensors, name: str, inputs: int | None) -> int:
 
 
 def _refuse_others(tensors: Tensors) -> None:
-    """Refuse policies of another kind, which have tensors that plain MLP policies do not.
-
-    Raises:
-        ValueError: saying what kind of policy it is.
-    """
+    """Refuse policies of another kind, which have tensors that plain MLP policies do not."""
     if any("lstm" in name for name in tensors):
         raise ValueError("its policy is recurrent (LSTM), not an MlpPolicy")
     extractors = [name for name in tensors if "features_extractor." in name]

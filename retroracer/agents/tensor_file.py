@@ -43,9 +43,6 @@ Tensor = npt.NDArray[Any]
 def read_tensors(raw: bytes) -> dict[str, Tensor]:
     """The tensors of a state dict by name.
 
-    Args:
-        raw: the file.
-
     Raises:
         ValueError: if it is not such a file, or holds anything but tensors.
     """
@@ -56,14 +53,9 @@ def read_tensors(raw: bytes) -> dict[str, Tensor]:
 
 
 def read_plain(raw: bytes, most: int = MAX_BYTES) -> Any:
-    """Read a file of ``torch.save``: dicts, lists, tuples, numbers, text and tensors.
+    """Read a file of ``torch.save``: dicts, lists, tuples, numbers, text and tensors (as arrays).
 
-    Args:
-        raw: the file.
-        most: largest accepted size of all tensors together [bytes].
-
-    Returns:
-        The same as plain Python data; tensors are NumPy arrays.
+    All tensors together may have ``most`` bytes.
 
     Raises:
         ValueError: if it is not such a file, or holds anything else.
@@ -83,6 +75,16 @@ def read_plain(raw: bytes, most: int = MAX_BYTES) -> Any:
             raise ValueError("its index is damaged") from None
 
 
+def demand_finite(value: Any) -> None:
+    """Raise a ``ValueError`` if a number in the tensors of such plain data is not finite."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError("a number in it is not finite")
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            demand_finite(part)
+
+
 class _Name(str):
     """A class or function the pickle names; never looked up."""
 
@@ -97,11 +99,8 @@ class _Storage:
 class _Index:
     """Interprets those instructions of a pickle that ``torch.save`` needs for plain data.
 
-    Args:
-        archive: holds the tensors' bytes.
-        folder: folder of the archive in which they are.
-        raw: the pickle, protocol 2.
-        most: largest accepted size of all tensors together [bytes].
+    ``archive`` holds the tensors' bytes in ``folder``, at most ``most`` of them; ``raw`` is the
+    pickle, protocol 2.
     """
 
     def __init__(self, archive: Archive, folder: str, raw: bytes, most: int) -> None:
@@ -183,45 +182,30 @@ class _Index:
         del self._stack[mark:]
         return items
 
-    def _tuple(self) -> None:
-        self._stack.append(tuple(self._popped()))
-
-    def _tuple_of(self, count: int) -> None:
+    def _last(self, count: int) -> list[Any]:
+        """Remove and return the last items of the stack."""
         if len(self._stack) < count:
             raise IndexError
-        items = tuple(self._stack[-count:])
+        items = self._stack[-count:]
         del self._stack[-count:]
-        self._stack.append(items)
+        return items
 
-    def _append(self) -> None:
-        item = self._stack.pop()
-        self._list().append(item)
+    def _tuple(self, items: list[Any]) -> None:
+        self._stack.append(tuple(items))
 
-    def _appends(self) -> None:
-        items = self._popped()
-        self._list().extend(items)
-
-    def _list(self) -> list[Any]:
+    def _extend(self, items: list[Any]) -> None:
         if type(self._stack[-1]) is not list:
             raise TypeError
-        return self._stack[-1]
+        self._stack[-1].extend(items)
 
-    def _put_one(self) -> None:
-        value, key = self._stack.pop(), self._stack.pop()
-        self._put(key, value)
-
-    def _put_all(self) -> None:
-        items = self._popped()
+    def _put(self, items: list[Any]) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
-            self._put(key, value)
-
-    def _put(self, key: Any, value: Any) -> None:
-        # Other keys could take forever to hash, such as tuples nested 60 deep.
-        if type(key) not in (str, int):
-            raise ValueError("a key in it is neither text nor a number")
-        if type(self._stack[-1]) is not dict:
-            raise TypeError
-        self._stack[-1][key] = value
+            # Other keys could take forever to hash, such as tuples nested 60 deep.
+            if type(key) not in (str, int):
+                raise ValueError("a key in it is neither text nor a number")
+            if type(self._stack[-1]) is not dict:
+                raise TypeError
+            self._stack[-1][key] = value
 
     def _built(self) -> None:
         self._stack.pop()  # attributes of a dict: not used
@@ -300,14 +284,14 @@ _DO: dict[bytes, Callable[[_Index], None]] = {
     b"X": _Index._text,
     b"\x8a": _Index._long,
     b"c": _Index._name,
-    b"t": _Index._tuple,
-    b"\x85": lambda index: index._tuple_of(1),
-    b"\x86": lambda index: index._tuple_of(2),
-    b"\x87": lambda index: index._tuple_of(3),
-    b"a": _Index._append,
-    b"e": _Index._appends,
-    b"s": _Index._put_one,
-    b"u": _Index._put_all,
+    b"t": lambda index: index._tuple(index._popped()),
+    b"\x85": lambda index: index._tuple(index._last(1)),
+    b"\x86": lambda index: index._tuple(index._last(2)),
+    b"\x87": lambda index: index._tuple(index._last(3)),
+    b"a": lambda index: index._extend(index._last(1)),
+    b"e": lambda index: index._extend(index._popped()),
+    b"s": lambda index: index._put(index._last(2)),
+    b"u": lambda index: index._put(index._popped()),
     b"b": _Index._built,
     b"R": _Index._called,
     b"Q": _Index._persistent,

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from retroracer.agents.model_file import MAX_ENTRIES, damaged, find_model
-from retroracer.agents.tensor_file import read_plain
-from retroracer.archive import Archive
+from retroracer.agents.model_file import damaged, find_model, read_states
 
-MAX_STATE_BYTES = 256_000_000
-
-OPTIMISERS = ("actor", "critic", "ent_coef")
+OPTIMISERS = {
+    "actor": "actor.optimizer",
+    "critic": "critic.optimizer",
+    "ent_coef": "ent_coef_optimizer",
+}
+"""Names of the optimisers' states in a zip."""
 
 
 class Wholeness(NamedTuple):
@@ -50,19 +51,15 @@ class Wholeness(NamedTuple):
 
 
 def wholeness(name_or_path: str | Path) -> Wholeness:
-    """Inspect a SAC model.
-
-    Raises:
-        UserError: if the file is missing or damaged.
-    """
+    """Inspect a SAC model; a ``UserError`` if the file is missing or damaged."""
     path = find_model(name_or_path)
     try:
-        states = _states(path)
+        states = read_states(path)
         weights = states.get("policy")
         tensors = weights if isinstance(weights, dict) else {}
         alpha = _entropy_coefficient(states.get("pytorch_variables"))
-        needed = OPTIMISERS if alpha is not None else OPTIMISERS[:2]
-        updates = {who: _steps(_optimiser(states, who)) for who in needed}
+        needed = [who for who in OPTIMISERS if who != "ent_coef" or alpha is not None]
+        updates = {who: _steps(states.get(OPTIMISERS[who])) for who in needed}
         return Wholeness(
             len({n.split(".")[1] for n in tensors if n.startswith("critic.qf")}),
             updates["critic"] > 0 or _differs_from_targets(tensors),
@@ -71,22 +68,6 @@ def wholeness(name_or_path: str | Path) -> Wholeness:
         )
     except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         raise damaged(path, str(error)) from None
-
-
-def _states(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    left = MAX_STATE_BYTES
-    with Archive(path, MAX_ENTRIES) as archive:
-        for name in archive.names:
-            if name.endswith(".pth"):
-                raw = archive.read(name, left)
-                left -= len(raw)
-                found[name.removesuffix(".pth")] = read_plain(raw, MAX_STATE_BYTES)
-    return found
-
-
-def _optimiser(states: Mapping[str, Any], who: str) -> Any:
-    return states.get("ent_coef_optimizer" if who == "ent_coef" else f"{who}.optimizer")
 
 
 def _steps(state: Any) -> int:

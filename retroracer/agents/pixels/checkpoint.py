@@ -48,13 +48,9 @@ LOG_STD_LEAST, LOG_STD_MOST = -20.0, 5.0
 
 
 def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
-    """Build a new model.
+    """Build a new model for an SB3 VecEnv of channels-first pictures.
 
-    Args:
-        algorithm: a key of ``KINDS``.
-        env: an SB3 VecEnv of channels-first pictures.
-        network: its shape.
-        arguments: arguments of the SB3 class.
+    ``algorithm`` is a key of ``KINDS``; ``arguments`` are those of its SB3 class.
     """
     kind, policy = KINDS[algorithm]
     kwargs = policy_kwargs(algorithm, network) | arguments.pop("policy_kwargs", {})
@@ -66,7 +62,7 @@ def build(algorithm: str, env: Any, network: Network, **arguments: Any) -> Any:
 def save(
     model: Any, path: str | Path, pipeline: Pipeline, facts: Facts, moments: bool = False
 ) -> Facts:
-    """Write a driver atomically.
+    """Write a driver atomically, with its wrappers.
 
     Args:
         model: made by ``build``, or with ``nets.policy_kwargs``.
@@ -106,11 +102,7 @@ def save(
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """Read the state dicts of a zip by name: finite tensors and plain containers only.
-
-    Raises:
-        UserError: if the file is damaged.
-    """
+    """State dicts of a zip by name, read as ``read_states`` does; a ``UserError`` if damaged."""
     try:
         states = read_states(path)
         log_std = states["policy"].get("log_std")
@@ -125,11 +117,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 
 
 def put_weights(policy: Any, weights: Mapping[str, Any], path: Path) -> None:
-    """Load the weights of a file into a policy.
-
-    Raises:
-        UserError: if they do not fit.
-    """
+    """Load the weights of a file into a policy; a ``UserError`` if they do not fit."""
     try:
         policy.load_state_dict(dict(weights), strict=True)
     except MISFIT as error:

@@ -27,17 +27,10 @@ PAD = 4
 
 
 def shifted(pictures: Tensor, pad: int = PAD, generator: torch.Generator | None = None) -> Tensor:
-    """Shift each picture by up to ``pad`` pixels in both directions, repeating its border.
+    """Shift each picture (B, channels, H, W) by up to ``pad`` pixels in both directions.
 
-    All frames of a stack are shifted alike, because the motion between them must stay.
-
-    Args:
-        pictures: (B, channels, H, W), of any type.
-        pad: largest shift [pixels].
-        generator: generator of the random shifts; None = torch's own.
-
-    Returns:
-        Pictures of the same shape and type.
+    Its border is repeated. All frames of a stack are shifted alike, because the motion between them
+    must stay. ``generator`` draws the shifts; None = torch's own.
     """
     count, channels, height, width = pictures.shape
     device = pictures.device
@@ -75,9 +68,8 @@ class DrQPolicy(SACPolicy):
 class DrQSAC(SAC):
     """SB3's SAC with DrQ's update; plain ``SAC.load`` opens its zip.
 
-    Attributes:
-        half: True computes the networks in bfloat16 (weights stay float32).
-        pad: largest random shift [pixels].
+    ``half`` computes the networks in bfloat16 (weights stay float32); ``pad`` is the largest random
+    shift [pixels].
     """
 
     half = False

@@ -6,8 +6,9 @@ file. A test compares the actions with torch's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,23 +23,10 @@ SHIPPED = "carracing"
 """Name of the default driver."""
 
 
-class Net(Protocol):
-    """An actor's network."""
-
-    def values(self, pictures: FloatArray) -> FloatArray:
-        """The last layer's output (N, actions) for pictures (N, channels, H, W) from 0 to 1."""
-        ...
-
-
 class PixelNet:
     """The actor of a driver: from pictures to the last layer's output.
 
-    Args:
-        layers: layers of the actor, in the order of ``Records.actor``.
-        records: facts, wrappers and network of its model.
-
-    Raises:
-        ValueError: if they do not fit together.
+    It is made of layers in the order of ``Records.actor``; a ``ValueError`` if they do not fit.
 
     Attributes:
         convs: (weight (outputs, inputs, k, k), bias, stride) of each convolution.
@@ -124,24 +112,17 @@ def _convolved(x: FloatArray, weight: FloatArray, bias: FloatArray, stride: int)
 
 
 class PixelDriver:
-    """A driver with its wrappers.
+    """A driver with its wrappers; ``name`` is for display."""
 
-    Attributes:
-        name: for display.
-        facts: facts of its model.
-        pipeline: its wrappers.
-        net: computes its actions.
-    """
-
-    def __init__(self, net: Net, records: Records, name: str) -> None:
-        self.net, self.name = net, name
+    # ``values`` gives the last layer's output (N, actions) for pictures from 0 to 1.
+    def __init__(
+        self, values: Callable[[FloatArray], FloatArray], records: Records, name: str
+    ) -> None:
+        self.values, self.name = values, name
         self.facts, self.pipeline = records.facts, records.pipeline
 
     def act(self, seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Deterministic actions for observations behind its wrappers.
-
-        Args:
-            seen: (N, ...) pictures.
+        """Deterministic actions for pictures (N, ...) behind its wrappers.
 
         Returns:
             (N, 2 or 3) actions, or (N,) indices of discrete actions.
@@ -152,7 +133,7 @@ class PixelDriver:
         pictures: FloatArray = np.asarray(seen, np.float32)
         if not pipeline.unit_floats:
             pictures = pictures / np.float32(255.0)
-        values = self.net.values(pictures)
+        values = self.values(pictures)
         if pipeline.actions == "discrete":
             return np.asarray(np.argmax(values, axis=1))
         low = np.array(ACTIONS[pipeline.actions], np.float32)
@@ -168,15 +149,11 @@ def load_pixel_driver(name_or_path: str | Path) -> PixelDriver:
         UserError: if the file is missing, damaged, or not a CarRacing driver.
     """
     path, net, records = read_net(name_or_path)
-    return PixelDriver(net, records, shown(path.stem, 80))
+    return PixelDriver(net.values, records, shown(path.stem, 80))
 
 
 def read_net(name_or_path: str | Path) -> tuple[Path, PixelNet, Records]:
-    """A driver's file, its network, and the records of its model.
-
-    Raises:
-        UserError: as ``load_pixel_driver`` does.
-    """
+    """A driver's file, network and records; errors as of ``load_pixel_driver``."""
     path = find_model(name_or_path)
     records = read_records(path)
     layers = read_layers(path, lambda _: [name for name, _ in records.actor()])

@@ -15,13 +15,10 @@ from retroracer.agents.pixels.network import CONVOLUTIONS, Network
 
 
 class PixelEncoder(BaseFeaturesExtractor):
-    """Convolutions, then one linear layer.
+    """Convolutions over pictures (channels, H, W), then one linear layer with ``features`` outputs.
 
-    Args:
-        observation_space: (channels, H, W), uint8 (SB3 divides by 255) or floats from 0 to 1.
-        convs: a key of ``CONVOLUTIONS``.
-        features: number of outputs.
-        trunk: "relu" or "norm".
+    Pictures are uint8 (SB3 divides by 255) or floats from 0 to 1; ``convs`` is a key of
+    ``CONVOLUTIONS``, ``trunk`` "relu" or "norm".
 
     Attributes:
         detached: True stops gradients before the convolutions.
@@ -64,12 +61,7 @@ def arrange(policy: nn.Module) -> None:
 
 
 def policy_kwargs(algorithm: str, network: Network) -> dict[str, Any]:
-    """SB3's ``policy_kwargs`` for a network's shape.
-
-    Args:
-        algorithm: "SAC", "SAC+DrQ", "PPO" or "DQN".
-        network: the shape.
-    """
+    """SB3's ``policy_kwargs`` for a network's shape and an algorithm ("SAC", "SAC+DrQ", ...)."""
     hidden = list(network.hidden)
     arguments: dict[str, Any] = {
         "features_extractor_class": PixelEncoder,
@@ -90,11 +82,7 @@ def policy_kwargs(algorithm: str, network: Network) -> dict[str, Any]:
 
 
 def network_of(arguments: dict[str, Any]) -> Network:
-    """The shape that made these ``policy_kwargs``.
-
-    Raises:
-        ValueError: if they were not made by ``policy_kwargs``.
-    """
+    """The shape behind ``policy_kwargs``; a ``ValueError`` if these are somebody else's."""
     if arguments.get("features_extractor_class") is not PixelEncoder:
         raise ValueError("the model was not built with agents.pixels.nets.policy_kwargs")
     arch = arguments["net_arch"]

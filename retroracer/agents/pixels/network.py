@@ -23,12 +23,9 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, int, int], ...]] = {
 class Network:
     """The shape of a driver's network.
 
-    Attributes:
-        convs: a key of ``CONVOLUTIONS``.
-        features: outputs of the linear layer after the convolutions.
-        trunk: what follows that layer: "relu", or "norm" for layer norm and tanh (DrQ).
-        hidden: widths of the hidden layers after it.
-        shared: for PPO only: True lets policy and value share the convolutions.
+    ``trunk`` is what follows the linear layer after the convolutions, which has ``features``
+    outputs: "relu", or "norm" for layer norm and tanh (DrQ). ``hidden`` are the widths of the
+    layers after it. For PPO only, ``shared`` lets policy and value share the convolutions.
     """
 
     convs: Literal["atari", "drq", "slim"] = "atari"

@@ -130,11 +130,7 @@ class PixelReplay:
         return int(self.filled.sum())
 
     def begin(self, obs: Pixels) -> None:
-        """Begin episodes in all envs.
-
-        Args:
-            obs: (N, stack * channels, H, W) or (N, channels, H, W); the newest frame is kept.
-        """
+        """Begin episodes in all envs; of stacks (N, channels, H, W) the newest frame is kept."""
         all_envs = np.arange(self.envs)
         self._write(all_envs, obs, np.zeros(self.envs, np.int32))
 
@@ -149,13 +145,8 @@ class PixelReplay:
     ) -> None:
         """Add a step of all envs; an env that ends an episode has begun the next one already.
 
-        Args:
-            action: (N, ...) taken.
-            reward: (N,).
-            terminated: (N,) bool.
-            truncated: (N,) bool.
-            obs: (N, ...) next observations; where an episode ended, the first of the next one.
-            final_obs: last observations of the episodes that ended, in order of envs.
+        The arrays have a row for each env. Where an episode ended, ``obs`` is the first observation
+        of the next one; ``final_obs`` has the last ones of those that ended, in order of envs.
 
         Raises:
             ValueError: if there is not one final observation per ended episode.
@@ -184,11 +175,7 @@ class PixelReplay:
         self.filled[envs] = np.minimum(self.filled[envs] + 1, self.rows)
 
     def draw(self, count: int) -> tuple[Ints, Ints]:
-        """Rows and envs of ``count`` transitions, drawn uniformly from all complete ones.
-
-        Raises:
-            ValueError: if there is none.
-        """
+        """Rows and envs of ``count`` transitions, drawn uniformly from all complete ones."""
         row, env = np.empty(0, np.int64), np.empty(0, np.int64)
         before_newest = np.maximum(self.filled - 1, 0)
         bounds = np.cumsum(before_newest)
@@ -213,12 +200,7 @@ class PixelReplay:
         return np.asarray(grown & (following != self.head[env]))
 
     def sample(self, count: int, raw: bool = False) -> PixelBatch:
-        """Draw transitions.
-
-        Args:
-            count: B.
-            raw: True leaves the pixels uint8 instead of float32 from 0 to 1.
-        """
+        """Draw transitions; ``raw`` leaves the pixels uint8, not float32 from 0 to 1."""
         row, env = self.draw(count)
         reward = self.reward[row, env].astype(np.float32)
         last, steps, alive = row.copy(), np.ones(count), np.ones(count, np.bool_)

@@ -11,14 +11,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from retroracer.agents.facts import plain_json
-from retroracer.agents.pixels.replay import PixelReplay
+from retroracer.agents.pixels.replay import Ints, PixelReplay
 from retroracer.atomic import replacing
 from retroracer.checks import Form, count, demand_array, generator_state
 from retroracer.errors import UserError
@@ -30,11 +30,6 @@ MAX_VALUE = 1e9
 
 PIECE = 4096
 """Frames moved at a time between the disk and a replay kept on the device."""
-
-
-def _rows_kept(replay: PixelReplay) -> int:
-    """Number of rows to write: the first ones, up to the last row ever filled."""
-    return int(replay.filled.max())
 
 
 def _arrays(replay: PixelReplay, rows: int) -> Iterator[npt.NDArray[Any]]:
@@ -61,20 +56,14 @@ class _TooLateError(Exception):
 
 
 def save(replay: PixelReplay, path: Path | str, moment: float = float("inf")) -> bool:
-    """Write a replay atomically.
+    """Write a replay atomically, and return True.
 
-    Args:
-        replay: to be written.
-        path: path of the file.
-        moment: when writing is given up and the old file stays (``time.monotonic``).
-
-    Returns:
-        True if it was written.
+    At ``moment`` (``time.monotonic``) writing is given up: then the old file stays.
 
     Raises:
         UserError: as ``replacing`` does.
     """
-    kept = _rows_kept(replay)
+    kept = int(replay.filled.max())  # rows to write: up to the last one ever filled
     head = _head(replay) | {
         "kept": kept,
         "head": replay.head.tolist(),
@@ -121,34 +110,25 @@ def load(replay: PixelReplay, path: Path | str) -> None:
                         f"{path}: a replay with {name} {shown(head.get(name))}, but this run "
                         f"needs {value}; delete it to begin with an empty one"
                     )
-            places = _places(head, replay)
+            kept, heads, filled, rng = _places(head, replay)
             replay.filled[:] = 0
-            for array in _arrays(replay, places.kept):
+            for array in _arrays(replay, kept):
                 _fill(file, array, path)
-            _check(replay, places.kept)
-            _fill_frames(file, replay, places.kept * replay.envs, path)
+            _check(replay, kept)
+            _fill_frames(file, replay, kept * replay.envs, path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(
             f"{path} is damaged ({shown(str(error), 120)}); delete it to begin with an empty replay"
         ) from None
-    replay.head[:] = places.head
-    replay.filled[:] = places.filled
-    replay.rng.bit_generator.state = places.rng
+    replay.head[:] = heads
+    replay.filled[:] = filled
+    replay.rng.bit_generator.state = rng
 
 
-class _Places(NamedTuple):
-    """Positions in the rings and random state of a saved replay, checked."""
-
-    kept: int
-    head: npt.NDArray[np.int64]
-    filled: npt.NDArray[np.int64]
-    rng: dict[str, Any]
-
-
-def _places(head: dict[str, Any], replay: PixelReplay) -> _Places:
-    """The positions in a file's header.
+def _places(head: dict[str, Any], replay: PixelReplay) -> tuple[int, Ints, Ints, dict[str, Any]]:
+    """Rows kept, positions in the rings, their fill and the random state, of a file's header.
 
     Raises:
         ValueError, KeyError, TypeError: if they are missing or contradict each other.
@@ -156,24 +136,18 @@ def _places(head: dict[str, Any], replay: PixelReplay) -> _Places:
     shape = (replay.envs,)
     first = Form(shape, np.int64, 0, replay.rows - 1)
     most = Form(shape, np.int64, 0, replay.rows)
-    places = _Places(
-        count(head, "kept", replay.rows),
-        demand_array("head", np.array(head["head"]), first),
-        demand_array("filled", np.array(head["filled"]), most),
-        generator_state(head["rng"]),
-    )
-    young = places.filled < replay.rows
-    if places.kept < places.filled.max() or (places.head != places.filled)[young].any():
+    kept = count(head, "kept", replay.rows)
+    heads = demand_array("head", np.array(head["head"]), first)
+    filled = demand_array("filled", np.array(head["filled"]), most)
+    rng = generator_state(head["rng"])
+    young = filled < replay.rows
+    if kept < filled.max() or (heads != filled)[young].any():
         raise ValueError("its rings are not as full as it says")
-    return places
+    return kept, heads, filled, rng
 
 
 def _check(replay: PixelReplay, kept: int) -> None:
-    """Check the arrays that were read.
-
-    Raises:
-        ValueError: if a value is out of its range.
-    """
+    """Refuse arrays that were read with a value out of its range."""
     low, high = (-MAX_VALUE, MAX_VALUE) if replay.action.dtype.kind == "f" else (0, MAX_VALUE)
     forms = {
         "action": Form(replay.action[:kept].shape, replay.action.dtype, low, high),

@@ -18,11 +18,7 @@ from retroracer.reading import shown
 
 
 class TorchNet:
-    """A network computed by torch's functions, in the order of SB3's modules.
-
-    Args:
-        net: the network.
-    """
+    """A network computed by torch's functions, in the order of SB3's modules."""
 
     def __init__(self, net: PixelNet) -> None:
         self._net = net
@@ -64,4 +60,4 @@ def load_driver(name_or_path: str | Path) -> PixelDriver:
         UserError: if the file is missing, damaged, or not a CarRacing driver.
     """
     path, net, records = read_net(name_or_path)
-    return PixelDriver(TorchNet(net), records, shown(path.stem, 80))
+    return PixelDriver(TorchNet(net).values, records, shown(path.stem, 80))

@@ -185,7 +185,7 @@ class OtherSimulator(Streamed):
             tracks=(self.settings.stream.env,),
             parent=Path(parent).stem if parent else None,
             evaluation={} if evaluation is None else dict(evaluation.figures),
-            notes={**notes, "contract": self.feed.contract.plain()},
+            notes={**notes, "contract": dataclasses.asdict(self.feed.contract)},
         )
         with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
