@@ -15,7 +15,6 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -93,7 +92,7 @@ class _Source(io.RawIOBase):
 
 
 class Archive:
-    """A zip, opened; a context manager.
+    """A zip, opened from its path or its bytes; a context manager.
 
     Args:
         source: its path, or its bytes.
@@ -153,12 +152,7 @@ class Archive:
     def __enter__(self) -> Archive:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._zip.close()
         self._file.close()
 
@@ -171,11 +165,7 @@ class Archive:
         return list(self._members)
 
     def size(self, name: str) -> int:
-        """What an entry claims to unpack to [bytes].
-
-        Raises:
-            ValueError: if there is none of this name.
-        """
+        """What an entry claims to unpack to [bytes]; a ``ValueError`` if there is none."""
         if name not in self._members:
             raise ValueError(f"it has no '{shown(name)}'")
         return self._members[name].file_size
@@ -192,7 +182,7 @@ class Archive:
         return bytes(data)
 
     def form(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
-        """What kind of array an entry holds: its dtype and shape, as far as its bytes go.
+        """Dtype and shape of the array in an entry, as far as its bytes go.
 
         Raises:
             ValueError: if it is no plain C-ordered array, or its bytes are not as many as
@@ -202,11 +192,7 @@ class Archive:
         return kind, shape
 
     def array(self, name: str, limit: int = MAX_FILE) -> npt.NDArray[Any]:
-        """Read an entry of at most ``limit`` bytes as a plain array.
-
-        Raises:
-            ValueError: as ``form`` and ``read`` do.
-        """
+        """Read an entry of at most ``limit`` bytes as a plain array; errors as of ``read``."""
         size = self._bounded(name, limit)
         kind, shape, begin = self._header(name)
         array = np.empty(shape, kind)
@@ -263,11 +249,7 @@ class Archive:
 
 
 def read_npz(raw: bytes, most: int) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an ``.npz`` file, read only.
-
-    Args:
-        raw: the file's bytes.
-        most: bytes all arrays together may take, headers included.
+    """The arrays of an ``.npz`` file, read only; all together may take ``most`` bytes.
 
     Raises:
         ValueError: if it is none, is damaged, or holds more.

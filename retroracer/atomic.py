@@ -76,22 +76,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all.
-
-    Raises:
-        UserError: as ``replacing`` does.
-    """
+    """Write ``text`` as UTF-8, whole or not at all, as ``replacing`` does."""
     write_together({Path(path): text})
 
 
 def write_bytes(path: Path | str, data: bytes | memoryview) -> None:
-    """Write ``data`` to ``path``, whole or not at all.
+    """Write ``data``, whole or not at all, as ``replacing`` does.
 
-    For what a library encodes: some report a full disk on the screen, or not at all, so they
-    encode in memory and the writing is done here.
-
-    Raises:
-        UserError: as ``replacing`` does.
+    For what a library encodes: some report a full disk on the screen, or not at all, so they encode
+    in memory and the writing is done here.
     """
     with replacing(path) as part:
         part.write_bytes(data)
@@ -101,9 +94,6 @@ def write_together(pages: Mapping[Path, str]) -> None:
     """Write files that belong together: on any failure none of them is touched.
 
     Two programs that write the same files at once do so one after the other.
-
-    Raises:
-        UserError: as ``replacing`` does.
     """
     with ExitStack() as stack:
         if len(pages) > 1:
@@ -144,13 +134,10 @@ def make_folder(path: Path | str) -> None:
 
 
 def sweep(folder: Path, young: float = _YOUNG) -> int:
-    """Remove temporary files whose writers were killed; returns how many.
+    """Remove temporary files in a folder whose writers were killed; returns how many.
 
-    A writer locks its temporary file until it is done, so one that can be locked was abandoned.
-
-    Args:
-        folder: looked into.
-        young: seconds after which a file that nobody has locked yet will not be locked any more.
+    A writer locks its temporary file until it is done, so one that can be locked was abandoned,
+    unless it is so ``young`` [s] that it may not be locked yet.
     """
     count = 0
     if fcntl is None:
@@ -200,11 +187,7 @@ def _part(target: Path, elsewhere: bool) -> Iterator[Path]:
 
 
 def _target(path: Path) -> Path:
-    """The file meant: links are followed, save the names of our own streams.
-
-    Raises:
-        UserError: if it can be seen at once that it cannot be written.
-    """
+    """The file meant: links are followed, save the names of our own streams."""
     if _number(path) is not None:
         return path
     target = path
@@ -240,11 +223,7 @@ def _is_outlet(target: Path) -> bool:
 
 
 def _opened(target: Path) -> int | None:
-    """A new descriptor of a device or a pipe; None if ``target`` is a file.
-
-    Raises:
-        UserError: if it cannot be opened.
-    """
+    """A new descriptor of a device or a pipe; None if ``target`` is a file."""
     number = _number(target)
     try:
         if number is not None:

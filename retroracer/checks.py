@@ -2,7 +2,8 @@
 
 Compiled code does not check its arrays: a number that is not finite, or an index out of range,
 would crash the process. So arrays and numbers from a file are checked here first; each reader
-declares what it accepts as a ``Form``.
+declares what it accepts as a ``Form``. Values of a record of JSON or YAML are checked by name: one
+that is missing is a ``KeyError``, a wrong one a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -41,11 +42,7 @@ class Form:
 
 
 def demand_array(name: str, array: Any, form: Form) -> npt.NDArray[Any]:
-    """The array, if it is of its form.
-
-    Raises:
-        ValueError: naming the array and what is wrong with it.
-    """
+    """The array, if it is of its form; else a ``ValueError`` names it and what is wrong."""
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(form.kind):
         raise ValueError(f"{name} is of another kind than it must be")
     if array.shape != form.shape:
@@ -62,12 +59,7 @@ def demand_array(name: str, array: Any, form: Form) -> npt.NDArray[Any]:
 
 
 def number(record: Mapping[str, Any], name: str, low: float = -1e300, high: float = 1e300) -> float:
-    """Check a finite number read from JSON or YAML.
-
-    Raises:
-        ValueError: if it is none, or out of its range.
-        KeyError: if it is missing.
-    """
+    """Check a finite number in a record."""
     value = record[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} is no number")
@@ -77,12 +69,7 @@ def number(record: Mapping[str, Any], name: str, low: float = -1e300, high: floa
 
 
 def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
-    """Check a counter read from JSON or YAML: a whole number from 0 to ``most``.
-
-    Raises:
-        ValueError: if it is none.
-        KeyError: if it is missing.
-    """
+    """Check a counter in a record: a whole number from 0 to ``most``."""
     value = record[name]
     if type(value) is not int or not 0 <= value <= most:
         raise ValueError(f"{name} is no counter up to {most}")
@@ -90,12 +77,7 @@ def count(record: Mapping[str, Any], name: str, most: int = COUNT) -> int:
 
 
 def switch(record: Mapping[str, Any], name: str) -> bool:
-    """Check a bool read from JSON or YAML.
-
-    Raises:
-        ValueError: if it is neither.
-        KeyError: if it is missing.
-    """
+    """Check a bool in a record."""
     value = record[name]
     if not isinstance(value, bool):
         raise ValueError(f"{name} is neither true nor false")
@@ -103,12 +85,7 @@ def switch(record: Mapping[str, Any], name: str) -> bool:
 
 
 def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Check a list of records read from JSON or YAML.
-
-    Raises:
-        ValueError: if it is none.
-        KeyError: if it is missing.
-    """
+    """Check a list of records in a record."""
     rows = record[name]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{name} is no list of records")

@@ -45,8 +45,8 @@ def heed_no_stops() -> None:
 def serve_only_the_parent() -> None:
     """Make a worker process ignore signals to stop, and end when its parent ends.
 
-    Ctrl+C and a kill of the process group reach every process; the parent ends its workers
-    itself. The workers of ``concurrent.futures`` wait for ever on a parent that was killed.
+    Ctrl+C and a kill of the process group reach every process; the parent ends its workers itself.
+    The workers of ``concurrent.futures`` wait for ever on a parent that was killed.
     """
     heed_no_stops()
     parent = multiprocessing.parent_process()
@@ -65,11 +65,8 @@ def pool(
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool of worker processes that ends at once when the work is stopped or fails.
 
-    Args:
-        workers: how many processes.
-        context: how they start: "spawn" or "forkserver".
-        get_ready: called in each worker with ``arguments``; it calls ``serve_only_the_parent``.
-        arguments: of ``get_ready``.
+    ``context`` starts them by "spawn" or "forkserver"; ``get_ready`` is called in each with
+    ``arguments``, and calls ``serve_only_the_parent``.
 
     Raises:
         UserError: if the system ended a worker, or has no room for another process.

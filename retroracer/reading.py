@@ -78,11 +78,7 @@ def read_text(path: Path | str, limit: int) -> str:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Text of a file: UTF-8, or UTF-16 with its byte-order mark; the mark is dropped.
-
-    Args:
-        data: the file's bytes.
-        name: of the file, for messages.
+    """Text of the file ``name``: UTF-8, or UTF-16 with its byte-order mark; the mark is dropped.
 
     Raises:
         UserError: if it is neither, with the line of the first wrong byte.

@@ -43,11 +43,9 @@ def print_table(
 ) -> None:
     """Print a table to standard output.
 
-    Args:
-        columns: the headings; "" for a column of names that needs none.
-        sections: groups of rows, each row one text a column; a terminal shows a rule between.
-        left: number of columns aligned to the left; the others are aligned to the right.
-        caption: a line below.
+    A column of names needs no heading; a terminal shows a rule between ``sections`` of rows. The
+    first ``left`` columns are aligned to the left, the others to the right; ``caption`` is a line
+    below.
     """
     rows = [tuple(row) for section in sections for row in section]
     if not sys.stdout.isatty():
