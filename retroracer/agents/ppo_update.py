@@ -97,10 +97,14 @@ class PPOUpdate:
         self.value_adam = adam_over(self.value, eps=1e-5)
         self.lr_scale = 1.0 if fresh else TRAINED_LR_SCALE
         if fresh:
-            with torch.no_grad():  # the actions of an untrained actor start near zero
-                self.net.mu.weight.mul_(0.05)
-                self.net.mu.bias.zero_()
+            self._shrink_mean()
             self._set_log_std(torch.full((self.n_actions,), math.log(FIRST_STD)))
+
+    def _shrink_mean(self) -> None:
+        """Make the actions of an untrained actor start near zero."""
+        with torch.no_grad():
+            self.net.mu.weight.mul_(0.05)
+            self.net.mu.bias.zero_()
 
     def _set_log_std(self, log_std: Tensor) -> None:
         """Set the log standard deviations (A,) of actions, the same for all observations."""

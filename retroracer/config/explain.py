@@ -124,14 +124,13 @@ def explain(error: yaml.YAMLError, text: str, bracket: Place | None, read_to: in
     if not escape and (cause := _hidden_cause(text, max(1, read_to), place.line or read_to)):
         return cause
     if escape or "flow" not in context or bracket is None:
-        cannot_begin = "cannot start any token" in said and mark is not None
-        first = text[mark.index : mark.index + 1] if cannot_begin else ""
-        if "tab character" in said or first == "\t":
-            return PageError("not valid YAML: a tab indents this line; use spaces", place)
-        if cannot_begin:
-            return PageError(
-                f"not valid YAML: '{shown(first)}' cannot begin a value; use quotes", place
-            )
+        tab = PageError("not valid YAML: a tab indents this line; use spaces", place)
+        if "tab character" in said:
+            return tab
+        if "cannot start any token" in said and mark is not None:
+            first = text[mark.index : mark.index + 1]
+            why = f"not valid YAML: '{shown(first)}' cannot begin a value; use quotes"
+            return tab if first == "\t" else PageError(why, place)
         known = (ours for pattern, ours in _ENGLISH if pattern in said)
         return PageError(f"not valid YAML: {next(known, shown(said, 120))}", place)
     return PageError(
