@@ -76,18 +76,11 @@ class DrQSAC(SAC):
     pad = PAD
 
     def update(self, batch: PixelBatch, update_target: bool = True) -> dict[str, Tensor]:
-        """One update of critic, actor and entropy coefficient.
+        """One update of critic, actor and entropy coefficient; returns losses on the device.
 
         The convolutions run three times: on ``obs`` with gradient, and on ``next_obs`` for the
         actor and for the target critic. The actor's loss uses the features of ``obs`` computed
-        before the critic's update, which saves a fourth run.
-
-        Args:
-            batch: with uint8 pictures, not yet shifted.
-            update_target: True updates the target critic too.
-
-        Returns:
-            Losses by name, on the device.
+        before the critic's update, which saves a fourth run. Pictures are uint8, not yet shifted.
         """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             obs = shifted(batch.obs, self.pad).float().div_(255.0)
