@@ -13,16 +13,7 @@ import numpy as np
 
 from retroracer.compiled import compiled, prefetch_row
 from retroracer.physics import car as c
-from retroracer.physics.state import (
-    HALF_LEFT,
-    HALF_RIGHT,
-    N_FLOATS,
-    OFFSET,
-    STEP_LAP,
-    STEP_PROGRESS,
-    TRACK,
-    S,
-)
+from retroracer.physics import state as st
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
@@ -30,7 +21,7 @@ from retroracer.track.geometry import Array, Ints
 LANES = 8
 """Cars in a block: numbers in a 512-bit register."""
 
-PARAMS = N_FLOATS
+PARAMS = st.N_FLOATS
 """Column of the first car parameter."""
 
 (
@@ -97,22 +88,22 @@ def load_cell(w: Array, j: int, bank: TrackBank, first: int, row: int) -> None:
 @compiled(inline=True)
 def load_car(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank: TrackBank) -> None:
     """Copy a car's rows (state ``f`` and ``g``, parameters ``p``, action) into lane ``j``."""
-    for k in range(STEP_PROGRESS):
+    for k in range(st.STEP_PROGRESS):
         w[k * LANES + j] = f[k]
-    for k in range(STEP_PROGRESS, N_FLOATS):
+    for k in range(st.STEP_PROGRESS, st.N_FLOATS):
         w[k * LANES + j] = 0.0
-    g[STEP_LAP] = 0
+    g[st.STEP_LAP] = 0
     for k in range(c.N_PARAMS):
         w[(PARAMS + k) * LANES + j] = p[k]
     w[STEER * LANES + j] = min(max(action[0], -1.0), 1.0)
     w[THROTTLE * LANES + j] = min(max(action[1], -1.0), 1.0)
-    track = g[TRACK]
+    track = g[st.TRACK]
     n = bank.size[track]
     per_spacing = 1.0 / bank.facts[track, b.SPACING]
     w[SPACING * LANES + j] = bank.facts[track, b.SPACING]
     w[PER_SPACING * LANES + j] = per_spacing
     w[SAMPLES * LANES + j] = n
-    u = f[S] * per_spacing
+    u = f[st.S] * per_spacing
     row = min(math.floor(u), n - 1.0)
     w[FRAC * LANES + j] = u - row
     load_cell(w, j, bank, bank.start[track], int(row))
@@ -122,18 +113,18 @@ def load_car(w: Array, j: int, f: Array, g: Ints, p: Array, action: Array, bank:
 def prefetch_cars(floats: Array, ints: Ints, bank: TrackBank, begin: int, end: int) -> None:
     """Prefetch the samples under the cars of rows ``begin`` to ``end``, the next block."""
     for i in range(begin, end):
-        track = ints[i, TRACK]
-        here = bank.start[track] + int(floats[i, S] / bank.facts[track, b.SPACING])
+        track = ints[i, st.TRACK]
+        here = bank.start[track] + int(floats[i, st.S] / bank.facts[track, b.SPACING])
         prefetch_row(bank.main, here)
         prefetch_row(bank.main, here + 1)
-        if abs(floats[i, OFFSET]) > min(floats[i, HALF_LEFT], floats[i, HALF_RIGHT]) - 1.0:
+        if abs(floats[i, st.OFFSET]) > min(floats[i, st.HALF_LEFT], floats[i, st.HALF_RIGHT]) - 1.0:
             prefetch_row(bank.side, here)
 
 
 @compiled(inline=True)
 def save_car(w: Array, j: int, f: Array) -> None:
     """Write lane ``j`` back to a car's state row."""
-    for k in range(N_FLOATS):
+    for k in range(st.N_FLOATS):
         f[k] = w[k * LANES + j]
 
 

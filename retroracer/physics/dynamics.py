@@ -17,36 +17,7 @@ import math
 from typing import Any, NamedTuple
 
 from retroracer.compiled import compiled
-from retroracer.physics.car import (
-    BRAKE_FORCE,
-    BRAKE_FRONT,
-    DRAG,
-    DRIVE_FORCE,
-    DRIVE_FRONT,
-    GRAVITY,
-    L_FRONT,
-    L_REAR,
-    LIFT_FRONT,
-    LIFT_REAR,
-    LOAD_FRONT,
-    LONG_USE,
-    MASS,
-    MU,
-    PER_INERTIA,
-    PER_MASS,
-    PER_REVERSE,
-    PER_STEER_SPEED,
-    POWER,
-    REVERSE_FORCE,
-    ROLLING,
-    SLOW,
-    STEER_FAST,
-    STEER_LOCK,
-    STEER_RATE,
-    STIFF_FRONT,
-    STIFF_REAR,
-    TRANSFER,
-)
+from retroracer.physics import car
 
 STANDSTILL = 0.5
 """Speed [m/s] below which the brake force fades out and reverse gear fades in."""
@@ -115,13 +86,13 @@ def longitudinal_demand(vx: float, throttle: float, p: tuple[float, ...]) -> tup
     Throttle above 0 drives; below 0 it brakes while the car rolls forward, and drives in reverse
     gear once it stands.
     """
-    drive = max(throttle, 0.0) * min(p[DRIVE_FORCE], p[POWER] / max(vx, 1.0))
+    drive = max(throttle, 0.0) * min(p[car.DRIVE_FORCE], p[car.POWER] / max(vx, 1.0))
     pedal = min(throttle, 0.0)
     rolling = min(max(vx * (1.0 / STANDSTILL), 0.0), 1.0)
-    brake = pedal * p[BRAKE_FORCE] * rolling
-    back = pedal * p[REVERSE_FORCE] * (1.0 - rolling) * max(0.0, 1.0 + vx * p[PER_REVERSE])
-    front = drive * p[DRIVE_FRONT] + brake * p[BRAKE_FRONT]
-    rear = drive * (1.0 - p[DRIVE_FRONT]) + brake * (1.0 - p[BRAKE_FRONT]) + back
+    brake = pedal * p[car.BRAKE_FORCE] * rolling
+    back = pedal * p[car.REVERSE_FORCE] * (1.0 - rolling) * max(0.0, 1.0 + vx * p[car.PER_REVERSE])
+    front = drive * p[car.DRIVE_FRONT] + brake * p[car.BRAKE_FRONT]
+    rear = drive * (1.0 - p[car.DRIVE_FRONT]) + brake * (1.0 - p[car.BRAKE_FRONT]) + back
     return front, rear
 
 
@@ -150,47 +121,47 @@ def acceleration(
         grip: factor of the surface on the friction coefficient.
         drag: extra deceleration by the surface at this speed [m/s^2].
     """
-    mass = p[MASS]
-    mu = p[MU] * grip
+    mass = p[car.MASS]
+    mu = p[car.MU] * grip
     v2 = vx * vx + vy * vy
-    weight = mass * GRAVITY
-    load_front = weight * p[LOAD_FRONT] + p[LIFT_FRONT] * v2
-    load_rear = weight * (1.0 - p[LOAD_FRONT]) + p[LIFT_REAR] * v2
+    weight = mass * car.GRAVITY
+    load_front = weight * p[car.LOAD_FRONT] + p[car.LIFT_FRONT] * v2
+    load_rear = weight * (1.0 - p[car.LOAD_FRONT]) + p[car.LIFT_REAR] * v2
     fx_front, fx_rear = longitudinal_demand(vx, throttle, p)
 
     # Load is transferred by the acceleration the pedals ask for, at most by what grip allows.
     most = mu * (load_front + load_rear)
-    shift = min(max(fx_front + fx_rear, -most), most) * p[TRANSFER]
+    shift = min(max(fx_front + fx_rear, -most), most) * p[car.TRANSFER]
     load_front = max(load_front - shift, 0.02 * weight)
     load_rear = max(load_rear + shift, 0.02 * weight)
 
     grip_front = mu * load_front
     grip_rear = mu * load_rear
-    cap = p[LONG_USE] * grip_front
+    cap = p[car.LONG_USE] * grip_front
     fx_front = min(max(fx_front, -cap), cap)
-    cap = p[LONG_USE] * grip_rear
+    cap = p[car.LONG_USE] * grip_rear
     fx_rear = min(max(fx_rear, -cap), cap)
     limit_front = math.sqrt(grip_front * grip_front - fx_front * fx_front)
     limit_rear = math.sqrt(grip_rear * grip_rear - fx_rear * fx_rear)
 
-    side = vy + p[L_FRONT] * yaw_rate
+    side = vy + p[car.L_FRONT] * yaw_rate
     along = vx * cos_steer + side * sin_steer
     across = side * cos_steer - vx * sin_steer
-    behind = vy - p[L_REAR] * yaw_rate
-    slow = p[SLOW]
+    behind = vy - p[car.L_REAR] * yaw_rate
+    slow = p[car.SLOW]
     fy_front = lateral_force(
-        across, max(abs(along), slow), p[STIFF_FRONT] * load_front, limit_front
+        across, max(abs(along), slow), p[car.STIFF_FRONT] * load_front, limit_front
     )
-    fy_rear = lateral_force(behind, max(abs(vx), slow), p[STIFF_REAR] * load_rear, limit_rear)
+    fy_rear = lateral_force(behind, max(abs(vx), slow), p[car.STIFF_REAR] * load_rear, limit_rear)
 
     front_x = fx_front * cos_steer - fy_front * sin_steer
     front_y = fx_front * sin_steer + fy_front * cos_steer
     speed = math.sqrt(v2)
-    share = p[PER_MASS]
-    resist = p[DRAG] * speed * share + (p[ROLLING] + drag) / max(speed, STANDSTILL)
+    share = p[car.PER_MASS]
+    resist = p[car.DRAG] * speed * share + (p[car.ROLLING] + drag) / max(speed, STANDSTILL)
     ax = (front_x + fx_rear) * share - resist * vx + vy * yaw_rate
     ay = (front_y + fy_rear) * share - resist * vy - vx * yaw_rate
-    ar = (p[L_FRONT] * front_y - p[L_REAR] * fy_rear) * p[PER_INERTIA]
+    ar = (p[car.L_FRONT] * front_y - p[car.L_REAR] * fy_rear) * p[car.PER_INERTIA]
     return ax, ay, ar
 
 
@@ -201,8 +172,8 @@ def steer_lock(vx: Any, p: Any) -> Any:
         vx: forward speed [m/s], of one car or (N,).
         p: the car's parameter row; for N cars the columns, ``params.T``.
     """
-    q = vx * p[PER_STEER_SPEED]
-    return p[STEER_FAST] + (p[STEER_LOCK] - p[STEER_FAST]) / (1.0 + q * q)
+    q = vx * p[car.PER_STEER_SPEED]
+    return p[car.STEER_FAST] + (p[car.STEER_LOCK] - p[car.STEER_FAST]) / (1.0 + q * q)
 
 
 def cornering_grip(square: Any, grip: Any, p: Any) -> Any:
@@ -213,8 +184,8 @@ def cornering_grip(square: Any, grip: Any, p: Any) -> Any:
         grip: factor of the surface on the friction coefficient.
         p: as in ``steer_lock``.
     """
-    lift = (p[LIFT_FRONT] + p[LIFT_REAR]) * p[PER_MASS] * square
-    return p[MU] * grip * (GRAVITY + lift)
+    lift = (p[car.LIFT_FRONT] + p[car.LIFT_REAR]) * p[car.PER_MASS] * square
+    return p[car.MU] * grip * (car.GRAVITY + lift)
 
 
 _steer_lock = compiled(inline=True)(steer_lock)
@@ -274,7 +245,7 @@ def integrate(
         drag: surface's extra deceleration [m/s^2].
         dt: physics step [s].
     """
-    most = p[STEER_RATE] * dt
+    most = p[car.STEER_RATE] * dt
     # The lock at the predicted speed at the end of the step, or the wheels would lag behind.
     lock = _steer_lock(m.vx + dt * m.ax, p)
     turn = min(max(steer * lock - m.steer_angle, -most), most)

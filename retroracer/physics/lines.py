@@ -6,21 +6,7 @@ The kernel provides the car's progress before and after the step.
 from __future__ import annotations
 
 from retroracer.compiled import compiled
-from retroracer.physics.state import (
-    LAP,
-    LAP_FINISH,
-    LAP_OFF,
-    LAP_START,
-    LAST_LAP,
-    LAST_LAP_OFF,
-    NEXT_LINE,
-    PROGRESS,
-    SECTOR,
-    STEP_LAP,
-    TIME,
-    TIMED,
-    TRACK,
-)
+from retroracer.physics import state as st
 from retroracer.track import bank as b
 from retroracer.track.geometry import Array, Ints
 
@@ -28,12 +14,12 @@ from retroracer.track.geometry import Array, Ints
 @compiled()
 def set_next_line(f: Array, g: Ints, facts: Array) -> None:
     """Set NEXT_LINE to the end of the current sector."""
-    track = g[TRACK]
-    if g[SECTOR] + 1 < int(facts[track, b.N_SECTORS]):
-        line = facts[track, b.SECTORS + g[SECTOR]] - facts[track, b.LENGTH]
-        f[NEXT_LINE] = f[LAP_FINISH] + line
+    track = g[st.TRACK]
+    if g[st.SECTOR] + 1 < int(facts[track, b.N_SECTORS]):
+        line = facts[track, b.SECTORS + g[st.SECTOR]] - facts[track, b.LENGTH]
+        f[st.NEXT_LINE] = f[st.LAP_FINISH] + line
     else:
-        f[NEXT_LINE] = f[LAP_FINISH]
+        f[st.NEXT_LINE] = f[st.LAP_FINISH]
 
 
 @compiled()
@@ -51,26 +37,26 @@ def cross_lines(
         gain: progress made in the step [m] > 0.
         dt: the step [s].
     """
-    track = g[TRACK]
+    track = g[st.TRACK]
     length = facts[track, b.LENGTH]
     n_sectors = int(facts[track, b.N_SECTORS])
-    while f[PROGRESS] >= f[NEXT_LINE]:
-        crossed = f[TIME] - (f[PROGRESS] - f[NEXT_LINE]) / gain * dt
-        splits[g[SECTOR]] = crossed
-        g[SECTOR] += 1
-        if g[SECTOR] == n_sectors:
-            if g[TIMED] == 1:
-                f[LAST_LAP] = crossed - f[LAP_START]
-                f[LAST_LAP_OFF] = f[LAP_OFF]
-                begun = f[LAP_START]
+    while f[st.PROGRESS] >= f[st.NEXT_LINE]:
+        crossed = f[st.TIME] - (f[st.PROGRESS] - f[st.NEXT_LINE]) / gain * dt
+        splits[g[st.SECTOR]] = crossed
+        g[st.SECTOR] += 1
+        if g[st.SECTOR] == n_sectors:
+            if g[st.TIMED] == 1:
+                f[st.LAST_LAP] = crossed - f[st.LAP_START]
+                f[st.LAST_LAP_OFF] = f[st.LAP_OFF]
+                begun = f[st.LAP_START]
                 for k in range(n_sectors):
                     last_sectors[k] = splits[k] - begun
                     begun = splits[k]
-            g[LAP] += 1
-            g[STEP_LAP] = 1
-            g[TIMED] = 1
-            g[SECTOR] = 0
-            f[LAP_START] = crossed
-            f[LAP_FINISH] += length
-            f[LAP_OFF] = 0.0
+            g[st.LAP] += 1
+            g[st.STEP_LAP] = 1
+            g[st.TIMED] = 1
+            g[st.SECTOR] = 0
+            f[st.LAP_START] = crossed
+            f[st.LAP_FINISH] += length
+            f[st.LAP_OFF] = 0.0
         set_next_line(f, g, facts)

@@ -8,28 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from retroracer.compiled import compiled
+from retroracer.physics import state as st
 from retroracer.physics.lines import set_next_line
 from retroracer.physics.roadside import surface_at
-from retroracer.physics.state import (
-    DRAG,
-    GRIP,
-    HALF_LEFT,
-    HALF_RIGHT,
-    HEADING,
-    LAP_FINISH,
-    LAST_LAP,
-    LAST_LAP_OFF,
-    OFFSET,
-    SECTOR,
-    TIMED,
-    TRACK,
-    TRACK_HEADING,
-    VX,
-    Cars,
-    S,
-    X,
-    Y,
-)
+from retroracer.physics.state import Cars
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Ints
@@ -89,28 +71,28 @@ def place_car(cars: Cars, i: int, bank: TrackBank, start: Start) -> None:
     tx = main[here, b.TX] + frac * (main[there, b.TX] - main[here, b.TX])
     ty = main[here, b.TY] + frac * (main[there, b.TY] - main[here, b.TY])
     norm = math.sqrt(tx * tx + ty * ty)
-    f[X] = main[here, b.X] + frac * (main[there, b.X] - main[here, b.X]) - offset * ty / norm
-    f[Y] = main[here, b.Y] + frac * (main[there, b.Y] - main[here, b.Y]) + offset * tx / norm
-    f[TRACK_HEADING] = track_heading(bank.way, here, frac)
-    f[HEADING] = f[TRACK_HEADING] + start.heading_error
-    f[VX] = start.speed
-    f[S] = s
-    f[OFFSET] = offset
-    f[HALF_LEFT], f[HALF_RIGHT] = half_widths(main, here, frac)
-    f[GRIP], f[DRAG] = surface_at(
-        bank.side, here, offset, f[HALF_LEFT], f[HALF_RIGHT], start.speed * start.speed
+    f[st.X] = main[here, b.X] + frac * (main[there, b.X] - main[here, b.X]) - offset * ty / norm
+    f[st.Y] = main[here, b.Y] + frac * (main[there, b.Y] - main[here, b.Y]) + offset * tx / norm
+    f[st.TRACK_HEADING] = track_heading(bank.way, here, frac)
+    f[st.HEADING] = f[st.TRACK_HEADING] + start.heading_error
+    f[st.VX] = start.speed
+    f[st.S] = s
+    f[st.OFFSET] = offset
+    f[st.HALF_LEFT], f[st.HALF_RIGHT] = half_widths(main, here, frac)
+    f[st.GRIP], f[st.DRAG] = surface_at(
+        bank.side, here, offset, f[st.HALF_LEFT], f[st.HALF_RIGHT], start.speed * start.speed
     )
-    f[LAST_LAP] = np.nan
-    f[LAST_LAP_OFF] = np.nan
-    g[TRACK] = track
-    f[LAP_FINISH] = length - s
+    f[st.LAST_LAP] = np.nan
+    f[st.LAST_LAP_OFF] = np.nan
+    g[st.TRACK] = track
+    f[st.LAP_FINISH] = length - s
     if start.grid:
-        g[TIMED] = 1
+        g[st.TIMED] = 1
         if s > 0.5 * length:
-            f[LAP_FINISH] += length
+            f[st.LAP_FINISH] += length
     else:
-        while g[SECTOR] < int(facts[b.N_SECTORS]) - 1 and s >= facts[b.SECTORS + g[SECTOR]]:
-            g[SECTOR] += 1
+        while g[st.SECTOR] < int(facts[b.N_SECTORS]) - 1 and s >= facts[b.SECTORS + g[st.SECTOR]]:
+            g[st.SECTOR] += 1
     set_next_line(f, g, bank.facts)
 
 

@@ -11,79 +11,15 @@ import numpy as np
 from numba import prange
 
 from retroracer.compiled import compiled
+from retroracer.physics import block, boxes, contact
 from retroracer.physics import car as c
-from retroracer.physics.block import (
-    CELL_TX,
-    CELL_TY,
-    LANES,
-    MOVED2,
-    N_COLUMNS,
-    PARAMS,
-)
-from retroracer.physics.boxes import (
-    BODY_COS,
-    BODY_LONG,
-    BODY_SIN,
-    BODY_WIDE,
-    BODY_X,
-    BODY_Y,
-)
-from retroracer.physics.company import (
-    AIR_LOSS,
-    AIR_TOW,
-    AT_FAULT,
-    CONTACTS,
-    LOSS,
-    MOST_CARS,
-    NEVER,
-    STEP_BUMP,
-    STEP_CONTACT,
-    TOW,
-    Company,
-)
-from retroracer.physics.contact import (
-    BODY_REACH,
-    BODY_SPIN,
-    BODY_VX,
-    BODY_VY,
-    CLOCK,
-    CLOSING,
-    FIRST,
-    MEETS,
-    MOST_CONTACTS,
-    N_BODY,
-    N_CONTACT,
-    PER_INERTIA,
-    PER_MASS,
-    SECOND,
-    SHIFT_X,
-    SHIFT_Y,
-    STATION,
-    TRACK_X,
-    TRACK_Y,
-    along_apart,
-    fault,
-    find_contacts,
-    reach_of,
-    solve,
-)
+from retroracer.physics import company as co
+from retroracer.physics import state as st
+from retroracer.physics.block import LANES
+from retroracer.physics.company import MOST_CARS, Company
 from retroracer.physics.dynamics import cos_sin
 from retroracer.physics.kernel import LOAD, MOVE, SAVE, SETTLE, advance_block, find_foot
-from retroracer.physics.state import (
-    AR,
-    AX,
-    AY,
-    HEADING,
-    TIME,
-    TRACK,
-    VX,
-    VY,
-    YAW_RATE,
-    Cars,
-    S,
-    X,
-    Y,
-)
+from retroracer.physics.state import Cars
 from retroracer.physics.wake import REACH, shade
 from retroracer.track import bank as b
 from retroracer.track.bank import TrackBank
@@ -101,11 +37,11 @@ APART = 1.0
 @compiled(inline=True)
 def shift_lane(w: Array, j: int, dx: float, dy: float) -> None:
     """Move the car in lane ``j`` aside after its step, and find its foot in the cell anew."""
-    x, y = w[X * LANES + j] + dx, w[Y * LANES + j] + dy
-    w[X * LANES + j] = x
-    w[Y * LANES + j] = y
-    moved = np.sqrt(w[MOVED2 * LANES + j]) + np.sqrt(dx * dx + dy * dy)
-    w[MOVED2 * LANES + j] = moved * moved
+    x, y = w[st.X * LANES + j] + dx, w[st.Y * LANES + j] + dy
+    w[st.X * LANES + j] = x
+    w[st.Y * LANES + j] = y
+    moved = np.sqrt(w[block.MOVED2 * LANES + j]) + np.sqrt(dx * dx + dy * dy)
+    w[block.MOVED2 * LANES + j] = moved * moved
     find_foot(w, j, x, y)
 
 
@@ -124,27 +60,27 @@ def gather(blocks: Array, first: int, begin: int, n: int, company: Company, bodi
     for m in range(n):
         at = begin + m - first
         q, j = at // LANES, at % LANES
-        cos, sin = cos_sin(blocks[q, HEADING * LANES + j])
-        vx, vy = blocks[q, VX * LANES + j], blocks[q, VY * LANES + j]
-        half_length = blocks[q, (PARAMS + c.HALF_LENGTH) * LANES + j]
-        half_width = blocks[q, (PARAMS + c.HALF_WIDTH) * LANES + j]
+        cos, sin = cos_sin(blocks[q, st.HEADING * LANES + j])
+        vx, vy = blocks[q, st.VX * LANES + j], blocks[q, st.VY * LANES + j]
+        half_length = blocks[q, (block.PARAMS + c.HALF_LENGTH) * LANES + j]
+        half_width = blocks[q, (block.PARAMS + c.HALF_WIDTH) * LANES + j]
         solid = 1.0 if company.solid[begin + m] else 0.0
-        bodies[m, BODY_X] = blocks[q, X * LANES + j]
-        bodies[m, BODY_Y] = blocks[q, Y * LANES + j]
-        bodies[m, BODY_COS] = cos
-        bodies[m, BODY_SIN] = sin
-        bodies[m, BODY_LONG] = half_length
-        bodies[m, BODY_WIDE] = half_width
-        bodies[m, BODY_VX] = vx * cos - vy * sin
-        bodies[m, BODY_VY] = vx * sin + vy * cos
-        bodies[m, BODY_SPIN] = blocks[q, YAW_RATE * LANES + j]
-        bodies[m, PER_MASS] = solid * blocks[q, (PARAMS + c.PER_MASS) * LANES + j]
-        bodies[m, PER_INERTIA] = blocks[q, (PARAMS + c.PER_INERTIA) * LANES + j]
-        bodies[m, BODY_REACH] = reach_of(half_length, half_width)
-        bodies[m, TRACK_X] = blocks[q, CELL_TX * LANES + j]
-        bodies[m, TRACK_Y] = blocks[q, CELL_TY * LANES + j]
-        bodies[m, STATION] = blocks[q, S * LANES + j]
-        bodies[m, CLOCK] = blocks[q, TIME * LANES + j]
+        bodies[m, boxes.BODY_X] = blocks[q, st.X * LANES + j]
+        bodies[m, boxes.BODY_Y] = blocks[q, st.Y * LANES + j]
+        bodies[m, boxes.BODY_COS] = cos
+        bodies[m, boxes.BODY_SIN] = sin
+        bodies[m, boxes.BODY_LONG] = half_length
+        bodies[m, boxes.BODY_WIDE] = half_width
+        bodies[m, contact.BODY_VX] = vx * cos - vy * sin
+        bodies[m, contact.BODY_VY] = vx * sin + vy * cos
+        bodies[m, contact.BODY_SPIN] = blocks[q, st.YAW_RATE * LANES + j]
+        bodies[m, contact.PER_MASS] = solid * blocks[q, (block.PARAMS + c.PER_MASS) * LANES + j]
+        bodies[m, contact.PER_INERTIA] = blocks[q, (block.PARAMS + c.PER_INERTIA) * LANES + j]
+        bodies[m, contact.BODY_REACH] = contact.reach_of(half_length, half_width)
+        bodies[m, contact.TRACK_X] = blocks[q, block.CELL_TX * LANES + j]
+        bodies[m, contact.TRACK_Y] = blocks[q, block.CELL_TY * LANES + j]
+        bodies[m, contact.STATION] = blocks[q, st.S * LANES + j]
+        bodies[m, contact.CLOCK] = blocks[q, st.TIME * LANES + j]
 
 
 @compiled(inline=True)
@@ -159,21 +95,21 @@ def record_contacts(
     marks = company.marks
     for m in range(found):
         k = contacts[m]
-        p, q = int(k[FIRST]), int(k[SECOND])
+        p, q = int(k[contact.FIRST]), int(k[contact.SECOND])
         i, j = begin + p, begin + q
-        closing = max(k[CLOSING], 0.0)
-        share = fault(bodies[p], bodies[q], k)
-        now = bodies[p, CLOCK]
+        closing = max(k[contact.CLOSING], 0.0)
+        share = contact.fault(bodies[p], bodies[q], k)
+        now = bodies[p, contact.CLOCK]
         company.blame[i, q] += share * closing * closing
         company.blame[j, p] += (1.0 - share) * closing * closing
         company.bump[i, q] = company.bump[j, p] = max(company.bump[i, q], closing)
-        marks[i, STEP_BUMP] = max(marks[i, STEP_BUMP], closing)
-        marks[j, STEP_BUMP] = max(marks[j, STEP_BUMP], closing)
+        marks[i, co.STEP_BUMP] = max(marks[i, co.STEP_BUMP], closing)
+        marks[j, co.STEP_BUMP] = max(marks[j, co.STEP_BUMP], closing)
         if now - company.touched[i, q] > APART:
-            marks[i, CONTACTS] += 1.0
-            marks[j, CONTACTS] += 1.0
-            marks[i, AT_FAULT] += 1.0 if share >= 0.5 else 0.0
-            marks[j, AT_FAULT] += 1.0 if share <= 0.5 else 0.0
+            marks[i, co.CONTACTS] += 1.0
+            marks[j, co.CONTACTS] += 1.0
+            marks[i, co.AT_FAULT] += 1.0 if share >= 0.5 else 0.0
+            marks[j, co.AT_FAULT] += 1.0 if share <= 0.5 else 0.0
         company.touched[i, q] = company.touched[j, p] = now
 
 
@@ -192,30 +128,30 @@ def meet(
 ) -> None:
     """Find and solve the contacts of a race after its cars have moved; arguments as ``gather``."""
     gather(blocks, first, begin, n, company, bodies)
-    found = find_contacts(bodies, n, length, contacts, corners, dt)
+    found = contact.find_contacts(bodies, n, length, contacts, corners, dt)
     if found == 0:
         return
     record_contacts(contacts, found, bodies, begin, company)
-    solve(bodies, n, contacts, found)
+    contact.solve(bodies, n, contacts, found)
     for m in range(n):
         body = bodies[m]
-        if body[MEETS] == 0.0:
+        if body[contact.MEETS] == 0.0:
             continue
         at = begin + m - first
         w, j = blocks[at // LANES], at % LANES
-        cos, sin = body[BODY_COS], body[BODY_SIN]
-        vx = body[BODY_VX] * cos + body[BODY_VY] * sin
-        vy = body[BODY_VY] * cos - body[BODY_VX] * sin
-        spin = body[BODY_SPIN]
-        w[VX * LANES + j] = vx
-        w[VY * LANES + j] = vy
-        w[YAW_RATE * LANES + j] = spin
+        cos, sin = body[boxes.BODY_COS], body[boxes.BODY_SIN]
+        vx = body[contact.BODY_VX] * cos + body[contact.BODY_VY] * sin
+        vy = body[contact.BODY_VY] * cos - body[contact.BODY_VX] * sin
+        spin = body[contact.BODY_SPIN]
+        w[st.VX * LANES + j] = vx
+        w[st.VY * LANES + j] = vy
+        w[st.YAW_RATE * LANES + j] = spin
         # Rates for the integrator's prediction: constant velocity, in the turning body frame.
-        w[AX * LANES + j] = vy * spin
-        w[AY * LANES + j] = -vx * spin
-        w[AR * LANES + j] = 0.0
-        company.marks[begin + m, STEP_CONTACT] += dt
-        shift_lane(w, j, body[SHIFT_X], body[SHIFT_Y])
+        w[st.AX * LANES + j] = vy * spin
+        w[st.AY * LANES + j] = -vx * spin
+        w[st.AR * LANES + j] = 0.0
+        company.marks[begin + m, co.STEP_CONTACT] += dt
+        shift_lane(w, j, body[contact.SHIFT_X], body[contact.SHIFT_Y])
 
 
 @compiled(inline=True)
@@ -226,38 +162,42 @@ def apply_wakes(
     params, marks = cars.params, company.marks
     for i in range(begin, begin + n):
         q, j = (i - first) // LANES, (i - first) % LANES
-        x, y = blocks[q, X * LANES + j], blocks[q, Y * LANES + j]
+        x, y = blocks[q, st.X * LANES + j], blocks[q, st.Y * LANES + j]
         most = 0.0
         for k in range(begin, begin + n):
             if k == i or not (company.solid[i] and company.solid[k]):
                 continue
             o, m = (k - first) // LANES, (k - first) % LANES
-            dx, dy = blocks[o, X * LANES + m] - x, blocks[o, Y * LANES + m] - y
+            dx, dy = blocks[o, st.X * LANES + m] - x, blocks[o, st.Y * LANES + m] - y
             lengths = params[i, c.HALF_LENGTH] + params[k, c.HALF_LENGTH]
             if dx * dx + dy * dy > (REACH + lengths) ** 2:
                 continue
             if (
-                along_apart(blocks[q, S * LANES + j], blocks[o, S * LANES + m], length)
+                contact.along_apart(
+                    blocks[q, st.S * LANES + j], blocks[o, st.S * LANES + m], length
+                )
                 > 2.0 * REACH
             ):
                 continue
-            cos, sin = cos_sin(blocks[o, HEADING * LANES + m])
+            cos, sin = cos_sin(blocks[o, st.HEADING * LANES + m])
             share = shade(
                 dx * cos + dy * sin,
                 abs(dy * cos - dx * sin),
                 lengths,
                 params[i, c.HALF_WIDTH] + params[k, c.HALF_WIDTH],
-                blocks[o, VX * LANES + m],
-                blocks[q, VX * LANES + j],
+                blocks[o, st.VX * LANES + m],
+                blocks[q, st.VX * LANES + j],
                 params[k, c.DRAG] / params[i, c.DRAG],
             )
             most = max(most, share)
-        tow, loss = most * company.air[i, AIR_TOW], most * company.air[i, AIR_LOSS]
-        marks[i, TOW] = tow
-        marks[i, LOSS] = loss
-        blocks[q, (PARAMS + c.DRAG) * LANES + j] = params[i, c.DRAG] * (1.0 - tow)
-        blocks[q, (PARAMS + c.LIFT_FRONT) * LANES + j] = params[i, c.LIFT_FRONT] * (1.0 - loss)
-        blocks[q, (PARAMS + c.LIFT_REAR) * LANES + j] = params[i, c.LIFT_REAR] * (1.0 - loss)
+        tow, loss = most * company.air[i, co.AIR_TOW], most * company.air[i, co.AIR_LOSS]
+        marks[i, co.TOW] = tow
+        marks[i, co.LOSS] = loss
+        blocks[q, (block.PARAMS + c.DRAG) * LANES + j] = params[i, c.DRAG] * (1.0 - tow)
+        blocks[q, (block.PARAMS + c.LIFT_FRONT) * LANES + j] = params[i, c.LIFT_FRONT] * (
+            1.0 - loss
+        )
+        blocks[q, (block.PARAMS + c.LIFT_REAR) * LANES + j] = params[i, c.LIFT_REAR] * (1.0 - loss)
 
 
 @compiled()
@@ -283,9 +223,9 @@ def advance_races(
         begin_race: first race.
         end_race: race after the last.
     """
-    blocks = np.zeros((BLOCKS, N_COLUMNS * LANES))
-    bodies = np.zeros((MOST_CARS, N_BODY))
-    contacts = np.zeros((MOST_CONTACTS, N_CONTACT))
+    blocks = np.zeros((BLOCKS, block.N_COLUMNS * LANES))
+    bodies = np.zeros((MOST_CARS, contact.N_BODY))
+    contacts = np.zeros((contact.MOST_CONTACTS, contact.N_CONTACT))
     corners = np.zeros((2, 16, 2))
     begins = company.begins
     race = begin_race
@@ -305,7 +245,7 @@ def advance_races(
             for r in range(race, stop):
                 n = begins[r + 1] - begins[r]
                 if n > 1:
-                    length = bank.facts[cars.ints[begins[r], TRACK], b.LENGTH]
+                    length = bank.facts[cars.ints[begins[r], st.TRACK], b.LENGTH]
                     apply_wakes(blocks, first, begins[r], n, length, cars, company)
             for k in range(count):
                 row = first + k * LANES
@@ -314,7 +254,7 @@ def advance_races(
             for r in range(race, stop):
                 n = begins[r + 1] - begins[r]
                 if n > 1:
-                    length = bank.facts[cars.ints[begins[r], TRACK], b.LENGTH]
+                    length = bank.facts[cars.ints[begins[r], st.TRACK], b.LENGTH]
                     meet(
                         blocks, first, begins[r], n, length, company, bodies, contacts, corners,
                         dt,
@@ -334,11 +274,11 @@ def advance_races(
 def clear_step(company: Company, begin: int, end: int) -> None:
     """Clear the contacts of rows ``begin`` to ``end`` that the last advance recorded."""
     for i in range(begin, end):
-        if company.marks[i, STEP_CONTACT] > 0.0:
+        if company.marks[i, co.STEP_CONTACT] > 0.0:
             company.blame[i] = 0.0
             company.bump[i] = 0.0
-        company.marks[i, STEP_CONTACT] = 0.0
-        company.marks[i, STEP_BUMP] = 0.0
+        company.marks[i, co.STEP_CONTACT] = 0.0
+        company.marks[i, co.STEP_BUMP] = 0.0
 
 
 @compiled(parallel=True)
@@ -362,6 +302,6 @@ def forget(company: Company, rows: Ints) -> None:
         company.bump[i] = 0.0
         race = np.searchsorted(company.begins, i, side="right") - 1
         begin, end = company.begins[race], company.begins[race + 1]
-        company.touched[i] = NEVER
+        company.touched[i] = co.NEVER
         for k in range(begin, end):
-            company.touched[k, i - begin] = NEVER
+            company.touched[k, i - begin] = co.NEVER
