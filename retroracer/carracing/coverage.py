@@ -23,67 +23,48 @@ HEIGHT = 84
 """Rows that show the world; the instruments cover the others."""
 
 Plane = Any
+Ink = tuple[bool, float, float, float]
+"""Whether the colour planes take part, then red, green and blue, 0 to 255."""
 
 
 @compiled(inline=True)
-def _add(
-    planes: Plane, i: int, j: int, d: float, paint: bool, r: float, g: float, b: float
-) -> None:
+def _add(planes: Plane, i: int, j: int, d: float, ink: Ink) -> None:
     planes[0, i, j] += d
-    if paint:
-        planes[1, i, j] += d * r
-        planes[2, i, j] += d * g
-        planes[3, i, j] += d * b
+    if ink[0]:
+        planes[1, i, j] += d * ink[1]
+        planes[2, i, j] += d * ink[2]
+        planes[3, i, j] += d * ink[3]
 
 
 @compiled(inline=True)
-def _column(
-    planes: Plane,
-    j: int,
-    dx: float,
-    y0: float,
-    y1: float,
-    paint: bool,
-    r: float,
-    g: float,
-    b: float,
-) -> None:
+def _column(planes: Plane, j: int, dx: float, y0: float, y1: float, ink: Ink) -> None:
     """One column: the edge runs ``dx`` wide (signed) between ``y0`` and ``y1``, 0 to HEIGHT."""
     if y0 > y1:
         y0, y1 = y1, y0
     top, bottom = int(y0), int(y1)
     if bottom == top:
         low = 0.5 * (y0 + y1) - top
-        _add(planes, top, j, dx * (1.0 - low), paint, r, g, b)
-        _add(planes, top + 1, j, dx * low, paint, r, g, b)
+        _add(planes, top, j, dx * (1.0 - low), ink)
+        _add(planes, top + 1, j, dx * low, ink)
         return
     # At depth t below the edge's upper end, the edge has passed (t - y0) per_row of the width.
     per_row = dx / (y1 - y0)
     first = 1.0 - (y0 - top)
     so_far = 0.5 * per_row * first * first
-    _add(planes, top, j, so_far, paint, r, g, b)
+    _add(planes, top, j, so_far, ink)
     for i in range(top + 1, bottom):
         covered = per_row * (i + 0.5 - y0)
-        _add(planes, i, j, covered - so_far, paint, r, g, b)
+        _add(planes, i, j, covered - so_far, ink)
         so_far = covered
     last = y1 - bottom
     covered = dx - 0.5 * per_row * last * last
-    _add(planes, bottom, j, covered - so_far, paint, r, g, b)
-    _add(planes, bottom + 1, j, dx - covered, paint, r, g, b)
+    _add(planes, bottom, j, covered - so_far, ink)
+    _add(planes, bottom + 1, j, dx - covered, ink)
 
 
 @compiled()
 def _inside(
-    planes: Plane,
-    x0: float,
-    y0: float,
-    x1: float,
-    y1: float,
-    sign: float,
-    paint: bool,
-    r: float,
-    g: float,
-    b: float,
+    planes: Plane, x0: float, y0: float, x1: float, y1: float, sign: float, ink: Ink
 ) -> None:
     """An edge from left to right that lies within the frame."""
     if x1 - x0 < 1e-9:
@@ -94,24 +75,15 @@ def _inside(
     while j < last:
         nxt = j + 1.0
         y_nxt = min(max(y0 + (nxt - x0) * slope, 0.0), float(HEIGHT))
-        _column(planes, j, sign * (nxt - x), y, y_nxt, paint, r, g, b)
+        _column(planes, j, sign * (nxt - x), y, y_nxt, ink)
         x, y = nxt, y_nxt
         j += 1
-    _column(planes, j, sign * (x1 - x), y, y1, paint, r, g, b)
+    _column(planes, j, sign * (x1 - x), y, y1, ink)
 
 
 @compiled()
 def add_edge(
-    planes: Plane,
-    x0: float,
-    y0: float,
-    x1: float,
-    y1: float,
-    sign: float,
-    paint: bool,
-    r: float,
-    g: float,
-    b: float,
+    planes: Plane, x0: float, y0: float, x1: float, y1: float, sign: float, ink: Ink
 ) -> None:
     """Add an edge of a polygon.
 
@@ -123,10 +95,7 @@ def add_edge(
         x1: where it ends.
         y1: down.
         sign: 1 or -1, the polygon's sense of rotation.
-        paint: whether the colour planes take part.
-        r: red, 0 to 255.
-        g: green.
-        b: blue.
+        ink: what colour it is.
     """
     if x0 > x1:
         x0, y0, x1, y1 = x1, y1, x0, y0
@@ -144,11 +113,11 @@ def add_edge(
         y0 = y1 = 0.0
     elif y0 < 0.0:
         x = x0 + (x1 - x0) * (0.0 - y0) / (y1 - y0)
-        _inside(planes, x0, 0.0, x, 0.0, sign, paint, r, g, b)
+        _inside(planes, x0, 0.0, x, 0.0, sign, ink)
         x0, y0 = x, 0.0
     elif y1 < 0.0:
         x = x0 + (x1 - x0) * (0.0 - y0) / (y1 - y0)
-        _inside(planes, x, 0.0, x1, 0.0, sign, paint, r, g, b)
+        _inside(planes, x, 0.0, x1, 0.0, sign, ink)
         x1, y1 = x, 0.0
     if y0 > HEIGHT:
         if y1 >= HEIGHT:
@@ -158,4 +127,4 @@ def add_edge(
     elif y1 > HEIGHT:
         x1 = x0 + (x1 - x0) * (HEIGHT - y0) / (y1 - y0)
         y1 = float(HEIGHT)
-    _inside(planes, x0, y0, x1, y1, sign, paint, r, g, b)
+    _inside(planes, x0, y0, x1, y1, sign, ink)

@@ -25,7 +25,7 @@ from retroracer.carracing.car_picture import (
     ROWS,
     draw_car,
 )
-from retroracer.carracing.coverage import HEIGHT, WIDTH, add_edge
+from retroracer.carracing.coverage import HEIGHT, WIDTH, Ink, add_edge
 from retroracer.carracing.instruments import draw_bars
 from retroracer.carracing.road_pieces import RED, WHITE
 from retroracer.carracing.stock import car_racing as stock
@@ -38,6 +38,7 @@ LOSS = 1.02
 _X, _Y = 96.0 / 1000.0, 96.0 / 800.0  # frame pixels per window pixel
 _GRASS = float(stock.GRASS_DIM)
 _FIELD = float(stock.PLAYFIELD)
+NO_INK = (False, 0.0, 0.0, 0.0)
 _SEEN = math.hypot(500.0, 350.0) + 2.0  # radius of what is seen around (500, 450) [window px]
 
 
@@ -57,22 +58,22 @@ def _corner(
 
 
 @compiled(inline=True)
-def _add_shape(planes: Any, at: Any, n: int, paint: bool, r: float, g: float, b: float) -> None:
-    """Add the polygon ``at[:n]``, in either sense of rotation."""
+def _add_shape(planes: Any, at: Any, ink: Ink) -> None:
+    """Add the quadrilateral ``at`` (4, 2), in either sense of rotation."""
     left, right, top = at[0, 0], at[0, 0], at[0, 1]
     low = at[0, 1]
     area = 0.0
-    for k in range(n):
-        m = (k + 1) % n
+    for k in range(4):
+        m = (k + 1) % 4
         area += at[k, 0] * at[m, 1] - at[m, 0] * at[k, 1]
         left, right = min(left, at[k, 0]), max(right, at[k, 0])
         top, low = min(top, at[k, 1]), max(low, at[k, 1])
     if right <= 0.0 or left >= WIDTH or low <= 0.0 or top >= HEIGHT:
         return
     sign = 1.0 if area > 0.0 else -1.0
-    for k in range(n):
-        m = (k + 1) % n
-        add_edge(planes, at[k, 0], at[k, 1], at[m, 0], at[m, 1], sign, paint, r, g, b)
+    for k in range(4):
+        m = (k + 1) % 4
+        add_edge(planes, at[k, 0], at[k, 1], at[m, 0], at[m, 1], sign, ink)
 
 
 @compiled()
@@ -82,7 +83,7 @@ def draw_ground(field: Any, grass: Any, view: Any, zoom: float) -> None:
     for k in range(4):
         ox, oy = 1.0 if k in (0, 1) else -1.0, 1.0 if k in (0, 3) else -1.0
         _corner(at, k, ox * _FIELD, oy * _FIELD, ox, oy, view, zoom)
-    _add_shape(field, at, 4, False, 0.0, 0.0, 0.0)
+    _add_shape(field, at, NO_INK)
     mx = view[0] + view[3] * 250.0 / zoom
     my = view[1] + view[2] * 250.0 / zoom
     reach = _SEEN / zoom + _GRASS * 0.7072
@@ -96,7 +97,7 @@ def draw_ground(field: Any, grass: Any, view: Any, zoom: float) -> None:
                 ox, oy = 1.0 if k in (0, 1) else -1.0, 1.0 if k in (0, 3) else -1.0
                 far_x, far_y = x + _GRASS * (ox > 0.0), y + _GRASS * (oy > 0.0)
                 _corner(at, k, far_x, far_y, ox, oy, view, zoom)
-            _add_shape(grass, at, 4, False, 0.0, 0.0, 0.0)
+            _add_shape(grass, at, NO_INK)
 
 
 @compiled()
@@ -123,7 +124,7 @@ def draw_road(
             r = float(int(colours[tile, 0]))
             g = float(int(colours[tile, 1]))
             b = float(int(colours[tile, 2]))
-        _add_shape(planes, at, 4, True, r, g, b)
+        _add_shape(planes, at, (True, r, g, b))
 
 
 @compiled()

@@ -7,6 +7,7 @@ import pytest
 
 from retroracer.carracing.coverage import HEIGHT, WIDTH, add_edge
 from retroracer.carracing.env import FastCarRacing
+from retroracer.carracing.frame import NO_INK
 from retroracer.carracing.instruments import score_picture
 from retroracer.carracing.stock import car_racing
 from tests.carracing.driving import chase
@@ -100,7 +101,7 @@ def coverage(polygon):
     ends = polygon[1:] + polygon[:1]
     turn = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(polygon, ends, strict=True))
     for a, b in zip(polygon, ends, strict=True):
-        add_edge(planes, *a, *b, np.sign(turn), False, 0.0, 0.0, 0.0)
+        add_edge(planes, *a, *b, np.sign(turn), NO_INK)
     return planes[0].cumsum(0)[:HEIGHT]
 
 
