@@ -1,6 +1,6 @@
 """Which wrappers a driver of CarRacing is trained and judged with, as one record.
 
-Owns: their settings and their order. Does not own the wrappers.
+Owns: their settings and their order, and taking pictures below them. Does not own the wrappers.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import gymnasium
+import numpy as np
+import numpy.typing as npt
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from retroracer.carracing import ENV_ID
@@ -22,6 +24,8 @@ from retroracer.carracing.wrappers import (
     SteerAccel,
 )
 from retroracer.config import Range
+
+Picture = npt.NDArray[np.uint8]
 
 STOCK_ID = "CarRacing-v3"
 """Gymnasium's own env: the one scores are reported on."""
@@ -105,15 +109,40 @@ def wrapped(env: gymnasium.Env[Any, Any], settings: Pipeline, training: bool) ->
 
 
 def make(settings: Pipeline, training: bool = False, env_id: str = ENV_ID, **options: Any) -> Any:
-    """A wrapped env.
-
-    Args:
-        settings: of the wrappers.
-        training: whether to learn from it, or to be judged by it.
-        env_id: the fast env, or ``STOCK_ID``.
-        options: of the env, as ``gymnasium.make`` takes them.
-    """
+    """The fast env, or ``STOCK_ID``, ``wrapped``; ``options`` as ``gymnasium.make`` takes them."""
     from retroracer.carracing import stock  # noqa: F401  Box2D is loaded its way, or told of
 
     env = gymnasium.make(env_id, disable_env_checker=True, **options)
     return wrapped(env, settings, training)
+
+
+class Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Keeps the picture of every n-th frame; sits below the wrappers that repeat actions."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], every: int) -> None:
+        super().__init__(env)
+        self.pictures: list[Picture] = []
+        self._every, self._frame = every, 0
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step, and keep every n-th picture."""
+        result = self.env.step(action)
+        if self._frame % self._every == 0:
+            self.pictures.append(np.asarray(self.env.render()))
+        self._frame += 1
+        return result
+
+
+def recording(pipeline: Pipeline, every: int, max_frames: int = 1000) -> tuple[Any, list[Picture]]:
+    """Gymnasium's own env behind judging wrappers, and the list its pictures are put into.
+
+    Args:
+        pipeline: the wrappers.
+        every: frames from one picture (400, 600, 3) to the next.
+        max_frames: after which the episode is cut off.
+    """
+    from retroracer.carracing import stock  # noqa: F401  Box2D is loaded its way, or told of
+
+    env = gymnasium.make(STOCK_ID, max_frames, render_mode="rgb_array")
+    recorder = Recorder(env, every)
+    return wrapped(recorder, pipeline, training=False), recorder.pictures

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from retroracer.carracing.pipeline import Pipeline
-from retroracer.carracing.recorder import recording
+from retroracer.carracing.pipeline import Pipeline, recording
 from retroracer.render.film import Picture, write_film
 from retroracer.training.judging.episodes import MAX_FRAMES, Act
 

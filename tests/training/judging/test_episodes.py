@@ -14,8 +14,7 @@ from retroracer.agents.pixels.checkpoint import build, save
 from retroracer.agents.pixels.network import Network
 from retroracer.agents.pixels.torch_inference import load_driver
 from retroracer.carracing import ENV_ID
-from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make
-from retroracer.carracing.recorder import recording
+from retroracer.carracing.pipeline import STOCK_ID, Pipeline, make, recording
 from retroracer.carracing.vector import CarRacingVectorEnv
 from retroracer.cli import main
 from retroracer.errors import UserError
