@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from retroracer.track.bank import GRID_GAP, LEFT, LENGTH, RIGHT, SPACING, START_SIDE, TrackBank
@@ -19,19 +17,7 @@ EDGE = 1.2
 """Distance of a slot's middle from the edge of the road [m]; less on a narrow road."""
 
 
-class Grid(NamedTuple):
-    """Slots of a grid, pole first.
-
-    Attributes:
-        s: (K,) stations [m], negative: behind the line.
-        offset: (K,) lateral offsets [m], left positive.
-    """
-
-    s: Array
-    offset: Array
-
-
-def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> Grid:
+def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> tuple[Array, Array]:
     """The first ``n`` slots of a track's grid; no two overlap, whatever the track.
 
     Args:
@@ -39,6 +25,10 @@ def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> Gr
         track: index into the bank.
         n: number of slots.
         stagger: distance between slots [m]; for a rolling start it is larger.
+
+    Returns:
+        Their stations [m], negative: behind the line, and lateral offsets [m], left positive, (n,)
+        each, pole first.
     """
     facts = bank.facts[track]
     length = facts[LENGTH]
@@ -51,4 +41,4 @@ def grid_of(bank: TrackBank, track: int, n: int, stagger: float = STAGGER) -> Gr
     edge = np.where(left, bank.main[bank.start[track] + row, LEFT], 0.0)
     edge = np.where(left, edge, bank.main[bank.start[track] + row, RIGHT])
     aside = np.minimum(COLUMN, np.maximum(edge - EDGE, 0.4 * edge))
-    return Grid(s, np.where(left, aside, -aside))
+    return s, np.where(left, aside, -aside)

@@ -38,6 +38,16 @@ def threads_pay(n: int) -> bool:
     return n >= PARALLEL_FROM and numba.get_num_threads() > 1
 
 
+class _Column:
+    """A column of a race's float state, as an attribute of the race: a view (N,)."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __get__(self, race: Race, kind: type[Race]) -> Array:
+        return race.floats[:, self.index]
+
+
 class Race:
     """N cars on tracks.
 
@@ -54,6 +64,33 @@ class Race:
         bank: the packed tracks.
         company: groups, contacts and wakes; None if every car is alone.
     """
+
+    x = _Column(state.X)
+    """Position [m]."""
+    y = _Column(state.Y)
+    """Position [m]."""
+    heading = _Column(state.HEADING)
+    """[rad], unwrapped."""
+    vx = _Column(state.VX)
+    """Forward speed [m/s]."""
+    vy = _Column(state.VY)
+    """Sideways speed [m/s], left positive."""
+    yaw_rate = _Column(state.YAW_RATE)
+    """[rad/s]."""
+    steer_angle = _Column(state.STEER_ANGLE)
+    """Angle of the front wheels [rad]."""
+    s = _Column(state.S)
+    """Station in [0, length) [m]."""
+    lateral_offset = _Column(state.OFFSET)
+    """[m], left positive."""
+    progress = _Column(state.PROGRESS)
+    """[m] since the start."""
+    time = _Column(state.TIME)
+    """[s] since the start."""
+    last_lap_time = _Column(state.LAST_LAP)
+    """Time of the last timed lap [s], nan before there is one."""
+    off_track_time = _Column(state.OFF_TIME)
+    """Time spent beyond track limits since the start [s]."""
 
     def __init__(
         self,
@@ -89,15 +126,7 @@ class Race:
         index = self._rows(rows)
         which = np.broadcast_to(np.asarray(track, np.int64), index.shape)
         facts = self.bank.facts[which]
-        self.place(
-            rows=index,
-            track=which,
-            s=-facts[:, GRID_GAP],
-            lateral_offset=0.0,
-            heading_error=0.0,
-            speed=0.0,
-            grid=True,
-        )
+        self.place(rows=index, track=which, s=-facts[:, GRID_GAP], grid=True)
 
     def place(
         self,
@@ -176,72 +205,17 @@ class Race:
         count = int(self.bank.facts[self.ints[row, state.TRACK], N_SECTORS])
         return tuple(float(t) for t in self.last_sectors[row, :count])
 
-    # Readable columns: views of the state, (N,) each; units and signs in ``state``.
-    @property
-    def x(self) -> Array:
-        """Position [m]."""
-        return self.floats[:, state.X]
-
-    @property
-    def y(self) -> Array:
-        """Position [m]."""
-        return self.floats[:, state.Y]
-
-    @property
-    def heading(self) -> Array:
-        """[rad], unwrapped."""
-        return self.floats[:, state.HEADING]
-
-    @property
-    def vx(self) -> Array:
-        """Forward speed [m/s]."""
-        return self.floats[:, state.VX]
-
-    @property
-    def vy(self) -> Array:
-        """Sideways speed [m/s], left positive."""
-        return self.floats[:, state.VY]
-
+    # Readable columns of the state, (N,) each.
     @property
     def speed(self) -> Array:
         """Magnitude of the velocity [m/s]."""
         return np.hypot(self.vx, self.vy)
 
     @property
-    def yaw_rate(self) -> Array:
-        """[rad/s]."""
-        return self.floats[:, state.YAW_RATE]
-
-    @property
-    def steer_angle(self) -> Array:
-        """Angle of the front wheels [rad]."""
-        return self.floats[:, state.STEER_ANGLE]
-
-    @property
-    def s(self) -> Array:
-        """Station in [0, length) [m]."""
-        return self.floats[:, state.S]
-
-    @property
-    def lateral_offset(self) -> Array:
-        """[m], left positive."""
-        return self.floats[:, state.OFFSET]
-
-    @property
     def heading_error(self) -> Array:
         """Car minus track, in (-pi, pi] [rad]."""
         d = self.floats[:, state.HEADING] - self.floats[:, state.TRACK_HEADING]
         return np.asarray(np.pi - np.mod(np.pi - d, 2.0 * np.pi))
-
-    @property
-    def progress(self) -> Array:
-        """[m] since the start."""
-        return self.floats[:, state.PROGRESS]
-
-    @property
-    def time(self) -> Array:
-        """[s] since the start."""
-        return self.floats[:, state.TIME]
 
     @property
     def lap(self) -> npt.NDArray[np.int64]:
@@ -254,18 +228,8 @@ class Race:
         return self.floats[:, state.TIME] - self.floats[:, state.LAP_START]
 
     @property
-    def last_lap_time(self) -> Array:
-        """Time of the last timed lap [s], nan before there is one."""
-        return self.floats[:, state.LAST_LAP]
-
-    @property
     def off_track(self) -> npt.NDArray[np.bool_]:
         """True while the centre of gravity is beyond the edge of the road."""
         offset = self.floats[:, state.OFFSET]
         left, right = self.floats[:, state.HALF_LEFT], self.floats[:, state.HALF_RIGHT]
         return np.asarray((offset > left) | (-offset > right))
-
-    @property
-    def off_track_time(self) -> Array:
-        """Time spent beyond track limits since the start [s]."""
-        return self.floats[:, state.OFF_TIME]

@@ -152,9 +152,9 @@ class Session:
 
     def _line_up(self) -> None:
         """Stand solid cars on the staggered grid: agents first, people last."""
-        grid = grid_of(self.race.bank, 0, self.race.n)
+        s, offset = grid_of(self.race.bank, 0, self.race.n)
         slots = (np.arange(self.race.n) - self.human) % self.race.n
-        self.race.place(s=grid.s[slots], lateral_offset=grid.offset[slots], grid=True)
+        self.race.place(s=s[slots], lateral_offset=offset[slots], grid=True)
 
     def _spread_out(self) -> None:
         """Give every car a place of its own.
