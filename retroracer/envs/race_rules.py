@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import numpy as np
 
 from retroracer.config import Range
-from retroracer.envs.race_flags import CHEQUERED, NONE, flag_for
 from retroracer.envs.task import EVALUATION_STALL, stalled_rows
 from retroracer.physics import state
 from retroracer.physics.company import AT_FAULT, CONTACTS
@@ -20,6 +19,21 @@ from retroracer.physics.race import Race
 from retroracer.track.geometry import Array
 
 RACING, FINISHED, OUT = "racing", "finished", "did not finish"
+
+CHEQUERED, YELLOW, BLUE, NONE = "chequered", "yellow", "blue", ""
+"""The flags: they warn drivers and change nothing."""
+
+YELLOW_WITHIN = 150.0
+"""A car that hardly moves so far ahead is told of by a yellow flag [m]."""
+
+SLOW = 10.0
+"""Such a car is slower than this [m/s]."""
+
+CALM = 6.0
+"""No yellow flag so long after the start: everybody is slow [s]."""
+
+BLUE_WITHIN = 30.0
+"""A car a lap ahead so close behind is told of by a blue flag [m]."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,10 @@ class Stewards:
         self.out[k] = bool(np.isnan(self.finish[k]))
 
     def flag(self, row: int, time: float | None = None) -> str:
-        """The flag a driver is shown: "chequered", "yellow", "blue" or "".
+        """The flag a driver is shown: "chequered", "yellow" (before "blue"), "blue" or "".
+
+        Yellow: a car that hardly moves is on the road ahead. Blue: a car that is a lap ahead comes
+        up from behind.
 
         Args:
             row: the driver's.
@@ -151,8 +168,21 @@ class Stewards:
             return CHEQUERED
         if self.out[k]:
             return NONE
-        now = float(self.race.time[row]) if time is None else time
-        return flag_for(self.race, self.rows, k, self._raced(), now)
+        race, rows = self.race, self.rows
+        assert race.company is not None
+        length = float(race.length()[row])
+        station, raced = race.s[rows], self._raced()
+        ahead: Array = station - station[k]
+        ahead = ahead - length * np.floor(ahead / length + 0.5)
+        others = race.company.solid[rows].copy()
+        others[k] = False
+        slow = (race.speed[rows] < SLOW) & (ahead > 0.0) & (ahead < YELLOW_WITHIN)
+        now = float(race.time[row]) if time is None else time
+        if now > CALM and (others & slow).any():
+            return YELLOW
+        laps = raced - raced[k] > 0.5 * length
+        near = (ahead < 0.0) & (ahead > -BLUE_WITHIN)
+        return BLUE if (others & laps & near).any() else NONE
 
     def penalties(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """(K,) seconds that are added to each car's time."""
@@ -183,17 +213,14 @@ class Stewards:
         Keys: place, driver, status, laps, distance_m, time_s (None unless finished), penalties
         (reason, count, seconds), total_s, best_lap_s, contacts, contacts_at_fault, off_track.
         """
-        penalties = self.penalties()
+        penalties, page = self.penalties(), self.page
         out = []
         for place, k in enumerate(self.order(), start=1):
             finished = not np.isnan(self.finish[k])
+            charged = max(int(self.excursions[k]) - page.warnings, 0)
             reasons = [
-                ("contact", int(self.faults[k]), self.page.contact_seconds),
-                (
-                    "track limits",
-                    max(int(self.excursions[k]) - self.page.warnings, 0),
-                    self.page.track_limit_seconds,
-                ),
+                ("contact", int(self.faults[k]), page.contact_seconds),
+                ("track limits", charged, page.track_limit_seconds),
             ]
             out.append(
                 {
