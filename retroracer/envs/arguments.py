@@ -106,15 +106,14 @@ def tracks_of(track: Any) -> list[Track] | None:
 
 def make_batch(
     n: int,
-    *,
     track: Any,
     car: Any,
     variety: Any,
     reward: Any,
     laps: Any,
     time: Any,
-    action_repeat: Any = 1,
-    kind: type[RacingBatch] = RacingBatch,
+    action_repeat: Any,
+    kind: type[RacingBatch],
     **more: Any,
 ) -> tuple[RacingBatch, int]:
     """Build the batch for the arguments of a RacingEnv or RacingVectorEnv; returns it and its seed.
@@ -164,12 +163,9 @@ def seeds_of(seed: Any, n: int) -> list[int | None]:
 def reset_mask(
     options: dict[str, Any] | None, n: int, begun: bool
 ) -> tuple[Bools | None, dict[str, Any] | None]:
-    """The rows that ``reset(options=...)`` selects (None = all), and the other options.
+    """The rows of n that ``reset(options=...)`` selects (None = all), and the other options.
 
-    Args:
-        options: as the caller gave them; not changed.
-        n: number of rows.
-        begun: True if all rows have episodes that can continue.
+    ``begun`` is True if all rows have episodes that can continue.
     """
     if options is None or "reset_mask" not in options:
         return None, options

@@ -13,48 +13,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.checks import Form
 from retroracer.envs import task
 from retroracer.envs.car_rows import CarRows
-from retroracer.envs.control import ControlLoop
-from retroracer.envs.episodes import (
-    Beginnings,
-    Outcome,
-    begin_episodes,
-    step_parallel,
-    step_rows,
-)
+from retroracer.envs.episodes import begin_episodes, step_parallel, step_rows
+from retroracer.envs.observation import observe_rows
 from retroracer.envs.privileged_observation import N_PRIVILEGED, observe_privileged
-from retroracer.envs.saved import forms_of
 from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.race import Race, threads_pay
+from retroracer.physics.race import threads_pay
 from retroracer.track.geometry import Array, Ints
 from retroracer.track.track import Track
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-
-_SHOWN = np.array(
-    [
-        state.X,
-        state.Y,
-        state.HEADING,
-        state.VX,
-        state.VY,
-        state.S,
-        state.OFFSET,
-        state.PROGRESS,
-        state.LAP_START,
-        state.LAST_LAP,
-        state.HALF_LEFT,
-        state.HALF_RIGHT,
-        state.TIME,
-        state.OFF_TIME,
-    ]
-)
 
 
 class RacingBatch(CarRows):
@@ -71,16 +44,13 @@ class RacingBatch(CarRows):
         action_repeat: control steps of 50 ms for which an action is held.
 
     Attributes:
-        race: the cars; for reading only.
-        pool: the tracks by slot; ``pool.tracks[race.ints[i, state.TRACK]]`` is row i's.
         obs: (N, 22) float32, the current observations.
         terms: (N, 7) the last step's reward terms, named task.REWARD_NAMES.
         final_obs: (M, 22) float32, last observations of the M rows whose episodes ended in the last
             step, in order.
         privileged: True keeps their last privileged observations too, in
             ``final_privileged_obs`` (M, 13).
-        ended: ``snapshot`` of the same rows at their end, with ``terms`` and ``sector_times``
-            (M, MAX_SECTORS).
+        ended: ``snapshot`` of the same rows at their end.
     """
 
     def __init__(
@@ -97,27 +67,17 @@ class RacingBatch(CarRows):
     ) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one car, not {n}")
-        self.n = n
-        self.action_repeat = action_repeat
         self.car = load_car(car) if isinstance(car, str) else car
-        self.variety = variety or Variety()
-        self.reward = reward or task.Reward()
+        super().__init__(n, [self.car], task.N_OBS, tracks, variety, reward, seed)
+        self.action_repeat = action_repeat
         self.ending = ending or task.Ending()
         self._given = list(tracks) if tracks is not None else None
-        self._row = self.car.row()
-        self._ranges = self.variety.ranges()
-        self.obs: Floats = np.zeros((n, task.N_OBS), np.float32)
         self.final_obs: Floats = np.zeros((0, task.N_OBS), np.float32)
         self.privileged = False
         self.final_privileged_obs: Floats = np.zeros((0, N_PRIVILEGED), np.float32)
         self.ended: dict[str, Array] = {}
         self.terms: Array = np.zeros((n, len(task.REWARD_NAMES)))
         self._marks = np.zeros((n, 2))
-        self._rows = np.arange(n)
-        self.rng = np.random.default_rng(seed)
-        self.pool = TrackPool(self._given, n, self.variety, self.rng)
-        self.race = Race(self.pool.bank, self.car, n)
-        self._loop = ControlLoop(self.race)
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Floats:
         """Begin new episodes in all rows.
@@ -129,11 +89,7 @@ class RacingBatch(CarRows):
         Returns:
             Observations (N, 22) float32; this array is never changed later.
         """
-        if seed is not None:
-            self.rng = np.random.default_rng(seed)
-            self.pool.reseed(self.rng)
-            self.race.bank = self.pool.bank
-            self.race.ints[:, state.TRACK] = 0
+        self._restart(seed)
         self._count_users()
         self.obs = np.empty_like(self.obs)
         self.terms[:] = 0.0
@@ -202,15 +158,14 @@ class RacingBatch(CarRows):
             loop.controls,
             self._marks,
             self.pool.users,
-            self._row,
+            self._base[0],
             self._ranges,
-            Beginnings(rows, slots, draws, normals),
+            rows,
+            slots,
+            draws,
+            normals,
         )
-        task.observe_rows(race.cars, loop.last, race.bank, rows, self.obs)
-
-    def _count_users(self) -> None:
-        tracks = self.race.ints[:, state.TRACK]
-        self.pool.users[:] = np.bincount(tracks, minlength=len(self.pool.users))
+        observe_rows(race.cars, loop.last, race.bank, rows, self.obs)
 
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
@@ -230,14 +185,7 @@ class RacingBatch(CarRows):
             NotFiniteError: if they are not finite.
         """
         actions = self._checked(actions)
-        # New arrays every step, so that callers may keep the ones they got.
-        out = Outcome(
-            self.terms,
-            np.empty(self.n),
-            np.empty(self.n, np.bool_),
-            np.empty(self.n, np.bool_),
-            np.empty((self.n, task.N_OBS), np.float32),
-        )
+        out = self._outcome(self.terms)
         race, loop = self.race, self._loop
         first = loop.step + 1
         loop.step += self.action_repeat
@@ -272,8 +220,6 @@ class RacingBatch(CarRows):
         if self.privileged:
             self.final_privileged_obs = self.privileged_obs(done)
         self.ended = self.snapshot(done)
-        self.ended["terms"] = self.terms[done]
-        self.ended["sector_times"] = self.race.last_sectors[done]
 
     def privileged_obs(self, rows: Ints | None = None) -> Floats:
         """Privileged observations (M, 13) float32 of some rows, or of all; for critics only."""
@@ -281,36 +227,22 @@ class RacingBatch(CarRows):
         race = self.race
         out: Floats = np.empty((len(rows), N_PRIVILEGED), np.float32)
         latency = self._loop.controls.latency
-        observe_privileged(race.cars, self._row, latency, race.bank, rows, out)
+        observe_privileged(race.cars, self._base[0], latency, race.bank, rows, out)
         return out
 
     def snapshot(self, rows: Ints | slice) -> dict[str, Array]:
-        """The contents of ``info`` for some cars: copied arrays by name, one entry per row.
+        """As ``CarRows``, with last_lap_time, off_track_time and three more.
 
-        Keys: x, y, heading, speed, s, lateral_offset, progress, lap, lap_time, last_lap_time,
-        off_track, time, off_track_time; SI units. ``lapped`` is True where the last step
-        completed a timed lap.
+        ``lapped`` is True where the last step completed a timed lap. ``terms`` (M, 7) are the last
+        step's, ``sector_times`` (M, MAX_SECTORS) those of the last timed lap, nan where none.
         """
-        # Indexing columns by an array copies them, so no view of the live state is returned.
-        x, y, heading, vx, vy, s, offset, progress, begun, last, left, right, now, off_time = (
-            self.race.floats[rows][:, _SHOWN].T
-        )
-        ints = self.race.ints[rows]
-        return {
-            "x": x,
-            "y": y,
-            "heading": heading,
-            "speed": np.hypot(vx, vy),
-            "s": s,
-            "lateral_offset": offset,
-            "progress": progress,
-            "lap": ints[:, state.LAP].copy(),
-            "lap_time": now - begun,
-            "last_lap_time": last,
-            "lapped": (ints[:, state.STEP_LAP] == 1) & ~np.isnan(last),
-            "off_track": (offset > left) | (-offset > right),
-            "time": now,
-            "off_track_time": off_time,
+        f, lapped = self.race.floats[rows], self.race.ints[rows, state.STEP_LAP] == 1
+        return super().snapshot(rows) | {
+            "last_lap_time": f[:, state.LAST_LAP].copy(),
+            "lapped": lapped & ~np.isnan(f[:, state.LAST_LAP]),
+            "off_track_time": f[:, state.OFF_TIME].copy(),
+            "terms": self.terms[rows].copy(),
+            "sector_times": self.race.last_sectors[rows].copy(),
         }
 
     def twin(self, n: int) -> RacingBatch:
@@ -341,6 +273,3 @@ class RacingBatch(CarRows):
     def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the state by name; views of the live ones."""
         return super().state_arrays() | {"marks": self._marks}
-
-    def _forms(self) -> dict[str, Form]:
-        return forms_of(self.n, len(self.pool.tracks), self._row)

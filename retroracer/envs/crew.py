@@ -38,11 +38,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True)
 class Ghost:
-    """A driver whose car nobody touches or sees, for company without contact.
-
-    Attributes:
-        driver: who drives it.
-    """
+    """A driver whose car nobody touches or sees, for company without contact."""
 
     driver: Driver | Callable[[Race], Array]
 

@@ -13,19 +13,11 @@ from typing import Any, NamedTuple
 from numba import prange
 
 from retroracer.compiled import compiled
+from retroracer.envs import variety
 from retroracer.envs.control import Controls, choose_rows
 from retroracer.envs.observation import Floats, observe_rows
 from retroracer.envs.task import Ending, Reward, judge, reward_terms
-from retroracer.envs.variety import (
-    DRAW_GRIP,
-    DRAW_LATENCY,
-    DRAW_MASS,
-    DRAW_OFFSET,
-    DRAW_PACE,
-    DRAW_POWER,
-    DRAW_STATION,
-    Ranges,
-)
+from retroracer.envs.variety import Ranges
 from retroracer.physics import car as c
 from retroracer.physics.kernel import advance_rows
 from retroracer.physics.placing import Start, place_car
@@ -84,18 +76,9 @@ def score_rows(
 ) -> None:
     """Compute reward and endings of rows ``begin`` to ``end`` for their last control step.
 
-    Args:
-        cars: after the step.
-        now: (N, 2) actions chosen for the step.
-        before: (N, 2) actions of the step before.
-        marks: (N, 2) of ``task.judge``, updated.
-        ending: when episodes end.
-        weights: of the reward.
-        again: True for further control steps of a held action: the reward is added, and an
-            episode that has ended stays ended.
-        out: overwritten, except the observations.
-        begin: first row.
-        end: row after the last.
+    ``now`` and ``before`` (N, 2) are the actions of the step and of the one before it, the other
+    arguments as in ``step_rows``. ``again`` is True for further control steps of a held action:
+    the reward is added, and an episode that has ended stays ended.
     """
     dt = N_SUBSTEPS * PHYSICS_DT
     for i in range(begin, end):
@@ -197,12 +180,12 @@ def between(low: float, high: float, share: float) -> float:
 def vary_car(p: Array, base: Array, ranges: Ranges, draw: Array) -> None:
     """Overwrite a parameter row ``p`` with the car ``base``, varied by the random numbers drawn."""
     p[:] = base
-    p[c.MU] *= between(ranges.grip_low, ranges.grip_high, draw[DRAW_GRIP])
-    mass = between(ranges.mass_low, ranges.mass_high, draw[DRAW_MASS])
+    p[c.MU] *= between(*ranges.grip, draw[variety.DRAW_GRIP])
+    mass = between(*ranges.mass, draw[variety.DRAW_MASS])
     p[c.MASS] *= mass
     p[c.PER_MASS] /= mass
     p[c.PER_INERTIA] /= mass
-    power = between(ranges.power_low, ranges.power_high, draw[DRAW_POWER])
+    power = between(*ranges.power, draw[variety.DRAW_POWER])
     p[c.POWER] *= power
     p[c.DRIVE_FORCE] *= power
 
@@ -245,22 +228,6 @@ def recovery_offset(bank: TrackBank, here: int, reach: float, draw: float) -> An
     return far if left else -far
 
 
-class Beginnings(NamedTuple):
-    """M episodes that begin.
-
-    Attributes:
-        rows: (M,) their cars.
-        slots: (M,) their tracks.
-        draws: (M, N_DRAWS) random numbers in [0, 1), columns named in ``variety``.
-        normals: (M,) standard normal numbers.
-    """
-
-    rows: Ints
-    slots: Ints
-    draws: Array
-    normals: Array
-
-
 @compiled()
 def begin_episodes(
     cars: Cars,
@@ -270,7 +237,10 @@ def begin_episodes(
     users: Ints,
     base: Array,
     ranges: Ranges,
-    begun: Beginnings,
+    rows: Ints,
+    slots: Ints,
+    draws: Array,
+    normals: Array,
 ) -> None:
     """Begin the episodes of some cars.
 
@@ -282,12 +252,13 @@ def begin_episodes(
         users: (T,) number of cars on each track, updated.
         base: (N_PARAMS,) the car that is varied.
         ranges: of the variation and of the start.
-        begun: the cars, their tracks and random numbers.
+        rows: (M,) the cars.
+        slots: (M,) their tracks.
+        draws: (M, N_DRAWS) random numbers in [0, 1), columns named in ``variety``.
+        normals: (M,) standard normal numbers.
     """
-    for k in range(len(begun.rows)):
-        i = begun.rows[k]
-        slot = begun.slots[k]
-        draw = begun.draws[k]
+    for k in range(len(rows)):
+        i, slot, draw = rows[k], slots[k], draws[k]
         facts = bank.facts[slot]
         users[cars.ints[i, TRACK]] -= 1
         users[slot] += 1
@@ -295,24 +266,24 @@ def begin_episodes(
         if ranges.grid:
             s, offset, error, speed = -facts[b.GRID_GAP], 0.0, 0.0, 0.0
         else:
-            s = draw[DRAW_STATION] * facts[b.LENGTH]
+            s = draw[variety.DRAW_STATION] * facts[b.LENGTH]
             here = bank.start[slot] + min(int(s / facts[b.SPACING]), bank.size[slot] - 1)
-            share = between(-ranges.offset, ranges.offset, draw[DRAW_OFFSET])
+            share = between(-ranges.offset, ranges.offset, draw[variety.DRAW_OFFSET])
             offset = share * bank.main[here, b.LEFT if share > 0.0 else b.RIGHT]
-            error = ranges.heading * begun.normals[k]
+            error = ranges.heading * normals[k]
             slow = ranges.standing + ranges.astray
             speed = 0.0
-            if draw[DRAW_PACE] >= slow:
-                rolling = (draw[DRAW_PACE] - slow) / max(1.0 - slow, 1e-9)
-                speed = between(ranges.pace_low, ranges.pace_high, rolling)
+            if draw[variety.DRAW_PACE] >= slow:
+                rolling = (draw[variety.DRAW_PACE] - slow) / max(1.0 - slow, 1e-9)
+                speed = between(*ranges.pace, rolling)
                 speed *= speed_allowed(cars.params[i], bank, slot, s)
-            elif draw[DRAW_PACE] >= ranges.standing:
-                turn = (draw[DRAW_PACE] - ranges.standing) / ranges.astray
+            elif draw[variety.DRAW_PACE] >= ranges.standing:
+                turn = (draw[variety.DRAW_PACE] - ranges.standing) / ranges.astray
                 error = between(-math.pi, math.pi, turn)
-                speed = RECOVERY_SPEED * abs(begun.normals[k])
-                offset = recovery_offset(bank, here, ranges.reach, draw[DRAW_OFFSET])
+                speed = RECOVERY_SPEED * abs(normals[k])
+                offset = recovery_offset(bank, here, ranges.reach, draw[variety.DRAW_OFFSET])
         place_car(cars, i, bank, Start(slot, s, offset, error, speed, ranges.grid))
         marks[i] = 0.0
-        least = ranges.latency_low
-        controls.latency[i] = least + int(draw[DRAW_LATENCY] * (ranges.latency_high - least + 1))
+        least, most = ranges.latency
+        controls.latency[i] = least + int(draw[variety.DRAW_LATENCY] * (most - least + 1))
         controls.chosen[:, i] = 0.0

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from retroracer.envs.lidar import BOUND, N_LIDAR
 from retroracer.envs.lidar_batch import LidarBatch
@@ -40,6 +39,7 @@ class LidarEnv(RacingEnv):
 class LidarVectorEnv(RacingVectorEnv):
     """N cars with lidar observations; arguments as ``RacingVectorEnv`` and ``LidarEnv``."""
 
+    single_observation_space = OBSERVATION
     made_of = LidarBatch
 
     def __init__(
@@ -52,5 +52,3 @@ class LidarVectorEnv(RacingVectorEnv):
     ) -> None:
         self.batch_arguments = {"steer_scale": steer_scale, "accel_scale": accel_scale}
         super().__init__(num_envs, *arguments, **named)
-        self.single_observation_space = OBSERVATION
-        self.observation_space = batch_space(OBSERVATION, num_envs)

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from retroracer.checks import Form, demand_array
 from retroracer.envs import task
-from retroracer.envs.car_rows import CarRows
-from retroracer.envs.control import ControlLoop
-from retroracer.envs.episodes import Outcome, vary_car
+from retroracer.envs.car_rows import FAR, CarRows
+from retroracer.envs.episodes import vary_car
 from retroracer.envs.race_rules import RacePage
 from retroracer.envs.race_starts import field_start
 from retroracer.envs.race_steps import (
@@ -28,13 +27,11 @@ from retroracer.envs.race_steps import (
     step_races_parallel,
 )
 from retroracer.envs.race_task import N_RACE_OBS, RACE_REWARD_NAMES, RaceReward
-from retroracer.envs.saved import race_forms_of
-from retroracer.envs.tracks import TrackPool
 from retroracer.envs.variety import DRAW_GRIP, DRAW_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.company import AT_FAULT, CONTACTS, LOSS, STEP_BUMP, TOW
-from retroracer.physics.race import Race, threads_pay
+from retroracer.physics.company import AT_FAULT, CONTACTS, LOSS, N_MARKS, NEVER, STEP_BUMP, TOW
+from retroracer.physics.race import threads_pay
 from retroracer.track.geometry import Array, Bools, Ints
 from retroracer.track.track import Track
 
@@ -63,8 +60,6 @@ class RaceBatch(CarRows):
         seed: of all randomness, tracks included.
 
     Attributes:
-        race: the cars; read anything from it, change nothing.
-        pool: the tracks by slot.
         obs: (N, N_RACE_OBS) float32, N = n_races * n_cars; row r * n_cars + k is car k of race r.
         alive: (N,) rows whose cars are in their race; the others' actions do nothing.
         keep: (N,) rows that keep their race going: it is over when none of them is alive.
@@ -90,36 +85,28 @@ class RaceBatch(CarRows):
     ) -> None:
         if n_races < 1:
             raise ValueError(f"a batch needs at least one race, not {n_races}")
-        self.n_races, self.n_cars, self.n = n_races, n_cars, n_races * n_cars
+        self.n_races, self.n_cars = n_races, n_cars
         named = [car] * n_cars if isinstance(car, Car | str) else list(car)
         if len(named) != n_cars:
             raise ValueError(f"{len(named)} cars given for {n_cars} places in a race")
         self.cars = [load_car(c) if isinstance(c, str) else c for c in named]
+        solid = [n_cars] * n_races
+        super().__init__(
+            n_races, self.cars, N_RACE_OBS, tracks, variety, reward, seed, company=solid
+        )
         self.page = page or RacePage()
-        self.variety = variety or Variety()
-        self.reward = reward or task.Reward()
         self.racing = racing or RaceReward()
         self.ending = (ending or task.Ending(off_track=5.0))._replace(
             laps=self.page.laps, time=self.page.time
         )
-        self.rng = np.random.default_rng(seed)
-        self.pool = TrackPool(
-            list(tracks) if tracks is not None else None, n_races, self.variety, self.rng
-        )
-        self.race = Race(self.pool.bank, self.cars * n_races, company=[n_cars] * n_races)
         assert self.race.company is not None
         self.company = self.race.company
-        self._base = np.array([c.row() for c in self.cars])
-        self._ranges = self.variety.ranges()
-        self._loop = ControlLoop(self.race)
-        self._rows = np.arange(self.n)
         n = self.n
         self._standing = Standing(
             np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n, np.bool_), np.zeros((n, 2)),
             np.zeros((n, len(RACE_REWARD_NAMES))),
         )  # fmt: skip
         self._terms = np.zeros((n, len(task.REWARD_NAMES)))
-        self.obs: Floats = np.zeros((n, N_RACE_OBS), np.float32)
         self.keep: Bools = np.ones(n, np.bool_)
         self.slots: Ints = np.zeros(n, np.int64)
         self.ended: dict[str, Any] = {}
@@ -142,11 +129,7 @@ class RaceBatch(CarRows):
 
     def reset(self, seed: int | None = None) -> Floats:
         """Begin all races anew; ``seed`` restarts all randomness, random tracks included."""
-        if seed is not None:
-            self.rng = np.random.default_rng(seed)
-            self.pool.reseed(self.rng)
-            self.race.bank = self.pool.bank
-            self.race.ints[:, state.TRACK] = 0
+        self._restart(seed)
         self._terms = np.zeros_like(self._terms)
         self.obs = np.empty_like(self.obs)
         self._begin(np.arange(self.n_races))
@@ -192,10 +175,7 @@ class RaceBatch(CarRows):
         start = field_start(
             race.bank, track, race.params[rows], slots, draws, self.page, self.variety, self.rng
         )
-        race.place(
-            rows=rows, track=track, s=start.s, lateral_offset=start.offset, speed=start.speed,
-            grid=start.grid,
-        )  # fmt: skip
+        race.place(rows=rows, track=track, **start)
         low, high = self.variety.latency
         latency = low + (draws[:, DRAW_LATENCY] * (high - low + 1)).astype(np.int64)
         self._loop.controls.latency[rows] = latency
@@ -212,10 +192,6 @@ class RaceBatch(CarRows):
         """The rows of some races, race by race."""
         rows: Ints = self._rows.reshape(-1, self.n_cars)[which].ravel()
         return rows
-
-    def _count_users(self) -> None:
-        tracks = self.race.ints[:: self.n_cars, state.TRACK]
-        self.pool.users[:] = np.bincount(tracks, minlength=len(self.pool.users))
 
     def step(
         self, actions: npt.NDArray[np.floating], autoreset: bool = True
@@ -237,13 +213,7 @@ class RaceBatch(CarRows):
         actions = self._checked(actions)
         actions[~self.alive] = 0.0
         self._terms = np.zeros_like(self._terms)
-        out = Outcome(
-            self._terms,
-            np.empty(self.n),
-            np.empty(self.n, np.bool_),
-            np.empty(self.n, np.bool_),
-            np.empty((self.n, N_RACE_OBS), np.float32),
-        )
+        out = self._outcome(self._terms)
         race, loop = self.race, self._loop
         loop.step += 1
         everything = (
@@ -274,21 +244,9 @@ class RaceBatch(CarRows):
         return self.obs
 
     def snapshot(self, rows: Ints | slice) -> dict[str, Array]:
-        """What ``info`` shows of some cars: named arrays, one entry a row, copies; SI units."""
-        race, marks = self.race, self.company.marks[rows]
-        f, g = race.floats[rows], race.ints[rows]
-        return {
-            "x": f[:, state.X],
-            "y": f[:, state.Y],
-            "heading": f[:, state.HEADING],
-            "speed": np.hypot(f[:, state.VX], f[:, state.VY]),
-            "s": f[:, state.S],
-            "lateral_offset": f[:, state.OFFSET],
-            "progress": f[:, state.PROGRESS],
-            "lap": g[:, state.LAP].copy(),
-            "lap_time": f[:, state.TIME] - f[:, state.LAP_START],
-            "off_track": race.off_track[rows],
-            "time": f[:, state.TIME],
+        """As ``CarRows``, with place, contacts and wake."""
+        marks = self.company.marks[rows].copy()
+        raced: dict[str, Array] = {
             "place": self.places[rows],
             "contacts": marks[:, CONTACTS],
             "contacts_at_fault": marks[:, AT_FAULT],
@@ -296,6 +254,7 @@ class RaceBatch(CarRows):
             "tow": marks[:, TOW],
             "downforce_lost": marks[:, LOSS],
         }
+        return super().snapshot(rows) | raced
 
     def blame(self, row: int) -> list[dict[str, float]]:
         """The contacts of a row in the last step.
@@ -347,8 +306,19 @@ class RaceBatch(CarRows):
         }
 
     def _forms(self) -> dict[str, Form]:
-        rows = np.tile(self._base, (self.n_races, 1))
-        return race_forms_of(self.n_races, self.n_cars, len(self.pool.tracks), rows)
+        n, among = self.n, (self.n, self.n_cars)
+        return super()._forms() | {
+            "slots": Form((n,), np.int64, 0, self.n_cars - 1),
+            "solid": Form((n,), np.bool_),
+            "passed": Form((n, N_MARKS), np.float64, 0.0, FAR),
+            "blame": Form(among, np.float64, 0.0, FAR),
+            "bump": Form(among, np.float64, 0.0, FAR),
+            "touched": Form(among, np.float64, NEVER, FAR),
+            "raced": Form((n,), np.float64, -FAR, FAR),
+            "places": Form((n,), np.float64, 0.0, self.n_cars),
+            "contacts": Form((n,), np.float64, 0.0, FAR),
+            "alive": Form((n,), np.bool_),
+        }
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """As ``CarRows``; also a ValueError if the cars of a race are on different tracks."""

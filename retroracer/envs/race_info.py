@@ -47,12 +47,7 @@ def info_of(batch: RaceBatch, stewards: Stewards, row: int) -> dict[str, Any]:
 
 
 def make_races(n_cars: Any, track: Any, car: Any, **more: Any) -> tuple[RaceBatch, int]:
-    """Build the batch for the arguments of a race environment; returns it and its seed.
-
-    Raises:
-        TypeError: if an argument has a wrong type; the message names it.
-        ValueError: if an argument is out of bounds.
-    """
+    """Build the batch for the arguments of a race environment; returns it and its seed."""
     n_cars = whole_number("n_cars", n_cars, 1)
     for one in car if isinstance(car, list | tuple) else [car]:
         of_type("car", one, str, Car)

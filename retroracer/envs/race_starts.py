@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from retroracer.envs.episodes import speed_allowed
@@ -17,22 +15,6 @@ ROLLING_GAP = (10.0, 30.0)
 """Range of the distance between the cars of a field that begins on the move [m]."""
 
 
-class FieldStart(NamedTuple):
-    """Where the K cars of a race begin.
-
-    Attributes:
-        s: (K,) stations [m].
-        offset: (K,) lateral offsets [m].
-        speed: (K,) [m/s].
-        grid: True for a start from the grid: the clock of the first lap starts at the line.
-    """
-
-    s: Array
-    offset: Array
-    speed: Array
-    grid: bool
-
-
 def field_start(
     bank: TrackBank,
     track: int,
@@ -42,26 +24,18 @@ def field_start(
     page: RacePage,
     variety: Variety,
     rng: np.random.Generator,
-) -> FieldStart:
-    """Where the cars of a race begin; meanings are those of ``RaceBatch``.
+) -> dict[str, Array | bool]:
+    """Where the K cars of a race begin, as ``Race.place`` takes it, one entry a car.
 
-    Args:
-        bank: the packed tracks.
-        track: the race's.
-        params: (K, N_PARAMS) its cars.
-        slots: (K,) their places, 0 in front.
-        draws: (K, N_DRAWS) numbers in [0, 1), columns named in ``variety``.
-        page: how a start from the grid is.
-        variety: which starts there are.
-        rng: of the gaps and offsets of a field on the move.
+    ``params`` are their (K, N_PARAMS) rows; ``slots`` and ``draws`` as in ``RaceBatch.line_up``.
     """
     k, facts = len(slots), bank.facts[track]
     pace_drawn = float(draws[0, DRAW_PACE])
     if variety.start == "grid" or pace_drawn < variety.standing:
         rolling = variety.start == "grid" and page.start == "rolling"
-        grid = grid_of(bank, track, k, 1.5 * STAGGER if rolling else STAGGER)
+        s, offset = grid_of(bank, track, k, 1.5 * STAGGER if rolling else STAGGER)
         speed = np.full(k, page.rolling_speed if rolling else 0.0)
-        return FieldStart(grid.s[slots], grid.offset[slots], speed, True)
+        return {"s": s[slots], "lateral_offset": offset[slots], "speed": speed, "grid": True}
     gap = rng.uniform(*ROLLING_GAP)
     gap = min(gap, 0.45 * (facts[LENGTH] - facts[GRID_GAP]) / k)
     span = gap * k + 1.0
@@ -74,4 +48,5 @@ def field_start(
     among = (pace_drawn - variety.standing) / max(1.0 - variety.standing, 1e-9)
     pace = variety.pace[0] + among * (variety.pace[1] - variety.pace[0])
     allowed = [speed_allowed(params[m], bank, track, s[slots[m]]) for m in range(k)]
-    return FieldStart(s[slots], (share * edge)[slots], pace * np.array(allowed), False)
+    offset, speed = (share * edge)[slots], pace * np.array(allowed)
+    return {"s": s[slots], "lateral_offset": offset, "speed": speed}

@@ -64,23 +64,10 @@ def step_races(
     first: int,
     last: int,
 ) -> None:
-    """Do a control step of some races.
+    """Do a control step of the races from ``first`` to ``last``; see ``episodes.step_rows``.
 
-    Args:
-        cars: all N.
-        company: their races.
-        bank: the packed tracks.
-        controls: of their drivers.
-        step: its number.
-        actions: (N, 2) chosen, finite.
-        rows: (N,) 0..N-1.
-        ending: when a car is out, or done.
-        weights: of the reward for driving.
-        racing: of the reward for racing.
-        standing: updated.
-        out: overwritten; its ``obs`` are (N, N_RACE_OBS).
-        first: first race.
-        last: race after the last.
+    ``racing`` weighs the reward for racing, ``standing`` is updated, and the observations in
+    ``out`` are (N, N_RACE_OBS).
     """
     depth = len(controls.chosen)
     now, before = controls.chosen[step % depth], controls.chosen[(step - 1) % depth]

@@ -94,17 +94,9 @@ class RacingEnv(Viewed, gymnasium.Env[Floats, npt.NDArray[np.float32]]):
         render_mode: str | None = None,
     ) -> None:
         self.render_mode = one_of("render_mode", render_mode, METADATA["render_modes"])
+        given = (track, car, variety, reward, laps, time, action_repeat)
         self.batch, self._np_random_seed = make_batch(
-            1,
-            track=track,
-            car=car,
-            variety=variety,
-            reward=reward,
-            laps=laps,
-            time=time,
-            action_repeat=action_repeat,
-            kind=self.made_of,
-            **self.batch_arguments,
+            1, *given, self.made_of, **self.batch_arguments
         )
         self.metadata = METADATA | {"render_fps": frames_a_second(self.batch.action_repeat)}
         self._np_random = self.batch.rng

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from retroracer.reading import shown
 
@@ -28,21 +28,16 @@ class Ranges(NamedTuple):
     """A ``Variety`` for compiled code; see there for meanings and units."""
 
     grid: bool
-    pace_low: float
-    pace_high: float
+    latency: tuple[int, int]
+    pace: tuple[float, float]
     standing: float
     astray: float
     reach: float
     offset: float
     heading: float
-    grip_low: float
-    grip_high: float
-    mass_low: float
-    mass_high: float
-    power_low: float
-    power_high: float
-    latency_low: int
-    latency_high: int
+    grip: tuple[float, float]
+    mass: tuple[float, float]
+    power: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -100,35 +95,23 @@ class Variety:
         for name in ("reverse", "standing", "astray", "uneven"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a chance, 0 to 1: {getattr(self, name)}")
-        if not 0.0 <= self.offset <= 20.0:
-            raise ValueError(f"offset is a share of the half-width, 0 to 20: {self.offset}")
+        for name in ("offset", "reach"):
+            if not 0.0 <= getattr(self, name) <= 20.0:
+                told = getattr(self, name)
+                raise ValueError(f"{name} is a share of the half-width, 0 to 20: {told}")
         if not 0.0 <= self.heading < math.inf:
             raise ValueError(f"heading is a standard deviation, 0 or more: {self.heading}")
-        if not 0.0 <= self.reach <= 20.0:
-            raise ValueError(f"reach is a share of the half-width, 0 to 20: {self.reach}")
         if self.standing + self.astray > 1.0:
             raise ValueError("standing and astray are shares of the same starts: at most 1 in all")
 
     def ranges(self) -> Ranges:
         """The same ranges for compiled code."""
-        return Ranges(
-            grid=self.start == "grid",
-            pace_low=float(self.pace[0]),
-            pace_high=float(self.pace[1]),
-            standing=float(self.standing),
-            astray=float(self.astray),
-            reach=float(self.reach),
-            offset=float(self.offset),
-            heading=float(self.heading),
-            grip_low=float(self.grip[0]),
-            grip_high=float(self.grip[1]),
-            mass_low=float(self.mass[0]),
-            mass_high=float(self.mass[1]),
-            power_low=float(self.power[0]),
-            power_high=float(self.power[1]),
-            latency_low=int(self.latency[0]),
-            latency_high=int(self.latency[1]),
-        )
+        least, most = self.latency
+        given = [getattr(self, name) for name in Ranges._fields[2:]]
+        plain: list[Any] = [
+            tuple(map(float, v)) if isinstance(v, tuple | list) else float(v) for v in given
+        ]
+        return Ranges(self.start == "grid", (int(least), int(most)), *plain)
 
 
 TRAINING = Variety(

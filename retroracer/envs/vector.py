@@ -33,7 +33,7 @@ from retroracer.track.geometry import Array
 
 
 class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any]]):
-    """N cars in one batch; arguments as ``RacingEnv``.
+    """N cars in one batch; arguments as ``RacingEnv``, but for those below.
 
     ``info`` holds the same names as arrays (N,), in the layout of Gymnasium's own vector envs. With
     SAME_STEP, rows that ended have their last observation in ``final_obs`` and their last info
@@ -41,13 +41,6 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
 
     Args:
         num_envs: N.
-        track: as in ``RacingEnv``.
-        car: as in ``RacingEnv``.
-        variety: as in ``RacingEnv``.
-        reward: as in ``RacingEnv``.
-        laps: as in ``RacingEnv``.
-        time: as in ``RacingEnv``.
-        action_repeat: as in ``RacingEnv``.
         render_mode: "rgb_array" or None.
         autoreset_mode: when a row whose episode has ended begins the next one: within that step
             (SAME_STEP), in the next step, which ignores its action (NEXT_STEP), or when it is
@@ -56,6 +49,8 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
     """
 
     metadata: dict[str, Any] = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
+    single_observation_space = OBSERVATION
+    single_action_space = ACTION
     made_of: type[RacingBatch] = RacingBatch
     batch_arguments: Mapping[str, Any] = MappingProxyType({})
 
@@ -78,22 +73,12 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         self.render_mode = one_of("a vector env's render_mode", render_mode, ["rgb_array"])
         self.autoreset_mode = autoreset(autoreset_mode)
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
-        self.single_observation_space = OBSERVATION
-        self.single_action_space = ACTION
-        self.observation_space = batch_space(OBSERVATION, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(ACTION, num_envs)
         self._view: Any = None
+        given = (track, car, variety, reward, laps, time, action_repeat)
         self.batch, self._np_random_seed = make_batch(
-            num_envs,
-            track=track,
-            car=car,
-            variety=variety,
-            reward=reward,
-            laps=laps,
-            time=time,
-            action_repeat=action_repeat,
-            kind=self.made_of,
-            **self.batch_arguments,
+            num_envs, *given, self.made_of, **self.batch_arguments
         )
         self.metadata["render_fps"] = frames_a_second(self.batch.action_repeat)
         if max_episode_steps is not None:
@@ -142,9 +127,7 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
         self._over = self._over.copy()
         self._over[rows] = False
         self._begun = True
-        if mask is None:
-            return obs, self._info(np.ones(self.num_envs, np.bool_))
-        return obs, self._begun_info(rows)
+        return obs, self._info(self.batch.snapshot(rows), rows)
 
     def step(
         self, actions: npt.NDArray[np.float32]
@@ -156,16 +139,15 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             return self._step_only(actions)
         obs, reward, terminated, truncated = self.batch.step(actions)
         done = terminated | truncated
-        info = self._info(done)
+        info = self._stepped(done)
         if done.any():
-            rows, ended = np.flatnonzero(done), self.batch.ended
+            rows = np.flatnonzero(done)
             final = np.full(self.num_envs, None, dtype=object)
             for k, i in enumerate(rows):
                 final[i] = self.batch.final_obs[k]
             info["final_obs"], info["_final_obs"] = final, done
-            info["final_info"], info["_final_info"] = self._info_of(ended, rows), done.copy()
-            named = zip(task.REWARD_NAMES, ended["terms"].T, strict=True)
-            self._put(info["final_info"], "reward", self._named(dict(named), rows), rows)
+            info["final_info"] = self._info(self.batch.ended, rows)
+            info["_final_info"] = done.copy()
         return obs, reward, terminated, truncated, info
 
     def _step_only(
@@ -185,30 +167,14 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
             for values in (reward, terminated, truncated):
                 values[waiting] = 0
         self._over = terminated | truncated
-        return obs, reward, terminated, truncated, self._info(waiting)
+        return obs, reward, terminated, truncated, self._stepped(waiting)
 
     # The layout of info in Gymnasium's own vector envs: an array (N,) by name, and a mask of the
     # rows that have it by the same name with an underscore.
-    def _info(self, begun: Bools) -> dict[str, Any]:
-        rows = np.arange(self.num_envs)
-        facts = self.batch.snapshot(slice(None))
-        facts["sector_times"] = self.batch.race.last_sectors
-        terms = np.where(begun, 0.0, self.batch.terms.T)
-        info = self._info_of(facts, rows)
-        named = dict(zip(task.REWARD_NAMES, terms, strict=True))
-        self._put(info, "reward", self._named(named, rows), rows)
-        return info
-
-    def _begun_info(self, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-        facts = self.batch.snapshot(rows)
-        facts["sector_times"] = self.batch.race.last_sectors[rows]
-        info = self._info_of(facts, rows)
-        terms = {name: np.zeros(len(rows)) for name in task.REWARD_NAMES}
-        self._put(info, "reward", self._named(terms, rows), rows)
-        return info
-
-    def _info_of(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _info(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         info = self._named({key: facts[key] for key in INFO_KEYS}, rows)
+        terms = dict(zip(task.REWARD_NAMES, facts["terms"].T, strict=True))
+        self._put(info, "reward", self._named(terms, rows), rows)
         lapped = facts["lapped"].astype(np.bool_)
         if lapped.any():
             lapped_rows = rows[lapped]
@@ -218,6 +184,12 @@ class RacingVectorEnv(VectorEnv[Floats, npt.NDArray[np.float32], npt.NDArray[Any
                 times[k] = tuple(row[~np.isnan(row)].tolist())
             self._put(info, "sector_times", times, lapped_rows)
         return info
+
+    def _stepped(self, begun: Bools) -> dict[str, Any]:
+        """Info of all rows after a step; those that have just ``begun`` were paid nothing yet."""
+        facts = self.batch.snapshot(slice(None))
+        facts["terms"][begun] = 0.0
+        return self._info(facts, np.arange(self.num_envs))
 
     def _named(self, facts: dict[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Any]:
         info: dict[str, Any] = {}

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.envs.tracks import TrackPool
+from retroracer.envs.car_rows import CarRows
 from retroracer.physics import state
-from retroracer.physics.race import Race
 from retroracer.track.track import Track
-
-
-class Cars(Protocol):
-    """A batch of cars on tracks."""
-
-    race: Race
-    pool: TrackPool
 
 
 class Viewed:
@@ -29,7 +21,7 @@ class Viewed:
         metadata: its ``render_fps`` are the pictures a second of a window.
     """
 
-    batch: Cars
+    batch: CarRows
     render_mode: str | None
     metadata: dict[str, Any]
     _view: Any = None
