@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from retroracer.envs.task import AHEAD, AHEAD_BASE, AHEAD_TIME
+from retroracer.envs.observation import AHEAD, AHEAD_BASE, AHEAD_TIME
 
 Floats = npt.NDArray[np.float32]
 

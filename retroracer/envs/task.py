@@ -13,41 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from retroracer.compiled import compiled
-from retroracer.envs.observation import (
-    AHEAD,
-    AHEAD_BASE,
-    AHEAD_TIME,
-    LAYOUT,
-    LIMIT,
-    N_OBS,
-    OBS_NAMES,
-    observe_rows,
-)
+from retroracer.envs.observation import LAYOUT as LAYOUT
+from retroracer.envs.observation import LIMIT as LIMIT
+from retroracer.envs.observation import N_OBS as N_OBS
+from retroracer.envs.observation import OBS_NAMES as OBS_NAMES
 from retroracer.physics import state as st
 from retroracer.track.geometry import Array, Bools, Ints
-
-__all__ = [
-    "AHEAD",
-    "AHEAD_BASE",
-    "AHEAD_TIME",
-    "EDGE",
-    "EPISODE_STALL",
-    "EVALUATION_STALL",
-    "LAYOUT",
-    "LIMIT",
-    "N_OBS",
-    "OBS_NAMES",
-    "PENALTIES",
-    "REWARD_NAMES",
-    "Ending",
-    "Reward",
-    "Stall",
-    "Terms",
-    "judge",
-    "observe_rows",
-    "reward_terms",
-    "stalled_rows",
-]
 
 
 class Reward(NamedTuple):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from retroracer.envs.batch import RacingBatch
-from retroracer.envs.observation import TABLE
-from retroracer.envs.task import (
+from retroracer.envs.observation import (
     AHEAD,
     AHEAD_BASE,
     AHEAD_TIME,
     LIMIT,
     N_OBS,
     OBS_NAMES,
+    TABLE,
     observe_rows,
 )
 from retroracer.envs.variety import Variety

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retroracer.envs.task import AHEAD, AHEAD_BASE, AHEAD_TIME
+from retroracer.envs.observation import AHEAD, AHEAD_BASE, AHEAD_TIME
 
 
 def path_follower(grip_used: float = 0.5, top_speed: float = 60.0):
