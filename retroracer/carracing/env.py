@@ -27,14 +27,10 @@ class FastCarRacing(car_racing.CarRacing):
     """Gymnasium's CarRacing, with the same episode for the same seed and actions.
 
     State, reward, endings and info are the stock env's to the last bit; frames differ by a few
-    hundredths of a level of 255 on average.
+    hundredths of a level of 255 on average. Arguments not listed are Gymnasium's.
 
     Args:
         render_mode: as Gymnasium's; those pictures are drawn by its own painter.
-        verbose: as Gymnasium's.
-        lap_complete_percent: as Gymnasium's.
-        domain_randomize: as Gymnasium's.
-        continuous: as Gymnasium's.
         render: False draws no frames at all, for drivers that read the state: observations are
             zeros, and only the physics takes time.
 

@@ -75,25 +75,14 @@ class Style:
 
 
 class Expert:
-    """Drives the car of a CarRacing env.
-
-    Args:
-        style: how.
-
-    Attributes:
-        style: how.
-    """
+    """Drives the car of a CarRacing env, in a style."""
 
     def __init__(self, style: Style | None = None) -> None:
         self.style = style or Style()
         self._near: int | None = None
 
     def begin(self, track: Sequence[Sequence[float]]) -> None:
-        """Learn a road.
-
-        Args:
-            track: the env's: (angle, heading, x, y) of every tile.
-        """
+        """Learn a road, the env's ``track``: (angle, heading, x, y) of every tile."""
         road = np.asarray(track, np.float64)
         right = np.stack([np.cos(road[:, 1]), np.sin(road[:, 1])], 1)
         middle = road[:, 2:4]
@@ -108,10 +97,7 @@ class Expert:
         self._near = None
 
     def act(self, car: Any) -> tuple[float, float]:
-        """What to do now.
-
-        Args:
-            car: the env's.
+        """What to do now with the env's car.
 
         Returns:
             Steering, left positive, and gas (positive) or brake (negative).

@@ -73,12 +73,6 @@ class Rows:
     With ``AutoresetMode.SAME_STEP`` an env whose episode ends is reset within that step: its row
     then holds the next episode's first observation, ``final_obs`` the ended one's last. With
     NEXT_STEP it is reset in the step after, with DISABLED by ``reset`` alone.
-
-    Args:
-        make_env: makes one env.
-        rows: which rows they are.
-        views: the shared arrays.
-        mode: when envs are reset.
     """
 
     def __init__(
@@ -114,7 +108,9 @@ class Rows:
             if self.mode is AutoresetMode.NEXT_STEP and (
                 v["terminated"][row] or v["truncated"][row]
             ):
-                told += self._begin_now(row, env)
+                v["obs"][row], info = env.reset()
+                v["reward"][row], v["terminated"][row], v["truncated"][row] = 0.0, False, False
+                told += [(row, info)] if info else []
                 continue
             action = int(v["action"][row]) if discrete else v["action"][row].copy()
             obs, v["reward"][row], terminated, truncated, info = env.step(action)
@@ -127,12 +123,6 @@ class Rows:
             if info:
                 told.append((row, info))
         return told, ended
-
-    def _begin_now(self, row: int, env: Any) -> Facts:
-        v = self.views
-        v["obs"][row], info = env.reset()
-        v["reward"][row], v["terminated"][row], v["truncated"][row] = 0.0, False, False
-        return [(row, info)] if info else []
 
     def call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """Call a method of every env, or get an attribute."""
@@ -186,15 +176,10 @@ def work(
 
 
 class Crew:
-    """Workers that share N rows between them.
+    """Workers that share n rows between them.
 
-    Args:
-        make_env: makes one env, in the worker's process; must be picklable.
-        n: rows.
-        workers: processes.
-        shared: the arrays.
-        mode: when envs are reset.
-        context: of ``multiprocessing``.
+    ``make_env`` makes one env in the worker's process and must be picklable; ``context`` is that of
+    ``multiprocessing``.
 
     Raises:
         RuntimeError: if they cannot start, saying what to do.

@@ -113,16 +113,9 @@ def cast(
 def see_line(
     reach: Array, ax: float, ay: float, at: float, bx: float, by: float, to: float
 ) -> None:
-    """Shorten the beams that meet the line from a to b, in the car's frame.
+    """Shorten the beams that meet the line from a to b, in the car's frame [m].
 
-    Args:
-        reach: (N_BEAMS,) lengths of the beams [m], updated.
-        ax: x of a [m].
-        ay: y of a [m].
-        at: ``beam_of`` a.
-        bx: x of b [m].
-        by: y of b [m].
-        to: ``beam_of`` b.
+    ``at`` and ``to`` are ``beam_of`` a and b; ``reach`` (N_BEAMS,) is updated.
     """
     low, high = min(at, to), max(at, to)
     if high - low <= 0.5 * _TURN:
@@ -134,15 +127,10 @@ def see_line(
 
 @compiled(inline=True)
 def see_car(reach: Array, p: Array, x: float, y: float, cos: float, sin: float) -> None:
-    """Shorten the beams that meet another car's body.
+    """Shorten the beams that meet the body of another car, of parameters ``p``.
 
-    Args:
-        reach: (N_BEAMS,) lengths of the beams [m], updated.
-        p: (N_PARAMS,) parameters of the other car.
-        x: of its centre in the observing car's frame [m].
-        y: likewise.
-        cos: cosine of its heading in that frame.
-        sin: sine of it.
+    ``x`` and ``y`` are its centre in the observing car's frame [m], ``cos`` and ``sin`` those of
+    its heading there.
     """
     long, wide = p[c.HALF_LENGTH], p[c.HALF_WIDTH]
     for k in range(4):

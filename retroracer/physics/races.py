@@ -47,15 +47,9 @@ def shift_lane(w: Array, j: int, dx: float, dy: float) -> None:
 
 @compiled(inline=True)
 def gather(blocks: Array, first: int, begin: int, n: int, company: Company, bodies: Array) -> None:
-    """Fill ``bodies`` with the ``n`` cars of a race.
+    """Fill ``bodies`` with the ``n`` cars of a race, from row ``begin`` on.
 
-    Args:
-        blocks: (BLOCKS, columns) the wave's blocks.
-        first: first row of the wave.
-        begin: first row of the race.
-        n: cars in it.
-        company: who is solid.
-        bodies: overwritten.
+    ``blocks`` (BLOCKS, columns) are those of the wave, whose first row is ``first``.
     """
     for m in range(n):
         at = begin + m - first
@@ -211,18 +205,7 @@ def advance_races(
     begin_race: int,
     end_race: int,
 ) -> None:
-    """Advance the cars of some races.
-
-    Args:
-        cars: all N.
-        company: their races.
-        bank: the packed tracks.
-        actions: (N, 2) steer, left positive, and throttle, negative brakes.
-        n_substeps: how many physics steps.
-        dt: physics step [s].
-        begin_race: first race.
-        end_race: race after the last.
-    """
+    """Advance the cars of races ``begin_race`` to ``end_race``; see ``kernel.advance_block``."""
     blocks = np.zeros((BLOCKS, block.N_COLUMNS * LANES))
     bodies = np.zeros((MOST_CARS, contact.N_BODY))
     contacts = np.zeros((contact.MOST_CONTACTS, contact.N_CONTACT))
