@@ -246,7 +246,7 @@ class RaceBatch(CarRows):
     def snapshot(self, rows: Ints | slice) -> dict[str, Array]:
         """As ``CarRows``, with place, contacts and wake."""
         marks = self.company.marks[rows].copy()
-        raced: dict[str, Array] = {
+        raced: dict[str, Any] = {
             "place": self.places[rows],
             "contacts": marks[:, CONTACTS],
             "contacts_at_fault": marks[:, AT_FAULT],
