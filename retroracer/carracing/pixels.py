@@ -56,14 +56,9 @@ def grey(frame: Any, out: Any) -> None:
 
 @compiled()
 def resize(picture: Any, first: Any, weights: Any, between: Any, out: Any) -> None:
-    """Resize a square picture.
+    """Resize a square ``picture`` (old, old) into ``out`` (new, new), with what ``taps`` gives.
 
-    Args:
-        picture: (old, old) uint8.
-        first: from ``taps``.
-        weights: from ``taps``.
-        between: (old, new) uint8 to work in: Pillow too rounds after the first pass.
-        out: (new, new) uint8.
+    ``between`` (old, new) is worked in: Pillow too rounds after the first pass. All are uint8.
     """
     old, new = picture.shape[0], len(first)
     half = np.int32(1 << (BITS - 1))

@@ -35,12 +35,7 @@ class Controls(NamedTuple):
 def choose_rows(controls: Controls, step: int, actions: Array, begin: int, end: int) -> None:
     """Store the actions of rows ``begin`` to ``end`` for a step, and set those that take effect.
 
-    Args:
-        controls: updated.
-        step: number of the step.
-        actions: (N, 2) finite; clipped to [-1, 1].
-        begin: first row.
-        end: row after the last.
+    ``actions`` (N, 2) are finite, and clipped to [-1, 1].
     """
     depth = len(controls.chosen)
     now = step % depth
@@ -59,7 +54,6 @@ class ControlLoop:
         latency: of all actions [control steps].
 
     Attributes:
-        race: the cars.
         controls: the actions and their latency.
         step: number of control steps done.
     """

@@ -194,13 +194,8 @@ def vary_car(p: Array, base: Array, ranges: Ranges, draw: Array) -> None:
 def speed_allowed(p: Array, bank: TrackBank, slot: int, s: float) -> float:
     """Speed [m/s] at which a car on the centreline can still take every bend ahead.
 
-    It assumes no downforce, and braking with BRAKE_GRIP of the tyres' grip.
-
-    Args:
-        p: (N_PARAMS,) the car.
-        bank: the packed tracks.
-        slot: the track.
-        s: station [m].
+    It assumes no downforce, and braking with BRAKE_GRIP of the tyres' grip. ``p`` (N_PARAMS,) is
+    the car, ``slot`` the track and ``s`` the station [m].
     """
     spacing = bank.facts[slot, b.SPACING]
     first, n = bank.start[slot], bank.size[slot]

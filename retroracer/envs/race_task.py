@@ -185,18 +185,9 @@ def score_race(
 ) -> None:
     """Pay the cars of a race for what they did to one another in the last control step.
 
-    Args:
-        cars: all N, after the step.
-        company: of them.
-        bank: the packed tracks.
-        before: (N,) how far each had raced before the step (``raced``), updated.
-        places: (N,) where each stood, 1 the leader, updated.
-        contacts: (N,) contacts each had had, updated.
-        alive: (N,) cars still in the race; the others stand where they stood.
-        weights: of the terms.
-        begin: first row of the race.
-        end: row after its last.
-        terms: (N, 4) overwritten, columns RACE_REWARD_NAMES.
+    ``before`` (how far each had raced before the step), ``places``, ``contacts`` and ``alive`` are
+    (N,) of ``race_steps.Standing``, the first three updated; ``terms`` (N, 4) are overwritten,
+    columns RACE_REWARD_NAMES. The other arguments are those of ``see_rivals``.
     """
     length = bank.facts[cars.ints[begin, st.TRACK], b.LENGTH]
     for i in range(begin, end):

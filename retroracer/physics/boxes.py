@@ -80,10 +80,7 @@ def overlap_axis(
 def overlap_centre(a: Array, b: Array, corners: Array) -> tuple[float, float]:
     """Middle of the area that two overlapping boxes share [m].
 
-    Args:
-        a: one body.
-        b: the other.
-        corners: (2, 16, 2) scratch memory.
+    ``corners`` (2, 16, 2) is scratch memory.
     """
     now, then = corners[0], corners[1]
     count = 0

@@ -178,11 +178,7 @@ def strike(a: Array, b: Array, k: Array, restitution: float) -> None:
 def solve(bodies: Array, n: int, contacts: Array, found: int) -> None:
     """Change the velocities of bodies in contact, and compute the shifts that move them apart.
 
-    Args:
-        bodies: (>= n, N_BODY) velocities and SHIFT_X, SHIFT_Y changed.
-        n: number of bodies.
-        contacts: of ``find_contacts``.
-        found: number of contacts.
+    Arguments as in ``find_contacts``, which ``found`` so many contacts.
     """
     for turn in range(PASSES):
         for i in range(n):

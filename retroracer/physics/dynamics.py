@@ -236,14 +236,8 @@ def integrate(
     Adams-Bashforth 2). It is of second order like the midpoint rule, at half its cost, and stable
     for damping up to 1 / dt.
 
-    Args:
-        m: the car's motion before the step.
-        steer: steering action in [-1, 1], left positive.
-        throttle: pedals in [-1, 1].
-        p: a car's parameter row.
-        grip: surface's factor on friction.
-        drag: surface's extra deceleration [m/s^2].
-        dt: physics step [s].
+    ``m`` is the motion before the step, ``steer`` the action in [-1, 1], left positive, ``dt`` the
+    step [s]; the other arguments are those of ``acceleration``.
     """
     most = p[car.STEER_RATE] * dt
     # The lock at the predicted speed at the end of the step, or the wheels would lag behind.
