@@ -1,14 +1,16 @@
 """Colours by role, presets, and a track's own theme on top.
 
-Owns: every colour in the project. The two drivers differ in hue (blue, orange), in
-lightness and in the shape of their marker, so nothing is told by hue alone.
+Owns: every colour in the project; presets are in ``palettes.json``. The two drivers differ in
+hue (blue, orange), in lightness and in the shape of their marker, so nothing is told by hue alone.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from pathlib import Path
 
 from retroracer.errors import UserError
 
@@ -62,107 +64,6 @@ who lack any one kind of cone (a test measures it)."""
 SECOND: Colour = (225, 30, 75)
 """The car of a second player, told from all of these likewise."""
 
-PRESETS: dict[str, Palette] = {
-    "classic": DEFAULT,
-    "park": replace(
-        DEFAULT,
-        grass=(152, 166, 82),
-        grass_alt=(142, 155, 77),
-        tuft=(176, 193, 95),
-        tree=(72, 112, 52),
-        shadow=(79, 86, 43),
-    ),
-    "forest": replace(
-        DEFAULT,
-        grass=(92, 152, 104),
-        grass_alt=(86, 142, 97),
-        tuft=(107, 176, 121),
-        tree=(22, 74, 58),
-        shadow=(48, 79, 54),
-    ),
-    "harbour": replace(
-        DEFAULT,
-        grass=(176, 168, 150),
-        grass_alt=(165, 157, 140),
-        tuft=(160, 152, 132),
-        tree=(70, 120, 92),
-        shadow=(92, 87, 78),
-        asphalt_runoff=(104, 100, 98),
-        wall_alt=(36, 92, 128),
-    ),
-    "dunes": replace(
-        DEFAULT,
-        grass=(206, 190, 128),
-        grass_alt=(193, 178, 120),
-        tuft=(150, 158, 88),
-        tree=(112, 132, 76),
-        shadow=(107, 99, 67),
-    ),
-    "desert": replace(
-        DEFAULT,
-        grass=(222, 176, 120),
-        grass_alt=(208, 165, 112),
-        tuft=(190, 146, 92),
-        tree=(116, 132, 74),
-        shadow=(115, 92, 62),
-        gravel=(236, 210, 168),
-        gravel_alt=(226, 198, 152),
-    ),
-    "alpine": replace(
-        DEFAULT,
-        grass=(138, 182, 84),
-        grass_alt=(129, 170, 79),
-        tuft=(160, 211, 97),
-        tree=(34, 92, 74),
-        shadow=(72, 95, 44),
-        road=(50, 52, 62),
-        road_alt=(54, 56, 67),
-        rubber=(41, 43, 52),
-    ),
-    "dusk": replace(
-        DEFAULT,
-        grass=(152, 126, 150),
-        grass_alt=(142, 118, 140),
-        tuft=(174, 146, 164),
-        tree=(70, 52, 96),
-        shadow=(79, 66, 78),
-        road=(44, 38, 58),
-        road_alt=(48, 42, 63),
-        rubber=(36, 31, 48),
-        line=(255, 232, 202),
-    ),
-    "night": replace(
-        DEFAULT,
-        grass=(88, 112, 142),
-        grass_alt=(92, 117, 147),
-        tuft=(112, 138, 168),
-        tree=(28, 52, 76),
-        shadow=(40, 54, 76),
-        road=(32, 33, 46),
-        road_alt=(34, 35, 48),
-        rubber=(25, 26, 37),
-        gravel=(134, 132, 140),
-        gravel_alt=(124, 122, 131),
-        asphalt_runoff=(66, 68, 84),
-    ),
-}
-
-STRONG = replace(
-    DEFAULT,
-    grass=(150, 158, 150),
-    grass_alt=(143, 151, 143),
-    tuft=(168, 176, 168),
-    tree=(84, 100, 88),
-    road=(22, 22, 26),
-    road_alt=(25, 25, 30),
-    rubber=(14, 14, 18),
-    line=(255, 255, 255),
-    kerb=(226, 40, 40),
-    kerb_alt=(255, 255, 255),
-    shadow=(96, 102, 96),
-)
-"""Strong colours for any track, chosen by the player."""
-
 _ALIASES = {"kerb_1": "kerb", "kerb_2": "kerb_alt", "kerb_light": "kerb_alt", "runoff": "grass"}
 
 
@@ -184,6 +85,21 @@ def parse_colour(text: str, role: str = "colour") -> Colour:
             f"theme colour {role!r} is {text!r}; write it as '#rrggbb', e.g. '#4e4d5c'"
         ) from None
     return (value >> 16 & 255, value >> 8 & 255, value & 255)
+
+
+def _presets() -> dict[str, Palette]:
+    text = Path(__file__).with_name("palettes.json").read_text(encoding="utf-8")
+    found = {"classic": DEFAULT}
+    for name, theme in json.loads(text).items():
+        found[name] = replace(DEFAULT, **{role: parse_colour(c) for role, c in theme.items()})
+    return found
+
+
+PRESETS = _presets()
+"""Palettes by the name a track's theme gives them."""
+
+STRONG = PRESETS.pop("strong")
+"""Strong colours for any track, chosen by the player."""
 
 
 def shade(colour: Colour, factor: float) -> Colour:

@@ -1,51 +1,69 @@
 """Text in the game's own pixel font, at whole multiples of its pixels.
 
-Owns: turning a line of text into a picture. Does not own the letters (``glyphs``), or the
-smooth font of maps (``text``). Needs no display and no font file.
+Owns: turning a line of text into a picture. Its letters are drawn by hand in ``glyphs.txt``: a line
+of characters, then their cells side by side, five wide, seven rows for capitals and two for
+descenders; a letter is as wide as its ink. A character not there is built from its base letter and
+an accent, or left to the system's font. Does not own the smooth font of maps (``text``). Needs no
+display.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pygame
 
-from retroracer.render.glyphs import ACCENTS, BANDS, BASELINE, FIXED, ROWS
 from retroracer.render.palette import Colour
 
 Ink = npt.NDArray[np.bool_]
 
-HEIGHT = ROWS
+HEIGHT = 9
 """Height of a line of text at scale 1 [px]."""
 
-CAPITAL = BASELINE
+CAPITAL = 7
 """Height of its capitals [px]."""
 
 _SPACE = 3
 _CELL = 5
 
+_FIXED = "0123456789"
+"""Characters that are always a whole cell wide, so that running figures do not dance."""
+
+_ACCENTS = {
+    "\u0301": ("...#.", "..#.."),  # acute
+    "\u0300": (".#...", "..#.."),  # grave
+    "\u0302": ("..#..", ".#.#."),  # circumflex
+    "\u0308": (".....", ".#.#."),  # diaeresis
+    "\u0303": (".##.#", "#..#."),  # tilde
+    "\u030a": ("..#..", "..#.."),  # ring
+    "\u030c": (".#.#.", "..#.."),  # caron
+    "\u0327": ("..#..", ".#..."),  # cedilla, below
+}
+"""Two rows above a small letter (below it, a cedilla)."""
+
 
 @cache
 def _letters() -> dict[str, Ink]:
-    found: dict[str, Ink] = {}
-    for characters, art in BANDS:
-        rows = [line.split() for line in art.strip().splitlines()]
-        for k, character in enumerate(characters):
+    found = {" ": np.zeros((HEIGHT, _SPACE), bool)}
+    art = Path(__file__).with_name("glyphs.txt").read_text(encoding="utf-8")
+    for band in art.strip().split("\n\n"):
+        characters, *rows = map(str.split, band.splitlines())
+        for k, character in enumerate(characters[0]):
             ink = np.array([[c == "#" for c in row[k]] for row in rows])
-            if character not in FIXED:
+            if character not in _FIXED:
                 columns = np.flatnonzero(ink.any(axis=0))
                 ink = ink[:, columns[0] : columns[-1] + 1]
             found[character] = ink
-    found[" "] = np.zeros((ROWS, _SPACE), bool)
     return found
 
 
 @cache
 def _glyph(character: str) -> Ink | None:
-    """The ink (ROWS, width) of a character, None if there is no way to draw it."""
+    """The ink (HEIGHT, width) of a character, None if there is no way to draw it."""
     letters = _letters()
     if character in letters:
         return letters[character]
@@ -54,10 +72,10 @@ def _glyph(character: str) -> Ink | None:
     if base is None or len(parts) < 2:
         return None
     ink = base.copy()
-    if parts[0].islower() and parts[1] in ACCENTS:
+    if parts[0].islower() and parts[1] in _ACCENTS:
         if parts[0] in "ij":
             ink[0:2] = False
-        accent = np.array([[c == "#" for c in row] for row in ACCENTS[parts[1]]])
+        accent = np.array([[c == "#" for c in row] for row in _ACCENTS[parts[1]]])
         first = 7 if parts[1] == "\u0327" else 0
         if ink.shape[1] < _CELL:
             side = _CELL - ink.shape[1]
@@ -68,15 +86,13 @@ def _glyph(character: str) -> Ink | None:
 
 @lru_cache(maxsize=512)
 def _ink(text: str) -> Ink | None:
-    glyphs = [_glyph(c) for c in text]
-    if any(g is None for g in glyphs):
-        return None
-    gap = np.zeros((ROWS, 1), bool)
+    gap = np.zeros((HEIGHT, 1), bool)
     parts: list[Ink] = []
-    for glyph in glyphs:
-        assert glyph is not None
+    for glyph in map(_glyph, text):
+        if glyph is None:
+            return None
         parts += [glyph, gap]
-    return np.concatenate(parts[:-1], axis=1) if parts else np.zeros((ROWS, 1), bool)
+    return np.concatenate(parts[:-1] or [gap], axis=1)
 
 
 def text_width(text: str, scale: int = 1) -> int:

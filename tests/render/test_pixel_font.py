@@ -1,24 +1,29 @@
 """The game's own letters."""
 
+from pathlib import Path
+
 import pygame
 import pytest
 
-from retroracer.render.glyphs import BANDS
+from retroracer.render import pixel_font
 from retroracer.render.palette import DEFAULT
 from retroracer.render.pixel_font import CAPITAL, HEIGHT, fitted, label, text_width
 from retroracer.track.files import load_track, shipped_tracks
 
+ART = Path(pixel_font.__file__).with_name("glyphs.txt").read_text(encoding="utf-8")
+BANDS = [band.splitlines() for band in ART.strip().split("\n\n")]
+
 
 def test_every_cell_has_its_rows_and_columns() -> None:
-    for characters, art in BANDS:
-        rows = [line.split() for line in art.strip().splitlines()]
+    for characters, *art in BANDS:
+        rows = [line.split() for line in art]
         assert len(rows) == HEIGHT
         assert all(len(row) == len(characters) for row in rows)
         assert all(len(cell) == 5 for row in rows for cell in row)
 
 
 def test_printable_ascii_is_all_there() -> None:
-    have = "".join(characters for characters, _ in BANDS)
+    have = "".join(characters for characters, *_ in BANDS)
     assert not [chr(c) for c in range(33, 127) if chr(c) not in have]
 
 
