@@ -48,18 +48,17 @@ class LapKeeper:
         trouble: what was told last, in a line, or "".
         revision: counts the times the file became readable (again).
         why: laps cannot be written now, in words, or "".
-        off: True if nothing is remembered, because the file is a newer game's.
+        kept: True if laps can be remembered: the file is not a newer game's.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.trouble = ""
+        self.trouble = self.why = ""
         self.revision = 0
-        self.off = False
+        self.kept = True
         self._news: deque[str] = deque()
         self._said: set[str] = set()
         self._open = False  # True: the file was looked at and is ours
-        self.why = ""
         self._ids = itertools.count(-1, -1)
         self._changed = threading.Condition()
         self._closing = math.inf
@@ -74,7 +73,7 @@ class LapKeeper:
             self._look(AT_START)
         except (LockedError, DamagedError, UnusableError, NewerError) as error:
             self._failed(error)
-        if not self.off and (self._pending or not self._open):
+        if self.kept and (self._pending or not self._open):
             self._start()
 
     @property
@@ -84,12 +83,9 @@ class LapKeeper:
 
     def news(self) -> list[str]:
         """What is to be told and was not yet."""
-        told = []
-        while self._news:
-            told.append(self._news.popleft())
-        return told
+        return [self._news.popleft() for _ in range(len(self._news))]
 
-    def add(self, row: Row, tape: Tape | None) -> None:
+    def keep(self, row: Row, tape: Tape | None) -> None:
         """Keep a lap; returns at once. Its id becomes that of ``waiting``."""
         row = replace(row, id=next(self._ids), taped=tape is not None)
         with self._changed:
@@ -106,7 +102,7 @@ class LapKeeper:
         with self._changed:
             return [row for row in self._pending if matches(row)]
 
-    def tape(self, row: Row) -> Tape | bytes | None:
+    def waiting_tape(self, row: Row) -> Tape | bytes | None:
         """The inputs of a lap that is not in the file yet."""
         return self._tapes.get(row.id, row.tape)
 
@@ -128,10 +124,6 @@ class LapKeeper:
             self.trouble = text
             self._news.append(text)
 
-    def say(self, text: str) -> None:
-        """Have a line told, once."""
-        self._say(text)
-
     def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True)
@@ -143,14 +135,14 @@ class LapKeeper:
                 self._changed.wait_for(
                     lambda: self._pending or not self.readable or self._closing < math.inf
                 )
-                if self.off or (self._closing < math.inf and not self._pending):
+                if not self.kept or (self._closing < math.inf and not self._pending):
                     return
             if self._try():
                 continue
             left = self._leave()
             with self._changed:
                 now = time.monotonic()
-                if self.off or now >= self._closing:
+                if not self.kept or now >= self._closing:
                     return
                 if self._closing < math.inf and left and self.why != LOCKED:
                     return  # waiting does not help
@@ -158,9 +150,7 @@ class LapKeeper:
 
     def _try(self) -> bool:
         """Write what is pending; False if that cannot be done now."""
-        with self._changed:
-            rows = list(self._pending)
-        rows = [self._packed(row) for row in rows]
+        rows = self._packed()
         wait = min(PATIENCE, max(self._closing - time.monotonic(), 0.05))
         try:
             if not self._open or self.why:
@@ -195,9 +185,11 @@ class LapKeeper:
             self._changed.notify_all()
         return True
 
-    def _packed(self, row: Row) -> Row:
-        tape = self._tapes.get(row.id)
-        return row if tape is None else replace(row, tape=tape.pack())
+    def _packed(self) -> list[Row]:
+        """What is pending, with its inputs."""
+        with self._changed:
+            rows = [(row, self._tapes.get(row.id)) for row in self._pending]
+        return [row if tape is None else replace(row, tape=tape.pack()) for row, tape in rows]
 
     def _look(self, wait: float) -> None:
         """See that the file is there and ours; tell what was done to it."""
@@ -209,8 +201,9 @@ class LapKeeper:
     def _failed(self, error: Exception) -> None:
         """Take in, and tell once, why laps cannot be written now."""
         if isinstance(error, NewerError):
-            self.off = True
-            self._say(f"records are not kept: {self.path.name} is of a newer RetroRacer")
+            self.kept = False
+            self.why = f"records are not kept: {self.path.name} is of a newer RetroRacer"
+            self._say(self.why)
             return
         locked = isinstance(error, LockedError)
         with self._changed:
@@ -226,12 +219,10 @@ class LapKeeper:
 
     def _leave(self) -> bool:
         """Keep what is pending in a file of its own; True if it is safe there."""
-        with self._changed:
-            rows = list(self._pending)
-        if not rows:
+        if not self._pending:
             return True
         try:
-            unsaved.leave(self._spill, [self._packed(row) for row in rows])
+            unsaved.leave(self._spill, self._packed())
         except (UserError, OSError) as error:
             self._say(f"laps are in memory only: {str(error).splitlines()[0]}")
             return False
@@ -240,7 +231,7 @@ class LapKeeper:
     def flush(self, seconds: float = 10.0) -> bool:
         """Wait until everything added is written, ``seconds`` at most; True if it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._pending or self.off, seconds)
+            return self._changed.wait_for(lambda: not (self._pending and self.kept), seconds)
 
     def close(self) -> str:
         """Write what is left and stop, within about two seconds.
@@ -256,7 +247,7 @@ class LapKeeper:
         self._thread.join(timeout=LEAVING + 1.0)
         self._thread = None
         count = len(self._pending)
-        if not count or self.off:
+        if not count or not self.kept:
             return ""
         laps = "1 lap" if count == 1 else f"{count} laps"
         if self._spill.exists():

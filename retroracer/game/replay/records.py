@@ -19,7 +19,7 @@ from retroracer.game.replay import records_file
 from retroracer.game.replay.lap_keeper import LOCKED, LapKeeper
 from retroracer.game.replay.physics_fingerprint import physics_print
 from retroracer.game.replay.records_file import DamagedError, LockedError, UnusableError
-from retroracer.game.replay.records_row import Row
+from retroracer.game.replay.records_row import Kind, Row
 from retroracer.game.replay.tape import AGREES, Tape
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.laptime.limit import car_digest
@@ -39,51 +39,14 @@ GLANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What laps must share to be compared.
-
-    Attributes:
-        track: digest.
-        car: digest.
-        physics: fingerprint.
-        assists: in words.
-        driver: "you", or a model's name.
-    """
-
-    track: str
-    car: str
-    physics: str
-    assists: str
-    driver: str = "you"
-
-
-@dataclass(frozen=True)
-class Lap:
+class Lap(Row):
     """A remembered lap.
 
     Attributes:
-        id: of its row.
-        made: when [s since 1970].
-        time: [s].
-        valid: True if it never left the road.
-        driver: "you", or a model's name.
-        car_name: of the car.
-        assists: in words.
-        sectors: [s].
         stale: why it cannot be raced any more, or "".
-        taped: True if its inputs are kept.
     """
 
-    id: int
-    made: float
-    time: float
-    valid: bool
-    driver: str
-    car_name: str
-    assists: str
-    sectors: tuple[float, ...]
-    stale: str
-    taped: bool
+    stale: str = ""
 
     @property
     def raced(self) -> bool:
@@ -101,7 +64,7 @@ def _plain(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()[:1000]
 
 
-class Records:
+class Records(LapKeeper):
     """The player's laps.
 
     Args:
@@ -109,38 +72,8 @@ class Records:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or data_dir()) / FILE
-        self._keeper = LapKeeper(self.path)
+        super().__init__((folder or data_dir()) / FILE)
         self._known: dict[tuple[Any, ...], list[Row]] = {}
-
-    @property
-    def trouble(self) -> str:
-        """What went wrong last, in a line, or ""."""
-        return self._keeper.trouble
-
-    @property
-    def revision(self) -> int:
-        """Counts the times the file became readable: earlier answers may have missed laps."""
-        return self._keeper.revision
-
-    @property
-    def why(self) -> str:
-        """Why laps cannot be read or written now, or ""."""
-        return self._keeper.why or ("" if self.kept else self.trouble)
-
-    @property
-    def kept(self) -> bool:
-        """True if laps can be remembered."""
-        return not self._keeper.off
-
-    @property
-    def readable(self) -> bool:
-        """False while the file is locked or not there: answers may miss laps."""
-        return self._keeper.readable
-
-    def news(self) -> list[str]:
-        """Lines to be told since the last call; each is told once."""
-        return self._keeper.news()
 
     def add(
         self,
@@ -160,19 +93,7 @@ class Records:
             kind.physics, kind.assists, kind.driver, float(lap_time), bool(valid),
             tuple(map(float, sectors)), False,
         )  # fmt: skip
-        self._keeper.add(row, tape)
-
-    def flush(self, seconds: float = 10.0) -> bool:
-        """Wait until everything added is written, ``seconds`` at most; True if it is."""
-        return self._keeper.flush(seconds)
-
-    def close(self) -> str:
-        """Write what is left and stop, within about two seconds.
-
-        Returns:
-            What became of laps that could not be written, in a line, or "".
-        """
-        return self._keeper.close()
+        self.keep(row, tape)
 
     def _rows(
         self,
@@ -184,7 +105,7 @@ class Records:
         """Good rows of the file and, after them, those not written yet that match."""
         if not self.kept:
             return []
-        waiting = self._keeper.waiting(matches)  # first: those written meanwhile are in the file
+        waiting = self.waiting(matches)  # first: those written meanwhile are in the file
         key = (where, values, most)
         if self.readable:
             try:
@@ -193,23 +114,18 @@ class Records:
                     self._known.clear()
                 self._known[key] = rows
                 if bad:
-                    self._keeper.say(f"damaged rows in {self.path.name} were passed over")
+                    self._say(f"damaged rows in {self.path.name} were passed over")
             except (LockedError, DamagedError, UnusableError) as error:
-                self._keeper.cannot_read(error)
+                self.cannot_read(error)
         known = self._known.get(key, [])
         there = {_same(row) for row in known}
         return known + [row for row in waiting if _same(row) not in there]
 
     def _of(self, kind: Kind, where: str, valid: bool) -> list[Row]:
-        def matches(row: Row) -> bool:
-            return (row.valid or not valid) and kind == Kind(
-                row.track, row.car, row.physics, row.assists, row.driver
-            )
-
         return self._rows(
-            matches,
-            f"WHERE track=? AND car=? AND physics=? AND assists=? AND driver=? {where}",
-            (kind.track, kind.car, kind.physics, kind.assists, kind.driver),
+            lambda row: (row.valid or not valid) and row.kind == kind,
+            f"WHERE {records_file.OF_KIND} {where}",
+            kind,
         )
 
     def best(self, kind: Kind) -> tuple[int, float] | None:
@@ -226,8 +142,7 @@ class Records:
         """The fastest valid lap [s] any of these drivers has done on this track, in this car."""
 
         def matches(row: Row) -> bool:
-            same = (row.track, row.car, row.physics) == (kind.track, kind.car, kind.physics)
-            return same and row.valid and row.driver in drivers
+            return row.kind[:3] == kind[:3] and row.valid and row.driver in drivers
 
         drivers = [_plain(name) for name in drivers]
         marks = ",".join("?" * len(drivers))
@@ -235,7 +150,7 @@ class Records:
             matches,
             f"WHERE track=? AND car=? AND physics=? AND valid=1 AND driver IN ({marks})"
             " ORDER BY time",
-            (kind.track, kind.car, kind.physics, *drivers),
+            (*kind[:3], *drivers),
         )
         return min((row.time for row in rows), default=None)
 
@@ -257,10 +172,10 @@ class Records:
         Raises:
             TapeError: if they cannot be read, or are another lap's.
         """
-        waiting = self._keeper.waiting(lambda r: r.id == row)
+        waiting = self.waiting(lambda r: r.id == row)
         try:
             if waiting:
-                mine, raw = waiting[0], self._keeper.tape(waiting[0])
+                mine, raw = waiting[0], self.waiting_tape(waiting[0])
             elif not self.readable:
                 raise TapeError(LOCKED)
             else:
@@ -291,8 +206,4 @@ def _lap(row: Row, track: Track, physics: str) -> Lap:
         stale = "the physics changed since"
     elif row.track != track.digest:
         stale = "the track was edited since"
-    return Lap(
-        id=row.id, made=row.made, time=row.time, valid=row.valid, driver=row.driver,
-        car_name=row.car_name, assists=row.assists, sectors=row.sectors, stale=stale,
-        taped=row.taped,
-    )  # fmt: skip
+    return Lap(**vars(row), stale=stale)

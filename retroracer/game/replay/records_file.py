@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ _GOOD = (
     f"typeof(time) IN ('real', 'integer') AND time > 0 AND time <= {SLOWEST} AND valid IN (0, 1)"
 )
 
+OF_KIND = "track=? AND car=? AND physics=? AND assists=? AND driver=?"
+"""The laps of a ``Kind``, whose values it takes."""
 
 ERRORS = (sqlite3.Error, UnicodeError)
 """What the database raises."""
@@ -114,10 +116,15 @@ def _told(error: Exception) -> Exception:
     return UnusableError(text)
 
 
-def _connect(path: Path, wait: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=wait, isolation_level=None)
-    connection.text_factory = _text
-    return connection
+@contextmanager
+def _opened(path: Path, wait: float) -> Iterator[sqlite3.Connection]:
+    """A connection; what the database raises is told in the errors of this module."""
+    try:
+        with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as connection:
+            connection.text_factory = _text
+            yield connection
+    except ERRORS as error:
+        raise _told(error) from None
 
 
 def prepare(path: Path, wait: float) -> str:
@@ -144,15 +151,13 @@ def prepare(path: Path, wait: float) -> str:
             told = f"{path.name} {error}: set aside as {aside.name}"
             empty = True
         if empty:
-            with closing(_connect(path, wait)) as connection:
+            with _opened(path, wait) as connection:
                 _make(connection)
         if told:
             taken = _salvage(aside, path, wait)
             told += f"; {taken} of its laps could be taken over" if taken else ""
     except OSError as error:
         raise UnusableError(error.strerror or str(error)) from None
-    except ERRORS as error:
-        raise _told(error) from None
     return told
 
 
@@ -174,26 +179,23 @@ def _look_at(path: Path, wait: float) -> bool:
         return True
     if path.exists() and not path.is_file():
         raise DamagedError("is no file")
-    try:
-        with closing(_connect(path, wait)) as connection:
-            things = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
-            ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if ours and version > VERSION:
-                raise NewerError
-            if not things and not ours:
-                return True
-            if not ours:
-                raise DamagedError("is another program's")
-            if ("table", "laps") not in things:
-                raise DamagedError("has no table of laps")
-            if version != VERSION or any(kind in ("trigger", "view") for kind, _ in things):
-                raise DamagedError("is not as this game writes it")
-            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise DamagedError("is damaged")
-            connection.execute(f"SELECT {_FIELDS} FROM laps LIMIT 1").fetchall()
-    except ERRORS as error:
-        raise _told(error) from None
+    with _opened(path, wait) as connection:
+        things = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+        ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if ours and version > VERSION:
+            raise NewerError
+        if not things and not ours:
+            return True
+        if not ours:
+            raise DamagedError("is another program's")
+        if ("table", "laps") not in things:
+            raise DamagedError("has no table of laps")
+        if version != VERSION or any(kind in ("trigger", "view") for kind, _ in things):
+            raise DamagedError("is not as this game writes it")
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise DamagedError("is damaged")
+        connection.execute(f"SELECT {_FIELDS} FROM laps LIMIT 1").fetchall()
     return False
 
 
@@ -236,28 +238,24 @@ def write(path: Path, rows: Sequence[Row], wait: float) -> None:
         LockedError, DamagedError, UnusableError: and the file is as it was.
     """
     same = "made=? AND track=? AND driver=? AND time=? AND valid=?"
-    kind = "track=? AND car=? AND physics=? AND assists=? AND driver=?"
-    try:
-        with closing(_connect(path, wait)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for row in rows:
-                connection.execute(
-                    f"INSERT INTO laps ({', '.join(COLUMNS)}, tape)"
-                    f" SELECT {', '.join('?' * (len(COLUMNS) + 1))}"
-                    f" WHERE NOT EXISTS (SELECT 1 FROM laps WHERE {same})",
-                    (*values_of(row), row.tape,
-                     row.made, row.track, row.driver, row.time, int(row.valid)),
-                )  # fmt: skip
-            for which in {(r.track, r.car, r.physics, r.assists, r.driver) for r in rows}:
-                connection.execute(
-                    f"UPDATE laps SET tape = NULL WHERE tape IS NOT NULL AND {kind} AND {_GOOD}"
-                    f" AND id NOT IN (SELECT id FROM laps WHERE {kind} AND {_GOOD}"
-                    " AND tape IS NOT NULL ORDER BY valid DESC, time LIMIT ?)",
-                    (*which, *which, TAPES_KEPT),
-                )
-            connection.execute("COMMIT")
-    except ERRORS as error:
-        raise _told(error) from None
+    with _opened(path, wait) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for row in rows:
+            connection.execute(
+                f"INSERT INTO laps ({', '.join(COLUMNS)}, tape)"
+                f" SELECT {', '.join('?' * (len(COLUMNS) + 1))}"
+                f" WHERE NOT EXISTS (SELECT 1 FROM laps WHERE {same})",
+                (*values_of(row), row.tape,
+                 row.made, row.track, row.driver, row.time, int(row.valid)),
+            )  # fmt: skip
+        for which in {row.kind for row in rows}:
+            connection.execute(
+                f"UPDATE laps SET tape = NULL WHERE tape IS NOT NULL AND {OF_KIND} AND {_GOOD}"
+                f" AND id NOT IN (SELECT id FROM laps WHERE {OF_KIND} AND {_GOOD}"
+                " AND tape IS NOT NULL ORDER BY valid DESC, time LIMIT ?)",
+                (*which, *which, TAPES_KEPT),
+            )
+        connection.execute("COMMIT")
 
 
 def read(
@@ -265,28 +263,21 @@ def read(
 ) -> tuple[list[Row], int]:
     """Up to ``most`` good rows, and how many bad ones were passed over.
 
-    Args:
-        path: of the file.
-        where: what follows ``FROM laps`` in SQL: which rows, and their order.
-        values: for its question marks.
-        most: rows at most.
-        wait: seconds another program's short lock is waited for.
+    ``where`` is what follows ``FROM laps`` in SQL: which rows, and their order; ``values`` are for
+    its question marks. Another program's short lock is waited for, for ``wait`` seconds.
 
     Raises:
         LockedError, DamagedError, UnusableError: if the file cannot be read.
     """
     good: list[Row] = []
     bad = 0
-    try:
-        with closing(_connect(path, wait)) as connection:
-            rows = connection.execute(f"SELECT {_FIELDS} FROM laps {where}", values)
-            while len(good) < most and (found := rows.fetchone()) is not None:
-                try:
-                    good.append(row_of(int(found[0]), found[1:-1], None, found[-1] == 1))
-                except (ValueError, TypeError):
-                    bad += 1
-    except ERRORS as error:
-        raise _told(error) from None
+    with _opened(path, wait) as connection:
+        rows = connection.execute(f"SELECT {_FIELDS} FROM laps {where}", values)
+        while len(good) < most and (found := rows.fetchone()) is not None:
+            try:
+                good.append(row_of(int(found[0]), found[1:-1], None, found[-1] == 1))
+            except (ValueError, TypeError):
+                bad += 1
     return good, bad
 
 
@@ -296,11 +287,8 @@ def read_tape(path: Path, row: int, wait: float) -> bytes | None:
     Raises:
         LockedError, DamagedError, UnusableError: if the file cannot be read.
     """
-    try:
-        with closing(_connect(path, wait)) as connection:
-            found = connection.execute(
-                f"SELECT tape FROM laps WHERE id=? AND length(tape) <= {MOST_PACKED}", (row,)
-            ).fetchone()
-    except ERRORS as error:
-        raise _told(error) from None
+    with _opened(path, wait) as connection:
+        found = connection.execute(
+            f"SELECT tape FROM laps WHERE id=? AND length(tape) <= {MOST_PACKED}", (row,)
+        ).fetchone()
     return found[0] if found is not None and isinstance(found[0], bytes) else None

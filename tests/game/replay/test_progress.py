@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def lap(day: float, *sectors: float, driver: str = "you", valid: bool = True) -> Lap:
-    return Lap(1, day * DAY, sum(sectors), valid, driver, "GT", "no assists", sectors, "", False)
+    kind = ("GT", "", "no assists", driver)
+    return Lap(1, day * DAY, "", "", "", *kind, sum(sectors), valid, sectors, False)
 
 
 LAPS = [
