@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pygame
 
-from retroracer.game.overlays.table import OVERLAYS
+from retroracer.game.overlays.overlays import OVERLAYS
 from retroracer.game.race.drivers import Keys
 from retroracer.reading import shown
 

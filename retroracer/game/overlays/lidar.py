@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pygame
 
 from retroracer.envs import lidar
-from retroracer.game.overlays.overlay import Overlay
+from retroracer.game.overlays.overlay import Overlay, View
+from retroracer.laptime.limit import Limit
 from retroracer.physics.race import Race
-from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette
 from retroracer.track.geometry import Array
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 
 class Beams(Overlay):
@@ -23,15 +17,9 @@ class Beams(Overlay):
 
     name, key, does = "lidar", "f5", "what lidar would see"
 
-    def draw_road(
-        self,
-        surface: pygame.Surface,
-        camera: Camera,
-        palette: Palette,
-        row: int,
-        limit: Limit | None,
-    ) -> None:
+    def draw_road(self, view: View, row: int, limit: Limit | None) -> None:
         """Draw beams up to what they meet, and the waypoints as points."""
+        surface, camera, palette = view
         car, points, ends = seen_points(self.session.race, row)
         thick = max(1, round(camera.size[1] / 480))
         start = camera.to_screen(car).tolist()
@@ -46,13 +34,9 @@ class Beams(Overlay):
 def seen_points(race: Race, row: int) -> tuple[Array, Array, tuple[Array, list[bool]]]:
     """What lidar sees of a car's surroundings, in the world.
 
-    Args:
-        race: a ``physics.race.Race`` whose cars are all in company.
-        row: of the car.
-
     Returns:
         Its position (2,), the waypoints (15, 2), and the ends of the beams (40, 2), with which of
-        them met nothing.
+        them met nothing [m].
     """
     seen = np.zeros((race.n, lidar.N_LIDAR), np.float32)
     recent = np.zeros((race.n, lidar.N_RECENT, 2))

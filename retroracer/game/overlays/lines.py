@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pygame
 
-from retroracer.game.overlays.overlay import Overlay
+from retroracer.game.overlays.overlay import Overlay, View
+from retroracer.laptime.limit import Limit
 from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette
 from retroracer.render.ring import Ring
 from retroracer.track.geometry import Array
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 TRAIL = 2400
 """Points of the agent's line that are kept: two minutes."""
@@ -42,22 +37,16 @@ class Lines(Overlay):
         race = self.session.race
         self.trail.append((float(race.x[row]), float(race.y[row])))
 
-    def draw_road(
-        self,
-        surface: pygame.Surface,
-        camera: Camera,
-        palette: Palette,
-        row: int,
-        limit: Limit | None,
-    ) -> None:
+    def draw_road(self, view: View, row: int, limit: Limit | None) -> None:
         """Draw both lines."""
         if limit is not None:
-            draw_limit_line(surface, camera, palette, limit, braking=False)
-        draw_trail(surface, camera, palette, self.trail.rows)
+            draw_limit_line(view, limit, braking=False)
+        draw_trail(view, self.trail.rows)
 
 
-def draw_trail(surface: pygame.Surface, camera: Camera, palette: Palette, trail: Array) -> None:
+def draw_trail(view: View, trail: Array) -> None:
     """Draw where the agent drove: (N, 2) world points [m]."""
+    surface, camera, palette = view
     if len(trail) > 1:
         px = camera.to_screen(trail)
         wide = max(2, round(0.35 * camera.pixels_per_metre))
@@ -65,10 +54,9 @@ def draw_trail(surface: pygame.Surface, camera: Camera, palette: Palette, trail:
             pygame.draw.lines(surface, palette.agent, False, part.tolist(), wide)
 
 
-def draw_limit_line(
-    surface: pygame.Surface, camera: Camera, palette: Palette, limit: Limit, braking: bool = True
-) -> None:
+def draw_limit_line(view: View, limit: Limit, braking: bool = True) -> None:
     """Draw the fastest line; with ``braking``, red where it brakes, amber where it lifts."""
+    surface, camera, palette = view
     px = camera.to_screen(limit.xy)
     wide = max(2, round(0.3 * camera.pixels_per_metre))
     kind = np.where(limit.tangential < BRAKING, 2, np.where(limit.tangential < COASTING, 1, 0))

@@ -1,31 +1,37 @@
 """What an overlay is: one thing shown of an agent, on the road or in a panel. Owns no overlay.
 
-An overlay is a class in a file of its own and a line in ``table``. From these come its key (to
-be bound anew on the KEYS page), the message when it is switched on, its place on the screen.
-While it is off nothing of it is called.
+An overlay is a class in a file of its own and a line in the table of ``overlays``. From these come
+its key (to be bound anew on the KEYS page), the message when it is switched on, its place on the
+screen. While it is off nothing of it is called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pygame
 
 from retroracer.game.race.session import Session
 from retroracer.game.screens.canvas import Canvas
+from retroracer.laptime.limit import Limit
 from retroracer.render.camera import Camera
 from retroracer.render.palette import Colour, Palette
 from retroracer.track.geometry import Array
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 WIDE = 122.0
 """Width of a panel [UI pixels]."""
 
 HISTORY = 60
 """Control steps of the past that panels show: three seconds."""
+
+
+class View(NamedTuple):
+    """What an overlay draws on the road with."""
+
+    surface: pygame.Surface
+    camera: Camera
+    palette: Palette
 
 
 class Overlay:
@@ -73,22 +79,10 @@ class Overlay:
     def draw_panel(self, c: Canvas, x: float, y: float, row: int, little: bool) -> None:
         """Draw its panel, ``WIDE`` by ``height``, with its corner at (x, y) [UI pixels]."""
 
-    def draw_road(
-        self,
-        surface: pygame.Surface,
-        camera: Camera,
-        palette: Palette,
-        row: int,
-        limit: Limit | None,
-    ) -> None:
-        """Draw on the road, below the cars.
+    def draw_road(self, view: View, row: int, limit: Limit | None) -> None:
+        """Draw on the road, below the cars, for an agent's row.
 
-        Args:
-            surface: drawn on.
-            camera: from metres to pixels.
-            palette: colours.
-            row: of the agent.
-            limit: the fastest lap, None while it is unknown or its line is drawn already.
+        ``limit`` is the fastest lap, None while it is unknown or its line is drawn already.
         """
 
 

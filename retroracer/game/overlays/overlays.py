@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pygame
-
-from retroracer.game.overlays.lines import draw_limit_line
-from retroracer.game.overlays.overlay import Overlay
-from retroracer.game.overlays.table import OVERLAYS
+from retroracer.game.overlays.lidar import Beams
+from retroracer.game.overlays.lines import Lines, draw_limit_line
+from retroracer.game.overlays.overlay import Overlay, View
+from retroracer.game.overlays.pedals import Pedals
+from retroracer.game.overlays.reward import RewardTerms
+from retroracer.game.overlays.sight import Sight
 from retroracer.game.race.session import Session
+from retroracer.laptime.limit import Limit
 from retroracer.physics.race import N_SUBSTEPS
-from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette
 
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
+OVERLAYS: list[type[Overlay]] = [Sight, Pedals, RewardTerms, Lines, Beams]
+"""All there are, in the order of their keys and panels."""
 
 
 class Overlays:
@@ -90,19 +88,12 @@ class Overlays:
             if decided:
                 overlay.note_step(row)
 
-    def draw_road(
-        self,
-        surface: pygame.Surface,
-        camera: Camera,
-        palette: Palette,
-        looked_at: int,
-        limit: Limit | None,
-    ) -> None:
+    def draw_road(self, view: View, looked_at: int, limit: Limit | None) -> None:
         """Draw what is on the road; the first in the table comes last, on top."""
         if limit is not None and self.racing_line:
-            draw_limit_line(surface, camera, palette, limit)
+            draw_limit_line(view, limit)
             limit = None
         if self.on and self.session.policies:
             row = self.agent(looked_at)
             for overlay in reversed(self.shown):
-                overlay.draw_road(surface, camera, palette, row, limit)
+                overlay.draw_road(view, row, limit)

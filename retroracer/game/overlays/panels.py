@@ -15,12 +15,7 @@ LITTLE = 340.0
 
 
 class Panels:
-    """The panels of a session's agent, painted anew after every second decision of it.
-
-    Args:
-        overlays: what is on.
-        palette: colours.
-    """
+    """The panels of a session's agent, painted anew after every second decision of it."""
 
     def __init__(self, overlays: Overlays, palette: Palette) -> None:
         self._overlays = overlays
@@ -39,13 +34,7 @@ class Panels:
         return height < LITTLE and any(o.movable for o in self._overlays.shown)
 
     def draw(self, c: Canvas, row: int, top: float) -> None:
-        """Draw the panels that are on.
-
-        Args:
-            c: drawn on.
-            row: of the agent.
-            top: where there is room [UI pixels].
-        """
+        """Draw the panels of an agent's row that are on, from ``top`` downwards [UI pixels]."""
         overlays = self._overlays
         little = c.h < LITTLE
         wide, high = round((2 * WIDE + 12) * c.k), c.surface.get_height()

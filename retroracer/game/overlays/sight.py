@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 import pygame
@@ -27,14 +25,11 @@ from retroracer.envs.observation import (
     SPEED,
 )
 from retroracer.envs.race_task import ASIDE, CONTACT, GAP, N_RIVAL, PRESENCE, RIVAL_TABLE
-from retroracer.game.overlays.overlay import WIDE, Overlay
+from retroracer.game.overlays.overlay import WIDE, Overlay, View
 from retroracer.game.screens.canvas import Canvas
-from retroracer.render.camera import Camera
-from retroracer.render.palette import Palette, mix, shade
+from retroracer.laptime.limit import Limit
+from retroracer.render.palette import mix, shade
 from retroracer.track.geometry import Array
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 SHORT = {
     "lateral_velocity": "side speed", "steer_angle": "wheel", "middle_far": "far middle",
@@ -56,17 +51,11 @@ class Sight(Overlay):
     name, key, does = "sight", "f1", "what the agent sees"
     movable = True
 
-    def draw_road(
-        self,
-        surface: pygame.Surface,
-        camera: Camera,
-        palette: Palette,
-        row: int,
-        limit: Limit | None,
-    ) -> None:
+    def draw_road(self, view: View, row: int, limit: Limit | None) -> None:
         """Draw the road ahead as it is seen, from where it was seen."""
+        surface, camera, palette = view
         x, y, heading = self.session.seen_from[row].tolist()
-        draw_sight(surface, camera, palette, self.session.observation[row], (x, y, heading))
+        draw_sight(view, self.session.observation[row], x, y, heading)
         policy = self.session.policies[row - self.session.human]
         if policy.n_observations > N_OBS:
             ring = max(4, round(2.6 * camera.pixels_per_metre))
@@ -100,24 +89,22 @@ class Sight(Overlay):
             c.rect(middle, top, 0.5, 4, p.text_dim)
 
 
-def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
-    """Points of the road ahead, rebuilt from an observation.
+def _offset(obs: npt.NDArray[np.float32]) -> float:
+    """How far left of the middle a car is, by the distances to the edges that it sees [m]."""
+    left, right = (SCALES[k] * float(obs[k]) for k in (EDGE_LEFT, EDGE_RIGHT))
+    return 0.5 * (right - left)
 
-    Args:
-        obs: (22,) as given to the policy.
-        x: of the car [m].
-        y: of the car [m].
-        heading: of the car [rad].
+
+def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
+    """Points of the road ahead of a car, rebuilt from its observation (22,).
 
     Returns:
         (10, 2) world points [m] of its middle: beside the car, then the ends of the stretches.
         The last three bend all the way as much as they do anywhere: right where they turn one
         way only.
     """
-    speed, left, right, error = (
-        SCALES[k] * float(obs[k]) for k in (SPEED, EDGE_LEFT, EDGE_RIGHT, HEADING_ERROR)
-    )
-    offset = 0.5 * (right - left)
+    speed, error = (SCALES[k] * float(obs[k]) for k in (SPEED, HEADING_ERROR))
+    offset = _offset(obs)
     reach = AHEAD_BASE + AHEAD_TIME * max(speed, 0.0)
     way = heading - error
     at = np.array([x + offset * np.sin(way), y - offset * np.cos(way)])
@@ -137,13 +124,7 @@ def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) 
 def seen_cars(
     seen: npt.NDArray[np.float32], x: float, y: float, heading: float
 ) -> list[tuple[Array, bool]]:
-    """Where the other cars are, rebuilt from the observation of a driver among others.
-
-    Args:
-        seen: (N_RACE_OBS,) as given to the policy.
-        x: of the car [m].
-        y: of the car [m].
-        heading: of the car [rad].
+    """Where the other cars are, rebuilt from the observation (N_RACE_OBS,) of a driver among them.
 
     Returns:
         World point (2,) [m] of each car it sees, and whether it has just touched it.
@@ -152,9 +133,7 @@ def seen_cars(
     steps = np.diff(middle, axis=0)
     lengths = np.hypot(steps[:, 0], steps[:, 1])
     at = np.concatenate([[0.0], np.cumsum(lengths)])
-    own = 0.5 * (
-        SCALES[EDGE_RIGHT] * float(seen[EDGE_RIGHT]) - SCALES[EDGE_LEFT] * float(seen[EDGE_LEFT])
-    )
+    own = _offset(seen)
     found = []
     for car in seen[N_OBS:].reshape(-1, N_RIVAL):
         if car[PRESENCE] > 0.0:
@@ -168,14 +147,10 @@ def seen_cars(
 
 
 def draw_sight(
-    surface: pygame.Surface,
-    camera: Camera,
-    palette: Palette,
-    obs: npt.NDArray[np.float32],
-    pose: tuple[float, float, float],
+    view: View, obs: npt.NDArray[np.float32], x: float, y: float, heading: float
 ) -> None:
     """Draw the way ahead as the agent has it, and the distances to the edges."""
-    x, y, heading = pose
+    surface, camera, palette = view
     points = seen_road(obs, x, y, heading)
     px = camera.to_screen(points)
     thick = max(2, round(camera.size[1] / 240))
@@ -192,7 +167,7 @@ def draw_sight(
                 pygame.draw.line(surface, colour, p, q, thick)
         pygame.draw.circle(surface, palette.panel, b, 2.4 * thick)
         pygame.draw.circle(surface, colour, b, 1.7 * thick)
-    _draw_near_edges(surface, camera, palette, obs, points)
+    _draw_near_edges(view, obs, points)
     way = heading - float(obs[HEADING_ERROR])
     left = np.array([-np.sin(way), np.cos(way)])
     car = np.array([x, y])
@@ -203,20 +178,13 @@ def draw_sight(
         pygame.draw.circle(surface, palette.accent, end, 1.3 * thick)
 
 
-def _draw_near_edges(
-    surface: pygame.Surface,
-    camera: Camera,
-    palette: Palette,
-    obs: npt.NDArray[np.float32],
-    points: Array,
-) -> None:
+def _draw_near_edges(view: View, obs: npt.NDArray[np.float32], points: Array) -> None:
     """Dot the edges where they are seen ahead, from where the car would be there."""
     here = points[NEAR_POINT]
     along = points[NEAR_POINT + 1] - points[NEAR_POINT - 1]
     left = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
-    offset = 0.5 * (
-        SCALES[EDGE_RIGHT] * float(obs[EDGE_RIGHT]) - SCALES[EDGE_LEFT] * float(obs[EDGE_LEFT])
-    )
+    offset = _offset(obs)
     for side, k in ((1.0, NEAR_LEFT), (-1.0, NEAR_RIGHT)):
         edge = here + left * (offset + side * SCALES[k] * float(obs[k]))
-        pygame.draw.circle(surface, palette.accent, camera.to_screen(edge).tolist(), 3)
+        at = view.camera.to_screen(edge).tolist()
+        pygame.draw.circle(view.surface, view.palette.accent, at, 3)

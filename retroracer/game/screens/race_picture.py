@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pygame
 
+from retroracer.game.overlays.overlay import View
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.overlays.panels import Panels
 from retroracer.game.race.garage import Setup
@@ -110,7 +111,7 @@ class RacePicture:
 
             def lines(target: pygame.Surface, camera: Camera, view: RaceView = view) -> None:
                 palette = view.scene.palette
-                self._overlays.draw_road(target, camera, palette, view.row, limit)
+                self._overlays.draw_road(View(target, camera, palette), view.row, limit)
 
             camera = view.draw(part, share, elapsed, [lines], ghosts)
             canvas = Canvas(part, view.scene.palette, k)

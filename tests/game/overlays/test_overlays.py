@@ -12,11 +12,10 @@ from retroracer.game.controls import ACTIONS
 from retroracer.game.overlays import overlays as overlays_module
 from retroracer.game.overlays.lines import Lines
 from retroracer.game.overlays.overlay import HISTORY, Overlay
-from retroracer.game.overlays.overlays import Overlays
+from retroracer.game.overlays.overlays import OVERLAYS, Overlays
 from retroracer.game.overlays.pedals import Pedals
 from retroracer.game.overlays.reward import RewardTerms, trained_with
 from retroracer.game.overlays.sight import seen_cars, seen_road
-from retroracer.game.overlays.table import OVERLAYS
 from retroracer.game.race.session import Session
 from retroracer.game.screens.canvas import Canvas, ui_scale
 from retroracer.game.screens.race import RaceScreen
@@ -157,7 +156,8 @@ class Toy(Overlay):
     def draw_panel(self, c: Canvas, x: float, y: float, row: int, little: bool) -> None:
         c.rect(x, y, 100, 20, (255, 0, 255))
 
-    def draw_road(self, surface, camera, palette, row, limit) -> None:  # type: ignore[no-untyped-def]
+    def draw_road(self, view, row, limit) -> None:  # type: ignore[no-untyped-def]
+        surface, camera, _ = view
         race = self.session.race
         at = camera.to_screen(np.array([race.x[row], race.y[row]]))
         pygame.draw.circle(surface, (0, 255, 255), at.tolist(), 40)
