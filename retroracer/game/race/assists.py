@@ -35,15 +35,9 @@ def assisted(
 ) -> tuple[float, float]:
     """Inputs after the assists.
 
-    Args:
-        steer: asked for, in [-1, 1], left positive.
-        throttle: asked for, in [-1, 1], brake negative.
-        assists: which of them help.
-        car: driven.
-        vx: forward speed [m/s].
-        vy: sideways speed [m/s], left positive.
-        yaw_rate: [rad/s], counter-clockwise positive.
-        grip: factor of the surface under the car.
+    Steer and throttle are asked for, in [-1, 1], left and drive positive. The car moves forward at
+    ``vx`` and sideways at ``vy`` [m/s], left positive, and turns at ``yaw_rate`` [rad/s],
+    counter-clockwise positive; ``grip`` is the factor of the surface under it.
     """
     if vx < SLOW:
         return steer, throttle

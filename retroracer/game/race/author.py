@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from retroracer.agents.model_file import car_of
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.errors import UserError
@@ -17,7 +15,7 @@ from retroracer.game.race.background_process import BackgroundProcess
 from retroracer.game.race.expected import author_time
 from retroracer.game.race.garage import drivers
 from retroracer.game.race.session import LapDone, Session
-from retroracer.game.replay.records import Kind, Records, kind_of
+from retroracer.game.replay.records import Records, kind_of
 from retroracer.laptime.limit import car_digest, known_time
 from retroracer.physics.car import Car
 from retroracer.physics.race import N_SUBSTEPS
@@ -25,7 +23,7 @@ from retroracer.track.track import Track
 
 LAPS = 2
 PATIENCE = 20.0
-"""Seconds without progress of any driver after which the attempt is given up."""
+"""Seconds without progress after which an attempt is given up."""
 
 
 def authors(car: Car) -> list[str]:
@@ -41,31 +39,30 @@ def authors(car: Car) -> list[str]:
     return found
 
 
-def laps_of(policies: list[Policy], track: Track, car: Car) -> list[LapDone]:
-    """The laps of some drivers, each alone on its grid place as in evaluation."""
-    done: list[LapDone] = []
-    session = Session(track, policies, [car] * len(policies), human=False, laps=LAPS)
-    got_to, since = np.zeros(len(policies)), 0.0
-    while session.time - since < PATIENCE and any(f is None for f in session.finish):
+def author_lap(records: Records, names: list[str], track: Track, car: Car) -> float | None:
+    """The fastest valid lap [s] of drivers of this car: in the records, or in their evaluations."""
+    driven = records.author(kind_of(track, car, "no assists"), names)
+    shipped = author_time(names, track, known_time(track, car))
+    return min((t for t in (driven, shipped) if t is not None), default=None)
+
+
+def laps_of(policy: Policy, track: Track, car: Car, patience: float = PATIENCE) -> list[LapDone]:
+    """The laps of a driver alone, as in evaluation; fewer if it gets no further for some time."""
+    session = Session(track, [policy], [car], human=False, laps=LAPS)
+    got_to = since = 0.0
+    while session.finish[0] is None and session.time - since < patience:
         for _ in range(20 * N_SUBSTEPS):
             session.tick()
-        done += session.take_done()
-        waited = np.array([f is None for f in session.finish])
-        further = (session.race.progress > got_to + 50.0) & waited
-        if further.any():
-            got_to[further] = session.race.progress[further]
-            since = session.time
-    return [d for d in done if d.lap <= LAPS]
+        progress = float(session.race.progress[0])
+        if progress > got_to + 50.0:
+            got_to, since = progress, session.time
+    return [d for d in session.take_done() if d.lap <= LAPS]
 
 
 def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> None:
-    """Have drivers drive and write their best valid laps down; those without one, their last.
+    """Have shipped drivers drive and write their best valid laps into the records of a folder.
 
-    Args:
-        names: of shipped drivers.
-        track: driven on.
-        car: driven.
-        folder: of the records.
+    Of a driver without a valid one its last is written.
     """
     records = Records(folder)
     for name in names:
@@ -73,7 +70,7 @@ def drive_authors(names: list[str], track: Track, car: Car, folder: Path) -> Non
             policy = load_policy(name)
         except UserError:
             continue  # the others still drive
-        laps = sorted(laps_of([policy], track, car), key=lambda d: (not d.valid, d.time))
+        laps = sorted(laps_of(policy, track, car), key=lambda d: (not d.valid, d.time))
         for best in laps[:1]:
             kind = kind_of(track, car_of(policy.facts, name), "no assists", name)
             records.add(kind, track.name, car.title, best.time, best.valid, best.sectors, None)
@@ -96,7 +93,6 @@ class AuthorFinder:
         self._kind = kind_of(track, car, "no assists")
         self._process: BackgroundProcess | None = None
         self._sent = False
-        self._shipped = author_time(self._names, track, known_time(track, car))
         self._known = self._look()
 
     def get(self) -> float | None:
@@ -107,8 +103,7 @@ class AuthorFinder:
         return self._known
 
     def _look(self) -> float | None:
-        driven = self._records.author(self._kind, self._names)
-        return min((t for t in (driven, self._shipped) if t is not None), default=None)
+        return author_lap(self._records, self._names, self._track, self._car)
 
     def note(self, name: str, lap_time: float) -> None:
         """Take in a driver's valid lap [s] in this car, just driven in the race."""
@@ -120,16 +115,14 @@ class AuthorFinder:
         if self._sent or not self._drive or not self._records.kept or not self._records.readable:
             return
         self._sent = True
-        missing = [n for n in self._names if not self._records.driven(self._of(n))]
+        missing = [
+            n for n in self._names if not self._records.driven(self._kind._replace(driver=n))
+        ]
         if missing:
             folder = self._records.path.parent
             self._process = BackgroundProcess(
                 drive_authors, missing, self._track, self._car, folder
             )
-
-    def _of(self, name: str) -> Kind:
-        kind = self._kind
-        return Kind(kind.track, kind.car, kind.physics, kind.assists, name)
 
     def close(self) -> None:
         """Stop them."""

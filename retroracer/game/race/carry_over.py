@@ -13,6 +13,7 @@ import numpy as np
 
 from retroracer.game.race.race_control import beyond_line
 from retroracer.game.race.session import Session
+from retroracer.game.race.timing import Trace
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.track.track import Track
@@ -66,8 +67,7 @@ def carry_over(before: Session, after: Session) -> None:
     new.floats[:, state.LAP_OFF] = np.maximum(old.floats[:, state.LAP_OFF], PHYSICS_DT)
     new.ints[:, [state.LAP, state.TIMED]] = old.ints[:, [state.LAP, state.TIMED]]
     after.ticks, after.finish = before.ticks, list(before.finish)
-    for trace, driven in zip(after.traces, beyond_line(new).tolist(), strict=True):
-        trace.begin(driven, before.time)
+    after.traces = [Trace(driven, before.time) for driven in beyond_line(new).tolist()]
     if before.control is not None and after.control is not None:
         after.control.go_on(before.control)
     after.recorder.begin()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retroracer.atomic import write_text
+from retroracer.atomic import make_folder, write_text
 from retroracer.errors import UserError
 from retroracer.reading import read_bytes
 
@@ -104,8 +104,5 @@ def keep_championship(folder: Path, now: Championship) -> None:
         UserError: if it cannot be written.
     """
     page = {"raced": now.raced, "points": now.points, "past": now.past}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from None
+    make_folder(folder)
     write_text(folder / FILE, json.dumps(page) + "\n")

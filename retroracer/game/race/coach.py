@@ -6,16 +6,13 @@ Owns both as functions of laps as time against distance, and of the limit. Draws
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retroracer.game.race.timing import LapCurve
+from retroracer.laptime.limit import Limit
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 LOOKED_AHEAD = 320.0
 """Road ahead that is looked at for the next corner [m]."""
@@ -36,13 +33,7 @@ def curve_of_limit(limit: Limit) -> LapCurve:
 
 
 def time_to_brake(limit: Limit, s: float, speed: float) -> bool:
-    """True once a car needs most of its brakes for a corner ahead.
-
-    Args:
-        limit: of its track and car.
-        s: station of the car [m].
-        speed: of the car [m/s].
-    """
+    """True once a car at a station [m] needs most of its brakes at its speed [m/s] for a corner."""
     ahead = np.arange(5.0, LOOKED_AHEAD, 5.0)
     goal = limit.at(limit.speed, s + ahead)
     needed = (speed * speed - goal * goal) / (2.0 * ahead)
@@ -78,11 +69,7 @@ def speeds(curve: LapCurve, at: Array) -> Array:
 def next_target(track: Track, mine: LapCurve, theirs: LapCurve, against: str) -> Target | None:
     """The sector that costs a lap the most, and what its costliest corner asks for.
 
-    Args:
-        track: of both laps.
-        mine: the lap; it need not count.
-        theirs: the lap it is compared with.
-        against: whose that is, in words.
+    The lap need not count; ``against`` names whose lap it is compared with, in words.
 
     Returns:
         None if no sector lost a tenth of a second.
@@ -144,8 +131,7 @@ def _advice(at: Array, mine: Array, theirs: Array, apex: float) -> str:
 
 def place(track: Track, s: float) -> str:
     """The name of the stretch that a station [m] lies on or near, "" for none."""
-    named = [x for x in track.labels if x.name]
-    for label in named:
-        if label.start - 40.0 <= s <= label.end + 40.0:
+    for label in track.labels:
+        if label.name and label.start - 40.0 <= s <= label.end + 40.0:
             return label.name
     return ""

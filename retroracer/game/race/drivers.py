@@ -69,10 +69,7 @@ class Human:
         stick: float | None = None,
         pedals: float | None = None,
     ) -> tuple[float, float]:
-        """Inputs after ``dt`` more seconds.
-
-        At speed the wheel turns more slowly, so that a tap at 250 km/h moves the car over
-        instead of around.
+        """Inputs after ``dt`` more seconds; at speed the wheel turns more slowly.
 
         Args:
             keys: held.

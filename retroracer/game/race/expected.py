@@ -43,19 +43,17 @@ class Expected:
 
 
 @cache
-def _evaluation(path: Path) -> dict[str, Any]:
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows of an evaluation, by track; none of a file that is not one."""
     try:
-        page = json.loads(path.read_text(encoding="utf-8"))
-        return page if isinstance(page, dict) else {}
-    except (OSError, ValueError):
+        rows = json.loads(path.read_text(encoding="utf-8"))["tracks"]
+        return {str(r.get("track")): r for r in rows if isinstance(r, dict)}
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _rows(driver: str) -> dict[str, dict[str, Any]]:
-    rows = _evaluation(models_dir() / f"{driver}.json").get("tracks") or []
-    if not isinstance(rows, list):
-        return {}
-    return {str(r.get("track")): r for r in rows if isinstance(r, dict)}
+def _evaluation(driver: str) -> dict[str, dict[str, Any]]:
+    return _rows(models_dir() / f"{driver}.json")
 
 
 def expected(driver: str, track: Track, limit: float | None) -> Expected:
@@ -66,7 +64,7 @@ def expected(driver: str, track: Track, limit: float | None) -> Expected:
         track: driven on.
         limit: of track and the driver's car [s], None while unknown.
     """
-    rows = _rows(driver)
+    rows = _evaluation(driver)
     row = rows.get(track.name)
     if row is not None and limit is not None and _is_near(row.get("limit_s"), limit):
         time = row.get("lap_time_s") if row.get("completed") else None
@@ -86,7 +84,7 @@ def author_time(drivers: list[str], track: Track, limit: float | None) -> float 
         return None
     times = []
     for driver in drivers:
-        row = _rows(driver).get(track.name)
+        row = _evaluation(driver).get(track.name)
         if row and row.get("clean") and row.get("completed") and _is_near(row["limit_s"], limit):
             times.append(float(row["lap_time_s"]))
     return min(times, default=None)

@@ -126,18 +126,6 @@ def why_no_driver(name: str) -> str:
     return ""
 
 
-def demand_road_driver(name: str) -> None:
-    """Refuse a driver of the pixel task, which no track here can be driven by.
-
-    Raises:
-        UserError: saying where it can be watched.
-    """
-    if read_facts(name).observation_layout.startswith("carracing-"):
-        raise UserError(
-            f"{name} drives CarRacing, no track here: watch it with --env carracing --model {name}"
-        )
-
-
 def put_together(
     track: str | Path,
     model: str = "",
@@ -183,10 +171,13 @@ def put_together(
     wanted = min(wanted, MOST_CARS - people)
     names = rivals_for(model, wanted, built.name) if model else []
     loaded: dict[str, Policy] = {}
-    for name in names:
-        if name not in loaded:
-            demand_road_driver(name)
-            loaded[name] = load_policy(name)
+    for name in dict.fromkeys(names):
+        if read_facts(name).observation_layout.startswith("carracing-"):
+            raise UserError(
+                f"{name} drives CarRacing, no track here: "
+                f"watch it with --env carracing --model {name}"
+            )
+        loaded[name] = load_policy(name)
     policies = tuple(loaded[n] for n in names)
     cars = [car_of(p.facts, p.name) for p in policies]
     yours = load_car(car) if car else (cars[0] if cars else load_car())

@@ -7,15 +7,7 @@ LONGEST = 0.25
 
 
 class FixedStep:
-    """Turns real time into whole physics steps.
-
-    Args:
-        dt: physics step [s].
-
-    Attributes:
-        share: how far the present lies between the last two steps, in [0, 1): what drawing
-            interpolates by.
-    """
+    """Turns real time into whole physics steps of ``dt`` [s]."""
 
     def __init__(self, dt: float) -> None:
         self.dt = dt
@@ -31,7 +23,7 @@ class FixedStep:
 
     @property
     def share(self) -> float:
-        """Fraction of a step that is left over."""
+        """How far the present lies between the last two steps, for drawing, in [0, 1)."""
         return min(self._left / self.dt, 1.0)
 
     def forget(self) -> None:

@@ -38,14 +38,7 @@ def game_rules(laps: int) -> RacePage:
 
 @dataclass(frozen=True)
 class Told:
-    """A line of race control.
-
-    Attributes:
-        time: race time [s].
-        row: whom it concerns.
-        text: the line.
-        bad: True if it costs something.
-    """
+    """A line of race control at a race time [s]: whom it concerns, and whether it costs them."""
 
     time: float
     row: int
@@ -55,15 +48,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Bump:
-    """Two cars that touch in a step.
-
-    Attributes:
-        time: race time [s].
-        rows: of the two.
-        x: between them [m].
-        y: likewise.
-        closing: the speed at which they met [m/s].
-    """
+    """Two cars that touch at a race time [s], at (x, y) [m], and their closing speed [m/s]."""
 
     time: float
     rows: tuple[int, int]

@@ -6,8 +6,6 @@ from the records (``ghosts``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from retroracer.game.race.author import AuthorFinder
 from retroracer.game.race.coach import Target, curve_of_limit, next_target
 from retroracer.game.race.garage import Setup
@@ -15,10 +13,7 @@ from retroracer.game.race.limit_line import LimitFinder
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.records import Records
-from retroracer.laptime.limit import known_time
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
+from retroracer.laptime.limit import Limit, known_time
 
 Delta = tuple[str, float | None]
 """A name and how far behind it a car is [s] (negative = ahead), None while unknown."""
@@ -71,21 +66,14 @@ class ReferenceLaps:
         return self._limit_time or (limit.lap_time if limit is not None else None)
 
     def target(self, mine: LapCurve | None, theirs: LapCurve | None, name: str) -> Target | None:
-        """Where the most time is to be won: against a faster rival, else against the limit.
-
-        Args:
-            mine: your lap, valid or not; None before there is one.
-            theirs: the fastest rival's, if it finished one.
-            name: of that rival.
-        """
+        """Where your lap could win the most time: against a faster rival's, else the limit."""
         if mine is None:
             return None
         track = self._session.track
         if theirs is not None and theirs.lap_time < mine.lap_time:
             return next_target(track, mine, theirs, name)
-        if self._limit_curve is None:
-            return None
-        return next_target(track, mine, self._limit_curve, "the limit")
+        limit = self._limit_curve
+        return None if limit is None else next_target(track, mine, limit, "the limit")
 
     def author(self) -> float | None:
         """The author's time [s], None while there is none."""

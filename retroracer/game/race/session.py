@@ -138,9 +138,7 @@ class Session:
         self.best: list[float | None] = [None] * n
         self.alone: list[float | None] = [None] * n
         self.finish: list[float | None] = [None] * n
-        self.traces = [Trace() for _ in range(n)]
-        for trace, begins in zip(self.traces, beyond_line(self.race).tolist(), strict=True):
-            trace.begin(begins, 0.0)
+        self.traces = [Trace(begins) for begins in beyond_line(self.race).tolist()]
         self._laps = [LapTrace() for _ in range(n)]
         self.curves: list[LapCurve | None] = [None] * n
         self.done: deque[LapDone] = deque(maxlen=64)
@@ -183,8 +181,7 @@ class Session:
 
     def pose(self) -> np.ndarray:
         """(N, 3) x [m], y [m], heading [rad] of all cars, a copy."""
-        columns = [state.X, state.Y, state.HEADING]
-        return self.race.floats[:, columns]
+        return self.race.floats[:, [state.X, state.Y, state.HEADING]]
 
     @property
     def time(self) -> float:
@@ -258,7 +255,7 @@ class Session:
         valid = bool(race.floats[i, state.LAST_LAP_OFF] == 0.0)
         lap = int(race.lap[i])
         curve = self._laps[i].finish(self.track.length, last)
-        self._laps[i].clear()
+        self._laps[i] = LapTrace()
         company = self.control.lapped(i, self.time) if self.control is not None else ""
         tape = None
         if i == 0:
@@ -279,14 +276,11 @@ class Session:
         if self.laps and lap >= self.laps and self.finish[i] is None:
             self.finish[i] = float(race.floats[i, state.LAP_START])
             if i == 0 and self.whole is not None:
-                self._keep_race(float(race.floats[i, state.LAP_START]))
-
-    def _keep_race(self, time: float) -> None:
-        """The race is over for you: keep it as a whole, all cars of it."""
-        assert self.whole is not None
-        tape = self.whole.finish(self.cars, self.names, self.roles, time, True)
-        self.race_tape = None if tape is None else replace(tape, race=True)
-        self.whole = None
+                # The race is over for you: it is kept as a whole, all cars of it.
+                time = float(race.floats[i, state.LAP_START])
+                tape = self.whole.finish(self.cars, self.names, self.roles, time, True)
+                self.race_tape = None if tape is None else replace(tape, race=True)
+                self.whole = None
 
     def take_done(self) -> list[LapDone]:
         """Laps finished since the last call."""
@@ -341,13 +335,8 @@ class Session:
         """Rows from first to last: as the stewards rank them; by finish, then by distance."""
         if self.control is not None:
             return self.control.stewards.order()
-        driven = beyond_line(self.race)
-
-        def rank(i: int) -> tuple[float, float]:
-            finished = self.finish[i]
-            return (finished if finished is not None else math.inf, -float(driven[i]))
-
-        return sorted(range(self.race.n), key=rank)
+        finish = [math.inf if time is None else time for time in self.finish]
+        return [int(row) for row in np.lexsort((-beyond_line(self.race), finish))]
 
     def gap(self, row: int, other: int) -> float | None:
         """Seconds ``row`` is behind ``other`` (negative = ahead); None before either moved."""

@@ -16,12 +16,7 @@ KEPT = 12_000
 class Trace:
     """When a car was where: progress [m] against time [s], for gaps. Forgets its oldest half."""
 
-    def __init__(self) -> None:
-        self._progress: list[float] = [0.0]
-        self._time: list[float] = [0.0]
-
-    def begin(self, progress: float, time: float) -> None:
-        """Begin at a position; nothing is known from before."""
+    def __init__(self, progress: float = 0.0, time: float = 0.0) -> None:
         self._progress, self._time = [progress], [time]
 
     def add(self, progress: float, time: float) -> None:
@@ -67,10 +62,6 @@ class LapTrace:
     """Collects the curve of the lap being driven."""
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """A new lap begins."""
         self._distance: list[float] = [0.0]
         self._time: list[float] = [0.0]
 

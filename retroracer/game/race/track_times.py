@@ -5,8 +5,7 @@ Owns the looking up, once for each choice, and having a limit solved where one r
 
 from __future__ import annotations
 
-from retroracer.game.race.author import authors
-from retroracer.game.race.expected import author_time
+from retroracer.game.race.author import author_lap, authors
 from retroracer.game.race.limit_line import LimitFinder
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.laptime.limit import known_time
@@ -62,14 +61,15 @@ class TrackTimes:
                 self._finder = None
                 self._limits[chosen] = found.lap_time if found else None
                 self._unsolved.add(chosen)
-        elif self._limits[chosen] is None and self._may_solve(chosen):
+        elif (
+            self._limits[chosen] is None
+            and self._solve
+            and self._rested > REST
+            and chosen not in self._unsolved
+        ):
             self._finder = LimitFinder(track, car)
             self._finder.get()
         return self._limits[chosen]
-
-    def _may_solve(self, chosen: Choice) -> bool:
-        waited = self._rested > REST
-        return self._solve and waited and chosen not in self._unsolved
 
     def _ask_anew(self) -> None:
         """Forget what was read while the records were locked."""
@@ -92,9 +92,5 @@ class TrackTimes:
         self._ask_anew()
         chosen = (track.digest, car)
         if chosen not in self._authors:
-            kind, drivers = kind_of(track, car, "no assists"), authors(car)
-            driven = self._records.author(kind, drivers)
-            known = author_time(drivers, track, known_time(track, car))
-            times = [t for t in (driven, known) if t is not None]
-            self._authors[chosen] = min(times, default=None)
+            self._authors[chosen] = author_lap(self._records, authors(car), track, car)
         return self._authors[chosen]

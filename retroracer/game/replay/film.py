@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,13 @@ import numpy as np
 import pygame
 
 from retroracer.errors import UserError
+from retroracer.game.race.author import LAPS, laps_of
 from retroracer.game.race.garage import Setup
-from retroracer.game.race.session import Session
 from retroracer.game.replay.records import Records, kind_of
 from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.screens.canvas import Canvas
-from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
+from retroracer.physics.race import PHYSICS_DT
 from retroracer.render import film as films
 from retroracer.render.cars import TRANSLUCENT, CarView, Role
 from retroracer.render.follow import Follower
@@ -41,7 +42,7 @@ SHORT = 15.0
 SMALL = (320, 180)
 
 PATIENCE = 60.0
-"""Seconds a driver may take to get a hundred metres on before it is given up."""
+"""Seconds a driver may take to get fifty metres on before it is given up."""
 
 
 def colour_in(tape: Tape, row: int) -> Colour | None:
@@ -165,32 +166,25 @@ def drivers_lap(setup: Setup) -> Tape:
     Raises:
         UserError: if it does not come round.
     """
-    session = Session(setup.track, setup.policies[:1], setup.cars[:1], human=False, laps=2)
-    got_to, since = 0.0, 0.0
-    while session.finish[0] is None:
-        for _ in range(20 * N_SUBSTEPS):
-            session.tick()
-        progress = float(np.max(session.race.progress))
-        if progress > got_to + 100.0:
-            got_to, since = progress, session.time
-        if session.time - since > PATIENCE:
-            raise UserError(
-                f"{setup.names[0]} does not get round {setup.track.title}: nothing to show"
-            )
-    return session.tapes[-1]
+    laps = laps_of(setup.policies[0], setup.track, setup.cars[0], PATIENCE)
+    tape = laps[-1].tape if laps and laps[-1].lap == LAPS else None
+    if tape is None:
+        raise UserError(f"{setup.names[0]} does not get round {setup.track.title}: nothing to show")
+    return tape
 
 
-def your_lap(setup: Setup) -> Tape:
-    """Your best lap that is kept.
+def lap_of(setup: Setup) -> Tape:
+    """Your best lap that is kept; watching, the flying lap of the first driver.
 
     Raises:
         UserError: if there is none, or it is damaged.
     """
-    records = Records()
-    try:
+    return _your_lap(setup) if setup.human else drivers_lap(setup)
+
+
+def _your_lap(setup: Setup) -> Tape:
+    with closing(Records()) as records:
         return _best_lap(setup, records)
-    finally:
-        records.close()
 
 
 def _best_lap(setup: Setup, records: Records) -> Tape:
@@ -244,7 +238,7 @@ def film(
         films.demand_writer(path)
     if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: folder {path.parent} does not exist")
-    tape = your_lap(setup) if setup.human else drivers_lap(setup)
+    tape = lap_of(setup)
     last = float("inf") if seconds is None else seconds
     count = write_lap(setup.track, tape, path, last=last, progress=progress)
     told = f"{path}: {count} pictures of {tape.names[0]}'s lap of {tape.lap_time:.3f} s"
