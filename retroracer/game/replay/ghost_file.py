@@ -31,17 +31,9 @@ _TEXTS = ("track", "track_digest", "car", "car_digest", "physics", "assists", "d
 
 @dataclass(frozen=True, eq=False)
 class GhostFile:
-    """What is in a file.
+    """What is in a file: who drove a lap on which track, in which car, and its tape, of one car.
 
-    Attributes:
-        track: name of the track.
-        track_digest: of it.
-        car: title of the car.
-        car_digest: of it.
-        physics: fingerprint.
-        assists: in words.
-        driver: who drove it.
-        tape: the lap, of one car.
+    Track and car by name and digest, the physics by its fingerprint, the assists in words.
     """
 
     track: str

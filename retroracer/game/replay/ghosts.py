@@ -6,18 +6,15 @@ their inputs; one that comes to another time than it once did is refused.
 
 from __future__ import annotations
 
-import numpy as np
-
 from retroracer.errors import UserError
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.race.timing import LapCurve
 from retroracer.game.replay.ghost_file import GhostFile
 from retroracer.game.replay.records import IN_COMPANY, RACE, Records, kind_of
-from retroracer.game.replay.tape import AGREES, Tape, Trajectory, drive_again
+from retroracer.game.replay.tape import AGREES, Tape, Trajectory, along_lap, drive_again
 from retroracer.game.replay.tape_checks import TapeError
 from retroracer.laptime.limit import car_digest
-from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
 from retroracer.render.cars import CarView
 from retroracer.render.text import lap_text
@@ -30,20 +27,12 @@ OPACITY = 0.42
 
 def curve_of_tape(tape: Tape, trajectory: Trajectory, length: float) -> LapCurve:
     """A taped lap as time against distance."""
-    begins = float(tape.floats[0, state.LAP_FINISH]) - length
-    into = trajectory.progress[:, 0] - begins
-    time = np.arange(len(into)) * PHYSICS_DT + _time_at_start(tape)
-    rising = np.concatenate([[True], into[1:] > np.maximum.accumulate(into)[:-1]])
+    into, time, rising = along_lap(tape, trajectory, length)
     keep = rising & (into > 0.0) & (into < length)
     return LapCurve(
         [0.0, *into[keep].tolist(), length], [0.0, *time[keep].tolist(), tape.lap_time],
         tape.lap_time,
     )  # fmt: skip
-
-
-def _time_at_start(tape: Tape) -> float:
-    """How far into its lap a tape begins [s]."""
-    return float(tape.floats[0, state.TIME] - tape.floats[0, state.LAP_START])
 
 
 class Ghosts:
@@ -70,16 +59,13 @@ class Ghosts:
         if not setup.human:
             return
         best = records.best(self._kind)
-        if best is not None:
-            self._race_best(best[0])
         if best is None:
             old = [p for p in records.laps(setup.track) if p.driver == "you" and p.valid]
             if old and old[0].stale:
                 self.refused = f"your {lap_text(old[0].time)} does not race along: {old[0].stale}"
-
-    def _race_best(self, row: int) -> None:
+            return
         try:
-            tape = self._records.tape(row)
+            tape = records.tape(best[0])
             if tape is not None and not self.take(tape.only()):
                 self.refused = "your best lap is not the same any more: it is not raced against"
         except TapeError as error:
@@ -183,7 +169,7 @@ class Ghosts:
         for tape, trajectory in self._ghosts:
             if first and not tape.standing:
                 continue  # a flying lap cannot race against a standing start
-            tick = (now - _time_at_start(tape)) / PHYSICS_DT
+            tick = (now - tape.begun()) / PHYSICS_DT
             if not 0.0 <= tick < len(trajectory.speed) - 1:
                 continue
             i, pose = trajectory.between(tick)

@@ -47,6 +47,8 @@ MOST_BYTES = 10_500_000
 
 MOST_PACKED = MOST_BYTES
 
+_ARRAYS = ("floats", "ints", "splits", "actions")
+
 
 @dataclass(frozen=True, eq=False)
 class Tape:
@@ -92,6 +94,10 @@ class Tape:
         """True if the lap began on the grid."""
         return bool(abs(self.floats[0, state.VX]) < 1e-9)
 
+    def begun(self, row: int = 0) -> float:
+        """How far into its lap a car is at the beginning [s]."""
+        return float(self.floats[row, state.TIME] - self.floats[row, state.LAP_START])
+
     def only(self, row: int = 0) -> Tape:
         """The tape of one car alone; driven in company it comes to another time."""
         pick = slice(row, row + 1)
@@ -134,10 +140,7 @@ class Tape:
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
-            floats=self.floats,
-            ints=self.ints,
-            splits=self.splits,
-            actions=self.actions,
+            **{name: getattr(self, name) for name in _ARRAYS},
             facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
         )
         return buffer.getvalue()
@@ -153,14 +156,14 @@ class Tape:
             if len(raw) > MOST_PACKED:
                 raise TapeError("it is too long")
             page = read_npz(raw, MOST_BYTES)
-            if page.keys() != {"floats", "ints", "splits", "actions", "facts"}:
+            if page.keys() != {*_ARRAYS, "facts"}:
                 raise TapeError("its parts are not those of a tape")
             facts: Any = json.loads(page["facts"].tobytes())
             if isinstance(facts, dict) and facts.get("version", 1) not in (1, VERSION):
                 raise TapeError("it is another version's")
             check_facts(facts, len(page["actions"]) if page["actions"].ndim else 0)
             cars = tuple(car_from(c, "its car") for c in facts["cars"])
-            arrays = page["floats"], page["ints"], page["splits"], page["actions"]
+            arrays = [page[name] for name in _ARRAYS]
             check_arrays(*arrays, len(cars))
         except (ValueError, UserError, OverflowError, RecursionError) as error:
             text = str(error).splitlines()
@@ -234,21 +237,11 @@ class Recorder:
         """The tape so far, None if it is empty or overflowed."""
         if not 0 < self._count < self._most:
             return None
-        floats, ints, splits = self._start
         return Tape(
-            floats,
-            ints,
-            splits,
-            self._actions[: self._count].copy(),
-            tuple(self._resets),
-            tuple(cars),
-            tuple(names),
-            tuple(roles),
-            lap_time,
-            valid,
-            self._solid,
+            *self._start, self._actions[: self._count].copy(), tuple(self._resets),
+            tuple(cars), tuple(names), tuple(roles), lap_time, valid, self._solid,
             tuple(self._leaves),
-        )
+        )  # fmt: skip
 
 
 ROOM = 8.0
@@ -334,12 +327,17 @@ class Trajectory:
         return i, self.pose[i] + share * (self.pose[min(i + 1, last)] - self.pose[i])
 
 
+def along_lap(
+    tape: Tape, again: Trajectory, length: float, row: int = 0
+) -> tuple[Array, Array, Array]:
+    """Of a car after each step: how far into its lap [m], its time [s], and if it is new ground."""
+    into = again.progress[:, row] - (float(tape.floats[row, state.LAP_FINISH]) - length)
+    time = np.arange(len(into)) * PHYSICS_DT + tape.begun(row)
+    return into, time, np.concatenate([[True], into[1:] > np.maximum.accumulate(into)[:-1]])
+
+
 def drive_again(tape: Tape, track: Track) -> Trajectory:
     """Re-simulate a tape, bit for bit where track and physics are the same.
-
-    Args:
-        tape: what to drive.
-        track: the track it was recorded on.
 
     Raises:
         TapeError: if it was not recorded on this track, or leaves the world.

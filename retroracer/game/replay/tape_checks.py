@@ -45,9 +45,7 @@ _MOST = {
 }
 """Largest magnitudes of what the next step goes on from, SI units."""
 
-_TIMES = (
-    state.TIME, state.LAP_START, state.OFF_TIME, state.OFF_FOR, state.LAP_OFF,
-)  # fmt: skip
+_TIMES = (state.TIME, state.LAP_START, state.OFF_TIME, state.OFF_FOR, state.LAP_OFF)
 
 
 class TapeError(ValueError):
@@ -133,12 +131,9 @@ def plain_name(name: str) -> str:
 
 
 def check_start(race: Race, floats: Array, ints: npt.NDArray[np.int64]) -> None:
-    """Refuse a start that no car on this race's track can be in.
+    """Refuse a start (N, N_FLOATS), (N, N_INTS) that no car on this race's track can be in.
 
-    Args:
-        race: of the tape's cars on the track; its cars are placed anew.
-        floats: (N, N_FLOATS) the start.
-        ints: (N, N_INTS) likewise.
+    The race's cars, which are those of the tape, are placed anew.
 
     Raises:
         TapeError: saying what does not fit.

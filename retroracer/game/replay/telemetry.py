@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,15 +21,11 @@ from retroracer.atomic import replacing
 from retroracer.errors import UserError
 from retroracer.game.race.coach import curve_of_limit
 from retroracer.game.race.timing import LapCurve
-from retroracer.game.replay.tape import Tape, drive_again
-from retroracer.physics import state
-from retroracer.physics.race import PHYSICS_DT
+from retroracer.game.replay.tape import Tape, along_lap, drive_again
+from retroracer.laptime.limit import Limit
 from retroracer.render.text import lap_text
 from retroracer.track.geometry import Array
 from retroracer.track.track import Track
-
-if TYPE_CHECKING:
-    from retroracer.laptime.limit import Limit
 
 KINDS = (".csv", ".html")
 EVERY = 5.0
@@ -82,11 +78,7 @@ def telemetry_of(tape: Tape, track: Track, row: int = 0, name: str = "") -> Tele
         TapeError: if it was not driven on this track.
     """
     again = drive_again(tape, track)
-    begins = float(tape.floats[row, state.LAP_FINISH]) - track.length
-    into = again.progress[:, row] - begins
-    begun = float(tape.floats[row, state.TIME] - tape.floats[row, state.LAP_START])
-    time = np.arange(len(into)) * PHYSICS_DT + begun
-    ahead = np.concatenate([[True], into[1:] > np.maximum.accumulate(into)[:-1]])
+    into, time, ahead = along_lap(tape, again, track.length, row)
     keep = ahead & (into >= 0.0) & (into <= track.length)
     at = np.arange(0.0, track.length + 1e-6, EVERY)
     actions = np.concatenate([tape.actions[:, row], tape.actions[-1:, row]]).astype(float)
