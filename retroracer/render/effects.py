@@ -77,13 +77,7 @@ class Effects:
         self._count = 0
 
     def add(self, car: int, wheels: Wheels, time: float) -> None:
-        """Note what a car's wheels do; a few times a second.
-
-        Args:
-            car: its number.
-            wheels: their state.
-            time: race time [s].
-        """
+        """Note what the wheels of a car, by its number, do at a time [s]; a few times a second."""
         sliding = (wheels.sliding_front,) * 2 + (wheels.sliding_rear,) * 2
         for k, (place, slides) in enumerate(zip(wheels.places(), sliding, strict=True)):
             key = (car, k)

@@ -50,16 +50,7 @@ class EnvView:
         return self._scenes[id(track)]
 
     def draw(self, race: Race, track: Track, row: int = 0) -> npt.NDArray[np.uint8]:
-        """Draw a car.
-
-        Args:
-            race: read only.
-            track: the track the car is on.
-            row: which car.
-
-        Returns:
-            An (H, W, 3) uint8 picture.
-        """
+        """The picture (H, W, 3) uint8 of a car's row in a race on a track."""
         scene = self._scene(track)
         follower = self._followers.setdefault(row, Follower())
         now = float(race.time[row])

@@ -41,15 +41,9 @@ class Follower:
     def view(
         self, x: float, y: float, heading: float, speed: float, size: tuple[int, int], dt: float
     ) -> Camera:
-        """The camera for a car.
+        """The camera for a car at (x, y) [m] with a heading [rad] and a speed [m/s].
 
-        Args:
-            x: of the car [m].
-            y: of the car [m].
-            heading: of the car [rad].
-            speed: of the car [m/s].
-            size: of the screen [px].
-            dt: time since the last view [s].
+        ``size`` is of the screen [px], ``dt`` the time since the last view [s].
         """
         height = size[1]
         place = HIGH + (LOW - HIGH) * min(max(speed, 0.0) / FAST, 1.0)

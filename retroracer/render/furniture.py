@@ -74,17 +74,11 @@ def stands(track: Track, palette: Palette) -> Pieces:
 
 @dataclass(frozen=True)
 class Look:
-    """How one grandstand differs from another.
+    """How a grandstand differs from others: its length along the road [m], rows of seats, roof."""
 
-    Attributes:
-        length: along the road [m].
-        rows: of seats.
-        roof: its colour.
-    """
-
-    length: float = 52.0
-    rows: int = 5
-    roof: Colour = (60, 96, 160)
+    length: float
+    rows: int
+    roof: Colour
 
 
 def _is_clear(track: Track, s0: float, s1: float, e0: float, e1: float) -> bool:

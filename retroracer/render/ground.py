@@ -56,12 +56,19 @@ def draw_grass(surface: pygame.Surface, camera: Camera, palette: Palette) -> Non
         _draw_tufts(surface, camera, palette, low, high)
 
 
+def _lattice(low: Array, high: Array, side: float) -> tuple[Array, ...]:
+    """Column and row of each square of a lattice between two corners [m]."""
+    spans = (
+        np.arange(np.floor(a / side), np.floor(b / side) + 1)
+        for a, b in zip(low, high, strict=True)
+    )
+    return tuple(np.meshgrid(*spans))
+
+
 def _draw_squares(
     surface: pygame.Surface, camera: Camera, colour: Colour, low: Array, high: Array, side: float
 ) -> None:
-    ix = np.arange(np.floor(low[0] / side), np.floor(high[0] / side) + 1)
-    iy = np.arange(np.floor(low[1] / side), np.floor(high[1] / side) + 1)
-    gx, gy = np.meshgrid(ix, iy)
+    gx, gy = _lattice(low, high, side)
     odd = (gx + gy) % 2 == 0
     at = np.stack([gx[odd], gy[odd]], axis=-1) * side
     # One corner of each on the screen, and the way from it to the others: they are all alike.
@@ -94,13 +101,10 @@ def _tuft_sprite(colour: Colour, size: int) -> pygame.Surface:
 def _draw_tufts(
     surface: pygame.Surface, camera: Camera, palette: Palette, low: Array, high: Array
 ) -> None:
-    tile = _TUFT_TILE
-    ix = np.arange(np.floor(low[0] / tile), np.floor(high[0] / tile) + 1)
-    iy = np.arange(np.floor(low[1] / tile), np.floor(high[1] / tile) + 1)
+    origin = np.stack(_lattice(low, high, _TUFT_TILE), axis=-1).reshape(-1, 1, 2)
     # Fewer a tile when many tiles are in view: the number drawn stays bounded.
-    each = int(np.clip(_MOST_TUFTS * 2 // (len(ix) * len(iy)), 4, _TUFTS_PER_TILE))
-    origin = np.stack(np.meshgrid(ix, iy), axis=-1).reshape(-1, 1, 2)
-    px = camera.to_screen(((origin + _tuft_lattice()[:each]) * tile).reshape(-1, 2))
+    each = int(np.clip(_MOST_TUFTS * 2 // len(origin), 4, _TUFTS_PER_TILE))
+    px = camera.to_screen(((origin + _tuft_lattice()[:each]) * _TUFT_TILE).reshape(-1, 2))
     w, h = camera.size
     size = int(np.clip(round(camera.pixels_per_metre * 0.5), 1, 5))
     inside = (px[:, 0] > -size) & (px[:, 0] < w) & (px[:, 1] > -size) & (px[:, 1] < h)
@@ -109,7 +113,7 @@ def _draw_tufts(
 
 
 class Trees:
-    """Trees round a track, in clumps, well clear of the road and its run-off.
+    """Trees round a track, in clumps, well clear of the road and its run-off; trunks at ``xy`` [m].
 
     Args:
         track: the track to keep clear of.
@@ -151,17 +155,12 @@ class Trees:
         if standing is not None:
             beside = np.flatnonzero(clear & (away < STANDS_REACH))
             clear[beside] = distance_to(standing, xy[beside]) > CLEAR_OF_STANDS
-        self._xy = xy[clear]
+        self.xy = xy[clear]
         self._radius = 3.2 + 3.4 * hash01(i, j, np.full_like(i, 29))[clear]
-
-    @property
-    def xy(self) -> Array:
-        """(N, 2) trunks [m]."""
-        return self._xy
 
     def draw(self, surface: pygame.Surface, camera: Camera) -> None:
         """Draw the trees in view."""
-        px = camera.to_screen(self._xy)
+        px = camera.to_screen(self.xy)
         r = self._radius * camera.pixels_per_metre
         w, h = camera.size
         reach = 2.0 * r

@@ -20,7 +20,6 @@ _CELL = 4
 class Placed:
     """Where a name goes: its text's top left corner, and the two ends of the line to it [px]."""
 
-    index: int
     left: float
     top: float
     line: tuple[tuple[float, float], tuple[float, float]]
@@ -69,13 +68,10 @@ class Places:
         rows, columns = self._cells(left, top, width, height)
         return float(self._taken[rows, columns].sum())
 
-    def place(
-        self, index: int, at: Array, outward: Array, box: tuple[float, float], clear: float
-    ) -> Placed:
+    def place(self, at: Array, outward: Array, box: tuple[float, float], clear: float) -> Placed:
         """Find a box for a name and mark it as taken.
 
         Args:
-            index: passed on.
             at: (2,) the corner [px].
             outward: (2,) unit vector to the side the name should be on.
             box: (width, height) of the name [px].
@@ -91,13 +87,8 @@ class Places:
                 # The box's nearest point lies ``gap`` from the corner along ``way``.
                 middle = at + way * gap + way * np.abs(way) @ np.diag([width / 2, height / 2])
                 left, top = float(middle[0] - width / 2), float(middle[1] - height / 2)
-                out = max(
-                    0.0,
-                    self.margin - left,
-                    self.margin - top,
-                    left + width + self.margin - self.size[0],
-                    top + height + self.margin - self.size[1],
-                )
+                beyond = (left + width - self.size[0], top + height - self.size[1])
+                out = max(-left, -top, *beyond) + self.margin
                 cost = (
                     6.0 * self.cost(left - 3, top - 2, width + 6, height + 4)
                     + gap
@@ -110,4 +101,4 @@ class Places:
         _, left, top, _ = best
         self.take_box(left, top, width, height)
         near = np.clip(at, [left, top], [left + width, top + height])
-        return Placed(index, left, top, ((float(at[0]), float(at[1])), (near[0], near[1])))
+        return Placed(left, top, ((float(at[0]), float(at[1])), (near[0], near[1])))

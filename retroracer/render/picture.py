@@ -17,7 +17,7 @@ from retroracer.errors import UserError
 from retroracer.render.camera import Camera
 from retroracer.render.ground import Trees, draw_grass
 from retroracer.render.naming import Placed, Places
-from retroracer.render.palette import palette_for
+from retroracer.render.palette import Colour, palette_for
 from retroracer.render.plants import kind_of_plant
 from retroracer.render.road_map import draw_arrow, draw_road_map, draw_sector_mark
 from retroracer.render.text import font, write
@@ -78,21 +78,15 @@ class _Page:
         self.palette = palette_for(track.theme)
         w, h = surface.get_size()
         self.u = min(w / 1280.0, h / 960.0)
-        top = 118.0 * self.u
-        side = 118.0 * self.u
-        bottom = 96.0 * self.u
-        self.camera = Camera.fit(
-            track.xy,
-            (w, h),
-            (side, top + 24 * self.u, w - 2 * side, h - top - bottom - 24 * self.u),
-        )
+        top, side, bottom = 142.0 * self.u, 118.0 * self.u, 96.0 * self.u
+        self.camera = Camera.fit(track.xy, (w, h), (side, top, w - 2 * side, h - top - bottom))
 
     def draw(self) -> None:
         u, p, track = self.u, self.palette, self.track
         draw_grass(self.surface, self.camera, p)
         beyond = np.abs(self.camera.corners() - track.xy.mean(axis=0)).max()
         Trees(track, p, kind_of_plant(track.theme), float(beyond)).draw(self.surface, self.camera)
-        TrackPainter(track, p).ground_far().paint(self.surface, self.camera)
+        TrackPainter(track, p).ground(far=True).paint(self.surface, self.camera)
         radius = draw_road_map(self.surface, track, self.camera, p, 6.0 * u)
         w, h = self.surface.get_size()
         places = Places((w, h), 10.0 * u)
@@ -120,28 +114,31 @@ class _Page:
             tw, th = font(size).size(f"S{k}")
             box = (tw + 14 * u, th + 8 * u)
             way = (at - middle) / max(float(np.hypot(*(at - middle))), 1e-9)
-            spot = places.place(k, at, way, box, 4 * u)
-            self._panel((spot.left, spot.top, *box), 5 * u)
-            centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
-            write(self.surface, f"S{k}", centre, size, p.accent, (0.5, 0.5))
+            self._plate(places.place(at, way, box, 4 * u), box, f"S{k}", size, p.accent)
 
     def _names(self, places: Places, radius: float) -> None:
         u, p, track = self.u, self.palette, self.track
         size = round(26 * u)
         found: list[tuple[Placed, str, tuple[float, float]]] = []
-        for k, label in enumerate(track.labels):
+        for label in track.labels:
             at, outward = self._spot(label.start, label.end)
             tw, th = font(size).size(label.name)
             box = (tw + 16 * u, th + 9 * u)
-            found.append((places.place(k, at, outward, box, radius * 1.6 + 6 * u), label.name, box))
+            found.append((places.place(at, outward, box, radius * 1.6 + 6 * u), label.name, box))
         for spot, _, _ in found:
             pygame.draw.line(self.surface, p.panel, *spot.line, max(1, round(2.4 * u)))
             pygame.draw.circle(self.surface, p.panel, spot.line[0], 5.2 * u)
             pygame.draw.circle(self.surface, p.text, spot.line[0], 3.0 * u)
         for spot, name, box in found:
-            self._panel((spot.left, spot.top, *box), 5 * u)
-            centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + u)
-            write(self.surface, name, centre, size, p.text, (0.5, 0.5))
+            self._plate(spot, box, name, size, p.text)
+
+    def _plate(
+        self, spot: Placed, box: tuple[float, float], text: str, size: int, colour: Colour
+    ) -> None:
+        """Write a name on a panel of its own."""
+        self._panel((spot.left, spot.top, *box), 5 * self.u)
+        centre = (spot.left + box[0] / 2, spot.top + box[1] / 2 + self.u)
+        write(self.surface, text, centre, size, colour, (0.5, 0.5))
 
     def _spot(self, start: float, end: float) -> tuple[Array, Array]:
         """Where a named stretch is marked, and the way its name should go [px]."""
@@ -167,11 +164,8 @@ class _Page:
         stripe = 12 * u
         for k in range(int(w // stripe) + 1):
             colour = p.kerb if k % 2 else p.kerb_alt
-            pygame.draw.rect(
-                self.surface,
-                colour,
-                (round(k * stripe), round(92 * u), round(stripe) + 1, round(7 * u)),
-            )
+            box = (round(k * stripe), round(92 * u), round(stripe) + 1, round(7 * u))
+            pygame.draw.rect(self.surface, colour, box)
         title = track.title or track.name
         size = fitting_size(title, round(78 * u), w * 0.5)
         write(self.surface, title, (30 * u, 49 * u), size, p.text, (0.0, 0.5))

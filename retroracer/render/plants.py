@@ -13,12 +13,6 @@ import pygame
 
 from retroracer.render.palette import Colour, mix, shade
 
-
-def plant(kind: str, leaf: Colour, shadow: Colour, radius: int) -> pygame.Surface:
-    """A plant from above with its shadow, lit from the north-west; at least 2 px in radius."""
-    return _plant(kind, leaf, shadow, max(2, radius))
-
-
 PLANTS = {
     "classic": "round", "park": "round", "forest": "pine", "alpine": "pine", "harbour": "palm",
     "dunes": "bush", "desert": "cactus", "dusk": "blossom", "night": "round",
@@ -32,8 +26,9 @@ def kind_of_plant(theme: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _plant(kind: str, leaf: Colour, shadow: Colour, radius: int) -> pygame.Surface:
-    fine = 3
+def plant(kind: str, leaf: Colour, shadow: Colour, radius: int) -> pygame.Surface:
+    """A plant from above with its shadow, lit from the north-west; at least 2 px in radius."""
+    fine, radius = 3, max(2, radius)
     half = radius * 2 + 2
     big = pygame.Surface((2 * half * fine, 2 * half * fine), pygame.SRCALPHA, 32)
     big.fill((*shadow, 0))

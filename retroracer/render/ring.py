@@ -32,10 +32,6 @@ class Ring:
         self._end += 1
         self._begin = max(self._begin, self._end - self._most)
 
-    def clear(self) -> None:
-        """Forget all rows."""
-        self._begin = self._end = 0
-
     @property
     def rows(self) -> Array:
         """(N, width), oldest first: a view that the next ``append`` may change."""

@@ -46,14 +46,7 @@ def road_radius(track: Track, camera: Camera, least: float) -> float:
 def draw_road_map(
     surface: pygame.Surface, track: Track, camera: Camera, palette: Palette, least: float
 ) -> float:
-    """Draw the road of a whole track.
-
-    Args:
-        surface: to draw on.
-        track: the track.
-        camera: the view.
-        palette: colours.
-        least: least half-width of the drawn road [px].
+    """Draw the road of a whole track, at least ``least`` px to either side.
 
     Returns:
         The half-width it was drawn with [px].
@@ -124,16 +117,9 @@ def _start(
     for i in range(6):
         for j in range(2):
             corner = middle + across * (i - 3) * cell + along * (j - 1) * cell
-            square = [
-                corner,
-                corner + across * cell,
-                corner + (across + along) * cell,
-                corner + along * cell,
-            ]
-            dark = (i + j) % 2 == 0
-            pygame.draw.polygon(
-                surface, palette.tyre if dark else palette.line, [p.tolist() for p in square]
-            )
+            colour = palette.line if (i + j) % 2 else palette.tyre
+            steps = np.array([0 * along, across, across + along, along]) * cell
+            pygame.draw.polygon(surface, colour, (corner + steps).tolist())
 
 
 def _directions(track: Track, i: int) -> tuple[Array, Array]:
@@ -166,9 +152,7 @@ def draw_arrow(
         tail - across * half,
     ]
     rim = np.array(shape)
-    centre = rim.mean(axis=0)
-    fat = centre + (rim - centre) * np.array([1.0, 1.0])
-    stroke(surface, palette.panel, dense(fat, 1.0)[0], radius * 0.32)
+    stroke(surface, palette.panel, dense(rim, 1.0)[0], radius * 0.32)
     pygame.draw.polygon(surface, palette.accent, rim.tolist())
     return np.array([tail - across * radius, tail + across * radius, tip, neck])
 
@@ -195,12 +179,7 @@ def draw_sector_mark(
         surface, palette.panel, (middle - reach * 1.08).tolist(), (middle + reach * 1.08).tolist(),
         width + max(2, width // 2),
     )  # fmt: skip
-    pygame.draw.line(
-        surface,
-        mix(palette.accent, palette.line, 0.3),
-        (middle - reach).tolist(),
-        (middle + reach).tolist(),
-        width,
-    )
+    tone = mix(palette.accent, palette.line, 0.3)
+    pygame.draw.line(surface, tone, (middle - reach).tolist(), (middle + reach).tolist(), width)
     side = -1.0 if track.closing_turn >= 0.0 else 1.0
     return np.asarray(middle + side * reach)

@@ -38,7 +38,7 @@ class TrackScene:
         self.palette = palette or palette_for(track.theme)
         painter = TrackPainter(track, self.palette)
         self.near = painter.ground()
-        self.far = painter.ground_far()
+        self.far = painter.ground(far=True)
         self.bridges = painter.bridges()
         self.stands = stands(track, self.palette)
         self.gantry = gantry(track, self.palette)
@@ -63,10 +63,6 @@ class TrackScene:
         (self.near if camera.pixels_per_metre >= FAR_BELOW else self.far).paint(surface, camera)
         self.roadside.draw(surface, camera)
 
-    def draw_bridges(self, surface: pygame.Surface, camera: Camera) -> None:
-        """The roads that pass above another."""
-        self.bridges.paint(surface, camera)
-
     def draw(
         self,
         surface: pygame.Surface,
@@ -76,11 +72,7 @@ class TrackScene:
     ) -> None:
         """The whole view; later cars are painted over earlier ones.
 
-        Args:
-            surface: drawn on.
-            camera: the view.
-            cars: in it.
-            marks: called when the ground is done, to paint what lies on it.
+        ``marks`` is called when the ground is done, to paint what lies on it.
         """
         self.draw_ground(surface, camera)
         if marks is not None:
@@ -89,7 +81,7 @@ class TrackScene:
         for car, up in zip(cars, above, strict=True):
             if not up:
                 draw_car(surface, camera, car, self.palette)
-        self.draw_bridges(surface, camera)
+        self.bridges.paint(surface, camera)
         for car, up in zip(cars, above, strict=True):
             if up:
                 draw_car(surface, camera, car, self.palette)

@@ -30,15 +30,7 @@ MOST = 260
 def draw_streaks(
     surface: pygame.Surface, camera: Camera, palette: Palette, speed: float, heading: float
 ) -> int:
-    """Draw the streaks of a moving view; returns how many.
-
-    Args:
-        surface: drawn on.
-        camera: the view.
-        palette: of the ground.
-        speed: of the car looked at [m/s].
-        heading: the way it moves [rad].
-    """
+    """Draw the streaks of a view that moves with a speed [m/s] and heading [rad]; how many."""
     strength = min(max((speed - FROM) / (FULL - FROM), 0.0), 1.0)
     if strength <= 0.0 or camera.pixels_per_metre < 2.0:
         return 0

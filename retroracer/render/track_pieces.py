@@ -103,27 +103,21 @@ class TrackPainter:
         self.line_left = offset_line(track, left - 0.25)
         self.line_right = offset_line(track, -(right - 0.25))
 
-    def ground(self) -> Pieces:
-        """Everything beside and on the road, seen close."""
-        out = PieceList()
-        self._runoff(out)
-        self._walls(out)
-        self._kerbs(out, 0, self.track.n, striped=True)
-        self._road(out, 0, self.track.n, BLOCK)
-        self._rubber(out)
-        self._lines(out, 0, self.track.n, wide=True)
-        self._start(out)
-        return out.pack()
+    def ground(self, far: bool = False) -> Pieces:
+        """Everything beside and on the road.
 
-    def ground_far(self) -> Pieces:
-        """The same with less detail, for views where a metre is less than about two pixels."""
+        With less detail from ``far``, for views where a metre is less than about two pixels.
+        """
         out = PieceList()
+        n = self.track.n
         self._runoff(out)
         self._walls(out)
-        self._kerbs(out, 0, self.track.n, striped=False)
-        self._road(out, 0, self.track.n, 4 * BLOCK)
-        self._lines(out, 0, self.track.n)
-        self._start(out, grid=False)
+        self._kerbs(out, striped=not far)
+        self._road(out, 0, n, 4 * BLOCK if far else BLOCK)
+        if not far:
+            self._rubber(out)
+        self._lines(out, 0, n, wide=not far)
+        self._start(out, grid=not far)
         return out.pack()
 
     def bridges(self) -> Pieces:
@@ -179,23 +173,23 @@ class TrackPainter:
                 tone = self.palette.wall if (first // 6) % 2 else self.palette.wall_alt
                 out.add(strip(face, back, first, end), tone, SMOOTH)
 
-    def _kerbs(self, out: PieceList, first: int, end: int, *, striped: bool) -> None:
+    def _kerbs(self, out: PieceList, *, striped: bool) -> None:
         t, p = self.track, self.palette
         for width, inner, outer in (
             (t.kerb_left, self.left, self.kerb_left),
             (t.kerb_right, self.right, self.kerb_right),
         ):
             there = (width > 0.05).astype(np.int64)
-            for a, b, solid in runs(there[first:end], 1 if striped else 16):
+            for a, b, solid in runs(there, 1 if striped else 16):
                 if solid:
-                    colour = p.kerb if (first + a) % 2 else p.kerb_alt
+                    colour = p.kerb if a % 2 else p.kerb_alt
                     if not striped:
                         colour = mix(p.kerb, p.kerb_alt, 0.35)
-                    out.add(strip(inner, outer, first + a, first + b), colour)
+                    out.add(strip(inner, outer, a, b), colour)
             if striped:
-                for a, b, solid in runs(there[first:end], 32):
+                for a, b, solid in runs(there, 32):
                     if solid:
-                        i = np.arange(first + a, first + b + 1) % t.n
+                        i = np.arange(a, b + 1) % t.n
                         out.add(outer[i], mix(p.kerb, p.kerb_alt, 0.4), LINE)
 
     def _road(self, out: PieceList, first: int, end: int, block: int) -> None:
@@ -222,7 +216,7 @@ class TrackPainter:
             if t.surfaces[which].name == "asphalt":
                 out.add(strip(a, b, first, end), self.palette.rubber)
 
-    def _lines(self, out: PieceList, first: int, end: int, *, wide: bool = False) -> None:
+    def _lines(self, out: PieceList, first: int, end: int, *, wide: bool) -> None:
         t = self.track
         for line, inside in (
             (self.line_left, offset_line(t, t.half_width_left - 0.25 - LINE_WIDTH)),
@@ -234,7 +228,7 @@ class TrackPainter:
                 if wide:
                     out.add(strip(line, inside, a, b), self.palette.line, FILL)
 
-    def _start(self, out: PieceList, *, grid: bool = True) -> None:
+    def _start(self, out: PieceList, *, grid: bool) -> None:
         t, p = self.track, self.palette
         left, right = float(t.half_width_left[0]), float(t.half_width_right[0])
         rows, cell = 3, 0.9
