@@ -7,6 +7,7 @@ coordinates, so it is the same in every process and uses no random state.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,13 +57,13 @@ def draw_grass(surface: pygame.Surface, camera: Camera, palette: Palette) -> Non
         _draw_tufts(surface, camera, palette, low, high)
 
 
-def _lattice(low: Array, high: Array, side: float) -> tuple[Array, ...]:
+def _lattice(low: Array, high: Array, side: float) -> tuple[npt.NDArray[Any], ...]:
     """Column and row of each square of a lattice between two corners [m]."""
-    spans = (
+    ix, iy = (
         np.arange(np.floor(a / side), np.floor(b / side) + 1)
         for a, b in zip(low, high, strict=True)
     )
-    return tuple(np.meshgrid(*spans))
+    return tuple(np.meshgrid(ix, iy))
 
 
 def _draw_squares(

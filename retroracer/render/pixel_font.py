@@ -48,7 +48,7 @@ _ACCENTS = {
 
 @cache
 def _letters() -> dict[str, Ink]:
-    found = {" ": np.zeros((HEIGHT, _SPACE), bool)}
+    found: dict[str, Ink] = {" ": np.zeros((HEIGHT, _SPACE), bool)}
     art = Path(__file__).with_name("glyphs.txt").read_text(encoding="utf-8")
     for band in art.strip().split("\n\n"):
         characters, *rows = map(str.split, band.splitlines())

@@ -96,7 +96,7 @@ def _offset(obs: npt.NDArray[np.float32]) -> float:
 
 
 def seen_road(obs: npt.NDArray[np.float32], x: float, y: float, heading: float) -> Array:
-    """Points of the road ahead of a car, rebuilt from its observation (22,).
+    """Points of the road ahead of a car at (x, y) [m], rebuilt from its observation (22,).
 
     Returns:
         (10, 2) world points [m] of its middle: beside the car, then the ends of the stretches.

@@ -38,7 +38,7 @@ def game_rules(laps: int) -> RacePage:
 
 @dataclass(frozen=True)
 class Told:
-    """A line of race control at a race time [s]: whom it concerns, and whether it costs them."""
+    """A line of race control at a race time [s] for a row; ``bad`` if it costs something."""
 
     time: float
     row: int

@@ -179,10 +179,8 @@ def lap_of(setup: Setup) -> Tape:
     Raises:
         UserError: if there is none, or it is damaged.
     """
-    return _your_lap(setup) if setup.human else drivers_lap(setup)
-
-
-def _your_lap(setup: Setup) -> Tape:
+    if not setup.human:
+        return drivers_lap(setup)
     with closing(Records()) as records:
         return _best_lap(setup, records)
 

@@ -163,7 +163,7 @@ class Tape:
                 raise TapeError("it is another version's")
             check_facts(facts, len(page["actions"]) if page["actions"].ndim else 0)
             cars = tuple(car_from(c, "its car") for c in facts["cars"])
-            arrays = [page[name] for name in _ARRAYS]
+            arrays = page["floats"], page["ints"], page["splits"], page["actions"]
             check_arrays(*arrays, len(cars))
         except (ValueError, UserError, OverflowError, RecursionError) as error:
             text = str(error).splitlines()
@@ -329,10 +329,10 @@ class Trajectory:
 
 def along_lap(
     tape: Tape, again: Trajectory, length: float, row: int = 0
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
     """Of a car after each step: how far into its lap [m], its time [s], and if it is new ground."""
     into = again.progress[:, row] - (float(tape.floats[row, state.LAP_FINISH]) - length)
-    time = np.arange(len(into)) * PHYSICS_DT + tape.begun(row)
+    time: Array = np.asarray(np.arange(len(into)) * PHYSICS_DT + tape.begun(row), float)
     return into, time, np.concatenate([[True], into[1:] > np.maximum.accumulate(into)[:-1]])
 
 
