@@ -336,7 +336,7 @@ class Session:
         if self.control is not None:
             return self.control.stewards.order()
         finish = [math.inf if time is None else time for time in self.finish]
-        return [int(row) for row in np.lexsort((-beyond_line(self.race), finish))]
+        return [int(row) for row in np.lexsort(np.array([-beyond_line(self.race), finish]))]
 
     def gap(self, row: int, other: int) -> float | None:
         """Seconds ``row`` is behind ``other`` (negative = ahead); None before either moved."""

@@ -35,7 +35,7 @@ def test_the_best_is_the_fastest_valid_lap_of_the_same_kind(tmp_path: Path) -> N
     records = Records(tmp_path)
     for lap, valid in ((40.0, True), (35.0, False), (38.5, True), (39.0, True)):
         add(records, lap, valid)
-    add(records, 30.0, kind=replace(KIND, assists="ABS"))
+    add(records, 30.0, kind=KIND._replace(assists="ABS"))
     best = records.best(KIND)
     assert best is not None and best[1] == 38.5
     records.close()
@@ -45,9 +45,9 @@ def test_the_best_is_the_fastest_valid_lap_of_the_same_kind(tmp_path: Path) -> N
 def test_a_lap_of_an_edited_track_is_listed_with_the_reason(tmp_path: Path) -> None:
     records = Records(tmp_path)
     add(records, 40.0)
-    add(records, 20.0, kind=replace(KIND, track="another digest"))
-    add(records, 21.0, kind=replace(KIND, physics="older"))
-    add(records, 22.0, kind=replace(KIND, physics="older", track="its grass was another"))
+    add(records, 20.0, kind=KIND._replace(track="another digest"))
+    add(records, 21.0, kind=KIND._replace(physics="older"))
+    add(records, 22.0, kind=KIND._replace(physics="older", track="its grass was another"))
     listed = records.laps(TRACK)
     assert [(x.time, x.stale) for x in listed] == [
         (40.0, ""), (21.0, "the physics changed since"), (20.0, "the track was edited since"),
@@ -142,7 +142,7 @@ def test_a_lap_driven_before_grass_cost_anything_says_so_and_does_not_race_along
     race = setup()
     session = Session(race.track, race.policies, race.cars)
     records = Records(tmp_path)
-    before = replace(KIND, physics="a211dd839c99", track="of that time")
+    before = KIND._replace(physics="a211dd839c99", track="of that time")
     add(records, 61.5, kind=before)
     ghosts = Ghosts(records, session, race)
     assert ghosts.best is None and not ghosts.views()
@@ -162,7 +162,7 @@ def test_a_track_edited_since_refuses_your_ghost_and_says_why(tmp_path: Path) ->
     race = setup()
     session = Session(race.track, race.policies, race.cars)
     records = Records(tmp_path)
-    add(records, 61.5, kind=replace(KIND, track="of the page as it was"))
+    add(records, 61.5, kind=KIND._replace(track="of the page as it was"))
     ghosts = Ghosts(records, session, race)
     assert ghosts.best is None and not ghosts.views()
     assert ghosts.refused == "your 1:01.500 does not race along: the track was edited since"
