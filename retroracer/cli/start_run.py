@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retroracer.training.learners.task import Task
     from retroracer.training.run.budget import Budget
     from retroracer.training.run.folder import RunFolder
-    from retroracer.training.run.outcome import Outcome
+    from retroracer.training.run.loop import Outcome
     from retroracer.training.run.progress import Screen
     from retroracer.training.run.settings import RunSettings
 
@@ -202,7 +202,7 @@ def _train(
     from retroracer.training.run.keeping import Keeper
     from retroracer.training.run.loop import Run
     from retroracer.training.run.session import say
-    from retroracer.training.run.settings import read, same_run
+    from retroracer.training.run.settings import load, same_run
 
     settings = _settings(args, program, folder, overrides)
     try:
@@ -212,7 +212,7 @@ def _train(
     hardware.use_cores(settings.device)
     before = None
     if not args.fresh and folder.unfinished_here():
-        before = read(program.base, program.table, folder.page)
+        before = load(program.base, program.table, folder.page)
     resume = before is not None and same_run(before, settings)
     if args.resume and not resume:
         why = "it has other settings" if before is not None else "there is none"

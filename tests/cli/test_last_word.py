@@ -11,7 +11,7 @@ import pytest
 from retroracer.cli.start_run import Program, _last_word
 from retroracer.resources import models_dir
 from retroracer.training.run.folder import RunFolder
-from retroracer.training.run.outcome import Outcome
+from retroracer.training.run.loop import Outcome
 from retroracer.training.run.settings import RunSettings, Stage
 
 

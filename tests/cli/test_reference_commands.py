@@ -23,8 +23,7 @@ from retroracer.training.learners import RACING
 from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.sac import SACSettings
 from retroracer.training.run.lock import locked
-from retroracer.training.run.loop import Run
-from retroracer.training.run.outcome import Outcome
+from retroracer.training.run.loop import Outcome, Run
 from retroracer.training.run.settings import load, shipped_page
 
 REFERENCE = configs_dir() / "reference"

@@ -12,8 +12,7 @@ from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.racing_tasks import make_racing
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import Keeper
-from retroracer.training.run.loop import Run
-from retroracer.training.run.outcome import Outcome
+from retroracer.training.run.loop import Outcome, Run
 from retroracer.training.run.settings import RunSettings, load, shipped_page
 
 RACING_SETS = [

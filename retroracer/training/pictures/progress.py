@@ -5,15 +5,12 @@ Tables of other trainers are read too, if their columns have the usual names.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from pathlib import Path
 
 from retroracer.errors import UserError
-from retroracer.reading import read_text, shown, shown_path
+from retroracer.reading import shown, shown_path
 from retroracer.training.pictures.laps import COLOURS, INK, PAPER, new_figure, save_figure
-from retroracer.training.run.tracking import MAX_BYTES
+from retroracer.training.run.tracking import finite, read_table
 
 PLACES = ("iteration", "training_iteration", "steps")
 """Columns for the horizontal axis; the first one that the table has is used."""
@@ -40,7 +37,7 @@ def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> No
         UserError: if the table cannot be read or has no returns yet, or the picture cannot be
             written.
     """
-    rows = _rows(table)
+    rows = [finite(row) for row in read_table(table)]
     columns = {name for row in rows for name in row}
     place = next((name for name in PLACES if name in columns), None)
     names = next((names for names in RETURNS if names[1] in columns), None)
@@ -61,8 +58,8 @@ def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> No
         axes.fill_between(x, low, most, color=COLOURS[0], alpha=0.2, label="min to max")
     x, mean = [row[place] for row in shown_rows], [row[names[1]] for row in shown_rows]
     axes.plot(x, mean, color=COLOURS[0], marker=".", label="mean")
-    switch = _switch(shown_rows, place) if second_phase is None else float(second_phase)
-    if switch is not None:
+    begun = [row[place] for row in shown_rows if "second_phase" in row]
+    for switch in begun[:1] if second_phase is None else [second_phase]:
         axes.axvline(switch, color="red", linestyle="--", label="second phase")
     axes.set_facecolor(PAPER)
     axes.spines[["top", "right"]].set_visible(False)
@@ -70,30 +67,3 @@ def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> No
     axes.set_title(shown(f"{table.absolute().parent.name}: {len(shown_rows)} rows", 80), color=INK)
     axes.legend(frameon=False, fontsize="small")
     save_figure(figure, out)
-
-
-def _switch(rows: list[dict[str, float]], place: str) -> float | None:
-    """Horizontal position of the first row of the second phase; None if there is none."""
-    return next((row[place] for row in rows if "second_phase" in row), None)
-
-
-def _rows(table: Path) -> list[dict[str, float]]:
-    """The finite numbers of each row by column; the last row may be incomplete."""
-    text = read_text(table, MAX_BYTES)
-    try:
-        raw = list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise UserError(f"{shown_path(table)} is not a table: {error}") from None
-    rows = []
-    for record in raw:
-        numbers = {k: _number(v) for k, v in record.items() if isinstance(k, str)}
-        rows.append({k: v for k, v in numbers.items() if v is not None})
-    return rows
-
-
-def _number(text: object) -> float | None:
-    try:
-        value = float(text) if isinstance(text, str) else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -2,6 +2,5 @@
 
 ``loop`` is the run itself and ``folder`` its files. ``stopping`` turns signals and the end of the
 budget into exceptions, ``lock`` keeps two runs apart, ``keeping`` guards the model at ``--out``,
-``writable`` checks before a run begins that files can be written, ``leftovers`` clears away what
-killed runs left.
+``session`` surrounds a run with all that, ``leftovers`` clears away what killed runs left.
 """

@@ -60,11 +60,7 @@ State = dict[str, np.ndarray[Any, Any]]
 
 
 class RunFolder:
-    """A run on disk.
-
-    Args:
-        path: path of the folder; created when first written to.
-    """
+    """A run on disk; its folder is created when first written to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -141,22 +137,14 @@ class RunFolder:
         return aside
 
     def save(self, state: Mapping[str, np.ndarray[Any, Any]], facts: Mapping[str, Any]) -> None:
-        """Save what is needed to resume the run.
-
-        Args:
-            state: arrays of task and learner, by name.
-            facts: facts of the run, plain data.
-        """
+        """Save what is needed to resume: arrays of task and learner by name, and plain facts."""
         page = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
         with replacing(self.path / "state.npz") as part, open(part, "wb") as file:
             np.savez(file, **(arrays | {"run": page}))  # type: ignore[arg-type]
 
     def load(self) -> tuple[State, dict[str, Any]]:
-        """Load what ``save`` wrote last.
-
-        Returns:
-            The arrays by name, and the facts.
+        """Load the arrays and facts that ``save`` wrote last.
 
         Raises:
             UserError: if it is damaged.
@@ -174,10 +162,8 @@ class RunFolder:
 
     def unfit(self, why: str) -> UserError:
         """The error for a state that cannot be resumed."""
-        reason = shown(why, 200)
-        return UserError(
-            f"cannot go on with the run in {self.path}: {reason}; --fresh begins a new one"
-        )
+        what = f"cannot go on with the run in {self.path}: {shown(why, 200)}"
+        return UserError(f"{what}; --fresh begins a new one")
 
     def finish(self) -> None:
         """Remove the state of a run that has finished: nothing is left to resume."""
@@ -208,9 +194,8 @@ def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, An
         UserError: if the file cannot be read, or belongs to another kind of run.
     """
     path = folder / "evaluations.json"
-    raw = read_bytes(path, MAX_EVALUATIONS)
     try:
-        rows = records({"rows": plain_json(raw)}, "rows")
+        rows = records({"rows": plain_json(read_bytes(path, MAX_EVALUATIONS))}, "rows")
     except (ValueError, RecursionError):
         raise UserError(f"{shown_path(path)} is damaged: it is not a list of evaluations") from None
     for row in rows:

@@ -47,12 +47,10 @@ def refuse_shipped(out: Path) -> None:
 class Keeper:
     """The best driver of a run, on disk.
 
-    Args:
+    Attributes:
         out: the model's file.
         best: the file of the run's own best.
         run: the run's name, as recorded in its models' notes.
-
-    Attributes:
         to_beat: score of another run's model at ``out``; None if there is none; infinite if that
             model could not be evaluated, so that it stays.
     """
@@ -81,18 +79,16 @@ class Keeper:
         for name, value in wanted.items():
             found = getattr(facts, name)
             if found != value:
-                raise self.wrong_kind(name.replace("_", " "), found, value)
+                raise UserError(
+                    f"--out {self.out} holds a driver of another kind ({name.replace('_', ' ')}: "
+                    f"{_text(found)}, not {_text(value)}); choose another --out"
+                )
         return self.out
 
     def find_other(self, score_of: Callable[[Path], float], **wanted: Any) -> None:
         """Evaluate another run's model at ``out``; one that cannot be evaluated in time stays.
 
-        Args:
-            score_of: evaluates a model.
-            wanted: facts a model of the same kind has, by name.
-
-        Raises:
-            UserError: as ``other_run_model``.
+        Args and errors are those of ``other_run_model``; ``score_of`` evaluates a model.
         """
         path = self.other_run_model(**wanted)
         if path is not None:
@@ -107,23 +103,8 @@ class Keeper:
         why = "is not worse" if judged else "could not be evaluated in time"
         return [f"the driver in {self.out} {why} and stays"]
 
-    def wrong_kind(self, what: str, found: Any, wanted: Any) -> UserError:
-        """The error for a model of another kind at ``out``."""
-        return UserError(
-            f"--out {self.out} holds a driver of another kind ({what}: {_text(found)}, "
-            f"not {_text(wanted)}); choose another --out"
-        )
-
     def keep(self, write: Callable[[Path], object], score: float) -> bool:
-        """Write the best driver so far.
-
-        Args:
-            write: writes it to a path.
-            score: its score.
-
-        Returns:
-            True if it is now at ``out``.
-        """
+        """Write the best driver so far, by ``write``; returns True if it is now at ``out``."""
         write(self.best)
         if self.to_beat is not None and self.out.exists() and score <= self.to_beat:
             return False

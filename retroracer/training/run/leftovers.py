@@ -72,9 +72,9 @@ def own_temporary_files() -> Iterator[Path]:
     # What torch has compiled is useful for the next run too: keep it outside the folder.
     compiled = os.path.join(usual, f"torchinductor_{os.environ.get('USER', 'user')}")
     process: Any = multiprocessing.process.current_process()
-    names = {"TMPDIR": str(folder), "TORCHINDUCTOR_CACHE_DIR": compiled}
-    if "TORCHINDUCTOR_CACHE_DIR" in os.environ:
-        del names["TORCHINDUCTOR_CACHE_DIR"]
+    names = {"TMPDIR": str(folder)}
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        names["TORCHINDUCTOR_CACHE_DIR"] = compiled
     earlier = {name: os.environ.get(name) for name in names}
     kept, semaphores = tempfile.tempdir, process._config.get("semprefix")
     os.environ.update(names)
@@ -99,22 +99,16 @@ def own_temporary_files() -> Iterator[Path]:
 
 
 def sweep_temporary(folder: Path, semaphores: Path = SEMAPHORES) -> list[Path]:
-    """Remove folders and semaphores of our processes that have died.
-
-    Args:
-        folder: folder of temporary files.
-        semaphores: where the system shows them.
-
-    Returns:
-        What was removed.
-    """
+    """Remove folders and semaphores of our processes that have died; returns what was removed."""
     gone = []
     for place in (folder, semaphores):
         with suppress(OSError):
             for path in place.iterdir():
                 found = NAME.fullmatch(path.name)
-                if found is None or alive(int(found[1]), found[2]) or not _ours(path):
+                if found is None or alive(int(found[1]), found[2]):
                     continue
+                if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():
+                    continue  # another user's
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
@@ -125,18 +119,8 @@ def sweep_temporary(folder: Path, semaphores: Path = SEMAPHORES) -> list[Path]:
 
 
 def sweep_parts(folder: Path, out: Path) -> int:
-    """Remove temporary files of a run's interrupted writes; the caller holds the run's locks.
+    """Remove temporary files of a run's interrupted writes, and tell how many.
 
-    Args:
-        folder: folder of the run.
-        out: its model.
-
-    Returns:
-        How many files were removed.
+    The caller holds the locks of the run's folder and its model at ``out``.
     """
     return sum(sweep(path, young=0.1) for path in (folder, folder / "checkpoints", out.parent))
-
-
-def _ours(path: Path) -> bool:
-    """True if the file belongs to the current user."""
-    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()

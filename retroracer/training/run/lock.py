@@ -29,12 +29,17 @@ def lock_file(path: Path) -> Path:
 def owner_of(path: Path) -> int | None:
     """The number of the process that holds the lock on ``path``; None if nobody does."""
     try:
-        owner = lock_file(path).read_text(encoding="ascii", errors="replace")[:100].split()
+        return _named(lock_file(path).read_text(encoding="ascii", errors="replace")[:100])
     except OSError:
         return None
-    if len(owner) != 2 or not owner[0].isdecimal() or not alive(int(owner[0]), owner[1]):
-        return None
-    return int(owner[0])
+
+
+def _named(text: str) -> int | None:
+    """The process that the text of a lock's file names, if it still runs."""
+    match text.split():
+        case [number, started] if number.isdecimal() and alive(int(number), started):
+            return int(number)
+    return None
 
 
 @contextmanager
@@ -81,20 +86,16 @@ def _open(file: Path, path: Path, option: str) -> int:
 
 
 def _take(handle: int, path: Path, option: str) -> None:
-    owner = os.pread(handle, 100, 0).decode("ascii", "replace").split()
+    owner = _named(os.pread(handle, 100, 0).decode("ascii", "replace"))
+    taken = owner not in (None, os.getpid())
     try:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
     except BlockingIOError:
-        raise _taken(owner, path, option) from None
+        taken = True
     except OSError:
         pass  # a file system without locks
-    named = len(owner) == 2 and owner[0].isdecimal() and int(owner[0]) != os.getpid()
-    if named and alive(int(owner[0]), owner[1]):
-        raise _taken(owner, path, option)
-
-
-def _taken(owner: list[str], path: Path, option: str) -> UserError:
-    process = f" (process {owner[0]})" if owner and owner[0].isdecimal() else ""
-    return UserError(f"a run is in progress in {path}{process}; choose another {option}")
+    if taken:
+        process = f" (process {owner})" if owner else ""
+        raise UserError(f"a run is in progress in {path}{process}; choose another {option}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from retroracer.agents.checkpoint import MISFIT, first_line
@@ -22,11 +23,9 @@ from retroracer.training.run.budget import Budget
 from retroracer.training.run.divergence import Watch
 from retroracer.training.run.folder import BEGINNING, LONGEST, RUN_NOTE, RunFolder
 from retroracer.training.run.keeping import Keeper
-from retroracer.training.run.outcome import Outcome
 from retroracer.training.run.progress import Screen
-from retroracer.training.run.run_facts import MAX_RECOVERIES, RunFacts
+from retroracer.training.run.run_facts import MAX_RECOVERIES, RunFacts, StageLog
 from retroracer.training.run.settings import RunSettings, Stage
-from retroracer.training.run.stage_log import StageLog
 from retroracer.training.run.stopping import check, held, stoppable, until
 from retroracer.training.run.tracking import Tracking
 
@@ -38,6 +37,25 @@ SAVED_BY = 1.3
 
 PREPARATION = 0.5
 """Largest share of the minutes that preparing the first stage may take."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a run, for the command that started it.
+
+    Attributes:
+        steps: actions of all environments together.
+        seconds: duration, earlier sessions included.
+        stopped: True if the user stopped it; the same command resumes it.
+        notes: what was cut short or left as it was, in words.
+        last: when all that follows must be over (``time.monotonic``).
+    """
+
+    steps: int
+    seconds: float
+    stopped: bool
+    notes: tuple[str, ...] = ()
+    last: float = math.inf
 
 
 class Run:
@@ -69,6 +87,7 @@ class Run:
         self.log = StageLog()
         self.facts = RunFacts()
         self.saved = -math.inf  # when the state was last saved [s of the run]
+        self.judge_at = math.inf  # when the next evaluation is due [s of the run]
         self.losses: dict[str, float] = {}
         self.notes: list[str] = []
         self.learner: Learner | None = None
@@ -131,14 +150,13 @@ class Run:
         self._evaluate_other_model()
         self.good = self.task.weights()
         if self.settings.parent is not None:
-            with until(self.budget.last):
-                self._judge(None, parent=True)
+            self._judge(None, parent=True)
         self._save()
 
     def _train(self, tracking: Tracking) -> None:
         """Train all stages; the driver each of them ends with is evaluated."""
         stages = self.settings.stages
-        judge_at = self.budget.seconds + self.settings.evaluate_every
+        self.judge_at = self.budget.seconds + self.settings.evaluate_every
         log_at = self.budget.seconds + LOG_EVERY
         while self.facts.stage < len(stages):
             stage = stages[self.facts.stage]
@@ -146,9 +164,7 @@ class Run:
                 self.learner = self._enter(stage)
             if self.learner is None or self.learner.finished or self._share() >= stage.until:
                 if self.facts.stage + 1 < len(stages) and not self._evaluated():
-                    with until(self.budget.last):
-                        self._judge(tracking)
-                    judge_at = self.budget.seconds + self.settings.evaluate_every
+                    self._judge(tracking)
                 self._leave()
                 continue
             before = self.task.steps
@@ -162,17 +178,12 @@ class Run:
             if now >= log_at:
                 tracking.log(self.task.steps, self._figures())
                 log_at = self.budget.seconds + LOG_EVERY
-            if now >= judge_at:
-                with until(self.budget.last):
-                    self._judge(tracking)
-                judge_at = self.budget.seconds + self.settings.evaluate_every
+            if now >= self.judge_at:
+                self._judge(tracking)
             if now >= self.saved + self.settings.save_every:
                 self._save()
-        if not self._evaluated():
-            with until(self.budget.last) as cut:
-                self._judge(tracking)
-            if cut:
-                self.notes.append("no time was left to evaluate the last driver")
+        if not self._evaluated() and not self._judge(tracking):
+            self.notes.append("no time was left to evaluate the last driver")
 
     def _round(self, stage: Stage) -> None:
         assert self.learner is not None
@@ -225,15 +236,12 @@ class Run:
         if made is None:
             self.notes.append(f"no time was left for {stage.learner}")
             return None
-        self._began(stage, made)
-        return made
-
-    def _began(self, stage: Stage, learner: Learner) -> None:
         self.facts.stage_began = self._share()
         self.watch.forget()
         self.good = self.task.weights()
-        self.log.begin(stage.learner, learner, self.task)
-        self.screen.say(f"{stage.learner}: {learner.describe()}")
+        self.log.begin(stage.learner, made, self.task)
+        self.screen.say(f"{stage.learner}: {made.describe()}")
+        return made
 
     def _leave(self) -> None:
         """End the stage and record what it has done."""
@@ -256,10 +264,16 @@ class Run:
         stage_share = (share - began) / max(stage.until - began, 1e-9)
         return Clock(share, min(max(stage_share, 0.0), 1.0), self.facts.lr_scale, self.screen.part)
 
-    def _judge(self, tracking: Tracking | None, parent: bool = False) -> None:
-        """Evaluate the driver, keep it if it is the best, and write the results."""
-        self.screen.evaluating()
-        found = self.task.evaluate(parent)
+    def _judge(self, tracking: Tracking | None, parent: bool = False) -> bool:
+        """Evaluate the driver and keep the result; returns False if there was no time for it."""
+        with until(self.budget.last) as cut:
+            self.screen.evaluating()
+            self._keep(self.task.evaluate(parent), tracking, parent)
+        self.judge_at = self.budget.seconds + self.settings.evaluate_every
+        return not cut
+
+    def _keep(self, found: Evaluation, tracking: Tracking | None, parent: bool) -> None:
+        """Keep an evaluated driver if it is the best, and write the results."""
         better = found.score > self.facts.best_score or self._same_driver(found)
         best = found.acceptable and better
         with held():

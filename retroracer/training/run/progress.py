@@ -2,52 +2,82 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from rich.console import RenderableType
-from rich.progress import BarColumn, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from retroracer.training.run.hardware import memory_in_use
-from retroracer.training.run.lines import Lines
 
 EVERY = 1.0
 """Seconds between updates of the bar."""
 
 
-class Screen(Lines):
+class _Below(Progress):
+    """A bar with something above it."""
+
+    above: Callable[[], RenderableType | None] = staticmethod(lambda: None)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The table above the bar, if there is one, and the bar."""
+        if (table := self.above()) is not None:
+            yield table
+        yield from super().get_renderables()
+
+
+class Screen:
     """A progress bar on a terminal, plain lines elsewhere.
 
     Args:
+        above: makes what is shown above the bar, on a terminal.
+
+    Attributes:
         unit: name of a step: "steps" or "actions".
-        above: makes what is shown above the bar.
     """
 
-    def __init__(
-        self,
-        unit: str = "steps",
-        above: Callable[[], RenderableType | None] = lambda: None,
-    ) -> None:
-        super().__init__(
+    def __init__(self, above: Callable[[], RenderableType | None] = lambda: None) -> None:
+        live = sys.stdout.isatty()
+        self._bar = _Below(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[left]} left"),
             TextColumn("{task.fields[rates]}"),
-            first="preparing",
-            rates="",
-            left="?",
-            above=above,
+            console=Console(force_terminal=live),
+            disable=not live,
         )
-        self.unit = unit
+        self._bar.above = above
+        self._task = self._bar.add_task("preparing", total=1.0, rates="", left="?")
+        self.unit = "steps"
         self._name = "preparing"
         self._mark = (time.monotonic(), 0, 0)
         self._judged = ""
 
+    def __enter__(self) -> Screen:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        if self._bar.disable:
+            print(text, flush=True)
+        else:
+            # Text, because a title may hold [brackets].
+            self._bar.console.print(Text(text), soft_wrap=True)
+
     def stage(self, text: str) -> None:
         """Show what is being done now."""
         self._name = text
-        super().stage(text)
+        if self._bar.disable:
+            print(text, flush=True)
+        else:
+            self._bar.update(self._task, description=text)
 
     def part(self, share: float) -> None:
         """Show how far a preparation is, 0 to 1."""

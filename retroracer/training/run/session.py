@@ -1,6 +1,7 @@
 """What surrounds a training program's work: locks, stops, clearing leftovers, the last message.
 
-Owns their order, and the message for a stop that comes when the run itself cannot print one.
+Owns their order, the check that files can be written, and the message for a stop that comes when
+the run itself cannot print one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,30 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from retroracer.atomic import demand_writable, make_folder
+from retroracer.errors import UserError
 from retroracer.training.run.folder import RunFolder
 from retroracer.training.run.keeping import refuse_shipped
 from retroracer.training.run.leftovers import own_temporary_files, sweep_parts
 from retroracer.training.run.lock import locked
 from retroracer.training.run.stopping import INTERRUPTED, TimeUp, stoppable
-from retroracer.training.run.writable import try_places
+
+
+def try_places(out: Path, runs: Path) -> None:
+    """Make sure that a model and a folder of runs can be written; missing folders are created.
+
+    Raises:
+        UserError: if they cannot, naming the option to change.
+    """
+    if out.suffix != ".zip":
+        raise UserError(f"--out {out}: a model is a .zip")
+    for option, folder in (("--out", out.parent), ("--runs", runs)):
+        try:
+            make_folder(folder)
+            if option == "--out":
+                demand_writable(out)
+        except UserError as error:
+            raise UserError(f"{error}; choose another {option}") from error
 
 
 def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:

@@ -116,18 +116,17 @@ def settings_type(
         for name in names
         for kind in [learners.find(table, name).Settings]
     ]
-    absent = {learners.section(name): _absent(name, names) for name in table if name not in names}
+    stages = f"its {'stage is' if len(names) == 1 else 'stages are'} {', '.join(names)}"
+    absent = {
+        learners.section(name): f"this run does not train with {name}: {stages}"
+        for name in table
+        if name not in names
+    }
     made = dataclasses.make_dataclass(
         base.__name__, sections, bases=(base,), namespace={"ABSENT": absent}, frozen=True
     )
     made.__module__ = base.__module__
     return made
-
-
-def _absent(name: str, names: tuple[str, ...]) -> str:
-    """The error for a section of a learner that the run does not have."""
-    what = "stage is" if len(names) == 1 else "stages are"
-    return f"this run does not train with {name}: its {what} {', '.join(names)}"
 
 
 def learners_of(
@@ -177,15 +176,6 @@ def load(
     return config.load(kind, page, overrides, start=start, leave_out=taken_out)
 
 
-def read(base: type[RunSettings], table: dict[str, str], page: Path) -> RunSettings:
-    """Read a complete page, as stored in a run's folder.
-
-    Raises:
-        UserError: if it cannot be read.
-    """
-    return load(base, table, page)
-
-
 def shipped_page(name: str) -> Path:
     """A page of ``configs/`` by its name."""
     return configs_dir() / f"{name}.yaml"
@@ -193,7 +183,5 @@ def shipped_page(name: str) -> Path:
 
 def same_run(before: RunSettings, now: RunSettings) -> bool:
     """True if settings ``now`` differ from those of the stopped run in its budget only."""
-    one, two = config.to_dict(before), config.to_dict(now)
-    return {k: v for k, v in one.items() if k not in BUDGET} == {
-        k: v for k, v in two.items() if k not in BUDGET
-    }
+    free = dict.fromkeys(BUDGET)
+    return config.to_dict(before) | free == config.to_dict(now) | free

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any
 
@@ -79,7 +79,7 @@ class Stop:
         self._holds: list[float] = []
         self._moment: float | None = None
         self._raised = 0.0
-        self._terminals = [fd for fd in (0, 1, 2) if _is_terminal(fd)]
+        self._terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
 
     def settle(self) -> None:
         """Raise no more exceptions: the command is handling the stop."""
@@ -279,24 +279,14 @@ def check() -> None:
         _now.tick()
 
 
-@contextmanager
-def held(patience: float = float("inf")) -> Iterator[None]:
+def held(patience: float = float("inf")) -> AbstractContextManager[None]:
     """``Stop.held`` of the current run."""
-    if _now is None:
-        yield
-        return
-    with _now.held(patience):
-        yield
+    return nullcontext() if _now is None else _now.held(patience)
 
 
-@contextmanager
-def until(moment: float) -> Iterator[list[bool]]:
+def until(moment: float) -> AbstractContextManager[list[bool]]:
     """``Stop.until`` of the current run; without a run, nothing is cut short."""
-    if _now is None:
-        yield []
-        return
-    with _now.until(moment) as cut:
-        yield cut
+    return nullcontext([]) if _now is None else _now.until(moment)
 
 
 def time_left() -> float:
@@ -326,10 +316,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-
-
-def _is_terminal(fd: int) -> bool:
-    try:
-        return os.isatty(fd)
-    except OSError:
-        return False

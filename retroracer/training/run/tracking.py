@@ -15,7 +15,7 @@ from typing import Any
 
 from retroracer.atomic import write_text
 from retroracer.errors import UserError
-from retroracer.reading import read_text
+from retroracer.reading import read_text, shown_path
 
 Log = Callable[[int, Mapping[str, float]], None]
 Close = Callable[[], None]
@@ -34,7 +34,7 @@ class Tracking:
     """
 
     def __init__(self, names: tuple[str, ...], folder: Path, since: int = 0) -> None:
-        self._open = [_OPENERS[name](folder) for name in names]
+        self._open = [_opened(name, folder) for name in names]
         self._csv = ProgressCSV(folder / "progress.csv", since)
 
     def __enter__(self) -> Tracking:
@@ -76,14 +76,8 @@ class ProgressCSV:
     def __init__(self, path: Path, since: int) -> None:
         self.path = path
         self.rows: list[dict[str, str]] = []
-        if path.is_file():
-            with suppress(UserError, csv.Error):  # a damaged table is replaced
-                text = read_text(path, MAX_BYTES)
-                self.rows = [
-                    {k: v for k, v in row.items() if k and isinstance(v, str)}
-                    for row in csv.DictReader(io.StringIO(text, newline=""))
-                    if _number(row.get("steps")) <= since
-                ]
+        with suppress(UserError):  # none yet, or a damaged one, which is replaced
+            self.rows = [r for r in read_table(path) if _number(r.get("steps", "")) <= since]
         self.columns = list(dict.fromkeys(k for row in self.rows for k in row))
         self._whole = False
 
@@ -105,32 +99,55 @@ class ProgressCSV:
         self._whole = True
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The cells of each row of a table by column; the last row may be incomplete.
+
+    Raises:
+        UserError: if it cannot be read or is not a table.
+    """
+    text = read_text(path, MAX_BYTES)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"{shown_path(path)} is not a table: {error}") from None
+    return [{k: v for k, v in row.items() if k and isinstance(v, str)} for row in rows]
+
+
+def finite(row: Mapping[str, str]) -> dict[str, float]:
+    """The finite numbers among a row's cells."""
+    numbers = {k: _number(v) for k, v in row.items()}
+    return {k: v for k, v in numbers.items() if math.isfinite(v)}
+
+
 def last_row(folder: Path) -> dict[str, float]:
     """The last known figures of a run by name; empty if it has written none yet."""
-    try:
-        text = read_text(folder / "progress.csv", MAX_BYTES)
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except (UserError, csv.Error):
-        return {}
     found: dict[str, float] = {}
-    for row in rows[-100:]:
-        numbers = {k: _number(v) for k, v in row.items() if k and isinstance(v, str)}
-        found |= {k: v for k, v in numbers.items() if math.isfinite(v)}
+    with suppress(UserError):
+        for row in read_table(folder / "progress.csv")[-100:]:
+            found |= finite(row)
     return found
 
 
-def _number(text: str | None) -> float:
+def _number(text: str) -> float:
     try:
-        return float(text or "nan")
+        return float(text)
     except ValueError:
         return math.nan
 
 
-def _tensorboard(folder: Path) -> tuple[Log, Close]:
+def _opened(name: str, folder: Path) -> tuple[Log, Close]:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        return _OPENERS[name](folder)
     except ImportError:
-        raise _missing("tensorboard", "tensorboard") from None
+        extra = "train" if name == "tensorboard" else name
+        raise UserError(
+            f"log_to names {name}, which is not installed; pip install 'retroracer[{extra}]'"
+        ) from None
+
+
+def _tensorboard(folder: Path) -> tuple[Log, Close]:
+    from torch.utils.tensorboard import SummaryWriter
+
     writer: Any = SummaryWriter(str(folder))
 
     def log(step: int, figures: Mapping[str, float]) -> None:
@@ -142,10 +159,8 @@ def _tensorboard(folder: Path) -> tuple[Log, Close]:
 
 
 def _aim(folder: Path) -> tuple[Log, Close]:
-    try:
-        import aim
-    except ImportError:
-        raise _missing("aim", "aim") from None
+    import aim
+
     run = aim.Run(repo=str(folder.parent), experiment=folder.name)
 
     def log(step: int, figures: Mapping[str, float]) -> None:
@@ -156,23 +171,11 @@ def _aim(folder: Path) -> tuple[Log, Close]:
 
 
 def _wandb(folder: Path) -> tuple[Log, Close]:
-    try:
-        import wandb
-    except ImportError:
-        raise _missing("wandb", "wandb") from None
+    import wandb
+
     # The folder's name identifies the run, so that a resumed run extends its own curve.
     run = wandb.init(project="retroracer", id=folder.name, dir=str(folder), resume="allow")
-
-    def log(step: int, figures: Mapping[str, float]) -> None:
-        run.log(dict(figures), step=step)
-
-    return log, run.finish
-
-
-def _missing(name: str, extra: str) -> UserError:
-    return UserError(
-        f"log_to names {name}, which is not installed; pip install 'retroracer[{extra}]'"
-    )
+    return lambda step, figures: run.log(dict(figures), step=step), run.finish
 
 
 _OPENERS: dict[str, Callable[[Path], tuple[Log, Close]]] = {

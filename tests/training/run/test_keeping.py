@@ -8,7 +8,7 @@ from retroracer.cli import main
 from retroracer.errors import UserError
 from retroracer.resources import models_dir
 from retroracer.training.run.keeping import SHIPPED, Keeper, refuse_shipped
-from retroracer.training.run.writable import try_places
+from retroracer.training.run.session import try_places
 
 
 def test_every_shipped_model_is_known_by_name_and_refused() -> None:
