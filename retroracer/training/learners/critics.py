@@ -56,7 +56,6 @@ class Critics(SAC):
 
     Settings = CriticsSettings
     algorithm = "SAC critics only"
-    train_actor = False
     moves_driver = False
 
     def _make_demonstrations(self) -> None:

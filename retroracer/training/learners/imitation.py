@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -91,13 +90,7 @@ class ImitationSettings:
 
 
 class Imitation(Learner):
-    """Regression on the line driver's actions.
-
-    Args:
-        racing: the task whose model learns.
-        settings: settings of the imitation.
-        first: not used: imitation replaces whatever the model has learned before.
-    """
+    """Regression on the line driver's actions; replaces whatever the model has learned before."""
 
     Settings = ImitationSettings
     algorithm = "imitation"
@@ -169,7 +162,9 @@ class Imitation(Learner):
         if self.updates_done == wanted:
             self.round_number, self.driven, self.updates_done = self.round_number + 1, 0, 0
             if last:
-                self._set_std()
+                with torch.no_grad():
+                    self.net.log_std.weight.zero_()
+                    self.net.log_std.bias.fill_(math.log(FINAL_STD))
                 self.finished = True
         self.racing.keep_actor()
         return losses
@@ -186,7 +181,9 @@ class Imitation(Learner):
             self.inputs[rows] = torch.from_numpy(batch.obs)
             self.labels[rows] = torch.from_numpy(label)
             self.used += CARS
-            own = self._act(batch.obs)
+            with torch.no_grad():
+                seen = torch.from_numpy(batch.obs).to(self.device)
+                own = self._actions(seen).numpy(force=True)
             noise = self.rng.normal(0.0, NOISE, own.shape)
             noise *= self.rng.random((CARS, 1)) < DISTURBED
             actions = np.where(self.by_teacher[:, None], label, own) + noise
@@ -194,15 +191,8 @@ class Imitation(Learner):
         self.driven += steps
         self.racing.model.num_timesteps += CARS * steps
 
-    def _act(self, obs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The model's deterministic actions (N, A)."""
-        with torch.no_grad():
-            out: npt.NDArray[np.float32] = self._actions(
-                torch.from_numpy(obs).to(self.device)
-            ).numpy(force=True)
-            return out
-
     def _actions(self, obs: Tensor) -> Tensor:
+        """The model's deterministic actions (N, A)."""
         return torch.tanh(policy_head(self.net, obs, self.half)[0])
 
     def _learn(self, count: int, wanted: int, lr_scale: float) -> dict[str, float]:
@@ -224,12 +214,6 @@ class Imitation(Learner):
         self.actor.differentiate(loss * self.n_actions)  # a sum over actions, a mean over steps
         self.adam.step()
         return loss.detach()
-
-    def _set_std(self) -> None:
-        """Give the model's actions the standard deviation FINAL_STD everywhere."""
-        with torch.no_grad():
-            self.net.log_std.weight.zero_()
-            self.net.log_std.bias.fill_(math.log(FINAL_STD))
 
     def state(self) -> State:
         """Cars, labelled states so far, optimiser and random state."""

@@ -67,13 +67,7 @@ class PPOSettings:
 
 
 class PPO(Learner):
-    """Rollouts and updates of the actor.
-
-    Args:
-        racing: the task whose cars drive and whose actor learns.
-        settings: settings of PPO.
-        first: True if no earlier stage has trained the actor.
-    """
+    """Rollouts and updates of the actor."""
 
     Settings = PPOSettings
     algorithm = "PPO"

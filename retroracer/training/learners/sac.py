@@ -88,17 +88,10 @@ class SACSettings(SacArguments):
 
 
 class SAC(Learner):
-    """Replay and updates of actor, critics and entropy coefficient.
-
-    Args:
-        racing: the task whose cars drive and whose model learns.
-        settings: settings of SAC.
-        first: True if no earlier stage has trained the model.
-    """
+    """Replay and updates of actor, critics and entropy coefficient."""
 
     Settings: ClassVar[type] = SACSettings
     algorithm = "SAC"
-    train_actor: ClassVar[bool] = True
 
     def __init__(self, racing: Racing, settings: Any, first: bool) -> None:
         self.racing, self.settings, self.model = racing, settings, racing.model
@@ -109,7 +102,7 @@ class SAC(Learner):
         self.memory = self._make_memory()
         self.demonstrations = self._make_demonstrations()
         self.branches: Branches | None = None
-        if self.train_actor and settings.branches.states:
+        if self.moves_driver and settings.branches.states:
             self.branches = Branches(
                 racing, settings.branches, settings.gamma, settings.reward_scale
             )
@@ -208,7 +201,7 @@ class SAC(Learner):
         if shown and self.demonstrations is not None:
             added = self.demonstrations.sample(count, shown, settings.gamma, settings.n_steps)
             batches = [own.beside(other) for own, other in zip(batches, added, strict=True)]
-        train_actor = self.train_actor and self.critics_left == 0
+        train_actor = self.moves_driver and self.critics_left == 0
         self.critics_left = max(self.critics_left - count, 0)
         model.target_entropy = self._target_entropy(clock.stage_share)
         last = settings.final_rate * settings.learning_rate

@@ -7,20 +7,24 @@ Owns the model's side of a task. Subclasses provide the experience: ``racing`` d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from retroracer.agents.facts import plain_json
 from retroracer.agents.fast_sac import FastSAC
 from retroracer.checks import Form, count, demand_array, number
-from retroracer.training.learners.episode_stats import EpisodeStats
 from retroracer.training.learners.learner import State, part
 from retroracer.training.learners.racing_settings import RacingSettings
 from retroracer.training.learners.task import Task
+
+_STATISTICS = ("return", "seconds", "metres", "survived")
+"""Of a training episode: sum of rewards, length [s], progress [m], 1 if it was truncated."""
 
 
 class SACTask(Task):
@@ -33,8 +37,6 @@ class SACTask(Task):
     Attributes:
         average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
     """
-
-    unit = "steps"
 
     def __init__(self, settings: RacingSettings, model: FastSAC) -> None:
         self.settings, self.model = settings, model
@@ -130,3 +132,50 @@ class SACTask(Task):
         torch.set_rng_state(torch.from_numpy(np.array(state["torch_rng"])))
         if self.model.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda_rng"])))
+
+
+class EpisodeStats:
+    """Statistics of the last training episodes of all cars."""
+
+    def __init__(self) -> None:
+        self._episodes: deque[tuple[float, ...]] = deque(maxlen=200)
+
+    def add(
+        self,
+        returns: npt.NDArray[Any],
+        seconds: npt.NDArray[Any],
+        metres: npt.NDArray[Any],
+        survived: npt.NDArray[Any],
+    ) -> None:
+        """Add the M episodes that ended in a step; all arguments are (M,)."""
+        columns = (returns, seconds, metres, survived.astype(float))
+        self._episodes.extend(zip(*(c.tolist() for c in columns), strict=True))
+
+    @property
+    def survived(self) -> float:
+        """Share of the episodes that were driven to their end; 0 until the window is full."""
+        full = len(self._episodes) == self._episodes.maxlen
+        return self.means()["survived"] if full else 0.0
+
+    def means(self) -> dict[str, float]:
+        """Means by name; empty before the first episode has ended."""
+        count = len(self._episodes)
+        if not count:
+            return {}
+        return {n: sum(e[k] for e in self._episodes) / count for k, n in enumerate(_STATISTICS)}
+
+    def state(self) -> list[tuple[float, ...]]:
+        """The episodes in the window, as plain data."""
+        return list(self._episodes)
+
+    def restore(self, state: Sequence[Sequence[float]]) -> None:
+        """Replace the window by what ``state`` returned.
+
+        Raises:
+            ValueError: if an episode is not four finite numbers.
+        """
+        episodes = np.array(state, np.float64).reshape(-1, len(_STATISTICS))
+        if not np.isfinite(episodes).all():
+            raise ValueError("the episodes counted are not finite")
+        self._episodes.clear()
+        self._episodes.extend(tuple(e) for e in episodes.tolist())

@@ -11,7 +11,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +52,7 @@ class Feed(ABC):
     def take(self, seconds: float, most: int) -> Sequence[Rows]:
         """The pieces that have arrived; waits at most ``seconds`` for the first.
 
-        Args:
-            seconds: longest wait.
-            most: transitions wanted; the last piece may exceed it. 0 = none now.
+        ``most`` is the number of transitions wanted; the last piece may exceed it. 0 = none now.
         """
 
     @abstractmethod
@@ -73,8 +71,6 @@ class StreamedSAC(SAC):
     begins every ``stream.train_every_seconds`` and makes the updates due, within its bounds. While
     more than ``stream.most_debt`` updates are due, actors wait.
     """
-
-    train_actor: ClassVar[bool] = True
 
     def __init__(self, racing: Any, settings: Any, first: bool) -> None:
         if settings.branches.states:

@@ -103,22 +103,15 @@ class Streamed(SACTask):
             self.write(self.folder / "latest.zip", None, {})
             self._zipped = now
 
-    def set_reward(self, share: float) -> None:
-        """Do nothing: another simulator has its own reward."""
-
     def close(self) -> None:
         """Disconnect all actors."""
         self.feed.close()
 
 
 class StreamedRacing(Streamed, Racing):
-    """The racing task, driven by actors; drivers are evaluated in this process.
+    """The racing task, driven by actors, which get the reward's weights with the network's.
 
-    Args:
-        settings: settings of the run.
-        parts: car, tracks and judge, as for ``Racing``.
-        feed: feed of rows.
-        folder: folder of the run.
+    Drivers are evaluated in this process. ``parts`` are car, tracks and judge, as for ``Racing``.
     """
 
     def __init__(
@@ -131,27 +124,20 @@ class StreamedRacing(Streamed, Racing):
         Racing.__init__(self, dataclasses.replace(settings, cars=1), *parts)
         self.settings, self.feed, self.folder = settings, feed, folder
 
-    def set_reward(self, share: float) -> None:
-        """Set the reward's weights; actors get them with the next weights of the network."""
-        Racing.set_reward(self, share)
-
     def _reward(self) -> tuple[float, ...]:
         return tuple(self.batch.reward)
 
 
 class OtherSimulator(Streamed):
-    """Another simulator, of which only the spaces and the rows are known.
-
-    Args:
-        settings: settings of the run.
-        feed: feed of rows; its contract has the spaces.
-        folder: folder of the run.
-    """
+    """Another simulator, of which only the rows and the spaces of the feed's contract are known."""
 
     def __init__(self, settings: StreamSettings, feed: Feed, folder: Path) -> None:
         self.feed, self.folder = feed, folder
         self.obs = np.zeros((1, feed.contract.observations), np.float32)
         super().__init__(settings, _model(settings, feed))
+
+    def set_reward(self, share: float) -> None:
+        """Do nothing: another simulator has its own reward."""
 
     @property
     def _layout(self) -> str:
@@ -189,13 +175,6 @@ class OtherSimulator(Streamed):
         )
         with self.averaged() as model, model.in_plain_rewards():
             checkpoint.save(model, path, facts, plain=PLAIN)
-
-    def facts(self) -> dict[str, Any]:
-        """Nothing: an evaluation does not depend on earlier ones."""
-        return {}
-
-    def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
 
 def _model(settings: StreamSettings, feed: Feed) -> FastSAC:

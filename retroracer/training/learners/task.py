@@ -23,7 +23,7 @@ class Task(ABC):
         unit: what ``steps`` counts: "steps" or "actions".
     """
 
-    unit: str
+    unit = "steps"
 
     @property
     @abstractmethod
@@ -37,11 +37,7 @@ class Task(ABC):
 
     @abstractmethod
     def begin(self, session: int) -> None:
-        """Begin to drive.
-
-        Args:
-            session: number of times the run has been resumed.
-        """
+        """Begin to drive; ``session`` is the number of times the run has been resumed."""
 
     @abstractmethod
     def episode_stats(self) -> dict[str, float]:
@@ -65,13 +61,7 @@ class Task(ABC):
 
     @abstractmethod
     def write(self, path: Path, evaluation: Evaluation | None, notes: Mapping[str, Any]) -> None:
-        """Write the current driver as a model zip, atomically.
-
-        Args:
-            path: path of the zip.
-            evaluation: evaluation of the driver, if there is one.
-            notes: plain facts of the run.
-        """
+        """Write the current driver as a model zip, with its evaluation and notes of the run."""
 
     @abstractmethod
     def weights(self) -> dict[str, Any]:
@@ -94,12 +84,11 @@ class Task(ABC):
             KeyError: if something is missing.
         """
 
-    @abstractmethod
     def facts(self) -> dict[str, Any]:
         """What later evaluations depend on, as plain data."""
+        return {}
 
-    @abstractmethod
-    def restore_facts(self, facts: Mapping[str, Any]) -> None:
+    def restore_facts(self, facts: Mapping[str, Any]) -> None:  # noqa: B027
         """Continue from what ``facts`` returned."""
 
     def close(self) -> None:  # noqa: B027

@@ -36,7 +36,7 @@ def test_a_service_that_is_not_installed_is_named_with_its_remedy(name, tmp_path
 def test_larger_machines_get_larger_runs():
     for profiles, keys in (
         (racing_settings.PROFILES, ("cars", "ppo.batch_size", "sac.buffer_size")),
-        (pixel_settings.PROFILES, ("envs", "sac.batch_size", "dqn.buffer_size")),
+        (pixel_settings.profiles_of("sac"), ("envs", "sac.batch_size", "dqn.buffer_size")),
     ):
         assert list(profiles) == ["cpu", *GPU_PROFILES]
         for key in keys:

@@ -76,10 +76,11 @@ class _Episode:
 
     def step(self, student: npt.NDArray[Any] | None) -> bool:
         """Drive one frame; ``student`` is its action. Returns False once the episode has ended."""
-        label = np.array(self.expert.act(self.env.unwrapped.car))
+        car = self.env.unwrapped.car
+        label = np.array(self.expert.act(car))
         self.frames.append(self.obs[-1])
         self.actions.append(label)
-        self.state.append(self.expert.seen(self.env.unwrapped.car))
+        self.state.append(self.expert.seen(car))
         action = self._choose(label, student)
         self.obs, reward, terminated, truncated, info = self.env.step(action)
         self.reward += float(reward)
@@ -122,8 +123,7 @@ def drive(
     Args:
         act: the student's actions for stacks of frames; None = the expert drives alone.
         seeds: seeds of the tracks.
-        pipeline: the student's wrappers; they must have steer-accel actions, grey frames and one
-            frame per action.
+        pipeline: the student's wrappers: steer-accel actions, grey frames, one frame per action.
         mixture: who drives.
     """
     episodes = [_Episode(s, i % 2 == 1, pipeline, mixture) for i, s in enumerate(seeds)]

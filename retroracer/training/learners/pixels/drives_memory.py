@@ -48,16 +48,9 @@ class Batch:
 
 
 class DrivesMemory:
-    """Frames, the expert's actions and true states.
+    """Up to ``capacity`` frames of ``size`` pixels a side, the expert's actions and true states.
 
-    Args:
-        capacity: most frames; memory is taken as it fills.
-        size: side of a frame [pixels].
-        stack: frames in a stack.
-        n_state: numbers in a state.
-
-    Attributes:
-        used: frames in it.
+    Memory is taken as it fills; ``used`` is the number of frames in it.
     """
 
     def __init__(self, capacity: int, size: int, stack: int, n_state: int) -> None:
@@ -90,13 +83,7 @@ _CANNOT_RESUME = "and the run has learned from it, so it cannot go on; --fresh b
 
 
 def write_drives(path: Path, drives: Sequence[Drive], compressed: bool = True) -> None:
-    """Write a round's drives to disk, atomically.
-
-    Args:
-        path: path of the file.
-        drives: drives of the round.
-        compressed: False writes a larger file many times as fast.
-    """
+    """Write a round's drives to disk, atomically; uncompressed is larger and many times as fast."""
     write = np.savez_compressed if compressed else np.savez
     with replacing(path) as part, part.open("wb") as file:
         write(

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
-import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -50,7 +49,7 @@ from retroracer.training.learners.pixels.settings import (
     Rate,
     Share,
 )
-from retroracer.training.learners.pixels.student import Pilot, Student, rows_of
+from retroracer.training.learners.pixels.student import Student, pilot, rows_of
 from retroracer.training.learners.pixels.task import Pixels, packed
 
 FIRST_SEED = 1_000_000_000
@@ -148,17 +147,9 @@ def gather(
     network: Network,
     mixture: Mixture,
 ) -> list[Drive]:
-    """Drive episodes; runs in a worker process.
-
-    Args:
-        weights: weights of the model; None = the expert drives alone.
-        seeds: seeds of the tracks.
-        pipeline: the model's wrappers.
-        network: its shape.
-        mixture: who drives.
-    """
+    """Drive episodes in a worker process; the expert drives alone if there are no weights."""
     torch.set_num_threads(1)
-    act = None if weights is None else Pilot(pipeline, network, weights).act
+    act = None if weights is None else pilot(pipeline, network, weights)
     found: list[Drive] = []
     for first in range(0, len(seeds), TOGETHER):
         found += drive(act, seeds[first : first + TOGETHER], pipeline, mixture)
@@ -258,24 +249,11 @@ class Imitation(Learner):
         parts = [seeds[k :: s.processes] for k in range(s.processes)]
         shape = run.pipeline, run.network
         with stops_held_back():  # processes start here
-            pool = self._open()
-            return [pool.submit(gather, self.pilot, part, *shape, mixture) for part in parts]
-
-    def _open(self) -> ProcessPoolExecutor:
-        """The pool of worker processes, which use one thread each."""
-        if self._pool is None:
-            threads = os.environ.get("OMP_NUM_THREADS")
-            os.environ["OMP_NUM_THREADS"] = "1"
-            try:
+            if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    self.settings.processes, start_context(None), initializer=serve_only_the_parent
+                    s.processes, start_context(None), initializer=serve_only_the_parent
                 )
-            finally:
-                if threads is None:
-                    del os.environ["OMP_NUM_THREADS"]
-                else:
-                    os.environ["OMP_NUM_THREADS"] = threads
-        return self._pool
+            return [self._pool.submit(gather, self.pilot, p, *shape, mixture) for p in parts]
 
     def close(self) -> None:
         """End the worker processes at once."""
@@ -321,7 +299,7 @@ class Imitation(Learner):
         self.student.restore(read_torch(state["student"].tobytes()))
         self.pilot = state["pilot"].tobytes() or None
         if self.pilot is not None:
-            Pilot(self.pixels.settings.pipeline, self.pixels.settings.network, self.pilot)
+            pilot(self.pixels.settings.pipeline, self.pixels.settings.network, self.pilot)
 
 
 def _drives(folder: Path, number: int) -> Path:

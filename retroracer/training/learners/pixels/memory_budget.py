@@ -54,26 +54,18 @@ def _need(settings: PixelSettings, learner: str) -> Need:
     footprint: Footprint = settings.of(learner).footprint(settings)
     on_gpu = settings.device != "cpu" and torch.cuda.is_available()
     workers = min(settings.envs, cores() if settings.workers is None else settings.workers)
-    picture = settings.picture_bytes
+    picture, network = settings.picture_bytes, settings.network
+    numbers = numbers_after(network.convs, settings.pipeline.size)
+    parameters = numbers[-1] * network.features + 2 * sum(h * h for h in network.hidden)
+    seen = footprint.batch * footprint.passes * (5 * picture + 8 * sum(numbers))
+    learning = 32 * parameters + seen
     ram = PROGRAM * (1 + footprint.processes) + workers * WORKER + 3 * settings.envs * picture
-    seen = footprint.batch * footprint.passes * (5 * picture + 8 * sum(_numbers(settings)))
-    learning = 32 * _parameters(settings) + seen
+    ram += footprint.kept + footprint.gathered
     if not on_gpu:
-        return Need(ram + footprint.kept + footprint.gathered + learning, 0, footprint, learner)
+        return Need(ram + learning, 0, footprint, learner)
     ram += 4 * footprint.batch * picture + 2_000_000_000  # pinned memory, CUDA's host libraries
-    vram = CUDA + learning
-    if footprint.on_device:
-        return Need(ram + footprint.gathered, vram + footprint.kept, footprint, learner)
-    return Need(ram + footprint.kept + footprint.gathered, vram, footprint, learner)
-
-
-def _numbers(settings: PixelSettings) -> list[int]:
-    return numbers_after(settings.network.convs, settings.pipeline.size)
-
-
-def _parameters(settings: PixelSettings) -> int:
-    network = settings.network
-    return _numbers(settings)[-1] * network.features + 2 * sum(h * h for h in network.hidden)
+    moved = footprint.kept if footprint.on_device else 0
+    return Need(ram - moved, CUDA + learning + moved, footprint, learner)
 
 
 def demand_room(settings: PixelSettings, free: int | None = None, vram: int | None = None) -> Need:

@@ -39,6 +39,8 @@ HOLD = 0.25
 """Probability per action that a random driver draws a new one; on average it holds one for a
 third of a second."""
 
+_LOGGED = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
+
 
 @dataclass(frozen=True)
 class OffPolicySettings:
@@ -156,13 +158,7 @@ class Drawn:
 
 
 class SAC(Learner):
-    """SAC, and what the other two share with it.
-
-    Args:
-        pixels: the task whose envs drive.
-        settings: settings of the algorithm.
-        first: True if no earlier stage has trained the model.
-    """
+    """SAC, and what the other two share with it."""
 
     Settings: ClassVar[type] = SACSettings
     algorithm = "SAC"
@@ -271,14 +267,7 @@ class SAC(Learner):
     def _update(self, count: int) -> dict[str, float]:
         """Make ``count`` updates; returns their mean losses by name."""
         self.model.train(count, self.settings.batch_size)
-        return self._logged_losses()
-
-    def _logged_losses(self) -> dict[str, float]:
-        """The losses that SB3 has logged since the last call."""
-        logged = dict(self.model.logger.name_to_value)
-        self.model.logger.name_to_value.clear()
-        wanted = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss", "loss")
-        return {n: float(logged[f"train/{n}"]) for n in wanted if f"train/{n}" in logged}
+        return self.pixels.logged(_LOGGED)
 
     def save_files(self, folder: Path, moment: float = float("inf")) -> bool:
         """Write the replay.
@@ -370,4 +359,4 @@ class DQN(SAC):
             model.train(1, self.settings.batch_size)
             net, target = model.q_net.parameters(), model.q_net_target.parameters()
             polyak_update(net, target, self.settings.tau)
-        return self._logged_losses()
+        return self.pixels.logged(_LOGGED)

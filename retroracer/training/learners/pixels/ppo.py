@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import ConvertCallback
 from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -96,18 +96,6 @@ class PPOSettings:
         return None
 
 
-class _Counting(BaseCallback):
-    """Passes the infos of every step to ``count``."""
-
-    def __init__(self, count: Any) -> None:
-        super().__init__()
-        self._count_frames = count
-
-    def _on_step(self) -> bool:
-        self._count_frames(self.locals["infos"])
-        return True
-
-
 class PPO(Learner):
     """SB3's PPO.
 
@@ -143,7 +131,12 @@ class PPO(Learner):
             if found is not None:
                 self._set_statistics(found)
         self.switched_at: int | None = None
-        self._callback = _Counting(pixels.count)
+
+        def count_episodes(local: dict[str, Any], _: object) -> bool:
+            pixels.count(local["infos"])
+            return True
+
+        self._callback = ConvertCallback(count_episodes)
         self._callback.init_callback(self.model)
         self.model.ep_info_buffer = deque(maxlen=1)
         self.model.ep_success_buffer = deque(maxlen=1)
@@ -176,9 +169,7 @@ class PPO(Learner):
             self.pixels.restore(before[0])
             self.restore(before[1])
             raise
-        logged = dict(model.logger.name_to_value)
-        model.logger.name_to_value.clear()
-        losses = {n: float(logged[f"train/{n}"]) for n in _LOGGED if f"train/{n}" in logged}
+        losses = self.pixels.logged(_LOGGED)
         if "std" in losses:  # of the actions; evaluations report another "std", of returns
             losses["action_std"] = losses.pop("std")
         losses["learning_rate"] = float(model.policy.optimizer.param_groups[0]["lr"])

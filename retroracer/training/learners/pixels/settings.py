@@ -14,48 +14,36 @@ Rate = Annotated[float, Range(low=1e-8, high=1)]
 Share = Annotated[float, Range(low=0, high=1)]
 Count = Annotated[int, Range(low=1, high=1_000_000)]
 
-
-PROFILES: dict[str, tuple[str, ...]] = {
-    name: (
-        f"envs={envs}",
-        f"compile={compiled}",
-        f"network.convs={convs}",
-        f"sac.batch_size={batch}",
-        f"sac_drq.batch_size={batch}",
-        f"dqn.batch_size={batch}",
-        f"sac.buffer_size={frames}",
-        f"sac_drq.buffer_size={frames}",
-        f"dqn.buffer_size={frames}",
-        f"sac.update_every={every}",
-        f"sac_drq.update_every={every}",
-        f"dqn.update_every={every}",
-        f"sac_drq.amp={amp}",
-        f"ppo.batch_size={2 * batch}",
-    )
-    for name, envs, batch, frames, every, convs, amp, compiled in (
-        ("cpu", 8, 128, 100_000, 1, "slim", "false", "false"),
-        ("4gb", 8, 128, 100_000, 2, "atari", "true", "true"),
-        ("6gb", 8, 256, 200_000, 2, "atari", "true", "true"),
-        ("8gb", 16, 512, 200_000, 1, "atari", "true", "true"),
-        ("12gb", 16, 1024, 500_000, 1, "atari", "true", "true"),
-    )
+_SIZES = {
+    "cpu": (8, 128, 100_000, 1),
+    "4gb": (8, 128, 100_000, 2),
+    "6gb": (8, 256, 200_000, 2),
+    "8gb": (16, 512, 200_000, 1),
+    "12gb": (16, 1024, 500_000, 1),
 }
-"""Settings laid over a shipped page, for a processor or for a GPU with at least that memory."""
+"""By profile: envs, batch size, frames kept, and vector steps between rounds of updates."""
 
 
 def profiles_of(learner: str) -> dict[str, tuple[str, ...]]:
-    """The profiles for a learner's page: PPO's have twice as many envs, imitation's are empty."""
+    """Settings laid over a learner's shipped page, for a processor or a GPU with so much memory.
+
+    PPO's have twice as many envs, imitation's are empty.
+    """
     if learner == "imitation":
-        return {name: () for name in PROFILES}
-    if learner != "ppo":
-        return PROFILES
-    doubled = {
-        name: tuple(
-            f"envs={2 * int(text[5:])}" if text.startswith("envs=") else text for text in sets
+        return dict.fromkeys(_SIZES, ())
+    found = {}
+    for name, (envs, batch, frames, every) in _SIZES.items():
+        gpu = name != "cpu"
+        replay = {"batch_size": batch, "buffer_size": frames, "update_every": every}
+        found[name] = (
+            f"envs={2 * envs if learner == 'ppo' else envs}",
+            f"compile={str(gpu).lower()}",
+            f"network.convs={'atari' if gpu else 'slim'}",
+            *(f"{kind}.{k}={v}" for kind in ("sac", "sac_drq", "dqn") for k, v in replay.items()),
+            f"sac_drq.amp={str(gpu).lower()}",
+            f"ppo.batch_size={2 * batch}",
         )
-        for name, sets in PROFILES.items()
-    }
-    return doubled
+    return found
 
 
 @dataclass(frozen=True)

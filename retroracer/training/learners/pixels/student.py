@@ -24,6 +24,7 @@ from retroracer.agents.pixels.nets import policy_kwargs
 from retroracer.agents.pixels.network import Network
 from retroracer.carracing.pipeline import Pipeline
 from retroracer.checks import count
+from retroracer.training.learners.pixels.drives import Act
 from retroracer.training.learners.pixels.drives_memory import Batch
 
 STEER_WEIGHT = 4.0
@@ -36,26 +37,17 @@ HUBER_THRESHOLD = 0.1
 """Weighted error beyond which the loss is linear."""
 
 
-class Pilot:
-    """A student that only drives, in a worker process.
+def pilot(pipeline: Pipeline, network: Network, weights: bytes) -> Act:
+    """A student that only drives, in a worker process, from what ``Student.weights`` returned.
 
-    Args:
-        pipeline: its wrappers.
-        network: its shape.
-        weights: from ``Student.weights``.
+    Returns:
+        Deterministic actions (N, 2) for stacks of frames (N, stack, size, size) uint8.
     """
-
-    def __init__(self, pipeline: Pipeline, network: Network, weights: bytes) -> None:
-        seen, actions = spaces_of(pipeline)
-        kwargs = policy_kwargs("PPO", network)
-        self.policy = ActorCriticPolicy(seen, actions, lambda _: 0.0, **kwargs)
-        load_module(self.policy, read_torch(weights))
-        self.policy.set_training_mode(False)
-
-    def act(self, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Deterministic actions (N, 2) for stacks of frames (N, stack, size, size) uint8."""
-        actions: npt.NDArray[Any] = self.policy.predict(pictures, deterministic=True)[0]
-        return actions
+    seen, actions = spaces_of(pipeline)
+    policy = ActorCriticPolicy(seen, actions, lambda _: 0.0, **policy_kwargs("PPO", network))
+    load_module(policy, read_torch(weights))
+    policy.set_training_mode(False)
+    return lambda pictures: policy.predict(pictures, deterministic=True)[0]
 
 
 class Student:
@@ -175,12 +167,8 @@ def _scaled(actions: Tensor) -> Tensor:
 
 
 def rows_of(used: int, batch: int, seed: int, step: int) -> npt.NDArray[np.int64]:
-    """The rows of a step's batch. They depend on seed and step alone: a resumed run draws the same.
+    """The rows of a step's batch, out of those that are used.
 
-    Args:
-        used: rows there are.
-        batch: rows in the batch.
-        seed: seed of the run.
-        step: number of the update.
+    They depend on the run's seed and the number of the step alone: a resumed run draws the same.
     """
     return np.random.default_rng([seed, 77, step]).integers(0, used, batch)

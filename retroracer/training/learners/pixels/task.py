@@ -6,10 +6,11 @@ earlier stage's model is copied into it.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,6 @@ STATISTICS = (("mean", -1e12, 1e12), ("variance", 0.0, 1e12), ("count", 0.0, 1e1
 
 class Pixels(Task):
     """Environments and the model that is trained in them.
-
-    Args:
-        settings: settings of the run.
 
     Attributes:
         envs: SB3's VecEnv.
@@ -161,28 +159,27 @@ class Pixels(Task):
         self.model.policy.set_training_mode(False)
         return self.model.policy.predict(obs, deterministic=True)[0]
 
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
+    def logged(self, names: Sequence[str]) -> dict[str, float]:
+        """The figures of these names that SB3 has logged since the last call."""
+        found = self.model.logger.name_to_value
+        figures = {n: float(found[f"train/{n}"]) for n in names if f"train/{n}" in found}
+        found.clear()
+        return figures
+
+    def averaged(self) -> AbstractContextManager[None]:
         """The model with averaged weights, if they are what is kept."""
-        if self.averages is None:
-            yield
-            return
-        with swapped(*self.averages):
-            yield
+        return nullcontext() if self.averages is None else swapped(*self.averages)
 
     def evaluate(self, parent: bool = False) -> Evaluation:
         """Drive the evaluation's seeds on the fast env."""
-        settings = self.settings
-        seeds = range(EVALUATION_SEED, EVALUATION_SEED + settings.evaluate_on)
-
+        pipeline = self.settings.pipeline
         with self.averaged():
-            episodes = drive(self.act, settings.pipeline, seeds, ENV_ID, width=len(seeds))
-        found = summary(episodes)
+            found = self._drive(self.act, pipeline)
         text = (
             f"mean {found['mean']:.1f} (min {found['min']:.1f}, "
             f"laps {found['finished']}/{found['episodes']})"
         )
-        frames = self.steps * settings.pipeline.action_repeat
+        frames = self.steps * pipeline.action_repeat
         figures = {"frames": frames, **found, "env": ENV_ID, "first_seed": EVALUATION_SEED}
         return Evaluation(found["mean"], True, figures, text)
 
@@ -203,6 +200,9 @@ class Pixels(Task):
         """Write the driver as an SB3 zip."""
         settings = self.settings
         path.parent.mkdir(parents=True, exist_ok=True)
+        notes = dict(notes)
+        if self.reward_statistics is not None:
+            notes[REWARD_STATISTICS] = self.reward_statistics()
         facts = Facts(
             observation_layout=LAYOUT,
             steps=self.steps,
@@ -211,15 +211,10 @@ class Pixels(Task):
             tracks=("CarRacing-v3",),
             settings={s.learner: config.to_dict(settings.of(s.learner)) for s in settings.stages},
             evaluation={} if evaluation is None else dict(evaluation.figures),
-            notes=dict(notes) | self._notes(),
+            notes=notes,
         )
         with self.averaged():
             checkpoint.save(self.model, path, settings.pipeline, facts)
-
-    def _notes(self) -> dict[str, Any]:
-        if self.reward_statistics is None:
-            return {}
-        return {REWARD_STATISTICS: self.reward_statistics()}
 
     def parent_statistics(self) -> dict[str, float] | None:
         """Reward statistics of the parent; None if it was trained without a normaliser.
@@ -241,15 +236,10 @@ class Pixels(Task):
     def weights(self) -> dict[str, Any]:
         """Weights, optimiser moments and the entropy coefficient; copies."""
         names, variables = self.model._get_torch_save_params()
-        copied = io.BytesIO()
-        torch.save(
-            {n: recursive_getattr(self.model, n).state_dict() for n in names}
-            | {n: recursive_getattr(self.model, n).detach() for n in variables},
-            copied,
+        modules = {n: recursive_getattr(self.model, n).state_dict() for n in names}
+        return copy.deepcopy(
+            modules | {n: recursive_getattr(self.model, n).detach() for n in variables}
         )
-        copied.seek(0)
-        state: dict[str, Any] = torch.load(copied, weights_only=True)
-        return state
 
     def rewind(self, weights: Mapping[str, Any]) -> None:
         """Restore what ``weights`` returned."""
@@ -298,13 +288,6 @@ class Pixels(Task):
         if self.model.device.type == "cuda" and "cuda_rng" in tensors:
             torch.cuda.set_rng_state(tensors["cuda_rng"])
 
-    def facts(self) -> dict[str, Any]:
-        """Nothing: an evaluation does not depend on earlier ones."""
-        return {}
-
-    def restore_facts(self, facts: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
     def close(self) -> None:
         """Close the envs."""
         self.envs.close()
@@ -336,11 +319,7 @@ def _mersenne_state(state: Any) -> tuple[str, Any, int, int, float]:
 
 
 def check_parent(settings: PixelSettings, algorithm: str = "") -> None:
-    """Make sure that a run can start from its parent.
-
-    Args:
-        settings: settings of the run.
-        algorithm: algorithm of the model it makes; empty = not checked.
+    """Make sure that a run can start from its parent; an empty ``algorithm`` is not checked.
 
     Raises:
         UserError: if the parent is missing, damaged, or has another algorithm, other wrappers or

@@ -19,9 +19,6 @@ class PixelVecEnv(VecEnv):
 
     With a pipeline, an episode's last info has its raw return, steps and seconds
     (``info["episode"]``) as SB3's Monitor reports them, before any scaling.
-
-    Args:
-        envs: the envs.
     """
 
     def __init__(self, envs: CarRacingVectorEnv) -> None:
@@ -69,9 +66,9 @@ class PixelVecEnv(VecEnv):
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """An attribute of the envs asked for."""
         if attr_name == "render_mode":
-            return [self.render_mode for _ in self._rows(indices)]
+            return [self.render_mode for _ in self._get_indices(indices)]
         found = self.envs.get_attr(attr_name)
-        return [found[i] for i in self._rows(indices)]
+        return [found[i] for i in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of all envs; refused for single envs."""
@@ -84,7 +81,7 @@ class PixelVecEnv(VecEnv):
     ) -> list[Any]:
         """Call a method of every env; returns the results of the envs asked for."""
         found = self.envs.call(method_name, *method_args, **method_kwargs)
-        return [found[i] for i in self._rows(indices)]
+        return [found[i] for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """True for SB3's Monitor where the pipeline does its work; False for other wrappers."""
@@ -92,13 +89,8 @@ class PixelVecEnv(VecEnv):
 
         monitor = isinstance(wrapper_class, type) and issubclass(wrapper_class, Monitor)
         wrapped = monitor and self.envs.pipeline is not None
-        return [wrapped for _ in self._rows(indices)]
+        return [wrapped for _ in self._get_indices(indices)]
 
     def get_images(self) -> Sequence[Any]:
         """A picture of every env."""
         return self.envs.render() or []
-
-    def _rows(self, indices: Any) -> Sequence[int]:
-        if indices is None:
-            return range(self.num_envs)
-        return [indices] if isinstance(indices, int) else list(indices)

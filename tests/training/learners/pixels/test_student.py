@@ -25,9 +25,9 @@ from retroracer.training.learners.pixels.drives_memory import (  # noqa: E402
 from retroracer.training.learners.pixels.student import (  # noqa: E402
     BRAKE_WEIGHT,
     STEER_WEIGHT,
-    Pilot,
     Student,
     action_loss,
+    pilot,
     rows_of,
     swapped,
 )
@@ -172,8 +172,8 @@ def test_lessons_lower_the_loss_and_only_the_averages_drive() -> None:
         wanted = taught.policy.predict(lesson.pictures, deterministic=True)[0]
         assert not all(map(torch.equal, live, taught.policy.parameters()))
     assert all(map(torch.equal, live, taught.policy.parameters())), "the live weights are back"
-    sight = Pilot(SEEN, NETWORK, taught.weights())
-    np.testing.assert_allclose(sight.act(lesson.pictures), wanted, atol=1e-5)
+    sight = pilot(SEEN, NETWORK, taught.weights())
+    np.testing.assert_allclose(sight(lesson.pictures), wanted, atol=1e-5)
 
 
 def test_a_restored_pupil_learns_on_as_if_nothing_had_been() -> None:
