@@ -59,38 +59,27 @@ class LapJudge:
         self._parent: list[Lap] = []
 
     def __call__(self, layers: Layers, activation: str, parent: bool = False) -> Evaluation:
-        """Evaluate an actor.
-
-        Args:
-            layers: its weights and biases.
-            activation: activation of its hidden layers.
-            parent: True if it is the driver the run starts from.
-        """
+        """Evaluate an actor; ``parent`` is True if it is the driver the run starts from."""
         report = self._report(policy_of(layers, activation).act)
+        summary = report.summary()
         if parent and self.own:
             self._parent = [(r.lap_time_s, r.off_track_s) for r in report.results]
         on = [t.name for t in self.tracks] if self.own else [f"{len(self.tracks)} random tracks"]
-        acceptable = no_worse(report, self._parent)
-        return Evaluation(
-            score(report), acceptable, report.summary() | {"on": on}, self._text(report)
-        )
-
-    def _report(self, act: Act) -> Report:
-        entry = Entry("training", act, self.car, self.action_repeat)
-        report = evaluate([entry], self.tracks)[0]
-        return report.with_limits(self.limits)
-
-    def score_of(self, driver: Policy) -> float:
-        """The score of any driver on the same tracks."""
-        return score(self._report(driver.act))
-
-    def _text(self, report: Report) -> str:
-        summary = report.summary()
         one = len(self.tracks) == 1
         of = f" of {self.tracks[0].title}" if one else f"/{summary['tracks']} tracks"
         ratio = summary["median_ratio"]
         speed = "no lap yet" if ratio is None else f"x{ratio:.3f} of the limit"
-        return f"laps {summary['completed']}{of}, clean {summary['clean']}, {speed}"
+        text = f"laps {summary['completed']}{of}, clean {summary['clean']}, {speed}"
+        acceptable = no_worse(report, self._parent)
+        return Evaluation(score(report), acceptable, summary | {"on": on}, text)
+
+    def _report(self, act: Act) -> Report:
+        entry = Entry("training", act, self.car, self.action_repeat)
+        return evaluate([entry], self.tracks)[0].with_limits(self.limits)
+
+    def score_of(self, driver: Policy) -> float:
+        """The score of any driver on the same tracks."""
+        return score(self._report(driver.act))
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs, as plain data: the parent's laps and the limits."""

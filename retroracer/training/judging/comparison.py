@@ -18,17 +18,9 @@ from retroracer.training.pictures.laps import plot_laps
 def compare(
     before: str | Path, after: str | Path, tracks: list[Track], car: Car, folder: Path
 ) -> Path:
-    """Let both drive every track; print laps, ratios and sectors, draw the first track's laps.
+    """Let parent and specialist drive every track; print laps, ratios and sectors.
 
-    Args:
-        before: file of the parent.
-        after: file of the specialist.
-        tracks: one or more tracks.
-        car: the car both drive.
-        folder: where the picture goes.
-
-    Returns:
-        The picture's path.
+    The laps on the first track are drawn, too, in ``folder``; returns the picture's path.
     """
     policies = [load_policy(path) for path in (before, after)]
     entries = [Entry(p.name, p.act, car, p.action_repeat) for p in policies]

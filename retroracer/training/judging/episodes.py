@@ -51,14 +51,10 @@ class Episode:
 
 @dataclass(frozen=True)
 class PixelReport:
-    """An evaluation.
+    """An evaluation: the driver, how it drove, and its episodes in order of seeds.
 
     Attributes:
-        model: name of the driver.
-        algorithm: the one that trained it.
         env: "stock" or "fast".
-        pipeline: the wrappers it drove with.
-        episodes: in order of seeds.
         seconds: duration of the evaluation.
         max_frames: frames after which an episode was cut off.
     """
@@ -109,19 +105,11 @@ def drive(
     width: int = 1,
     max_frames: int = MAX_FRAMES,
 ) -> list[Episode]:
-    """Drive an episode on each seed, in this process.
+    """Drive an episode on each seed, in this process, and return them in that order.
 
-    Args:
-        act: the driver.
-        pipeline: the wrappers; those used only in training are left out.
-        seeds: seeds of the tracks.
-        env_id: Gymnasium's own env, or the fast one.
-        width: episodes driven side by side, so that the network sees them as one batch. Its
-            output may differ in the last bit with the batch size.
-        max_frames: frames after which an episode is cut off.
-
-    Returns:
-        One episode per seed, in the order of ``seeds``.
+    Wrappers used only in training are left out. ``width`` episodes are driven side by side, so that
+    the network sees them as one batch; its output may differ in the last bit with the batch size.
+    After ``max_frames`` frames an episode is cut off.
     """
     done: list[Episode] = []
     for first in range(0, len(seeds), width):

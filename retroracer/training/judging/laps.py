@@ -214,22 +214,17 @@ def evaluate(
         for row in np.flatnonzero(over).tolist():
             how = "finished" if finished[row] else "stalled" if stalled[row] else "too slow"
             lost = 0.0 if finished[row] else race.floats[row, state.LAP_OFF]
+            sectors = race.last_sectors[row]
             results[row] = Result(
                 track=tracks[row % m].name,
                 laps=int(race.lap[row]),
                 lap_time_s=float(race.last_lap_time[row]) if finished[row] else None,
                 off_track_s=float(off_track[row] + lost),
                 ended=how,
-                sector_times_s=_sectors(race, row) if finished[row] else (),
+                sector_times_s=tuple(sectors[~np.isnan(sectors)].tolist()) if finished[row] else (),
             )
         running &= ~over
     return [
         Report(entry.name, tuple(results[k * m + t] for t in range(m)))
         for k, entry in enumerate(entries)
     ]
-
-
-def _sectors(race: Race, row: int) -> tuple[float, ...]:
-    """Sector times [s] of a row's last lap."""
-    times = race.last_sectors[row]
-    return tuple(float(t) for t in times[~np.isnan(times)])

@@ -23,7 +23,7 @@ from retroracer.envs.variety import N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car
 from retroracer.physics.company import AT_FAULT, CONTACTS
-from retroracer.track.geometry import Array, Ints
+from retroracer.track.geometry import Array
 from retroracer.track.track import Track
 
 DAY = Variety(grip=(0.97, 1.0), mass=(0.99, 1.01), power=(0.99, 1.01))
@@ -43,13 +43,7 @@ Grid = Literal["all", "last", "first", "given"]
 
 @dataclass(frozen=True)
 class Racer:
-    """A driver and the car it races.
-
-    Attributes:
-        name: of the model.
-        driver: as ``envs.crew.Crew`` takes it.
-        car: its car.
-    """
+    """A driver, as ``envs.crew.Crew`` takes it, with the name of its model and the car it races."""
 
     name: str
     driver: Any
@@ -58,13 +52,7 @@ class Racer:
 
 @dataclass(frozen=True)
 class Start:
-    """A race that is to be driven.
-
-    Attributes:
-        track: its place in the list of tracks.
-        day: number of the day.
-        order: racers by their place on the grid, the first in front.
-    """
+    """A race to be driven: track and day by their numbers, racers in order of the grid."""
 
     track: int
     day: int
@@ -129,15 +117,9 @@ def race(
     days: Sequence[int] = (0,),
     tell: Callable[[int, int], None] = lambda done, count: None,
 ) -> list[Raced]:
-    """Let racers race on every track, on every day, in every order of the grid.
+    """Let 2 to 20 racers race on every track, on every day, in every order of the grid.
 
-    Args:
-        racers: 2 to 20.
-        tracks: at least one.
-        grid: which orders.
-        laps: of a race, from a standing start.
-        days: their numbers.
-        tell: called with the days done and their count.
+    A race is so many laps from a standing start; ``tell`` gets the days done and their count.
     """
     found: list[Raced] = []
     lined_up = orders([racer.name for racer in racers], grid)
@@ -151,10 +133,6 @@ def race(
     return found
 
 
-# Columns of what is known of a car at its end.
-_TIME, _DISTANCE, _CONTACTS, _FAULTS = range(4)
-
-
 def _drive(
     racers: Sequence[Racer],
     tracks: Sequence[Track],
@@ -162,7 +140,7 @@ def _drive(
     laps: int,
     solid: bool,
 ) -> Array:
-    """How each car fared, (races, cars, 4); the time of who did not finish is nan."""
+    """Time, distance, contacts and faults of each car, (races, cars, 4); nan = did not finish."""
     n, k = len(starts), len(racers)
     longest = max(track.length for track in tracks)
     stall = EVALUATION_STALL
@@ -188,23 +166,17 @@ def _drive(
         _, _, lost, done = batch.step(crew.act(), autoreset=False)
         over = np.flatnonzero(lost | done)
         if over.size:
-            out[over] = _at_the_end(batch, over, laps)
+            floats, marks = batch.race.floats[over], batch.company.marks[over]
+            finished = batch.race.ints[over, state.LAP] >= laps
+            out[over, 0] = np.where(finished, floats[:, state.LAP_START], np.nan)
+            out[over, 1] = floats[:, state.PROGRESS]
+            out[over, 2:] = marks[:, [CONTACTS, AT_FAULT]]
     return out.reshape(n, k, 4)
-
-
-def _at_the_end(batch: RaceBatch, rows: Ints, laps: int) -> Array:
-    floats, marks = batch.race.floats[rows], batch.company.marks[rows]
-    finished = batch.race.ints[rows, state.LAP] >= laps
-    out = np.empty((len(rows), 4))
-    out[:, _TIME] = np.where(finished, floats[:, state.LAP_START], np.nan)
-    out[:, _DISTANCE] = floats[:, state.PROGRESS]
-    out[:, _CONTACTS], out[:, _FAULTS] = marks[:, CONTACTS], marks[:, AT_FAULT]
-    return out
 
 
 def _outcomes(start: Start, solid: Array, alone: Array) -> tuple[Outcome, ...]:
     def rank(racer: int) -> tuple[bool, float, int]:
-        time, distance = solid[racer, _TIME], solid[racer, _DISTANCE]
+        time, distance = solid[racer, :2]
         lost = math.isnan(time)
         return lost, (-distance if lost else time), start.order.index(racer)
 
@@ -214,13 +186,13 @@ def _outcomes(start: Start, solid: Array, alone: Array) -> tuple[Outcome, ...]:
             racer=k,
             grid=start.order.index(k) + 1,
             place=places.index(k) + 1,
-            time_s=_known(solid[k, _TIME]),
-            alone_s=_known(alone[k, _TIME]),
-            distance_m=float(solid[k, _DISTANCE]),
-            contacts=int(solid[k, _CONTACTS]),
-            at_fault=int(solid[k, _FAULTS]),
+            time_s=_known(time),
+            alone_s=_known(alone[k, 0]),
+            distance_m=float(distance),
+            contacts=int(contacts),
+            at_fault=int(faults),
         )
-        for k in range(len(solid))
+        for k, (time, distance, contacts, faults) in enumerate(solid)
     )
 
 

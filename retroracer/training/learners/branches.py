@@ -36,10 +36,10 @@ TRIED = 4
 """Actions tried in a state: more and less steering, more and less throttle."""
 
 MAX_SLOPE = 1e9
+"""Largest slope accepted from a saved run."""
 
 GAINS = ("gain_steer", "gain_throttle")
 """What a measurement shows in a run's progress."""
-"""Largest slope accepted from a saved run."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,7 @@ class BranchSettings:
 
 
 class Branches:
-    """Measures slopes and keeps those of the last rounds.
-
-    Args:
-        racing: the task whose cars are branched from and whose model drives.
-        settings: settings of the branches.
-        gamma: discount per decision.
-        reward_scale: factor on rewards.
-    """
+    """Measures slopes from the states of a task's cars and keeps those of the last rounds."""
 
     def __init__(
         self, racing: Racing, settings: BranchSettings, gamma: float, reward_scale: float
@@ -107,12 +100,8 @@ class Branches:
     def measure(self, share: float = 0.0) -> dict[str, float]:
         """Branch from the current states of some of the cars, if it is this round's turn.
 
-        Args:
-            share: share of the stage that is over.
-
-        Returns:
-            The median absolute difference of returns when it was last measured, in scaled rewards,
-            for each action.
+        Returns the median absolute difference of returns when it was last measured, in scaled
+        rewards, for each action. ``share`` of the stage is over.
         """
         steps = self.steps(share)
         self.due = min(self.due + self.settings.steps / steps, 1.0)
@@ -140,8 +129,7 @@ class Branches:
             self.obs[at], self.actions[at], self.slopes[at] = first, action, gain / span
         self.head = (self.head + 1) % s.kept
         self.filled = min(self.filled + 1, s.kept)
-        steer, throttle = gain.abs().median(0).values.tolist()
-        return dict(zip(GAINS, (steer, throttle), strict=True))
+        return dict(zip(GAINS, gain.abs().median(0).values.tolist(), strict=True))
 
     def _drive(self, actions: Tensor, steps: int) -> Tensor:
         """Returns (N,) of actions (N, 2), in scaled rewards, if the driver drives on after them."""
@@ -180,11 +168,7 @@ class Branches:
         }
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Continue from what ``state`` returned.
-
-        Raises:
-            ValueError: if it does not fit.
-        """
+        """Continue from what ``state`` returned; a ValueError if it does not fit."""
         plain, s = plain_json(bytes(state["facts"]), bits=160), self.settings
         self.filled = count(plain, "filled", s.kept)
         self.head = count(plain, "head", s.kept - 1)

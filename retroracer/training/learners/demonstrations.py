@@ -58,17 +58,10 @@ class Demonstrations:
 def drivers_of(
     tracks: list[Track] | int, car: Car, grip: float, margin: float, moment: float = float("inf")
 ) -> tuple[list[Track], list[Any]]:
-    """Tracks, and the lines a line driver follows on them.
+    """Tracks, or a number of random ones, and the lines a line driver follows on them.
 
-    Args:
-        tracks: tracks, or a number of random ones.
-        car: the car that follows the lines.
-        grip: fraction of the car's grip the lines are solved for.
-        margin: distance the lines keep from the edges of the road [m].
-        moment: when to stop solving (``time.monotonic``).
-
-    Returns:
-        The tracks for which a line could be solved in time, and their lines.
+    Tracks whose lines could not be solved until ``moment`` (``time.monotonic``) are left out. For
+    ``grip`` and ``margin`` see ``Demonstrations``.
     """
     places = random_tracks(DEMONSTRATION_SEED, tracks) if isinstance(tracks, int) else tracks
     lines = lines_to_follow(places, car, grip, margin, moment)
@@ -79,11 +72,8 @@ def drivers_of(
 def gather(racing: Racing, wanted: Demonstrations, tracks: list[Track] | None) -> Memory | None:
     """Let the line driver drive in the run's task and keep its transitions.
 
-    Args:
-        racing: the task; demonstrations have its car, reward, ending and variety. Tracks are driven
-            in their own direction and width, because the lines are solved for them as they are.
-        wanted: how many, and how.
-        tracks: where; None = random tracks.
+    Demonstrations have the task's car, reward, ending and variety. Tracks (None = random ones) are
+    driven in their own direction and width, because the lines are solved for them as they are.
 
     Returns:
         The replay memory; None if no demonstrations are wanted, or no line could be solved.

@@ -31,11 +31,7 @@ _RETURNS: tuple[str, ...] = ("frames", "min", "mean", "max")
 
 
 def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
-    """Draw how good the driver was over the run.
-
-    Args:
-        folder: folder of the run.
-        path: path of the picture; None = ``curve.png`` in the folder.
+    """Draw how good the driver was over the run, by default as ``curve.png`` in its folder.
 
     Returns:
         The picture's path; None if the run was never evaluated and no path was given.

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from retroracer.carracing.pipeline import Pipeline, recording
-from retroracer.render.film import Picture, write_film
+from retroracer.render.film import write_film
 from retroracer.training.judging.episodes import MAX_FRAMES, Act
 
 GIF_SIZE = (300, 200)
@@ -33,13 +33,6 @@ def film(
         UserError: if the file cannot be written.
     """
     every = math.ceil(FRAMES / fps)
-    pictures = _drive(act, pipeline, seed, every, max_frames)
-    size = None if path.suffix.lower() == ".mp4" else GIF_SIZE
-    write_film(path, pictures, FRAMES / every, size)
-
-
-def _drive(act: Act, pipeline: Pipeline, seed: int, every: int, max_frames: int) -> list[Picture]:
-    """Pictures (400, 600, 3) of every n-th frame of an episode."""
     env, pictures = recording(pipeline, every, max_frames)
     obs, _ = env.reset(seed=seed)
     over = False
@@ -47,4 +40,5 @@ def _drive(act: Act, pipeline: Pipeline, seed: int, every: int, max_frames: int)
         obs, _, terminated, truncated, _ = env.step(act(obs[None])[0])
         over = terminated or truncated
     env.close()
-    return pictures
+    size = None if path.suffix.lower() == ".mp4" else GIF_SIZE
+    write_film(path, pictures, FRAMES / every, size)

@@ -63,13 +63,9 @@ def draw_road(axes: Any, track: Track) -> None:
 
 
 def draw_line(axes: Any, points: Array, fastest: float, width: float = 2.2) -> Any:
-    """Draw a driven line coloured by speed; returns it, for a colour bar.
+    """Draw a driven line (M, >= 3) of x, y [m] and speed [m/s]; returns it, for a colour bar.
 
-    Args:
-        axes: to draw on.
-        points: (M, >= 3) x, y [m] and speed [m/s].
-        fastest: speed [m/s] of the brightest colour.
-        width: width of the line [points].
+    ``fastest`` is the speed [m/s] of the brightest colour.
     """
     from matplotlib.collections import LineCollection
 
@@ -87,12 +83,12 @@ def plot_laps(
     limit: Limit | None,
     laps: Sequence[tuple[Report, LapTrace]],
 ) -> None:
-    """Write a PNG of laps: map of the last driver's, speeds of all against the limit.
+    """Write a PNG of laps: map of the last driver's, speeds of all against the limit, if known.
 
     Args:
         path: path of the file.
         track: driven on.
-        limit: limit of the track and car, if known.
+        limit: limit of the track and car.
         laps: report and trace of each; the first result of the report is that lap. Only the last
             four are drawn.
 
@@ -104,7 +100,8 @@ def plot_laps(
     draw_road(upper, track)
     if limit is not None:
         upper.plot(*np.vstack([limit.xy, limit.xy[:1]]).T, color=INK, lw=0.7, ls=(0, (6, 4)))
-        lower.plot(limit.s, 3.6 * limit.speed, color=LIMIT_COLOUR, lw=2.0, label=_limit_text(limit))
+        text = f"limit {lap_text(limit.lap_time)}"
+        lower.plot(limit.s, 3.6 * limit.speed, color=LIMIT_COLOUR, lw=2.0, label=text)
     for colour, (report, trace) in zip(COLOURS, laps[-MOST:], strict=False):
         points = np.array(trace.points)
         order = np.argsort(points[:, 3])
@@ -140,10 +137,6 @@ def _braking_points(speed: Array) -> npt.NDArray[np.int64]:
     slower = np.diff(speed, prepend=speed[:1]) < -BRAKING * 0.05
     firm = slower & np.roll(slower, -1) & np.roll(slower, -2)
     return np.flatnonzero(firm & ~np.roll(slower, 1)).astype(np.int64)
-
-
-def _limit_text(limit: Limit) -> str:
-    return f"limit {lap_text(limit.lap_time)}"
 
 
 def _text(report: Report) -> str:

@@ -25,13 +25,10 @@ RETURNS = (
 
 
 def draw_progress(table: Path, out: Path, second_phase: int | None = None) -> None:
-    """Draw minimum, mean and maximum return of training episodes.
+    """Draw minimum, mean and maximum return of training episodes from a ``progress.csv``.
 
-    Args:
-        table: path of ``progress.csv``.
-        out: path of the picture.
-        second_phase: iteration at which the second phase began, drawn as a red dashed line; None =
-            read it from the table.
+    A red dashed line marks the iteration at which the second phase began; without
+    ``second_phase`` it is read from the table.
 
     Raises:
         UserError: if the table cannot be read or has no returns yet, or the picture cannot be

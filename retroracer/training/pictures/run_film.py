@@ -36,11 +36,6 @@ FASTEST = 75.0
 def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | None:
     """Let a run's checkpoints drive one track, and draw their laps.
 
-    Args:
-        folder: folder of the run.
-        track: driven on.
-        car: the car that is driven.
-
     Returns:
         Paths of the strip (PNG) and the film (GIF); None if there are no checkpoints.
     """
