@@ -184,11 +184,7 @@ class RunFolder:
 
 
 def read_evaluations(folder: Path, needed: Collection[str]) -> list[dict[str, Any]]:
-    """Read the results of a run's evaluations.
-
-    Args:
-        folder: folder of the run.
-        needed: names of figures that every result must have, as numbers.
+    """Read the results of a run's evaluations; every one must have the numbers ``needed``.
 
     Raises:
         UserError: if the file cannot be read, or belongs to another kind of run.

@@ -44,11 +44,9 @@ def _named(text: str) -> int | None:
 
 @contextmanager
 def locked(path: Path, option: str = "--out") -> Iterator[None]:
-    """Keep other processes away from ``path`` while this lasts.
+    """Keep other processes away from a file or folder, which need not exist, while this lasts.
 
-    Args:
-        path: a file or folder, which need not exist; its folder must.
-        option: the command-line option that chooses another place, for the error message.
+    Its folder must exist. ``option`` chooses another place on the command line.
 
     Raises:
         UserError: if another process holds the lock (it is named), or the folder cannot be

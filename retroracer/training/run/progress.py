@@ -88,12 +88,7 @@ class Screen:
     ) -> None:
         """Show where the run is; cheap, called every round.
 
-        Args:
-            elapsed: seconds of the run so far.
-            share: share of its budget used up, 0 to 1.
-            steps: steps of all environments together.
-            updates: gradient updates.
-            stats: means over the last training episodes, by name.
+        ``share`` of the budget is used up; ``stats`` are means over the last training episodes.
         """
         now = time.monotonic()
         then, steps_then, updates_then = self._mark
@@ -122,13 +117,9 @@ class Screen:
         self._bar.update(self._task, description="evaluating")
 
     def judged(self, seconds: float, text: str, best: bool, parent: bool) -> None:
-        """Print a line about an evaluation.
+        """Print the result of an evaluation after so many seconds of the run.
 
-        Args:
-            seconds: seconds of the run until then.
-            text: its result.
-            best: True if the driver was saved as the best so far.
-            parent: True if it is the driver the run starts from.
+        ``best``: the driver was saved as the best so far; ``parent``: the run starts from it.
         """
         self._judged = text
         note = "  the driver it begins with" if parent else "  saved: best so far" if best else ""

@@ -39,11 +39,6 @@ def try_places(out: Path, runs: Path) -> None:
 def session(folder: RunFolder, out: Path, work: Callable[[], int]) -> int:
     """Do a training program's work while no other process uses its folder or ``out``.
 
-    Args:
-        folder: folder of the run.
-        out: the model's file.
-        work: reads settings, trains, prints; returns the exit code.
-
     Returns:
         The exit code: that of ``work``; after a stop 0 if there is a state to resume from, else
         130.

@@ -104,13 +104,7 @@ def _stages_type(table: dict[str, str]) -> Any:
 def settings_type(
     base: type[RunSettings], table: dict[str, str], names: tuple[str, ...]
 ) -> type[RunSettings]:
-    """The dataclass of settings of a run with these learners: ``base`` and one section each.
-
-    Args:
-        base: the task's settings.
-        table: ``learners.RACING`` or ``PIXELS``.
-        names: names of the learners.
-    """
+    """The dataclass of settings of a run: ``base``, and a section for each learner named."""
     sections = [
         (learners.section(name), kind, dataclasses.field(default_factory=kind))
         for name in names

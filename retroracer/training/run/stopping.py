@@ -69,7 +69,7 @@ class Stop:
             has to end; None = the command has printed its last message.
     """
 
-    def __init__(self, last_message: Callable[[], tuple[str, int]] | None = None) -> None:
+    def __init__(self, last_message: Callable[[], tuple[str, int]] | None) -> None:
         self.requested = False
         self.at = 0.0
         self.last_message = last_message
@@ -113,12 +113,7 @@ class Stop:
         self.tick(number, frame)
 
     def tick(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Raise the exception that is due, unless the current block holds it back.
-
-        Raises:
-            Stopped: if a stop was asked for.
-            TimeUp: if the moment of ``until`` has come.
-        """
+        """Raise the exception that is due (see ``check``) unless the block holds it back."""
         if self._settled:
             return
         now = time.monotonic()
@@ -137,7 +132,7 @@ class Stop:
         return isinstance(error, Stopped) or (self.requested and isinstance(error, Exception))
 
     @contextmanager
-    def held(self, patience: float = float("inf")) -> Iterator[None]:
+    def held(self, patience: float) -> Iterator[None]:
         """Hold the exception back in this block until ``patience`` seconds after the stop."""
         self._holds.append(patience)
         try:

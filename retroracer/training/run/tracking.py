@@ -45,12 +45,7 @@ class Tracking:
             close()
 
     def log(self, step: int, row: Mapping[str, Any]) -> None:
-        """Log the numbers of a row; values that are not numbers are left out.
-
-        Args:
-            step: steps of all environments so far.
-            row: plain data by name.
-        """
+        """Log the numbers of a row after so many steps; what is not a number is left out."""
         figures = {
             name: float(value)
             for name, value in row.items()
@@ -68,9 +63,7 @@ MAX_BYTES = 200_000_000
 class ProgressCSV:
     """A table of a run's figures; each row is written as soon as it is known.
 
-    Args:
-        path: path of the file; rows that are there already stay.
-        since: rows with more steps than this are dropped.
+    Rows that are there already stay, save those with more steps than ``since``.
     """
 
     def __init__(self, path: Path, since: int) -> None:
@@ -89,10 +82,10 @@ class ProgressCSV:
         self.columns += new
         if self._whole and not new:
             with open(self.path, "a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self.columns, restval="").writerow(row)
+                csv.DictWriter(file, self.columns).writerow(row)
             return
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.columns, restval="")
+        writer = csv.DictWriter(text, self.columns)
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.path, text.getvalue())
