@@ -7,10 +7,11 @@ model, and SAC training can continue from it with critics that know the driver.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from retroracer.config import Range
-from retroracer.training.learners.sac import SAC
+from retroracer.training.learners.racing import Racing
+from retroracer.training.learners.sac import SAC, SACSettings
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,6 @@ class CriticsSettings:
     buffer_size: Annotated[int, Range(low=1000, high=50_000_000)] = 500_000
     learning_starts: Annotated[int, Range(low=0, high=10**9)] = 50_000
 
-    train_freq: ClassVar[int] = 1
-    policy_delay: ClassVar[int] = 1
-    critics: ClassVar[str] = "least"
-    reward_scale: ClassVar[float] = 1.0
-    critics_first: ClassVar[int] = 0
-    action_noise: ClassVar[float] = 0.0
-    noise_hold: ClassVar[float] = 0.0
-    final_rate: ClassVar[float] = 0.05
-    final_entropy: ClassVar[None] = None
-
     def arguments(self) -> dict[str, Any]:
         """The arguments for Stable-Baselines3's SAC, by name."""
         names = ("learning_rate", "gamma", "batch_size", "gradient_steps", "n_steps")
@@ -58,5 +49,5 @@ class Critics(SAC):
     algorithm = "SAC critics only"
     moves_driver = False
 
-    def _make_demonstrations(self) -> None:
-        return None
+    def __init__(self, racing: Racing, settings: CriticsSettings, first: bool) -> None:
+        super().__init__(racing, SACSettings(**vars(settings), final_entropy=None), first)

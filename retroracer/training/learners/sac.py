@@ -100,7 +100,11 @@ class SAC(Learner):
         self.model.mean_of_critics = settings.critics == "mean"
         self.model.set_reward_scale(settings.reward_scale)
         self.memory = self._make_memory()
-        self.demonstrations = self._make_demonstrations()
+        own = run.track and settings.demonstrations.share  # actors' tasks have no cars here
+        pool = racing.batch.pool.tracks if own else None
+        self.demonstrations = gather(racing, settings.demonstrations, pool)
+        if self.demonstrations is not None:
+            self.demonstrations.reward.mul_(settings.reward_scale)
         self.branches: Branches | None = None
         if self.moves_driver and settings.branches.states:
             self.branches = Branches(
@@ -121,14 +125,6 @@ class SAC(Learner):
         updater, cars = self.model.updater, self.racing.settings.cars
         size, device = self.settings.buffer_size, self.model.device
         return Memory(size, cars, updater.n_obs, updater.n_actions, device)
-
-    def _make_demonstrations(self) -> Memory | None:
-        settings = self.racing.settings
-        pool = self.racing.batch.pool.tracks if settings.track else None
-        demonstrations = gather(self.racing, self.settings.demonstrations, pool)
-        if demonstrations is not None:
-            demonstrations.reward.mul_(self.settings.reward_scale)
-        return demonstrations
 
     def describe(self) -> str:
         """A round in a few words: batch, updates, learning rate."""

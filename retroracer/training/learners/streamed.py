@@ -10,6 +10,7 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -123,7 +124,7 @@ class StreamedSAC(SAC):
         count = min(self.round_left, CHUNK)
         losses = self._learn(clock, count)
         self.round_left -= count
-        self._rates.count(updates=count)
+        self._rates.updates += count
         self._publish(now, self.round_left == 0)
         if self.round_left == 0:
             self.task.keep_round()
@@ -140,7 +141,7 @@ class StreamedSAC(SAC):
                 continue
             self.memory.add(rows, self.settings.reward_scale)
             self.task.arrived(rows)
-            self._rates.count(rows=rows.transitions)
+            self._rates.rows += rows.transitions
             if self.warmed >= self.settings.learning_starts:
                 self.debt += self.ratio * rows.transitions
             self.warmed += rows.transitions
@@ -199,25 +200,19 @@ class Rates:
     """Rows and updates per second, over about the last ten seconds."""
 
     def __init__(self) -> None:
-        self._sums = {"rows": 0.0, "updates": 0.0}
-        self._marks = [(time.monotonic(), 0.0, 0.0)]
-
-    def count(self, rows: int = 0, updates: int = 0) -> None:
-        """Count rows and updates."""
-        self._sums["rows"] += rows
-        self._sums["updates"] += updates
+        self.rows = self.updates = 0
+        self._marks = deque([(time.monotonic(), 0, 0)], maxlen=10)
 
     def now(self) -> dict[str, float]:
         """The rates by name."""
         moment = time.monotonic()
         if moment >= self._marks[-1][0] + 1.0:
-            self._marks.append((moment, self._sums["rows"], self._sums["updates"]))
-            self._marks = self._marks[-10:]
+            self._marks.append((moment, self.rows, self.updates))
         then, rows, updates = self._marks[0]
         took = max(moment - then, 1e-3)
         return {
-            "rows_per_second": (self._sums["rows"] - rows) / took,
-            "updates_per_second": (self._sums["updates"] - updates) / took,
+            "rows_per_second": (self.rows - rows) / took,
+            "updates_per_second": (self.updates - updates) / took,
         }
 
 

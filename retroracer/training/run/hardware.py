@@ -24,11 +24,7 @@ KEPT = 256_000_000
 
 
 def profile_of(name: str, device: str) -> str:
-    """The profile asked for; "auto" gives the one that fits this machine.
-
-    Args:
-        name: "auto", "cpu" or one of ``GPU_PROFILES``.
-        device: "auto", "cpu" or "cuda".
+    """The profile asked for ("cpu" or one of ``GPU_PROFILES``); "auto" gives the one that fits.
 
     Raises:
         UserError: if the profile is for a GPU and there is none.
@@ -134,11 +130,7 @@ def memory_in_use() -> str:
 
 
 def ram_of(pids: Sequence[int]) -> int:
-    """Bytes of memory that processes take; 0 where the system does not say.
-
-    Args:
-        pids: of the processes; pages they share are counted once, for the first.
-    """
+    """Bytes that processes take; 0 where the system does not say; shared pages count once."""
     if sys.platform != "linux":
         return 0
     pages = 0

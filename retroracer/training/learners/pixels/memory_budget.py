@@ -29,14 +29,7 @@ SPARE = 0.92
 
 @dataclass(frozen=True)
 class Need:
-    """Memory a run takes.
-
-    Attributes:
-        ram: main memory of all processes [bytes].
-        vram: GPU memory [bytes]; 0 without a GPU.
-        footprint: footprint of the learner that takes most.
-        learner: its name.
-    """
+    """Memory a run takes [bytes], with the learner that takes most; ``vram`` is 0 without a GPU."""
 
     ram: int
     vram: int
@@ -68,13 +61,10 @@ def _need(settings: PixelSettings, learner: str) -> Need:
     return Need(ram - moved, CUDA + learning + moved, footprint, learner)
 
 
-def demand_room(settings: PixelSettings, free: int | None = None, vram: int | None = None) -> Need:
+def demand_room(settings: PixelSettings, free: int | None = None) -> Need:
     """Make sure that a run fits into memory, and return what it will take.
 
-    Args:
-        settings: settings of the run.
-        free: free main memory [bytes]; None = ask the system.
-        vram: free GPU memory [bytes]; None = ask the system.
+    ``free`` is the free main memory [bytes]; None = ask the system.
 
     Raises:
         UserError: if it does not fit; the message names settings that would.
@@ -87,7 +77,7 @@ def demand_room(settings: PixelSettings, free: int | None = None, vram: int | No
             + _advice(wanted, wanted.ram - SPARE * free)
         )
     if wanted.vram:
-        there = torch.cuda.mem_get_info()[0] if vram is None else vram
+        there = torch.cuda.mem_get_info()[0]
         if wanted.vram > SPARE * there:
             raise UserError(
                 f"this run needs {gigabytes(wanted.vram)} of the GPU's memory and "
@@ -110,17 +100,15 @@ def describe(settings: PixelSettings, wanted: Need) -> str:
     """Machine, network and memory of a run, in two lines."""
     network = settings.network
     shape = f"{network.convs} convolutions to {network.features}, hidden {list(network.hidden)}"
-    takes = f"{gigabytes(wanted.ram)} of memory"
-    if wanted.footprint.kept:
-        takes += (
-            f", {gigabytes(wanted.footprint.kept)} of it for {wanted.footprint.frames:,} frames"
-        )
+    takes, most = f"{gigabytes(wanted.ram)} of memory", wanted.footprint
+    if most.kept:
+        takes += f", {gigabytes(most.kept)} of it for {most.frames:,} frames"
     if wanted.vram:
         takes += f" and {gigabytes(wanted.vram)} of the GPU's"
         takes += f", allocator {os.environ.get('PYTORCH_ALLOC_CONF', 'as torch has it')}"
     compiled = ", compiled" if settings.compile else ""
     return (
         f"on {machine(settings.device)}: {settings.envs} envs; {shape}{compiled}; "
-        f"batches of {wanted.footprint.batch:,} ({wanted.learner})\n"
+        f"batches of {most.batch:,} ({wanted.learner})\n"
         f"it will take about {takes}"
     )

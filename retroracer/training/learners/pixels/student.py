@@ -35,6 +35,8 @@ STATE_WEIGHT = 0.15
 """Weight of the auxiliary loss of the state."""
 HUBER_THRESHOLD = 0.1
 """Weighted error beyond which the loss is linear."""
+AVERAGING = 0.998
+"""Decay of the exponential average of the weights, per update."""
 
 
 def pilot(pipeline: Pipeline, network: Network, weights: bytes) -> Act:
@@ -51,31 +53,23 @@ def pilot(pipeline: Pipeline, network: Network, weights: bytes) -> Act:
 
 
 class Student:
-    """A PPO model whose actor is trained by imitation.
+    """A PPO model whose actor is trained by imitation; its value head is not trained.
 
-    Args:
-        model: SB3's model; its value head is not trained.
-        network: its shape.
-        n_state: numbers in the true state. An auxiliary head predicts it so that the encoder learns
-            faster; the head is not part of the saved model.
-        averaging: decay of the exponential average of the weights, per update.
+    An auxiliary head predicts the ``n_state`` numbers of the true state so that the encoder learns
+    faster; that head is not part of the saved model.
 
     Attributes:
         averages: the trained parameters, and their averages, which drive.
         steps: number of updates.
     """
 
-    def __init__(
-        self, model: PPO, network: Network, n_state: int, averaging: float = 0.998
-    ) -> None:
-        policy: Any = model.policy
-        self.policy = policy
-        policy.to(memory_format=torch.channels_last)
+    def __init__(self, model: PPO, network: Network, n_state: int) -> None:
+        self.policy: Any = model.policy
+        self.policy.to(memory_format=torch.channels_last)
         self.head = nn.Linear(network.features, n_state)
         learned = [p for n, p in self.policy.named_parameters() if "value" not in n]
         learned += list(self.head.parameters())
         self.averages = (learned, [p.detach().clone() for p in learned])
-        self._averaging = averaging
         self.optimiser = torch.optim.AdamW(learned, 1e-3, weight_decay=1e-4)
         self.steps = 0
         # Only where the processor multiplies bfloat16 itself: emulated, it is far slower.
@@ -100,7 +94,7 @@ class Student:
         self.optimiser.step()
         self.steps += 1
         # A short window at first, so that the average forgets the random initial weights.
-        kept = min(self._averaging, self.steps / (self.steps + 10.0))
+        kept = min(AVERAGING, self.steps / (self.steps + 10.0))
         with torch.no_grad():
             for mean, p in zip(self.averages[1], self.averages[0], strict=True):
                 mean.lerp_(p, 1.0 - kept)

@@ -57,7 +57,6 @@ class Pixels(Task):
     """Environments and the model that is trained in them.
 
     Attributes:
-        envs: SB3's VecEnv.
         model: SB3's model, once a learner has made one.
         averages: parameters and their averages, if the averages are evaluated and kept.
         reward_statistics: returns the statistics of the reward normaliser, where a learner has
@@ -81,10 +80,7 @@ class Pixels(Task):
     def make_model(self, algorithm: str, env: Any = None, **arguments: Any) -> Any:
         """Make the model a learner needs, with the weights of the last stage or of the parent.
 
-        Args:
-            algorithm: a key of ``checkpoint.KINDS``.
-            env: SB3 VecEnv it is trained in; None = the task's own.
-            arguments: arguments of the SB3 class.
+        ``algorithm`` is a key of ``checkpoint.KINDS``; without ``env`` it is trained in the task's.
 
         Raises:
             UserError: if an earlier stage trained a model of another kind, or the parent does not
