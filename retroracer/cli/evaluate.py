@@ -100,14 +100,14 @@ def run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if evaluate_pixels.concerns(args, parser):
         return evaluate_pixels.run(args)
     from retroracer.agents.policy import load_policy
-    from retroracer.training.judging.laps import Entry, LapTrace, evaluate, watching
+    from retroracer.training.judging.laps import Entry, LapTrace, evaluate
 
     policies = [load_policy(name) for name in args.models]
     entries = [Entry(p.name, p.act, _car(args, p), p.action_repeat) for p in policies]
     tracks = tracks_of(args)
     traces = [LapTrace(k * len(tracks)) for k in range(len(entries))] if args.plot else []
     with busy(f"evaluating on {len(tracks)} tracks ..."):
-        reports = evaluate(entries, tracks, watching(traces), args.latency)
+        reports = evaluate(entries, tracks, traces, args.latency)
     if not args.no_limit:
         reports = _with_limits(reports, entries, tracks)
     figures = [r.to_dict() for r in reports]

@@ -11,7 +11,7 @@ from retroracer.laptime.limit import Limit, limit_of
 from retroracer.physics.car import Car
 from retroracer.tables import lap_text, print_table
 from retroracer.track.track import Track
-from retroracer.training.judging.laps import Entry, LapTrace, Report, Result, evaluate, watching
+from retroracer.training.judging.laps import Entry, LapTrace, Report, Result, evaluate
 from retroracer.training.pictures.laps import plot_laps
 
 
@@ -27,7 +27,7 @@ def compare(
     traces = [LapTrace(k * len(tracks)) for k in range(2)]
     limits = [_limit(track, car) for track in tracks]
     times = [None if limit is None else limit.lap_time for limit in limits]
-    reports = [report.with_limits(times) for report in evaluate(entries, tracks, watching(traces))]
+    reports = [report.with_limits(times) for report in evaluate(entries, tracks, traces)]
     reports = [replace(reports[0], model=f"before: {reports[0].model}"),
                replace(reports[1], model=f"after: {reports[1].model}")]  # fmt: skip
     _print(reports, tracks, limits)

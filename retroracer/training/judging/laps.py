@@ -132,7 +132,7 @@ class Report:
 
 
 class LapTrace:
-    """Records how one row drove its last lap, for pictures; pass it as ``watch``.
+    """Records how one row of an evaluation drove its last lap, for pictures; pass it in ``watch``.
 
     Attributes:
         points: (x [m], y [m], speed [m/s], s [m], lateral offset [m]) at every control step
@@ -155,20 +155,10 @@ class LapTrace:
         self.points.append((x, y, speed, s, offset))
 
 
-def watching(traces: Sequence[LapTrace]) -> Callable[[Race], None]:
-    """A callable to pass as ``watch`` that records several rows."""
-
-    def watch(race: Race) -> None:
-        for trace in traces:
-            trace(race)
-
-    return watch
-
-
 def evaluate(
     entries: Sequence[Entry],
     tracks: Sequence[Track],
-    watch: Callable[[Race], None] | None = None,
+    watch: Sequence[Callable[[Race], None]] = (),
     latency: int = 0,
 ) -> list[Report]:
     """Let every driver drive every track.
@@ -192,8 +182,8 @@ def evaluate(
     cap = race.length() / SLOWEST + GRACE
     marks = np.zeros((race.n, 2))
     results: dict[int, Result] = {}
-    if watch:
-        watch(race)
+    for look in watch:
+        look(race)
     actions = np.zeros((race.n, 2))
     while running.any():
         obs = loop.observe()
@@ -204,8 +194,8 @@ def evaluate(
                 actions[rows] = entry.act(obs[rows])
         loop.choose(actions)
         loop.advance()
-        if watch:
-            watch(race)
+        for look in watch:
+            look(race)
         lapped = race.ints[:, state.STEP_LAP] == 1
         off_track[lapped] += race.floats[lapped, state.LAST_LAP_OFF]
         finished = race.lap >= LAPS

@@ -25,11 +25,6 @@ from retroracer.training.run.folder import RunFolder, read_evaluations
 Row = dict[str, Any]
 
 
-_REQUIRED = ("seconds", "steps", "updates", "score")
-_LAPS = ("completed", "clean", "tracks")
-_RETURNS: tuple[str, ...] = ("frames", "min", "mean", "max")
-
-
 def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
     """Draw how good the driver was over the run, by default as ``curve.png`` in its folder.
 
@@ -46,19 +41,21 @@ def draw_curve(folder: RunFolder, path: Path | None = None) -> Path | None:
         raise UserError(
             f"no {shown_path(written)}: --plot draws a run's curve; name its folder with --run DIR"
         )
-    rows = read_evaluations(folder.path, _REQUIRED)
+    rows = read_evaluations(folder.path, ("seconds", "steps", "updates", "score"))
     if not rows:
         raise UserError(f"{shown_path(written)} holds no evaluations yet")
-    draw, needed = _draw_returns, _RETURNS
-    if "completed" in rows[0]:
-        draw, needed = _draw_laps, _LAPS
-    elif "training_return" in rows[0]:  # another simulator
-        draw, needed = _draw_training, ()
-    read_evaluations(folder.path, needed)
     figure = new_figure(9.0, 6.0)
-    draw(figure, rows)
-    axes = figure.axes[0]
-    axes.set_title(
+    if "completed" in rows[0]:
+        read_evaluations(folder.path, ("completed", "clean", "tracks"))
+        _draw_laps(figure, rows)
+    elif "training_return" in rows[0]:  # another simulator
+        _draw_training(figure, rows)
+    else:
+        read_evaluations(folder.path, ("frames", "min", "mean", "max"))
+        _draw_returns(figure, rows)
+    for axes in figure.axes:
+        axes.set_facecolor(PAPER)
+    figure.axes[0].set_title(
         f"{folder.path.name}: {rows[-1]['steps']:,} steps, {rows[-1]['updates']:,} updates; "
         "the broad line marks the driver that was kept", loc="left", color=INK,
     )  # fmt: skip
@@ -84,7 +81,6 @@ def _draw_laps(figure: Any, rows: list[Row]) -> None:
         lower.plot(minutes, ratio, color=colour, marker="o", ms=3, label=label)
     for axes in (upper, lower):
         axes.axvline(minutes[_best(rows)], color=ROAD, lw=4, zorder=0)
-        axes.set_facecolor(PAPER)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc="lower right" if axes is upper else "upper right")
     upper.set(ylabel="of the tracks [%]", ylim=(0, 102))
@@ -99,7 +95,6 @@ def _draw_training(figure: Any, rows: list[Row]) -> None:
     minutes = [r["seconds"] / 60.0 for r in shown]
     axes.plot(minutes, [r["training_return"] for r in shown], color=COLOURS[0], marker=".")
     axes.axvline(rows[_best(rows)]["seconds"] / 60.0, color=ROAD, lw=4, zorder=0)
-    axes.set_facecolor(PAPER)
     axes.set(xlabel="minutes of training", ylabel="return of the last training episodes")
 
 
@@ -122,6 +117,5 @@ def _draw_returns(figure: Any, rows: list[Row]) -> None:
         axes.axvline(switch / 1e6, color="red", linestyle="--", label="second phase")
     axes.axvline(rows[_best(rows)]["frames"] / 1e6, color=ROAD, lw=4, zorder=0)
     axes.axhline(900.0, color="grey", linewidth=0.7)
-    axes.set_facecolor(PAPER)
     axes.set(xlabel="frames [million]", ylabel="raw return of an episode")
     axes.legend(loc="lower right", fontsize="small", frameon=False)

@@ -13,7 +13,7 @@ from retroracer.physics.car import Car
 from retroracer.render.film import Picture, write_film
 from retroracer.tables import lap_text
 from retroracer.track.track import Track
-from retroracer.training.judging.laps import Entry, LapTrace, Report, evaluate, watching
+from retroracer.training.judging.laps import Entry, LapTrace, Report, evaluate
 from retroracer.training.pictures.laps import (
     INK,
     draw_line,
@@ -46,7 +46,7 @@ def draw_film(folder: RunFolder, track: Track, car: Car) -> tuple[Path, Path] | 
     policies = [load_policy(paths[k]) for k in keep]
     entries = [Entry(p.name, p.act, car, p.action_repeat) for p in policies]
     traces = [LapTrace(k) for k in range(len(entries))]
-    reports = evaluate(entries, [track], watching(traces))
+    reports = evaluate(entries, [track], traces)
     shape = np.ptp(track.xy, axis=0)
     tall = 0.5 + 4.0 * min(float(shape[1] / shape[0]), 1.5)
     strip = new_figure(4.0 * min(3, len(keep)), tall * ((len(keep) + 2) // 3))

@@ -139,19 +139,19 @@ class Run:
         """Restore a state, or prepare the first stage and evaluate the parent, if there is one."""
         if state is not None:
             self._restore(*state)
-            self.task.begin(self.facts.sessions)
-            self._evaluate_other_model()
-            return
-        self.learner = self._enter(self.settings.stages[0])
-        if self.learner is None:
-            self._leave()
-        self.facts.first_step = self.task.steps  # the counter starts with the parent's steps
+        else:
+            self.learner = self._enter(self.settings.stages[0])
+            if self.learner is None:
+                self._leave()
+            self.facts.first_step = self.task.steps  # the counter starts with the parent's steps
         self.task.begin(self.facts.sessions)
-        self._evaluate_other_model()
-        self.good = self.task.weights()
-        if self.settings.parent is not None:
-            self._judge(None, parent=True)
-        self._save()
+        with until(self.budget.last):  # only a better driver replaces another run's model
+            self.keeper.find_other(self.task.score_of, **self.task.kind())
+        if state is None:
+            self.good = self.task.weights()
+            if self.settings.parent is not None:
+                self._judge(None, parent=True)
+            self._save()
 
     def _train(self, tracking: Tracking) -> None:
         """Train all stages; the driver each of them ends with is evaluated."""
@@ -305,11 +305,6 @@ class Run:
         """True if the stage trains only the critics of the best driver: the newer zip is better."""
         fixed = not learners.find(self.table, self._stage().learner).moves_driver
         return fixed and found.score == self.facts.best_score
-
-    def _evaluate_other_model(self) -> None:
-        """Evaluate another run's model at ``--out``: only a better driver replaces it."""
-        with until(self.budget.last):
-            self.keeper.find_other(self.task.score_of, **self.task.kind())
 
     def _figures(self) -> dict[str, Any]:
         """Where the run is, as plain figures."""

@@ -90,7 +90,7 @@ def test_the_lap_time_is_the_flying_lap_of_the_race(tracks):
         if race.ints[0, state.STEP_LAP]:
             seen.append((int(race.lap[0]), float(race.last_lap_time[0])))
 
-    result = evaluate([entry(path_follower(0.5))], tracks[:1], watch)[0].results[0]
+    result = evaluate([entry(path_follower(0.5))], tracks[:1], [watch])[0].results[0]
     times = {lap: t for lap, t in seen if np.isfinite(t)}
     assert sorted(times) == [1, LAPS]
     assert result.lap_time_s == times[LAPS] < times[1]
@@ -118,7 +118,7 @@ def test_a_lap_is_drawn_along_the_road(tracks, tmp_path):
     from PIL import Image
 
     trace = LapTrace(0)
-    report = evaluate([entry(path_follower(0.5))], tracks[:1], trace)[0]
+    report = evaluate([entry(path_follower(0.5))], tracks[:1], [trace])[0]
     points = np.array(trace.points)
     assert len(points) == pytest.approx(report.results[0].lap_time_s / 0.05, abs=2)
     gap = np.hypot(*(points[:, None, :2] - tracks[0].xy[None]).T).min(axis=0)

@@ -118,12 +118,7 @@ def read_drives(path: Path) -> list[Drive]:
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a round's drives; the lengths of drives give the expected shapes of the others.
-
-    Raises:
-        ValueError: if an array has another type, shape or range.
-        UserError: if the file is missing.
-    """
+    """The arrays of a round's drives; the lengths of drives give the shapes of the others."""
     if not path.is_file():
         raise UserError(f"{path} is missing, {_CANNOT_RESUME}")
     with Archive(path, 16, ratio=2000) as page:

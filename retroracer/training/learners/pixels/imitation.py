@@ -201,7 +201,7 @@ class Imitation(Learner):
                 self._coming = self._drives_of(self.number)
             if wait(self._coming, timeout=POLL).not_done:
                 return {}
-            self._take([d for done in self._coming for d in self._result(done)])
+            self._take()
         if not self._coming and not last:
             self._coming = self._drives_of(self.number + 1)
         losses = []
@@ -219,17 +219,15 @@ class Imitation(Learner):
         loss, state = np.mean(losses, axis=0)
         return {"imitation_loss": float(loss), "state_loss": float(state), "learning_rate": rate}
 
-    def _result(self, done: Future[list[Drive]]) -> list[Drive]:
+    def _take(self) -> None:
+        """Add drives to the memory; the next ones are driven with the model's current weights."""
         try:
-            return done.result()
+            drives = [d for done in self._coming for d in done.result()]
         except BrokenProcessPool:
             raise UserError(
                 "a process that drives has died, killed perhaps for want of memory; the same "
                 "command goes on"
             ) from None
-
-    def _take(self, drives: list[Drive]) -> None:
-        """Add drives to the memory; the next ones are driven with the model's current weights."""
         self._unsaved.append((self.taken, drives))
         self.memory.add(drives)
         self.pixels.model.num_timesteps += sum(len(d.frames) for d in drives)

@@ -210,12 +210,7 @@ class PPO(Learner):
         return {"mean": float(rms.mean), "variance": float(rms.var), "count": float(rms.count)}
 
     def _set_statistics(self, record: Mapping[str, Any]) -> None:
-        """Continue from what ``_statistics`` returned.
-
-        Raises:
-            ValueError: if a number is out of range.
-            KeyError: if one is missing.
-        """
+        """Continue from what ``_statistics`` returned."""
         assert self.normalised is not None
         found = {name: number(record, name, low, most) for name, low, most in STATISTICS}
         rms: Any = self.normalised.ret_rms

@@ -297,11 +297,7 @@ def packed(tensors: Mapping[str, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mersenne_state(state: Any) -> tuple[str, Any, int, int, float]:
-    """The checked state of NumPy's global generator, which does not check it itself.
-
-    Raises:
-        ValueError: if it is not a valid state.
-    """
+    """The checked state of NumPy's global generator, which does not check it itself."""
     keys, place, has_gauss, gauss = state
     keys = demand_array("keys", keys.numpy(), Form((624,), np.int64, 0, 2**32 - 1))
     record = {"place": place, "has_gauss": has_gauss, "gauss": gauss}
