@@ -86,11 +86,7 @@ class LapJudge:
         return {"parent": self._parent, "limits": self.limits}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """Continue from what ``state`` returned.
-
-        Raises:
-            ValueError: if it belongs to other tracks.
-        """
+        """Continue from what ``state`` returned; a ValueError if it belongs to other tracks."""
         limits = [_time(t) for t in facts["limits"]]
         parent = [(_time(lap), _time(off) or 0.0) for lap, off in facts["parent"]]
         if len(limits) != len(self.tracks) or len(parent) not in (0, len(self.tracks)):

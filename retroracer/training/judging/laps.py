@@ -39,13 +39,9 @@ Act = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A driver and the car it drives.
+    """A driver, by the name of its model, and the car it drives; it treats every row alone.
 
-    Attributes:
-        name: name of the model, for the report.
-        act: the driver; it treats every row alone.
-        car: its car.
-        action_repeat: control steps of 50 ms for which it holds an action.
+    It holds an action for ``action_repeat`` control steps of 50 ms.
     """
 
     name: str
@@ -96,12 +92,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """The results of one driver on all tracks.
-
-    Attributes:
-        model: name of the driver.
-        results: one per track, in the order given.
-    """
+    """The results of one driver, by the name of its model, on all tracks in the order given."""
 
     model: str
     results: tuple[Result, ...]

@@ -22,15 +22,11 @@ SLOWER = 1.01
 class RaceJudge:
     """Evaluates the drivers of a run in company: from the last place of the grid.
 
-    Args:
-        laps: judges them alone on the same tracks.
-        rivals: cars beside it.
-        against: name or path of who drives them.
-        race_laps: laps of a race.
-        days: times each track is raced.
+    The driver ``against`` drives the ``rivals`` beside them; each track is raced ``days`` times.
+    ``laps`` judges them alone on the same tracks.
 
     Raises:
-        UserError: if there is no such driver.
+        UserError: if there is no driver ``against``.
     """
 
     def __init__(
@@ -74,11 +70,7 @@ class RaceJudge:
         return {"laps": self.laps.state(), "parent": self._parent}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """Go on where ``state`` was taken.
-
-        Raises:
-            ValueError: if it is of other tracks.
-        """
+        """Go on where ``state`` was taken; a ValueError if it is of other tracks."""
         self.laps.restore(facts["laps"])
         told = facts["parent"]
         self._parent = None if told is None else number({"parent": told}, "parent", 0.0, 1e9)

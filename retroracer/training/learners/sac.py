@@ -100,7 +100,7 @@ class SAC(Learner):
         self.model.mean_of_critics = settings.critics == "mean"
         self.model.set_reward_scale(settings.reward_scale)
         self.memory = self._make_memory()
-        own = run.track and settings.demonstrations.share  # actors' tasks have no cars here
+        own = run.track and settings.demonstrations.share  # another simulator has no cars
         pool = racing.batch.pool.tracks if own else None
         self.demonstrations = gather(racing, settings.demonstrations, pool)
         if self.demonstrations is not None:

@@ -30,9 +30,7 @@ _STATISTICS = ("return", "seconds", "metres", "survived")
 class SACTask(Task):
     """A task with a SAC model whose averaged actor is the driver that is evaluated and kept.
 
-    Args:
-        settings: settings of the run.
-        model: its actor drives; a subclass of SB3's SAC, so that SB3 opens the zip.
+    The model is a subclass of SB3's SAC, so that SB3 opens the zip.
 
     Attributes:
         average: (P,) the actor's weights averaged over the last ``settings.averaging`` updates.
@@ -169,11 +167,7 @@ class EpisodeStats:
         return list(self._episodes)
 
     def restore(self, state: Sequence[Sequence[float]]) -> None:
-        """Replace the window by what ``state`` returned.
-
-        Raises:
-            ValueError: if an episode is not four finite numbers.
-        """
+        """Take over what ``state`` returned; a ValueError if it is not four finite numbers each."""
         episodes = np.array(state, np.float64).reshape(-1, len(_STATISTICS))
         if not np.isfinite(episodes).all():
             raise ValueError("the episodes counted are not finite")

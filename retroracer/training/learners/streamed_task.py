@@ -40,14 +40,7 @@ number above every version that an actor can have."""
 
 
 class Streamed(SACTask):
-    """What tasks with a feed share.
-
-    Attributes:
-        feed: feed of rows and weights.
-        folder: folder of the run.
-        version: version of the last published weights.
-        tell: prints a line.
-    """
+    """What tasks with a feed share; ``version`` is that of the last published weights."""
 
     settings: StreamSettings
     feed: Feed

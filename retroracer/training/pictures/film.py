@@ -19,15 +19,9 @@ FRAMES = 50
 def film(
     path: Path, act: Act, pipeline: Pipeline, seed: int, fps: int, max_frames: int = MAX_FRAMES
 ) -> None:
-    """Film one episode on the stock env.
+    """Film up to so many frames of an episode on the stock env, at the speed that was driven.
 
-    Args:
-        path: path of the file; its suffix chooses the format.
-        act: the driver.
-        pipeline: the wrappers.
-        seed: seed of the track.
-        fps: most pictures per second; the film runs at the speed that was driven.
-        max_frames: frames after which the film ends.
+    The path's suffix chooses the format; ``fps`` is the most pictures per second.
 
     Raises:
         UserError: if the file cannot be written.

@@ -85,12 +85,7 @@ def plot_laps(
 ) -> None:
     """Write a PNG of laps: map of the last driver's, speeds of all against the limit, if known.
 
-    Args:
-        path: path of the file.
-        track: driven on.
-        limit: limit of the track and car.
-        laps: report and trace of each; the first result of the report is that lap. Only the last
-            four are drawn.
+    A lap is the first result of its report. Only the last four are drawn.
 
     Raises:
         UserError: if matplotlib is missing or the file cannot be written.

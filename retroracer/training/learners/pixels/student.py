@@ -64,8 +64,9 @@ class Student:
     """
 
     def __init__(self, model: PPO, network: Network, n_state: int) -> None:
-        self.policy: Any = model.policy
-        self.policy.to(memory_format=torch.channels_last)
+        policy: Any = model.policy
+        self.policy = policy
+        policy.to(memory_format=torch.channels_last)
         self.head = nn.Linear(network.features, n_state)
         learned = [p for n, p in self.policy.named_parameters() if "value" not in n]
         learned += list(self.head.parameters())

@@ -213,11 +213,7 @@ class Pixels(Task):
             checkpoint.save(self.model, path, settings.pipeline, facts)
 
     def parent_statistics(self) -> dict[str, float] | None:
-        """Reward statistics of the parent; None if it was trained without a normaliser.
-
-        Raises:
-            UserError: if they are damaged.
-        """
+        """Reward statistics of the parent; None if it was trained without a normaliser."""
         if self.settings.parent is None:
             return None
         path = find_model(self.settings.parent)
