@@ -34,6 +34,7 @@ from retroracer.atomic import replacing, write_text
 from retroracer.checks import records
 from retroracer.errors import UserError
 from retroracer.reading import read_bytes, shown, shown_path
+from retroracer.training.learners.learner import State
 
 MAX_CHECKPOINTS = 24
 """When there are this many, every second one is deleted."""
@@ -55,8 +56,6 @@ SMALL = 10_000
 
 BEGINNING: dict[str, Any] = {"beginning": True}
 """The facts of a run that has not begun to learn."""
-
-State = dict[str, np.ndarray[Any, Any]]
 
 
 class RunFolder:

@@ -93,14 +93,6 @@ class RunSettings:
         return " or ".join(words) or "as long as it takes"
 
 
-def _stages_type(table: dict[str, str]) -> Any:
-    """A dataclass with the key ``stages`` alone, whose learners must be in ``table``."""
-    names: Any = Literal.__getitem__(tuple(table))
-    stage = dataclasses.make_dataclass("Stage", [("learner", names)], bases=(Stage,), frozen=True)
-    stages: Any = tuple[stage, ...]  # type: ignore[valid-type]
-    return dataclasses.make_dataclass("Stages", [("stages", stages, ())], frozen=True)
-
-
 def settings_type(
     base: type[RunSettings], table: dict[str, str], names: tuple[str, ...]
 ) -> type[RunSettings]:
@@ -131,10 +123,14 @@ def learners_of(
     Raises:
         UserError: if the pages cannot be read, or name an unknown learner.
     """
-    known = _stages_type(table)
+    # A dataclass with the key ``stages`` alone, whose learners must be in the table.
+    names: Any = Literal.__getitem__(tuple(table))
+    kind = dataclasses.make_dataclass("Stage", [("learner", names)], bases=(Stage,), frozen=True)
+    stages: Any = tuple[kind, ...]  # type: ignore[valid-type]
+    known: Any = dataclasses.make_dataclass("Stages", [("stages", stages, ())], frozen=True)
     first = config.load(known, shipped, partial=True)
-    stages = config.load(known, page, overrides, start=first, partial=True).stages
-    return tuple(dict.fromkeys(stage.learner for stage in stages))
+    found = config.load(known, page, overrides, start=first, partial=True).stages
+    return tuple(dict.fromkeys(stage.learner for stage in found))
 
 
 def load(
