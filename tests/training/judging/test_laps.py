@@ -141,7 +141,7 @@ def test_actions_come_late_by_the_latency_asked_for(tracks):
     for latency in (0, 1, 3):
         seen = []
         evaluate(
-            [entry(flat_out)], tracks[:1], lambda race, to=seen: to.append(race.vx[0]), latency
+            [entry(flat_out)], tracks[:1], [lambda race, to=seen: to.append(race.vx[0])], latency
         )
         speeds.append(np.array(seen[:40]))
     np.testing.assert_array_equal(speeds[1][1:], speeds[0][:-1])
