@@ -7,6 +7,7 @@ only, so that posted events drive the game. Does not own how a wheel is turned (
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pygame
 
@@ -139,33 +140,21 @@ def editor_action(code: int, control: bool) -> str:
 
 
 class Controls:
-    """The state of keys and pads.
-
-    Args:
-        bound: key names by action where they differ from the defaults.
-
-    Attributes:
-        keys: directions held on the keyboard.
-        seats: the same of each of two people.
-        players: how many drive now: of two, each has keys of its own.
-        steer: of the pad's stick, left positive, or None while no pad is in use.
-        throttle: of its triggers, or None likewise.
-        trouble: what is wrong with the keys it was given, in lines.
-    """
+    """The state of keys and pads; ``bound`` are key names by action that are no defaults."""
 
     def __init__(self, bound: Mapping[str, str] | None = None) -> None:
-        self.keys = Keys()
-        self.seats = (Keys(), Keys())
-        self.players = 1
-        self.steer: float | None = None
-        self.throttle: float | None = None
+        self.keys = Keys()  # directions held on the keyboard
+        self.seats = (Keys(), Keys())  # the same of each of two people
+        self.players = 1  # who drive now: of two, each has keys of its own
+        self.steer: float | None = None  # of the pad's stick, left positive; None while unused
+        self.throttle: float | None = None  # of its triggers, likewise
         self._triggers = [0.0, 0.0]
         self._pads: dict[int, object] = {}
         self.bind(bound or {})
 
     def bind(self, bound: Mapping[str, str]) -> None:
         """Take over keys; an action none of whose names is a key keeps its default."""
-        self.trouble: list[str] = []
+        self.trouble: list[str] = []  # what is wrong with the keys, in lines
         own = {}
         for action, names in bound.items():
             if action not in ACTIONS:
@@ -199,24 +188,20 @@ class Controls:
 
     def open_pads(self) -> None:
         """Start listening to pads; without any support for them nothing happens."""
-        try:
+        with suppress(ImportError, pygame.error):
             from pygame._sdl2 import controller
 
             controller.init()
             for index in range(controller.get_count()):
                 self._open(index)
-        except (ImportError, pygame.error):
-            return
 
     def _open(self, index: int) -> None:
-        try:
+        with suppress(ImportError, pygame.error):
             from pygame._sdl2 import controller
 
             if controller.is_controller(index):
                 pad = controller.Controller(index)
                 self._pads[pad.id] = pad
-        except (ImportError, pygame.error):
-            return
 
     def release(self) -> None:
         """Let go of everything, as when the window loses the keyboard."""
@@ -234,11 +219,7 @@ class Controls:
                 self._key(code, down=True)
 
     def take(self, event: pygame.event.Event) -> str:
-        """Follow an event.
-
-        Returns:
-            The action that was pressed just now (a key of ACTIONS, "unplugged"), or "".
-        """
+        """Follow an event; returns the action pressed just now: of ACTIONS, "unplugged" or ""."""
         kind = event.type
         if kind in (pygame.KEYDOWN, pygame.KEYUP):
             return self._key(event.key, kind == pygame.KEYDOWN)

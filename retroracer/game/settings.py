@@ -23,79 +23,47 @@ FILE = "settings.yaml"
 
 @dataclass(frozen=True)
 class Assists:
-    """Help a person may take; named on every result.
+    """Help a person may take; named on every result."""
 
-    Attributes:
-        stability: catches slides: eases throttle and steers against them.
-        abs: eases the brake where it would take the tyres' grip for cornering.
-        line: draws the fastest line, red where to brake.
-    """
-
-    stability: bool = False
-    abs: bool = False
-    line: bool = False
+    stability: bool = False  # catches slides: eases throttle and steers against them
+    abs: bool = False  # eases the brake where it would take the tyres' grip for cornering
+    line: bool = False  # draws the fastest line, red where to brake
 
     def named(self) -> str:
         """Those that are on and change the driving, or "no assists"."""
-        on = [n for n, v in (("stability", self.stability), ("ABS", self.abs)) if v]
-        on += ["line"] if self.line else []
-        return " + ".join(on) if on else "no assists"
+        taken = {"stability": self.stability, "ABS": self.abs, "line": self.line}
+        return " + ".join(name for name, on in taken.items() if on) or "no assists"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A player's choices.
+    """A player's choices."""
 
-    Attributes:
-        keys: names of the keys for each action that is not on its default (``controls``).
-        assists: the help taken.
-        volume: of the sound, 0 to 1.
-        mute: True keeps it silent.
-        music: True plays music.
-        heading_up: False keeps north at the top.
-        track: last raced on.
-        car: last driven, "" = the rival's.
-        rival: last raced against, "" = the default.
-        rivals: how many.
-        ghosts: True races time trials, where nobody touches anybody; False solid cars.
-        players: how many people race at one keyboard.
-        laps: of the last race.
-        high_contrast: True draws every track in the same strong colours.
-        large_text: True writes as large as the screens fit.
-        shake: how much the picture shakes, 0 to 1.
-        newcomer: True until a first race was driven: it is helped along.
-    """
-
-    keys: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)  # names, by action, that are no defaults
     assists: Assists = field(default_factory=Assists)
     volume: Annotated[float, Range(0.0, 1.0)] = 0.7
     mute: bool = False
     music: bool = False
-    heading_up: bool = True
-    track: str = "monza"
-    car: str = ""
-    rival: str = ""
+    heading_up: bool = True  # else north is
+    track: str = "monza"  # last raced on
+    car: str = ""  # last driven; "" = the rival's
+    rival: str = ""  # last raced against; "" = the default
     rivals: Annotated[int, Range(0, 19)] = 1
-    ghosts: bool = False
-    players: Annotated[int, Range(1, 2)] = 1
-    laps: Annotated[int, Range(0, 99)] = 3
-    high_contrast: bool = False
-    large_text: bool = False
-    shake: Annotated[float, Range(0.0, 1.0)] = 0.5
-    newcomer: bool = True
+    ghosts: bool = False  # time trials, where nobody touches anybody; else solid cars
+    players: Annotated[int, Range(1, 2)] = 1  # people at one keyboard
+    laps: Annotated[int, Range(0, 99)] = 3  # 0 = without end
+    high_contrast: bool = False  # every track in the same strong colours
+    large_text: bool = False  # as large as the screens fit
+    shake: Annotated[float, Range(0.0, 1.0)] = 0.5  # of the picture
+    newcomer: bool = True  # until a first race was driven: it is helped along
 
 
 class SettingsFile:
-    """Settings with their file.
-
-    Attributes:
-        now: the settings.
-        trouble: what went wrong reading or writing, or "".
-    """
+    """Settings with their file."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or data_dir()) / FILE
-        self.trouble = ""
+        self.trouble = ""  # what went wrong reading or writing
         self._news: list[str] = []
         self._changed: dict[str, object] = {}  # by this game: another one may change the rest
         self._written = True

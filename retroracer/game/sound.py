@@ -137,25 +137,14 @@ def car_volumes(speed: float, throttle: float, slip: float, off: bool) -> dict[i
 
 
 class Sound:
-    """The mixer and what is played on it.
-
-    Args:
-        wanted: False keeps it silent for good (headless).
-        volume: 0 to 1.
-        mute: True is silent.
-        music: True plays music too.
-
-    Attributes:
-        trouble: why there is no sound, or "".
-    """
+    """The mixer and what is played on it, at a volume of 0 to 1; for good silent if not wanted."""
 
     def __init__(
         self, wanted: bool = True, volume: float = 0.7, mute: bool = False, music: bool = False
     ) -> None:
-        self.trouble = ""
+        self.trouble = ""  # why there is no sound
         self._ready = False
         self._music: pygame.mixer.Sound | None = None  # made when it is wanted first
-        self._engine: list[pygame.mixer.Sound] = []
         self._playing: list[int] = [-1, -1]
         self.choose(volume, mute, music)
         if not wanted:
@@ -168,11 +157,10 @@ class Sound:
         except (pygame.error, NotImplementedError, ImportError) as error:
             self.trouble = f"no sound: {error}"
             return
-        self._frequencies = np.geomspace(LOWEST, HIGHEST, LOOPS)
-        self._engine = [_sound(0.5 * engine_loop(f)) for f in self._frequencies]
-        self._tyres = _sound(0.5 * noise_loop(900.0, 2600.0))
-        self._ground = _sound(0.8 * noise_loop(40.0, 260.0))
-        self._wind = _sound(0.6 * noise_loop(300.0, 1500.0, 1.7))
+        self._engine = [_sound(0.5 * engine_loop(f)) for f in np.geomspace(LOWEST, HIGHEST, LOOPS)]
+        noises = {_TYRES: noise_loop(900.0, 2600.0), _GROUND: noise_loop(40.0, 260.0),
+                  _WIND: noise_loop(300.0, 1500.0, 1.7)}  # fmt: skip
+        self._loops = {number: _sound(PEAKS[number] * wave) for number, wave in noises.items()}
         self._beeps = {"red": _sound(0.4 * beep(440, 0.14)), "green": _sound(0.4 * beep(880, 0.4)),
                        "lap": _sound(0.3 * beep(660, 0.12))}  # fmt: skip
         self._thud = _sound(0.4 * thud())
@@ -193,14 +181,7 @@ class Sound:
         self._loop(_MUSIC, self._music, MUSIC_LEVEL * volume)
 
     def drive(self, speed: float, throttle: float, slip: float, off: bool) -> None:
-        """Sound like a car.
-
-        Args:
-            speed: [m/s].
-            throttle: in [-1, 1].
-            slip: of its tyres, 0 none to 1 sliding.
-            off: True beyond the road.
-        """
+        """Sound like a car; arguments as of ``car_volumes``."""
         if not self._ready:
             return
         level = 0.0 if self.mute else self.volume
@@ -219,10 +200,8 @@ class Sound:
                 channel.play(self._engine[index], loops=-1, fade_ms=12)
                 self._playing[slot] = index
             channel.set_volume(volumes[(_ENGINE_A, _ENGINE_B)[slot]])
-        loops = [(_TYRES, self._tyres), (_GROUND, self._ground), (_WIND, self._wind)]
-        if music is not None:
-            loops.append((_MUSIC, music))
-        for number, sound in loops:
+        loops = self._loops if music is None else self._loops | {_MUSIC: music}
+        for number, sound in loops.items():
             self._loop(number, sound, volumes[number])
 
     def _loop(self, number: int, sound: pygame.mixer.Sound, volume: float) -> None:
@@ -233,17 +212,18 @@ class Sound:
 
     def signal(self, name: str) -> None:
         """A beep: "red", "green" or "lap"."""
-        if self._ready and not self.mute:
-            channel = pygame.mixer.Channel(_EVENTS)
-            channel.play(self._beeps[name])
-            channel.set_volume(limited({_EVENTS: self.volume})[_EVENTS])
+        if self._ready:
+            self._event(self._beeps[name], 1.0)
 
     def bump(self, closing: float) -> None:
         """A blow of two cars that met at a speed [m/s]."""
-        if self._ready and not self.mute:
+        if self._ready:
+            self._event(self._thud, min(0.25 + closing / 8.0, 1.0))
+
+    def _event(self, sound: pygame.mixer.Sound, loud: float) -> None:
+        if not self.mute:
             channel = pygame.mixer.Channel(_EVENTS)
-            channel.play(self._thud)
-            loud = min(0.25 + closing / 8.0, 1.0)
+            channel.play(sound)
             channel.set_volume(limited({_EVENTS: loud * self.volume})[_EVENTS])
 
     def quiet(self) -> None:

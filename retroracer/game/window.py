@@ -12,26 +12,17 @@ UNSEEN = ("dummy", "offscreen")
 """Video drivers without a screen."""
 
 
-def demand_pygame_ce() -> None:
-    """Refuse pygame in the place of pygame-ce: both install the same folder.
-
-    Raises:
-        UserError: with the two commands that put it right.
-    """
-    if not getattr(pygame, "IS_CE", False):
-        raise UserError(
-            "this is pygame, not pygame-ce, which it replaces; run: pip uninstall -y pygame "
-            "&& pip install --force-reinstall pygame-ce"
-        )
-
-
 def open_window(size: tuple[int, int], fullscreen: bool, headless: bool) -> None:
     """Open the window, or without a screen the picture that takes its place.
 
     Raises:
         UserError: if there is no screen to open one on.
     """
-    demand_pygame_ce()
+    if not getattr(pygame, "IS_CE", False):  # both install the same folder
+        raise UserError(
+            "this is pygame, not pygame-ce, which it replaces; run: pip uninstall -y pygame "
+            "&& pip install --force-reinstall pygame-ce"
+        )
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "dummy"
         os.environ["SDL_AUDIODRIVER"] = "dummy"
