@@ -12,7 +12,7 @@ from functools import lru_cache
 import pygame
 
 from retroracer.render.palette import Colour, Palette, mix, shade
-from retroracer.render.pixel_font import CAPITAL, fitted, label, text_width
+from retroracer.render.pixel_font import fitted, label, text_width
 
 LEAST = (480, 270)
 """What every screen must fit into [UI pixels]."""
@@ -59,16 +59,9 @@ def _plate(size: tuple[int, int], fill: Colour, edge: Colour, alpha: int, k: int
 
 
 class Canvas:
-    """A surface to write on.
+    """A surface to write on, ``w`` x ``h`` UI pixels of ``k`` screen pixels each.
 
-    Args:
-        surface: the screen.
-        palette: colours of plates and text.
-        k: screen pixels for a UI pixel; None takes what the surface has room for.
-
-    Attributes:
-        k: screen pixels for a UI pixel.
-        w: width of the surface [UI pixels]; h: height.
+    Without ``k`` it is what the surface has room for.
     """
 
     def __init__(self, surface: pygame.Surface, palette: Palette, k: int | None = None) -> None:
@@ -85,13 +78,7 @@ class Canvas:
         self.surface.fill(colour, (left, top, round((x + w) * k) - left, round((y + h) * k) - top))
 
     def panel(
-        self,
-        x: float,
-        y: float,
-        w: float,
-        h: float,
-        alpha: int = 222,
-        edge: Colour | None = None,
+        self, x: float, y: float, w: float, h: float, alpha: int = 222, edge: Colour | None = None
     ) -> None:
         """A plate."""
         p, k = self.palette, self.k
@@ -110,7 +97,7 @@ class Canvas:
         shadow: bool = False,
         width: float | None = None,
     ) -> float:
-        """A line with the top of its capitals at ``y``.
+        """A line with the top of its capitals at ``y``; returns its width [UI pixels].
 
         Args:
             text: the line.
@@ -121,9 +108,6 @@ class Canvas:
             anchor: see ``x``.
             shadow: True to be read on any ground.
             width: it is cut short to this [UI pixels].
-
-        Returns:
-            Its width [UI pixels].
         """
         if width is not None:
             text = fitted(text, int(width), size)
@@ -206,7 +190,3 @@ def _veil(size: tuple[int, int], colour: Colour, alpha: int) -> pygame.Surface:
     veil.fill(colour)
     veil.set_alpha(alpha)
     return veil
-
-
-LINE = CAPITAL + 5
-"""Distance between lines of text [UI pixels]."""

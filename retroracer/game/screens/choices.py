@@ -20,28 +20,16 @@ STEP = 13.0
 
 @dataclass(frozen=True)
 class Choice:
-    """A row.
+    """A row."""
 
-    Attributes:
-        name: shown at its left.
-        accept: what Enter or a click does; None: as a step forward.
-        change: takes -1 or 1 from Left and Right; None: the row has no value.
-        value: what it shows at its right; None: nothing.
-    """
-
-    name: str
-    accept: Callable[[], object] | None = None
-    change: Callable[[int], object] | None = None
-    value: Callable[[], str] | None = None
+    name: str  # shown at its left
+    accept: Callable[[], object] | None = None  # by Enter or a click; None: as a step forward
+    change: Callable[[int], object] | None = None  # by -1 or 1, Left or Right; None: has no value
+    value: Callable[[], str] | None = None  # what it shows at its right
 
 
 class Choices:
-    """A list of rows, one of them chosen.
-
-    Args:
-        rows: at least one.
-        at: of the row chosen first.
-    """
+    """A list of one row or more, that at place ``at`` chosen."""
 
     def __init__(self, rows: Sequence[Choice], at: int = 0) -> None:
         self.rows = list(rows)
@@ -78,7 +66,7 @@ class Choices:
 
     def _under(self, pos: tuple[int, int], otherwise: int) -> int:
         for i, (x, y, w, h) in enumerate(self._boxes):
-            if w and x <= pos[0] < x + w and y <= pos[1] < y + h:
+            if x <= pos[0] < x + w and y <= pos[1] < y + h:
                 return i
         return otherwise
 
@@ -94,23 +82,13 @@ class Choices:
             self._accept(row)
         return True
 
-    def draw(self, c: Canvas, x: float, y: float, wide: float, most: int | None = None) -> float:
-        """Draw the rows, of more than ``most`` those round the chosen one; returns their height.
-
-        Args:
-            c: drawn on.
-            x: left end [UI pixels].
-            y: top of the first row's letters [UI pixels].
-            wide: of the rows [UI pixels].
-            most: rows that fit; None = all.
-        """
+    def draw(self, c: Canvas, x: float, y: float, wide: float) -> None:
+        """Draw the rows from (x, y) on, the top of the first one's letters [UI pixels]."""
         p = c.palette
-        room = min(len(self.rows), most or len(self.rows))
-        first = max(0, min(self.at - room // 2, len(self.rows) - room))
-        self._boxes = [(0.0, 0.0, 0.0, 0.0)] * len(self.rows)
-        for i in range(first, first + room):
-            row, top = self.rows[i], y + STEP * (i - first)
-            self._boxes[i] = (x * c.k, (top - 3) * c.k, wide * c.k, STEP * c.k)
+        self._boxes = []
+        for i, row in enumerate(self.rows):
+            top = y + STEP * i
+            self._boxes.append((x * c.k, (top - 3) * c.k, wide * c.k, STEP * c.k))
             chosen = i == self.at
             if chosen:
                 c.rect(x, top - 3, wide, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
@@ -124,17 +102,10 @@ class Choices:
                 c.text("▶", right, top, p.accent, anchor=1.0)
             middle = (left + right) / 2
             c.text(row.value(), middle, top, p.text, anchor=0.5, width=right - left - 20)
-        return STEP * room
 
 
 class Question:
-    """A panel over the picture that asks one thing; Escape takes the answer back.
-
-    Args:
-        words: what it asks.
-        rows: the answers.
-        back: what Escape does.
-    """
+    """A panel over the picture that asks one thing; Escape goes back without an answer."""
 
     def __init__(self, words: str, rows: Sequence[Choice], back: Callable[[], object]) -> None:
         self.words = words
@@ -148,14 +119,14 @@ class Question:
             return True
         return self.choices.event(event, action)
 
-    def draw(self, c: Canvas, title_size: int = 2) -> None:
+    def draw(self, c: Canvas) -> None:
         """Draw it in the middle of the screen, everything else darkened."""
         p = c.palette
         c.shade_all(130)
-        wide = max(220.0, c.width(self.words, title_size) + 24.0)
+        wide = max(220.0, c.width(self.words, 2) + 24.0)
         high = 40.0 + STEP * len(self.choices.rows)
         x, y = (c.w - wide) / 2, (c.h - high) / 2
         c.panel(x, y, wide, high, alpha=244)
         c.stripes(x + 2, y + 26, wide - 4, 3)
-        c.text(self.words, c.w / 2, y + 8, p.accent, title_size, anchor=0.5)
+        c.text(self.words, c.w / 2, y + 8, p.accent, 2, anchor=0.5)
         self.choices.draw(c, x + 6, y + 37, wide - 12)

@@ -33,31 +33,17 @@ MOST_LISTED = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """What is shown of a moment besides the session's own state.
+    """What is shown of a moment besides the session's own state."""
 
-    Attributes:
-        row: the car looked at.
-        deltas: live differences to other laps.
-        limit: fastest possible lap [s], None while unknown.
-        best: your best lap [s], None before there is one.
-        best_sectors: its sector times [s], if it was driven in this race.
-        way: of the track where the car is: angle on the screen [rad].
-        speed_aside: how far the speed makes room for panels [UI pixels].
-        map_shown: False leaves the mini-map's place to others.
-        deltas_shown: False where there is no room for them.
-        wrong_way_top: of that sign [UI pixels], 0 = above the middle of the screen.
-    """
-
-    row: int = 0
-    deltas: Sequence[Delta] = ()
-    limit: float | None = None
-    best: float | None = None
-    best_sectors: Sequence[float] | None = None
-    way: float = 0.0
-    speed_aside: float = 0.0
-    map_shown: bool = True
-    deltas_shown: bool = True
-    wrong_way_top: float = 0.0
+    row: int = 0  # the car looked at
+    deltas: Sequence[Delta] = ()  # live differences to other laps
+    limit: float | None = None  # fastest possible lap [s], None while unknown
+    best: float | None = None  # your best lap [s], None before there is one
+    best_sectors: Sequence[float] | None = None  # its times [s], if it was driven in this race
+    way: float = 0.0  # of the track where the car is: angle on the screen [rad]
+    speed_aside: float = 0.0  # how far the speed makes room for panels [UI pixels]
+    map_shown: bool = True  # False leaves the mini-map's place to others
+    sign_top: float = 0.0  # of WRONG WAY [UI pixels], 0 = above the middle of the screen
 
 
 def sector_text(seconds: float) -> str:
@@ -76,28 +62,19 @@ def signed(seconds: float) -> str:
 
 
 class Hud:
-    """The overlay of a session.
+    """The overlay of a session in its track's palette; ``colours`` as in ``inks_of``."""
 
-    Args:
-        session: read only.
-        palette: the track's.
-        colours: of the agents; empty = the agents' colour.
-    """
-
-    def __init__(self, session: Session, palette: Palette, colours: Sequence[Colour] = ()) -> None:
+    def __init__(self, session: Session, palette: Palette, colours: Sequence[Colour]) -> None:
         self.session = session
-        self.palette = palette
-        self._colours = tuple(colours)
-        self.title = session.track.title
-        self.inks = inks_of(session, palette, colours)
+        self._colours = colours
         self.now = Reading()
-        self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
+        self.restyle(session.track.title, palette)
 
     def restyle(self, title: str, palette: Palette) -> None:
         """Take over another name and other colours of the track."""
         self.title, self.palette = title, palette
         self.inks = inks_of(self.session, palette, self._colours)
-        self._map = None
+        self._map: tuple[tuple[int, int], pygame.Surface, Camera] | None = None
 
     def draw(self, canvas: Canvas, now: Reading) -> None:
         """Draw everything for the size of the surface."""
@@ -105,8 +82,7 @@ class Hud:
         if canvas.w < NARROW or canvas.h < 180:
             return
         self._times(canvas)
-        if now.deltas_shown:
-            self._deltas(canvas)
+        self._deltas(canvas)
         self._drivers(canvas)
         if now.map_shown:
             self._mini_map(canvas)
@@ -123,18 +99,12 @@ class Hud:
         text = f"LAP {min(lap, s.laps or lap)}" + (f"/{s.laps}" if s.laps else "")
         c.text(text, 12, 12, p.text_dim)
         c.text(self.title.upper(), 128, 12, p.text_dim, anchor=1.0, width=74)
-        finished = s.finish[i]
-        now = float(race.lap_time[i])
-        if finished is not None:
-            now = float(race.last_lap_time[i])
+        now = float((race.lap_time if s.finish[i] is None else race.last_lap_time)[i])
         c.text(lap_text(now), 12, 24, p.bad if invalid else p.text, 2)
         best = self.now.best if self.now.best is not None and i == 0 else s.best[i]
-        for k, (name, value, colour) in enumerate(
-            (
-                ("BEST", best, p.accent if best is not None else p.text_dim),
-                ("LIMIT", self.now.limit, p.text_dim),
-            )
-        ):
+        tone = p.text_dim if best is None else p.accent
+        rows = (("BEST", best, tone), ("LIMIT", self.now.limit, p.text_dim))
+        for k, (name, value, colour) in enumerate(rows):
             c.text(name, 12, 44 + 10 * k, p.text_dim)
             c.text(lap_text(value), 128, 44 + 10 * k, colour, anchor=1.0)
         self._sectors(c, 6, 76)
@@ -284,7 +254,7 @@ class Hud:
         """A sign with an arrow that turns to where the track goes."""
         p, words = self.palette, "WRONG WAY"
         wide = c.width(words, 2) + 52
-        x, y = (c.w - wide) / 2, self.now.wrong_way_top or c.h * 0.34 - 8
+        x, y = (c.w - wide) / 2, self.now.sign_top or c.h * 0.34 - 8
         c.panel(x, y, wide, 32, alpha=240, edge=p.bad)
         c.text(words, x + 42, y + 9, p.bad, 2)
         forward = np.array([np.cos(self.now.way), np.sin(self.now.way)])

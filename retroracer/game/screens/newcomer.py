@@ -29,13 +29,7 @@ ON_A_PAD = {"up": "RT", "down": "LT", "left": "stick", "right": "stick"}
 
 
 class Newcomer:
-    """Help on the screen.
-
-    Args:
-        session: read only.
-        controls: read only.
-        first: True in the first race of a fresh data folder: all of it; else only the way back.
-    """
+    """Help on the screen: all of it in the ``first`` race there was, else only the way back."""
 
     def __init__(self, session: Session, controls: Controls, first: bool) -> None:
         self._session, self._controls = session, controls

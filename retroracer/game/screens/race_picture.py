@@ -30,20 +30,7 @@ TOLD_FOR = 3.5
 
 
 class RacePicture:
-    """What is seen of a session.
-
-    Args:
-        session: read only.
-        scene: of its track.
-        setup: the race.
-        overlays: what is shown of the agents.
-        newcomer: what helps.
-        heading_up: False keeps north at the top.
-
-    Attributes:
-        views: the road and its cars, of each of two people; else one.
-        huds: what is written over them.
-    """
+    """What is seen of a session: of each of two people the road and its cars, else one view."""
 
     def __init__(
         self,
@@ -93,11 +80,11 @@ class RacePicture:
         now: Settings,
         writing: bool,
     ) -> None:
-        """Draw the road, what is on it, and what is written over it.
+        """Draw the road, what is on it, and over it, if ``writing``, what is written.
 
         Args:
             surface: drawn on.
-            share: how far the present is from the step before the last to the last.
+            share: see ``RaceView.draw``, as for ``elapsed`` and ``ghosts``.
             elapsed: real time since the last picture [s].
             laps: what laps are compared with.
             ghosts: cars of other laps.
@@ -113,7 +100,7 @@ class RacePicture:
                 palette = view.scene.palette
                 self._overlays.draw_road(View(target, camera, palette), view.row, limit)
 
-            camera = view.draw(part, share, elapsed, [lines], ghosts)
+            camera = view.draw(part, share, elapsed, lines, ghosts)
             canvas = Canvas(part, view.scene.palette, k)
             if not writing or canvas.h < 180:
                 continue
@@ -164,17 +151,12 @@ class RacePicture:
         self, canvas: Canvas, view: RaceView, hud: Hud, camera: Camera, laps: ReferenceLaps
     ) -> None:
         """Write on one half of a split screen: times, places, speed and flags."""
-        way, limit = self._way(view, camera), laps.limit_time()
         top = max(hud.list_bottom + 4.0, 122.0)  # one below another: told, flag, way back
-        reading = Reading(
-            view.row,
-            limit=limit,
-            way=way,
-            map_shown=False,
-            deltas_shown=False,
-            wrong_way_top=top + 70.0,
+        way = self._way(view, camera)
+        hud.draw(
+            canvas,
+            Reading(view.row, (), laps.limit_time(), way=way, map_shown=False, sign_top=top + 70.0),
         )
-        hud.draw(canvas, reading)
         self._signs(canvas, view.row, top)
         self._newcomer.draw_way_back(canvas, view.row, top + 44.0)
 

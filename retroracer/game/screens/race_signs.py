@@ -11,16 +11,8 @@ from retroracer.render.palette import Colour, shade
 LAMPS = 5
 
 
-def draw_start(c: Canvas, lights: float, lit: int, just_off: bool, top: float = 44.0) -> None:
-    """Draw the lamps, or that they have just gone out.
-
-    Args:
-        c: drawn on.
-        lights: time until they go out [s].
-        lit: how many are on.
-        just_off: True in the first moment of the race.
-        top: of the lamps [UI pixels].
-    """
+def draw_start(c: Canvas, lights: float, lit: int, just_off: bool, top: float) -> None:
+    """Draw ``lit`` lamps that go out in ``lights`` seconds, or that they have just gone out."""
     if lights > 0.0:
         draw_lamps(c, lit, top)
         wide = c.width("SPACE skips") + 12
@@ -71,7 +63,7 @@ FLAGS: dict[str, tuple[Colour, str]] = {
 """What each flag looks like, and what it says."""
 
 
-def draw_flag(c: Canvas, flag: str, y: float = 60.0) -> None:
+def draw_flag(c: Canvas, flag: str, y: float) -> None:
     """Wave a flag with its words; "" draws nothing."""
     if flag not in FLAGS:
         return
@@ -87,7 +79,7 @@ def draw_flag(c: Canvas, flag: str, y: float = 60.0) -> None:
     c.text(words, x + 29, y + 5, c.palette.text, width=wide - 32)
 
 
-def draw_told(c: Canvas, told: Told | None, y: float = 38.0) -> None:
+def draw_told(c: Canvas, told: Told | None, y: float) -> None:
     """What race control says to the driver."""
     if told is None:
         return

@@ -74,25 +74,22 @@ class RaceView:
         heading_up: False keeps north at the top.
         colours: of the agents' cars; empty = the agents' colour.
         shared: another view of the same session: its marks, dust and sparks are this one's too.
-
-    Attributes:
-        shake: how much the picture shakes beside the road and on impact, 0 to 1.
     """
 
     def __init__(
         self,
         session: Session,
         scene: TrackScene,
-        heading_up: bool = True,
-        colours: Sequence[Colour] = (),
+        heading_up: bool,
+        colours: Sequence[Colour],
         shared: RaceView | None = None,
     ) -> None:
-        self.colours = tuple(colours)
+        self.colours = colours
         self.session = session
         self.scene = scene
         self.effects: Effects = Effects() if shared is None else shared.effects
         self._leaves = shared is None
-        self.shake = 0.0
+        self.shake = 0.0  # of the picture, beside the road and on impact, 0 to 1
         self._struck = 0.0
         self._felt = -1.0  # time of the last bump that was taken in
         self.follower = Follower(heading_up)
@@ -140,35 +137,35 @@ class RaceView:
     def _named(self, pose: Array, order: Sequence[int]) -> set[int]:
         """Rows of the agents whose names are drawn beside them; of cars in one place only one."""
         session = self.session
-        if session.race.n - session.human > MOST_NAMED:  # only those nearest to the car looked at
+        agents = session.race.n - session.human
+        if agents < 2:
+            return set()
+        if agents > MOST_NAMED:  # only those nearest to the car looked at
             far = np.hypot(*(pose[:, :2] - pose[self.row, :2]).T)
             nearest = sorted(order[:-1], key=lambda i: float(far[i]))[:MOST_NAMED]
             return {i for i in nearest if session.roles[i] == "agent"}
-        if not session.one_start and session.race.n - session.human > 1:
-            return {i for i in order if session.roles[i] == "agent"}
-        named: list[int] = []
-        if session.race.n - session.human > 1:
-            for i in reversed(order):  # the car looked at comes first
-                near = any(np.hypot(*(pose[i, :2] - pose[j, :2])) < APART for j in named)
-                if session.roles[i] == "agent" and not near:
-                    named.append(i)
-        return set(named)
+        named: set[int] = set()
+        for i in reversed(order):  # the car looked at comes first
+            near = any(np.hypot(*(pose[i, :2] - pose[j, :2])) < APART for j in named)
+            if session.roles[i] == "agent" and not (session.one_start and near):
+                named.add(i)
+        return named
 
     def draw(
         self,
         surface: pygame.Surface,
         share: float,
         elapsed: float,
-        ground: Sequence[Layer] = (),
-        ghosts: Sequence[CarView] = (),
+        road: Layer,
+        ghosts: Sequence[CarView],
     ) -> Camera:
-        """Draw the present, between the last two physics steps.
+        """Draw the present, ``share`` of the way from the last but one physics step to the last.
 
         Args:
             surface: drawn on.
-            share: how far the present is from the step before the last to the last.
+            share: see above.
             elapsed: real time since the last picture [s].
-            ground: painted on the road below the cars.
+            road: paints on the road below the cars.
             ghosts: cars of other laps.
         """
         session, race = self.session, self.session.race
@@ -207,8 +204,7 @@ class RaceView:
         def marks() -> None:
             draw_streaks(surface, camera, palette, speed, way)
             self.effects.draw_marks(surface, camera, palette)
-            for layer in ground:
-                layer(surface, camera)
+            road(surface, camera)
 
         self.scene.draw(surface, camera, cars, marks)
         self.effects.draw_dust(surface, camera, palette, session.time)

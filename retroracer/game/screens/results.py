@@ -26,12 +26,12 @@ MEDAL_COLOURS = {
 
 
 def medal_for(lap_time: float | None, limit: float | None, author: float | None = None) -> str:
-    """The medal of a valid lap, "" for none.
+    """The medal of a valid lap, "" for none or none known.
 
     Args:
-        lap_time: [s], None for none.
-        limit: of track and car [s], None while unknown.
-        author: lap of the best shipped agent [s], None if there is none.
+        lap_time: [s].
+        limit: of track and car [s].
+        author: lap of the best shipped agent [s].
     """
     if lap_time is None:
         return ""
@@ -51,16 +51,9 @@ def speed_trace(curve: LapCurve, length: float, points: int = 160) -> tuple[np.n
 
 
 class Results:
-    """The panel.
+    """The panel of a session, which may go on while it is shown.
 
-    Args:
-        session: read only; it may go on while the panel is shown.
-        assists: what helped, in words.
-        colours: of the agents; empty = the agents' colour.
-
-    Attributes:
-        laps: of each car, the fastest and the fastest that counts.
-        best_sectors: the fastest time of each sector in your laps that count [s].
+    ``assists`` tells what helped, in words; ``colours`` are as in ``inks_of``.
     """
 
     def __init__(self, session: Session, assists: str, colours: Sequence[Colour] = ()) -> None:
@@ -68,6 +61,7 @@ class Results:
         self.colours = colours
         self.assists = assists
         self.line_shown = False
+        # Of each car the fastest and the fastest that counts; of yours that count all sectors.
         self.laps: list[list[LapDone]] = [[] for _ in range(session.race.n)]
         self.best_sectors: list[float] = []
         self._counted = 0
@@ -89,13 +83,11 @@ class Results:
     def headline(self) -> str:
         """Who won, in a few words."""
         s = self.session
-        if not s.human:
-            return f"{s.names[s.order()[0]].upper()} WINS" if s.race.n > 1 else "FINISHED"
-        if s.human > 1:
-            return f"{s.names[s.order()[0]].upper()} WINS"
-        place = s.order().index(0) + 1
         if s.race.n == 1:
             return "FINISHED"
+        if s.human != 1:
+            return f"{s.names[s.order()[0]].upper()} WINS"
+        place = s.order().index(0) + 1
         return "YOU WIN!" if place == 1 else f"PLACE {place} OF {s.race.n}"
 
     def draw(self, c: Canvas, limit: float | None, author: float | None) -> None:
@@ -145,12 +137,8 @@ class Results:
 
     def ways(self) -> list[tuple[str, str, str]]:
         """Where one can go from here: key cap, words, action."""
-        ways = [
-            ("R", "again", "restart"),
-            ("V", "replay", "replay"),
-            ("T", "telemetry", "telemetry"),
-            ("ENTER", "menu", "menu"),
-        ]
+        ways = [("R", "again", "restart"), ("V", "replay", "replay"),
+                ("T", "telemetry", "telemetry"), ("ENTER", "menu", "menu")]  # fmt: skip
         raced_alone = self.session.human == 1 and self.session.control is None
         if raced_alone and self.best_lap() is not None:
             ways.insert(1, ("G", "race the new ghost", "ghost"))
@@ -167,13 +155,13 @@ class Results:
         if mine is None or self.session.human != 1:
             return None, None, ""
         rival = self._rival()
-        theirs = self.session.curves[rival] if rival is not None else None
-        return mine.curve, theirs, self.session.names[rival] if rival is not None else ""
+        if rival is None:
+            return mine.curve, None, ""
+        return mine.curve, self.session.curves[rival], self.session.names[rival]
 
     def best_lap(self) -> LapDone | None:
         """Your best valid lap of this race, None if there is none."""
-        valid = [d for d in self.laps[0] if d.valid]
-        return min(valid, key=lambda d: d.time) if valid else None
+        return min((d for d in self.laps[0] if d.valid), key=lambda d: d.time, default=None)
 
     def _table(
         self, c: Canvas, x: float, y: float, limit: float | None, author: float | None
@@ -231,8 +219,7 @@ class Results:
 
     def _rival(self) -> int | None:
         s = self.session
-        others = [i for i in s.order() if i != 0 and s.curves[i] is not None]
-        return others[0] if others else None
+        return next((i for i in s.order() if i != 0 and s.curves[i] is not None), None)
 
     def _lap_of(self, row: int | None) -> LapDone | None:
         """The lap that is shown of a car: its fastest that counts, else its fastest."""
@@ -255,21 +242,18 @@ class Results:
         for k in range(n):
             c.text(f"S{k + 1}", x + 100 + step * (k + 1), y, p.text_dim, anchor=1.0)
         c.text("LAP", x + 348, y, p.text_dim, anchor=1.0)
-        for j, (name, lap) in enumerate(rows):
-            c.text(name, x + 26, y + 11 + 11 * j, p.text_dim, width=90)
-            c.text(lap_text(lap.time), x + 348, y + 11 + 11 * j, anchor=1.0)
-            for k, time in enumerate(lap.sectors):
-                best = min(row[1].sectors[k] for row in rows)
-                tone = p.good if time == best and len(rows) > 1 else p.text
-                right = x + 100 + step * (k + 1)
-                c.text(sector_text(time), right, y + 11 + 11 * j, tone, anchor=1.0)
+        told = [(name, lap.sectors, lap.time, p.text) for name, lap in rows]
         if s.human == 1 and self._counted > 1:
-            below = y + 11 + 11 * len(rows)
-            c.text("theoretical best", x + 26, below, p.text_dim)
-            for k, time in enumerate(self.best_sectors):
-                right = x + 100 + step * (k + 1)
-                c.text(sector_text(time), right, below, p.accent, anchor=1.0)
-            c.text(lap_text(sum(self.best_sectors)), x + 348, below, p.accent, anchor=1.0)
+            whole = sum(self.best_sectors)
+            told.append(("theoretical best", tuple(self.best_sectors), whole, p.accent))
+        for j, (name, sectors, time, ink) in enumerate(told):
+            top = y + 11 + 11 * j
+            c.text(name, x + 26, top, p.text_dim, width=90 if j < len(rows) else None)
+            for k, sector in enumerate(sectors):
+                best = len(rows) > 1 and sector == min(row[1].sectors[k] for row in rows)
+                tone = p.good if best and j < len(rows) else ink
+                c.text(sector_text(sector), x + 100 + step * (k + 1), top, tone, anchor=1.0)
+            c.text(lap_text(time), x + 348, top, ink, anchor=1.0)
 
     def _trace(self, c: Canvas, x: float, y: float, wide: float, high: float) -> None:
         """Speed against distance of the laps whose sectors are shown."""

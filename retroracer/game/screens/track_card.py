@@ -38,14 +38,7 @@ def draw_card(
     box: tuple[float, float, float, float],
     facts: list[tuple[str, str, str]],
 ) -> None:
-    """Draw the card.
-
-    Args:
-        c: drawn on.
-        track: shown.
-        box: left, top, width, height [UI pixels].
-        facts: names, values and what they mean, a row each below the picture.
-    """
+    """Draw the card in a box [UI pixels]: the facts are names, values and what they mean."""
     x, y, w, h = box
     p = c.palette
     foot = 24 + 11 * len(facts)

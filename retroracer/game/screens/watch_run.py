@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,17 +28,11 @@ EARLY, MIDDLE, LATE = (70, 88, 190), (198, 96, 140), (255, 222, 90)
 """Colours of the first checkpoint, of one halfway, and of the newest: dark to light."""
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A driver on its way.
+class Checkpoint(NamedTuple):
+    """A driver on its way: the steps it experienced, its zip."""
 
-    Attributes:
-        path: of its zip.
-        steps: experienced.
-    """
-
-    path: Path
     steps: int
+    path: Path
 
 
 def checkpoints(run: Path) -> list[Checkpoint]:
@@ -45,11 +40,9 @@ def checkpoints(run: Path) -> list[Checkpoint]:
     folder = run / "checkpoints" if (run / "checkpoints").is_dir() else run
     found = []
     for path in folder.glob("*.zip"):
-        try:
-            found.append(Checkpoint(path, read_facts(path).steps))
-        except UserError:
-            continue
-    return sorted(found, key=lambda c: (c.steps, c.path.name))
+        with suppress(UserError):
+            found.append(Checkpoint(read_facts(path).steps, path))
+    return sorted(found)
 
 
 def spread(found: list[Checkpoint], most: int = MOST) -> list[Checkpoint]:
@@ -84,38 +77,28 @@ def run_setup(run: Path, track: Track, page: Path) -> Setup:
         raise UserError(f"no run at {run}; a run is a folder that training wrote, e.g. runs/base")
     policies: list[Policy] = []
     names: list[str] = []
-    for checkpoint in spread(checkpoints(run)):
-        try:
+    for checkpoint in reversed(spread(checkpoints(run))):  # the camera follows the first car
+        with suppress(UserError):
             policies.append(load_policy(checkpoint.path))
             names.append(steps_text(checkpoint.steps))
-        except UserError:
-            continue
     if not policies:
         raise UserError(f"no checkpoints in {run} yet: they are saved as the run evaluates")
-    # The newest first: the camera follows the first car.
-    order = list(range(len(policies)))[::-1]
-    last = max(len(order) - 1, 1)
+    last = max(len(policies) - 1, 1)
     return Setup(
         track=track,
         path=page,
-        policies=tuple(policies[i] for i in order),
-        cars=tuple(car_of(policies[i].facts, policies[i].name) for i in order),
+        policies=tuple(policies),
+        cars=tuple(car_of(policy.facts, policy.name) for policy in policies),
         human=False,
         laps=1,
-        names=tuple(names[i] for i in order),
-        colours=tuple(colour_at(i / last) for i in order),
+        names=tuple(names),
+        colours=tuple(colour_at(i / last) for i in reversed(range(len(policies)))),
         one_start=True,
     )
 
 
 class RunScreen(RaceScreen):
-    """A race of checkpoints that begins again when a new one has come and this lap is over.
-
-    Args:
-        app: the app.
-        run: the folder of the run.
-        track: name or path.
-    """
+    """A race of a run's checkpoints that begins again when a new one has come and a lap is over."""
 
     def __init__(self, app: AppServices, run: Path, track: str) -> None:
         self.run = run
