@@ -13,16 +13,14 @@ import pygame
 
 from retroracer.errors import UserError
 from retroracer.game.controls import Controls
-from retroracer.game.home import data_dir
 from retroracer.game.race.drivers import Script
 from retroracer.game.race.garage import Setup, put_together
 from retroracer.game.replay.ghost_file import read_ghost
-from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
 from retroracer.game.screens.canvas import clickable, text_size
 from retroracer.game.screens.menu import Menu
 from retroracer.game.screens.race import RaceScreen
-from retroracer.game.screens.screen import Screen
+from retroracer.game.screens.screen import Screen, saving
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 from retroracer.game.toasts import Toasts
@@ -37,27 +35,16 @@ SMALLEST = (160, 90)
 
 @dataclass(frozen=True)
 class Options:
-    """How the game is run.
+    """How the game is run."""
 
-    Attributes:
-        headless: True draws into memory, without a window and without waiting.
-        frames: pictures after which it ends; None = when it is closed.
-        screenshot: where to save the last picture, or None.
-        size: of the window [px].
-        fullscreen: True takes the whole screen.
-        fps: pictures a second at most; headless, of race time.
-        lights: False starts races without lights.
-        opened: True if the window is there already.
-    """
-
-    headless: bool = False
-    frames: int | None = None
-    screenshot: Path | None = None
-    size: tuple[int, int] = SIZE
+    headless: bool = False  # draws into memory, without a window and without waiting
+    frames: int | None = None  # pictures after which it ends; None = when it is closed
+    screenshot: Path | None = None  # where to save the last picture
+    size: tuple[int, int] = SIZE  # of the window [px]
     fullscreen: bool = False
-    fps: int = FPS
-    lights: bool = True
-    opened: bool = False
+    fps: int = FPS  # pictures a second at most; headless, of race time
+    lights: bool = True  # races begin with lights
+    opened: bool = False  # the window is there already
 
 
 def settle() -> None:
@@ -72,23 +59,15 @@ def settle() -> None:
 
 
 class App:
-    """The game.
-
-    Args:
-        options: how it is run.
-        setup: the race to begin with; None opens the menu.
-        settings: the player's; default those in the player's folder.
-        script: recorded inputs that drive instead of the keys, or None.
-        note: a line shown at the start, or "".
-    """
+    """The game."""
 
     def __init__(
         self,
         options: Options,
-        setup: Setup | None = None,
-        settings: SettingsFile | None = None,
-        script: Script | None = None,
-        note: str = "",
+        setup: Setup | None = None,  # the race to begin with; None opens the menu
+        settings: SettingsFile | None = None,  # None = those in the player's folder
+        script: Script | None = None,  # recorded inputs that drive instead of the keys
+        note: str = "",  # a line shown at the start
     ) -> None:
         self.options = options
         self.headless = options.headless
@@ -97,26 +76,19 @@ class App:
         self.running = True
         self.frame = 0
         self.clock = 0.0
-        self.slowest = 0.0
         self.closing = threading.Event()
         self.lights = options.lights and not (script is not None and script.drives)
         self.newcomer = self.settings.now.newcomer and not options.headless and script is None
-        self._setup = setup
         self.menu_row = ""
         self._asked = False
         self._waiting: list[Screen] = []
         self._toasts = Toasts()
         self.tell(note)
-        self._open()
+        self._open(setup)
 
     # What screens ask for.
     def show(self, screen: Screen, over: bool = False) -> None:
-        """Go to a screen, the one way there is.
-
-        Args:
-            screen: to be shown from now on.
-            over: True lets the present one wait to be gone back to; False closes it.
-        """
+        """Go to a screen; ``over`` lets the present one wait to be gone back to, else it closes."""
         if over:
             self._waiting.append(self.screen)
         else:
@@ -143,7 +115,7 @@ class App:
         self._toasts.tell(text, self.clock, bad)
 
     # Running.
-    def _open(self) -> None:
+    def _open(self, setup: Setup | None) -> None:
         options = self.options
         if not options.opened:
             open_window(options.size, options.fullscreen, options.headless)
@@ -162,7 +134,7 @@ class App:
         if not options.headless:
             self.controls.open_pads()
             self.controls.take_held()
-        self._go(RaceScreen(self, self._setup) if self._setup else Menu(self))
+        self._go(RaceScreen(self, setup) if setup else Menu(self))
 
     def _news(self) -> None:
         """Tell what went wrong with the player's files since the last look."""
@@ -273,14 +245,9 @@ class App:
 
     def _picture(self) -> None:
         """Save a picture beside the player's records."""
-        folder = data_dir() / "pictures"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with claimed(folder / f"race-{time.strftime('%Y%m%d-%H%M%S')}.png") as path:
-                self.save(path)
-            self.tell(f"saved {path}")
-        except (UserError, OSError, pygame.error) as error:
-            self.tell(f"no picture saved: {error}", bad=True)
+        name = f"race-{time.strftime('%Y%m%d-%H%M%S')}.png"
+        with saving(self, "pictures", name, "no picture saved") as path:
+            self.save(path)
 
     def save(self, path: Path) -> None:
         """Save the last picture as a PNG.

@@ -13,10 +13,7 @@ from typing import TypeVar
 
 import pygame
 
-from retroracer.game.screens.backdrop import backdrop
-from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.logo import draw_logo
-from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.game.screens.backdrop import draw_logo, page
 
 T = TypeVar("T")
 
@@ -68,8 +65,7 @@ def draw(told: str, seconds: float) -> None:
     surface = pygame.display.get_surface()
     if surface is None:
         return
-    c = Canvas(surface, COLOURS)
-    surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+    c = page(surface)
     if c.w >= 320 and c.h >= 180:
         left = max(14.0, c.w / 2 - 300)
         draw_logo(c, left, 14)
@@ -79,6 +75,6 @@ def draw(told: str, seconds: float) -> None:
         # A piece of kerb that runs along: something is going on.
         span = wide - 20
         at = (60.0 * seconds) % (span - 30)
-        c.rect(left + 10, c.h - 24, span, 3, COLOURS.panel_edge)
+        c.rect(left + 10, c.h - 24, span, 3, c.palette.panel_edge)
         c.stripes(left + 10 + at, c.h - 24, 30, 3)
     pygame.display.flip()

@@ -19,7 +19,7 @@ from retroracer.game.editor.draft import Draft
 from retroracer.game.editor.view import draw_editor
 from retroracer.game.race.garage import DEFAULT, Setup
 from retroracer.game.screens.race import RaceScreen
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.physics.car import load_car
 from retroracer.render.camera import Camera
 from retroracer.resources import models_dir
@@ -31,18 +31,11 @@ NUDGES = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, 1.0), "down": (0
 """Metres east and north by action."""
 
 
-class Editor:
-    """The screen.
-
-    Args:
-        app: the app.
-        path: of the page.
-    """
-
-    foot = 18.0
+class Editor(Screen):
+    """The screen of the page at ``path``."""
 
     def __init__(self, app: AppServices, path: Path) -> None:
-        self.app = app
+        super().__init__(app)
         self.draft = Draft(path)
         self.dragging = False
         self.panning = False
@@ -50,9 +43,6 @@ class Editor:
         self.camera: Camera | None = None
         self.centre, self.zoom = np.zeros(2), 1.0
         self.size = (0, 0)
-
-    def close(self) -> None:
-        """Nothing is lost that was saved."""
 
     # Events.
     def event(self, event: pygame.event.Event, action: str) -> None:
@@ -63,7 +53,7 @@ class Editor:
             self._press(event)
         elif event.type == pygame.MOUSEBUTTONUP:
             if self.dragging:
-                self.draft.change(self.draft.points)
+                self.draft.change(self.draft.page.points)
             self.dragging = self.panning = False
         elif event.type == pygame.MOUSEMOTION and self.camera is not None:
             if self.dragging:
@@ -80,7 +70,7 @@ class Editor:
         if event.button != 1 or self.camera is None:
             return
         at = np.array(event.pos, float)
-        points = self.camera.to_screen(np.array([(p.x, p.y) for p in self.draft.points]))
+        points = self.camera.to_screen(np.array([(p.x, p.y) for p in self.draft.page.points]))
         gaps = np.hypot(*(points - at).T)
         reach = GRAB * max(1, self.size[1] // 540)
         if gaps.min() <= reach:
@@ -168,7 +158,7 @@ class Editor:
 
     def _fit(self) -> None:
         w, h = self.size
-        points = np.array([(p.x, p.y) for p in self.draft.points])
+        points = np.array([(p.x, p.y) for p in self.draft.page.points])
         low, high = points.min(axis=0), points.max(axis=0)
         span = np.maximum(high - low, 50.0)
         self.zoom = float(min(0.72 * w / span[0], 0.66 * h / span[1]))

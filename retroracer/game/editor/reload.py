@@ -21,17 +21,11 @@ EVERY = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """What became of a saved page.
+    """What became of a saved page."""
 
-    Attributes:
-        track: the new track, None if the page is broken.
-        scene: of it.
-        errors: the lines that say what is wrong.
-    """
-
-    track: Track | None
+    track: Track | None  # None if the page is broken
     scene: TrackScene | None
-    errors: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()  # the lines that say what is wrong
 
 
 def stamp_of(path: Path) -> tuple[tuple[str, int, int], ...]:
@@ -47,16 +41,10 @@ def stamp_of(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 class TrackWatch:
-    """Watches the page of a track.
+    """Watches the page of a track."""
 
-    Args:
-        path: of the page.
-        digest: of the track as it is now, to tell whether it changed.
-    """
-
-    def __init__(self, path: Path, digest: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.digest = digest
         self._stamp = stamp_of(path)
         self._since = 0.0
         self._thread: threading.Thread | None = None

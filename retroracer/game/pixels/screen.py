@@ -15,7 +15,7 @@ import pygame
 from retroracer.errors import UserError
 from retroracer.game.race.loop import FixedStep
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import mix, shade
 from retroracer.resources import models_dir
@@ -37,7 +37,7 @@ TURN, BACK = 3.0, 7.0
 """Wheel travel a second while a key is held, and when it is let go."""
 
 
-class PixelScreen:
+class PixelScreen(Screen):
     """The task on screen.
 
     Args:
@@ -71,7 +71,7 @@ class PixelScreen:
                 "CarRacing writes its score with pygame's font module, which is missing here; "
                 "run: pip install --force-reinstall pygame-ce"
             ) from None
-        self.app = app
+        super().__init__(app)
         # The window shows Gymnasium's own drawing; frames are drawn for networks.
         self.env = FastCarRacing(render_mode="rgb_array", render=driver is not None)
         self.loop = FixedStep(STEP)

@@ -1,4 +1,4 @@
-"""The menu's background: a striped sun over a chequered plain, painted once for a size."""
+"""The menu's background, a striped sun over a chequered plain; a page and the name on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import pygame
 
-from retroracer.render.palette import Colour, mix
+from retroracer.game.screens.canvas import Canvas
+from retroracer.render.palette import DEFAULT, Colour, mix
 
 SKY: tuple[Colour, ...] = (
     (20, 16, 42), (28, 20, 56), (44, 24, 74), (70, 30, 92), (108, 38, 104), (156, 52, 104),
@@ -16,6 +17,30 @@ SKY: tuple[Colour, ...] = (
 SUN: tuple[Colour, ...] = ((255, 226, 110), (255, 190, 84), (255, 146, 82), (240, 98, 98))
 PLAIN: tuple[Colour, Colour] = ((30, 24, 58), (42, 32, 80))
 GRID: Colour = (206, 78, 130)
+LOGO_SHADE, LOGO_SECOND = (60, 20, 70), (255, 124, 96)
+
+
+def page(surface: pygame.Surface) -> Canvas:
+    """A canvas on a surface that shows the background."""
+    c = Canvas(surface, DEFAULT)
+    surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+    return c
+
+
+def plate(c: Canvas, title: str, x: float, y: float, w: float, h: float) -> None:
+    """A panel [UI pixels] with its title over a kerb."""
+    c.panel(x, y, w, h, alpha=244)
+    c.text(title, x + 10, y + 7, c.palette.accent, 2)
+    c.stripes(x + 2, y + 25, w - 4, 2)
+
+
+def draw_logo(c: Canvas, x: float, y: float) -> None:
+    """Draw the game's name on a kerb, its top left corner at (x, y) [UI pixels]."""
+    c.text("RETRO", x + 1, y + 1, LOGO_SHADE, 3)
+    wide = c.text("RETRO", x, y, c.palette.accent, 3)
+    c.text("RACER", x + wide + 8, y + 1, LOGO_SHADE, 3)
+    wide += 7 + c.text("RACER", x + wide + 7, y, LOGO_SECOND, 3)
+    c.stripes(x, y + 25, wide, 3)
 
 
 @lru_cache(maxsize=2)

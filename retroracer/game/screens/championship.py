@@ -17,24 +17,16 @@ from retroracer.game.race.championship import (
     read_championship,
 )
 from retroracer.game.race.garage import Setup, put_together
-from retroracer.game.screens.backdrop import backdrop
-from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.backdrop import page, plate
 from retroracer.game.screens.choices import STEP, Choice, Choices
 from retroracer.game.screens.race import RaceScreen
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import track_map
-from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.track.files import load_track
 
 
 class RoundScreen(RaceScreen):
-    """A race whose order is told once it is over.
-
-    Args:
-        app: the app.
-        setup: the race.
-        done: told the drivers from first to last.
-    """
+    """A race; once it is over, ``done`` is told the drivers from first to last."""
 
     def __init__(self, app: AppServices, setup: Setup, done: Callable[[list[str]], None]) -> None:
         self._done = done
@@ -66,26 +58,17 @@ class RoundScreen(RaceScreen):
             self._done([self.session.names[i] for i in self.session.order()])
 
 
-class ChampionshipScreen:
-    """Four rounds, who leads, what is next.
-
-    Args:
-        app: the app.
-    """
-
-    foot = 18.0
+class ChampionshipScreen(Screen):
+    """Four rounds, who leads, what is next."""
 
     def __init__(self, app: AppServices) -> None:
-        self.app = app
+        super().__init__(app)
         self.now = read_championship(data_dir())
         self.tracks = [load_track(name) for name in TRACKS]
         self.rows = Choices(
             [Choice("NEXT RACE", self._race), Choice("START ANEW", self._begin),
              Choice("BACK", app.back)]
         )  # fmt: skip
-
-    def close(self) -> None:
-        """There is nothing to stop."""
 
     def _race(self) -> None:
         if self.now.over:
@@ -122,18 +105,13 @@ class ChampionshipScreen:
         else:
             self.rows.event(event, action)
 
-    def advance(self, elapsed: float) -> None:
-        """Time changes nothing on this page."""
-
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
-        c, p = Canvas(surface, COLOURS), COLOURS
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
+        p = c.palette
         wide, high = min(c.w - 20, 460.0), min(c.h - 34, 250.0)
         x, y = (c.w - wide) / 2, max(8.0, (c.h - high) / 2 - 10)
-        c.panel(x, y, wide, high, alpha=244)
-        c.text("CHAMPIONSHIP", x + 10, y + 7, p.accent, 2)
-        c.stripes(x + 2, y + 25, wide - 4, 2)
+        plate(c, "CHAMPIONSHIP", x, y, wide, high)
         each = (wide - 20) / len(TRACKS)
         for k, track in enumerate(self.tracks):
             left, top = x + 10 + each * k, y + 34

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pygame
 
 from retroracer.game.controls import ACTIONS, FIXED, SEATS, key_name
-from retroracer.game.screens.backdrop import backdrop
+from retroracer.game.screens.backdrop import page, plate
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import AppServices
-from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.render.palette import mix
 
 STEP = 13.0
@@ -16,23 +15,14 @@ COLUMNS_FROM = 460.0
 """Width of a screen [UI pixels] from which the keys stand in two columns."""
 
 
-class KeysScreen:
-    """Keys by action: Enter waits for a new one, Backspace takes the default back.
-
-    Args:
-        app: the app.
-    """
-
-    foot = 18.0
+class KeysScreen(Screen):
+    """Keys by action: Enter waits for a new one, Backspace takes the default back."""
 
     def __init__(self, app: AppServices) -> None:
-        self.app = app
+        super().__init__(app)
         self.at = 0
         self.waiting = False
         self._boxes: list[tuple[int, pygame.Rect]] = []
-
-    def close(self) -> None:
-        """There is nothing to stop."""
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Choose a row; bind the next key pressed."""
@@ -113,21 +103,15 @@ class KeysScreen:
         self.app.settings.change(keys=keys)
         self.app.controls.bind(keys)
 
-    def advance(self, elapsed: float) -> None:
-        """Time changes nothing on this page."""
-
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
-        c, p = Canvas(surface, COLOURS), COLOURS
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
         columns = 2 if c.w >= COLUMNS_FROM else 1
         rows = min(-(-len(ACTIONS) // columns), int((c.h - 56) // STEP))
         wide = min(columns * 310.0, c.w - 12)
         high = 34 + STEP * rows
         x, y = (c.w - wide) / 2, max(4.0, (c.h - high - 18) / 2)
-        c.panel(x, y, wide, high, alpha=244)
-        c.text("KEYS", x + 10, y + 7, p.accent, 2)
-        c.stripes(x + 2, y + 25, wide - 4, 2)
+        plate(c, "KEYS", x, y, wide, high)
         # Where not all fit, those around the chosen one are shown.
         room = columns * rows
         first = max(0, min(self.at - room // 2, len(ACTIONS) - room))
@@ -142,7 +126,7 @@ class KeysScreen:
         c.hints(hints, x + 4, c.h - 12 if y + high + 16 > c.h else y + high + 8)
 
     def _row(self, c: Canvas, action: str, x: float, y: float, wide: float, chosen: bool) -> None:
-        p = COLOURS
+        p = c.palette
         if chosen:
             c.rect(x + 3, y - 3, wide - 6, STEP - 1, mix(p.panel_edge, p.bad, 0.25))
         room = c.text(ACTIONS[action][0], x + 10, y, p.text if chosen else p.text_dim)

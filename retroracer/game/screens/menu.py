@@ -17,11 +17,9 @@ from retroracer.game.race.daily import DAILY
 from retroracer.game.race.expected import Expected, expected
 from retroracer.game.race.garage import MOST_RIVALS, default_driver, drivers, put_together
 from retroracer.game.race.track_times import TrackTimes
-from retroracer.game.screens.backdrop import backdrop
-from retroracer.game.screens.canvas import Canvas
+from retroracer.game.screens.backdrop import draw_logo, page
 from retroracer.game.screens.championship import ChampionshipScreen
 from retroracer.game.screens.choices import STEP, Choice, Choices, Question
-from retroracer.game.screens.logo import draw_logo
 from retroracer.game.screens.options import OptionsScreen
 from retroracer.game.screens.race import RaceScreen
 from retroracer.game.screens.records import RecordsScreen
@@ -42,17 +40,11 @@ PLAIN = {"RACE", "WATCH", "CHAMPIONSHIP", "DAILY TRACK", "RECORDS", "CARRACING",
 LAPS = (1, 2, 3, 5, 10, 20, 0)
 
 
-class Menu:
-    """The menu.
-
-    Args:
-        app: the app.
-    """
-
-    foot = 18.0
+class Menu(Screen):
+    """The menu."""
 
     def __init__(self, app: AppServices) -> None:
-        self.app = app
+        super().__init__(app)
         self.tracks = [*shipped_tracks(), DAILY]
         self.drivers = drivers()
         self.cars = ["", *shipped_cars()]
@@ -223,8 +215,7 @@ class Menu:
     # Picture.
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the menu."""
-        c = Canvas(surface, COLOURS)
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
         if c.w < 320 or c.h < 180:
             return
         left = max(14.0, c.w / 2 - 300)

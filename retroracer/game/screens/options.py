@@ -6,29 +6,20 @@ from dataclasses import replace
 
 import pygame
 
-from retroracer.game.screens.backdrop import backdrop
-from retroracer.game.screens.canvas import Canvas, text_size
+from retroracer.game.screens.backdrop import page, plate
+from retroracer.game.screens.canvas import text_size
 from retroracer.game.screens.choices import STEP, Choice, Choices
 from retroracer.game.screens.keys import KeysScreen
-from retroracer.game.screens.screen import AppServices
-from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.game.screens.screen import AppServices, Screen
 
 SHAKES = {0.0: "off", 0.5: "light", 1.0: "full"}
 
 
-class OptionsScreen:
-    """Options in rows.
-
-    Args:
-        app: the app.
-        racing: True over a race that waits: what would change whose record its laps belong to
-            is left out.
-    """
-
-    foot = 18.0
+class OptionsScreen(Screen):
+    """Options in rows; ``racing``, over a race that waits, without those its record depends on."""
 
     def __init__(self, app: AppServices, racing: bool = False) -> None:
-        self.app = app
+        super().__init__(app)
         rows = [
             self._switch("SOUND", "mute", ("on", "off")),
             self._switch("MUSIC", "music", ("off", "on")),
@@ -92,9 +83,6 @@ class OptionsScreen:
         self.app.sound.choose(self._now.volume, self._now.mute, self._now.music)
         text_size(self._now.large_text)
 
-    def close(self) -> None:
-        """There is nothing to stop."""
-
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Arrows choose and change."""
         if action == "back":
@@ -102,18 +90,12 @@ class OptionsScreen:
         else:
             self.rows.event(event, action)
 
-    def advance(self, elapsed: float) -> None:
-        """Time changes nothing on this page."""
-
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
-        c = Canvas(surface, COLOURS)
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
         wide, high = 280.0, 38.0 + STEP * len(self.rows.rows)
         x, y = (c.w - wide) / 2, max(4.0, (c.h - high - 18) / 2)
-        c.panel(x, y, wide, high, alpha=244)
-        c.text("OPTIONS", x + 10, y + 7, COLOURS.accent, 2)
-        c.stripes(x + 2, y + 25, wide - 4, 2)
+        plate(c, "OPTIONS", x, y, wide, high)
         self.rows.draw(c, x + 6, y + 36, wide - 12)
         hints = [("↑↓", "choose"), ("← →", "change"), ("ESC", "back")]
         c.hints(hints, x + 4, min(y + high + 8, c.h - 12))

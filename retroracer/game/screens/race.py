@@ -7,29 +7,30 @@ Owns how a race goes on the screen. The race itself is ``session``'s, its pictur
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pygame
 
 from retroracer.game.editor.reload import Built, TrackWatch
 from retroracer.game.overlays.overlays import Overlays
 from retroracer.game.race.carry_over import carry_over, same_look
+from retroracer.game.race.drivers import Human
 from retroracer.game.race.garage import Setup
 from retroracer.game.race.loop import FixedStep
 from retroracer.game.race.reference_laps import ReferenceLaps
 from retroracer.game.race.session import LapDone, Session
 from retroracer.game.replay.ghosts import Ghosts
-from retroracer.game.screens.after_race import race_ghost, watch_again
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.choices import Question
+from retroracer.game.screens.choices import Choice, Question
 from retroracer.game.screens.newcomer import LINE, Newcomer
 from retroracer.game.screens.options import OptionsScreen
-from retroracer.game.screens.pause import pause_menu
-from retroracer.game.screens.people import People, roll_out
+from retroracer.game.screens.people import inputs, roll_out
 from retroracer.game.screens.race_picture import RacePicture
 from retroracer.game.screens.race_signs import LAMPS, draw_errors, draw_start
 from retroracer.game.screens.race_view import RaceView, slip_of
+from retroracer.game.screens.replay import open_replay
 from retroracer.game.screens.results import Results
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen, driven_again
 from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics.race import N_SUBSTEPS, PHYSICS_DT
 from retroracer.render.palette import STRONG
@@ -49,17 +50,11 @@ DEAF = 1.0
 """Time the results are shown before a key can leave them [s]: the driving keys are still held."""
 
 
-class RaceScreen:
-    """A race being driven or watched.
-
-    Args:
-        app: the app.
-        setup: the race.
-        lights: False starts at once.
-    """
+class RaceScreen(Screen):
+    """A race being driven or watched; without ``lights`` it starts at once."""
 
     def __init__(self, app: AppServices, setup: Setup, lights: bool = True) -> None:
-        self.app = app
+        super().__init__(app)
         self.loop = FixedStep(PHYSICS_DT)
         palette = STRONG if app.settings.now.high_contrast else None
         self._begin(setup, TrackScene(setup.track, palette), lights and app.lights)
@@ -83,26 +78,29 @@ class RaceScreen:
         app.tell(LINE if first else "")
         up = app.settings.now.heading_up
         self.picture = RacePicture(self.session, scene, setup, self.overlays, self.newcomer, up)
-        self.loop.forget()
-        self.people = People(setup.cars[: setup.human], setup.assists)
+        self.hands = [Human(car) for car in setup.cars[: setup.human]]
         app.controls.players = max(setup.human, 1)
-        self.paused = False
-        self.menu: Question = pause_menu(self, bool(setup.human))
-        self.lights = COUNTDOWN if lights else 0.0
-        self.had_lights = lights
-        self.since_go = 0.0
-        self.since_over = 0.0
-        self.heard = 0.0  # until then bumps were heard
-        self.held = 0.0
+        self.menu = self._pause_menu()
+        self._line_up(lights)
         self.ghosts = Ghosts(app.records, self.session, setup)
         app.tell(self.ghosts.refused, bad=True)
         self.references = ReferenceLaps(
             setup, self.session, app.records, self.ghosts.best, find=not app.headless
         )
-        self.results = Results(self.session, setup.assists.named(), setup.colours)
-        self.page = TrackWatch(setup.path, setup.track.digest) if setup.path else None
+        self.page = TrackWatch(setup.path) if setup.path else None
         self.errors: tuple[str, ...] = ()
         self.built: Built | None = None
+
+    def _line_up(self, lights: bool) -> None:
+        """Set what begins anew with every start."""
+        self.loop.forget()
+        self.paused = False
+        self.had_lights = lights
+        self.lights = COUNTDOWN if lights else 0.0
+        self.since_go = self.since_over = 0.0
+        self.heard = 0.0  # until then bumps were heard
+        self.held = 0.0
+        self.results = Results(self.session, self.setup.assists.named(), self.setup.colours)
 
     def _reload(self, elapsed: float) -> None:
         """Look whether the track's page was saved; what was built waits for a whole step."""
@@ -158,7 +156,7 @@ class RaceScreen:
             self._accept()
         elif action in ("ghost", "replay", "telemetry"):
             if self.showing_results:
-                self._go(action)
+                self.press(action)
         elif action in ("left", "right", "up", "down") and self.showing_results:
             self.results.move(1 if action in ("right", "down") else -1)
         elif action == "back":
@@ -171,29 +169,19 @@ class RaceScreen:
     def _accept(self) -> None:
         if self.showing_results:
             if self.since_over >= RESULTS_AFTER + DEAF:
-                self._go(self.results.ways()[self.results.at][2])
+                self.press(self.results.ways()[self.results.at][2])
         else:
             self.lights = min(self.lights, 0.0)  # skip the lights
 
-    def _go(self, where: str) -> None:
-        """Carry out what was chosen on the results."""
-        if where == "ghost":
-            self.race_ghost()
-        elif where == "replay":
-            self.watch_again()
-        elif where == "telemetry":
-            tapes = sorted(self.session.tapes, key=lambda tape: tape.lap_time)
-            open_telemetry(self.app, self.setup.track, tapes)
-        else:
-            self.press(where)
-
     def press(self, what: str) -> None:
-        """Carry out an action that a single press of a key asks for."""
+        """Carry out an action: of a key, of a script, or chosen on the results."""
         settings = self.app.settings
-        if what == "quit":
-            self.app.quit()
-        elif what == "menu":
-            self.app.back()
+        simple = {
+            "quit": self.app.quit, "menu": self.app.back, "restart": self.restart,
+            "ghost": self.race_ghost, "replay": self.watch_again, "telemetry": self._telemetry,
+        }  # fmt: skip
+        if what in simple:
+            simple[what]()
         elif what == "pause":
             self.pause(not self.paused)
         elif what == "unplugged":
@@ -205,8 +193,6 @@ class RaceScreen:
             self.view.look_at((self.view.row + 1) % self.session.race.n)
         elif what in ("reset", "reset_1", "reset_2"):
             self._put_back(1 if what == "reset_2" else 0)
-        elif what == "restart":
-            self.restart()
         elif self.overlays.press(what, self.view.row):
             self.app.tell(self.overlays.told)
 
@@ -214,7 +200,7 @@ class RaceScreen:
         """Stand a player's car on the road again."""
         if row < self.setup.human and self.session.finish[row] is None:
             self.session.put_back(row)
-            self.people.reset(row)
+            self.hands[row].reset()
             self.picture.views[row].follower.jump()
             self.app.tell("back on the track: this lap does not count")
 
@@ -227,10 +213,28 @@ class RaceScreen:
         """Go to the options; the race waits."""
         self.app.show(OptionsScreen(self.app, racing=True), over=True)
 
+    def _pause_menu(self) -> Question:
+        """Escape goes on with the race, so that a reflex never ends it."""
+
+        def resume(then: str = "") -> None:
+            self.pause(False)
+            if then:
+                self.press(then)
+
+        rows = [Choice("RESUME", resume), Choice("RESTART", self.restart)]
+        if self.setup.human:
+            rows.append(Choice("BACK ON THE ROAD", partial(resume, "reset")))
+        rows += [
+            Choice("WATCH THE LAST LAPS", self.watch_again),
+            Choice("OPTIONS", self.options),
+            Choice("QUIT TO MENU", partial(resume, "menu")),
+        ]
+        return Question("PAUSED", rows, resume)
+
     def pause(self, on: bool) -> None:
         """Pause the race, or continue it."""
         if on and not self.paused:
-            self.menu = pause_menu(self, bool(self.setup.human))
+            self.menu = self._pause_menu()
         self.paused = on
         self.loop.forget()
         if on:
@@ -239,30 +243,40 @@ class RaceScreen:
     def restart(self) -> None:
         """Start the race again from the grid, without lights."""
         self.session.restart()
-        self.people.reset()
+        for hands in self.hands:
+            hands.reset()
         if self.app.script is not None:
             self.app.script.rewind()
         self.picture.jump()
-        self.loop.forget()
-        self.paused = False
-        self.lights = 0.0
-        self.had_lights = False
-        self.since_go = self.since_over = self.heard = 0.0
-        self.results = Results(self.session, self.setup.assists.named(), self.setup.colours)
+        self._line_up(lights=False)
         self.overlays.restart()
 
     def race_ghost(self) -> None:
         """Race again, against a ghost of the best lap just driven."""
-        raced = race_ghost(self.app, self.ghosts, self.results.best_lap())
-        if raced is not None:
-            self.restart()
-            self.app.tell("racing your ghost" if raced else "this lap is not the same any more")
+        lap = self.results.best_lap()
+        if lap is None or lap.tape is None:
+            self.app.tell("no valid lap to race")
+        elif lap.tape.solid:
+            self.app.tell("a ghost is raced in a time trial: GHOSTS at the menu's MODE")
+        else:
+            with driven_again(self.app):
+                raced = self.ghosts.take(lap.tape)
+                self.restart()
+                self.app.tell("racing your ghost" if raced else "this lap is not the same any more")
 
     def watch_again(self) -> None:
         """Go to the replay of the laps just driven."""
         self.pause(not self.showing_results)
         whole = [self.session.race_tape] if self.session.race_tape is not None else []
-        watch_again(self.app, self.setup.track, [*self.session.tapes, *whole], self.scene)
+        tapes = [*self.session.tapes, *whole]
+        if tapes:
+            open_replay(self.app, self.setup.track, tapes, self.scene)
+        else:
+            self.app.tell("no lap to watch yet: finish one")
+
+    def _telemetry(self) -> None:
+        tapes = sorted(self.session.tapes, key=lambda tape: tape.lap_time)
+        open_telemetry(self.app, self.setup.track, tapes)
 
     # Time.
     def advance(self, elapsed: float) -> None:
@@ -307,20 +321,18 @@ class RaceScreen:
     def step(self) -> None:
         """One physics step with the inputs of this moment."""
         session, script = self.session, self.app.script
-        if script is not None and (script.drives or not session.human):
+        driven = script is not None and (script.drives or not session.human)
+        if script is not None and (driven or not session.over):
             for what in script.play(session.time):
                 self.press(what)
-            if self.paused:
+            if driven and self.paused:
                 return
+        if script is not None and driven:
             session.tick(script.steer, script.throttle)
-        elif session.over or not session.human:
-            rolling = [roll_out(session, row) for row in range(2 if session.human > 1 else 1)]
-            session.tick(*rolling[0], rolling[-1])
         else:
-            if script is not None:
-                for what in script.play(session.time):
-                    self.press(what)
-            mine = self._inputs()
+            rows = range(max(session.human, 1))
+            racing = session.human and not session.over
+            mine = self._inputs() if racing else [roll_out(session, row) for row in rows]
             session.tick(*mine[0], mine[-1])
         if session.ticks % N_SUBSTEPS == 0:
             self.picture.note()
@@ -330,7 +342,7 @@ class RaceScreen:
                 self._lapped(done)
 
     def _inputs(self) -> list[tuple[float, float]]:
-        return self.people.inputs(self.session, self.app.controls)
+        return inputs(self.hands, self.setup.assists, self.session, self.app.controls)
 
     def _lapped(self, done: LapDone) -> None:
         self.results.add(done)
@@ -379,13 +391,9 @@ class RaceScreen:
             return
         just_off = self.since_go < 0.9 and self.had_lights
         top = 44.0 if self.setup.human < 2 else 126.0  # below what each half has at its top
-        draw_start(canvas, self.lights, self.lamps_on, just_off, top)
+        lit = int((COUNTDOWN - self.lights) / LAMP_EVERY)
+        draw_start(canvas, self.lights, lit, just_off, top)
         if self.errors:
             draw_errors(canvas, self.errors)
         if self.paused:
             self.menu.draw(canvas)
-
-    @property
-    def lamps_on(self) -> int:
-        """Red lamps that are on."""
-        return int((COUNTDOWN - self.lights) / LAMP_EVERY)

@@ -7,18 +7,15 @@ import time
 import pygame
 
 from retroracer.errors import UserError
-from retroracer.game.home import data_dir
 from retroracer.game.replay.ghost_file import ENDING, write_ghost
-from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.progress import best_by_day, best_sectors, theoretical_best, yours
 from retroracer.game.replay.records import Lap
 from retroracer.game.replay.tape_checks import TapeError
-from retroracer.game.screens.backdrop import backdrop
+from retroracer.game.screens.backdrop import page, plate
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.hud import sector_text
-from retroracer.game.screens.replay import ReplayScreen
-from retroracer.game.screens.screen import AppServices
-from retroracer.render.palette import DEFAULT as COLOURS
+from retroracer.game.screens.replay import open_replay
+from retroracer.game.screens.screen import AppServices, Screen, driven_again, saving
 from retroracer.render.palette import mix, shade
 from retroracer.render.text import lap_text
 from retroracer.track.track import Track
@@ -28,25 +25,15 @@ STRIP = 62.0
 """Height of the strip with sectors, theoretical best and progress [UI pixels]."""
 
 
-class RecordsScreen:
-    """Laps on a track; those that cannot be raced any more say why.
-
-    Args:
-        app: the app.
-        track: whose laps.
-    """
-
-    foot = 18.0
+class RecordsScreen(Screen):
+    """Laps on a track; those that cannot be raced any more say why."""
 
     def __init__(self, app: AppServices, track: Track) -> None:
-        self.app = app
+        super().__init__(app)
         self.track = track
         self.laps: list[Lap] = app.records.laps(track)
         self.at = 0
         self._rows = (0.0, 0.0, 0, 0)  # top and height of a row [px], the first one, how many
-
-    def close(self) -> None:
-        """There is nothing to stop."""
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """Choose a lap, watch it."""
@@ -72,51 +59,35 @@ class RecordsScreen:
 
     def _export(self, lap: Lap) -> None:
         """Save a lap as a ghost to be sent."""
-        folder = data_dir() / "ghosts"
         name = f"{self.track.name}-{lap_text(lap.time).replace(':', '-')}{ENDING}"
-        try:
+        with saving(self.app, "ghosts", name, "no ghost saved") as path:
             tape = None if lap.stale else self.app.records.tape(lap.id)
             if tape is None:
                 raise UserError(lap.stale or "its inputs are not kept")
-            folder.mkdir(parents=True, exist_ok=True)
-            with claimed(folder / name) as path:
-                write_ghost(path, self.track, tape, lap.assists)
-            self.app.tell(f"saved {path}")
-        except (UserError, TapeError, OSError) as error:
-            self.app.tell(f"no ghost saved: {error}", bad=True)
+            write_ghost(path, self.track, tape, lap.assists)
 
     @staticmethod
     def _watchable(lap: Lap) -> bool:
         return lap.taped and not lap.stale
 
     def _watch(self, lap: Lap) -> None:
-        if lap.stale:
-            self.app.tell(f"this lap cannot be driven again: {lap.stale}", bad=True)
-            return
-        try:
+        with driven_again(self.app):
+            if lap.stale:
+                raise TapeError(lap.stale)
             tape = self.app.records.tape(lap.id)
             if tape is None:
                 self.app.tell("its inputs are not kept: only the five fastest laps' are")
-                return
-            replay = ReplayScreen(self.app, self.track, [tape])
-        except TapeError as error:
-            self.app.tell(f"this lap cannot be driven again: {error}", bad=True)
-            return
-        self.app.show(replay, over=True)
-
-    def advance(self, elapsed: float) -> None:
-        """Time changes nothing on this page."""
+            else:
+                open_replay(self.app, self.track, [tape])
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
-        c, p = Canvas(surface, COLOURS), COLOURS
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
+        p = c.palette
         wide, high = min(c.w - 20, 460.0), c.h - 34
         x, y = (c.w - wide) / 2, 8.0
-        c.panel(x, y, wide, high, alpha=244)
-        c.text("RECORDS", x + 10, y + 7, p.accent, 2)
+        plate(c, "RECORDS", x, y, wide, high)
         c.text(self.track.title.upper(), x + wide - 10, y + 14, p.text, anchor=1.0, width=200)
-        c.stripes(x + 2, y + 25, wide - 4, 2)
         columns = (("TIME", 24.0), ("DRIVER", 92.0), ("CAR", 160.0), ("HELP", 232.0), ("", 330.0))
         for name, at in columns:
             c.text(name, x + at, y + 33, p.text_dim)

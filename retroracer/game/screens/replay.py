@@ -12,13 +12,10 @@ from dataclasses import replace
 import numpy as np
 import pygame
 
-from retroracer.errors import UserError
-from retroracer.game.home import data_dir
 from retroracer.game.replay.film import cars_at, colour_in, megabytes, write_lap
-from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.tape import AGREES, Tape, drive_again
 from retroracer.game.screens.canvas import Canvas
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen, driven_again, saving
 from retroracer.game.screens.telemetry import open_telemetry
 from retroracer.physics import state
 from retroracer.physics.race import PHYSICS_DT
@@ -34,15 +31,16 @@ from retroracer.track.track import Track
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-class ReplayScreen:
-    """The viewer.
+def open_replay(
+    app: AppServices, track: Track, tapes: Sequence[Tape], scene: TrackScene | None = None
+) -> None:
+    """Go to the viewer of laps; the present screen waits below it."""
+    with driven_again(app):
+        app.show(ReplayScreen(app, track, tapes, scene), over=True)
 
-    Args:
-        app: the app.
-        track: the tapes were recorded on.
-        tapes: laps, oldest first; the last one is shown first.
-        scene: of the track.
-    """
+
+class ReplayScreen(Screen):
+    """The viewer of a track's laps, oldest first; the last one is shown first."""
 
     foot = 54.0
 
@@ -53,7 +51,8 @@ class ReplayScreen:
         tapes: Sequence[Tape],
         scene: TrackScene | None = None,
     ) -> None:
-        self.app, self.track, self.tapes = app, track, list(tapes)
+        super().__init__(app)
+        self.track, self.tapes = track, list(tapes)
         self.scene = scene or TrackScene(track)
         self.follower = Follower(app.settings.now.heading_up)
         self.at = len(self.tapes) - 1
@@ -83,9 +82,6 @@ class ReplayScreen:
         self.same = told != told or abs(told - again) < AGREES
         if not self.same:
             self.app.tell("this lap is not the same any more: physics or track changed", bad=True)
-
-    def close(self) -> None:
-        """There is nothing to stop."""
 
     @property
     def last(self) -> int:
@@ -142,22 +138,16 @@ class ReplayScreen:
         if self._filming is not None and self._filming.is_alive():
             self.app.tell("one film at a time: the last one is not done yet")
             return
-        folder = data_dir() / "films"
         kind = ".mp4" if writes_mp4() else ".gif"  # a tenth of the size, where it can be written
-        path = folder / f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}{kind}"
+        lap = f"{self.track.name}-{lap_text(self.tape.lap_time).replace(':', '-')}{kind}"
         tape, row = self.tape, self.row
 
         def write() -> None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with claimed(path) as name:
-                    stop = self.app.closing
-                    write_lap(
-                        self.track, tape, name, row, self.scene, stop=stop, progress=self._made
-                    )
-                self.app.tell(f"saved {name} ({megabytes(name)})")
-            except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
-                self.app.tell(f"no film saved: {error}", bad=True)
+            with saving(
+                self.app, "films", lap, "no film saved", lambda path: f"{path} ({megabytes(path)})"
+            ) as path:
+                stop = self.app.closing
+                write_lap(self.track, tape, path, row, self.scene, stop=stop, progress=self._made)
             self.filmed = None
 
         # A lap's pictures take seconds: they are drawn beside the game.

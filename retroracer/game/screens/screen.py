@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import pygame
 
+from retroracer.errors import UserError
 from retroracer.game.controls import Controls
+from retroracer.game.home import data_dir
 from retroracer.game.race.drivers import Script
+from retroracer.game.replay.new_file import claimed
 from retroracer.game.replay.records import Records
+from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.settings import SettingsFile
 from retroracer.game.sound import Sound
 
 
-class Screen(Protocol):
-    """A page of the game: takes events, lets time pass, draws itself."""
+class Screen:
+    """A page of the game: takes events, lets time pass, draws itself.
+
+    Args:
+        app: what it may ask.
+    """
+
+    def __init__(self, app: AppServices) -> None:
+        self.app = app
 
     @property
     def foot(self) -> float:
         """Height at the bottom that messages leave free: of key hints [UI pixels]."""
+        return 18.0
 
     def event(self, event: pygame.event.Event, action: str) -> None:
         """React to an event; ``action`` is what the controls made of it, or ""."""
@@ -60,3 +75,35 @@ class AppServices(Protocol):
 
     def tell(self, text: str, bad: bool = False) -> None:
         """Show a line for a few seconds."""
+
+
+@contextmanager
+def saving(
+    app: AppServices, folder: str, name: str, otherwise: str, told: Callable[[Path], str] = str
+) -> Iterator[Path]:
+    """A new file in a folder of the player's data, for the body to write; then it is told.
+
+    Args:
+        app: that tells it.
+        folder: in the player's data.
+        name: wished for the file.
+        otherwise: told with what went wrong.
+        told: the file in words.
+    """
+    try:
+        place = data_dir() / folder
+        place.mkdir(parents=True, exist_ok=True)
+        with claimed(place / name) as path:
+            yield path
+        app.tell(f"saved {told(path)}")
+    except (UserError, OSError, ValueError, MemoryError, pygame.error) as error:
+        app.tell(f"{otherwise}: {error}", bad=True)
+
+
+@contextmanager
+def driven_again(app: AppServices) -> Iterator[None]:
+    """Tell that a lap cannot be driven again, and why, where that turns out in the body."""
+    try:
+        yield
+    except TapeError as error:
+        app.tell(f"this lap cannot be driven again: {error}", bad=True)

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pygame
 
-from retroracer.errors import UserError
-from retroracer.game.home import data_dir
-from retroracer.game.replay.new_file import claimed
+from retroracer.game.race.coach import place
 from retroracer.game.replay.tape import Tape
-from retroracer.game.replay.tape_checks import TapeError
 from retroracer.game.replay.telemetry import (
     Telemetry,
     telemetry_of,
@@ -22,7 +19,7 @@ from retroracer.game.replay.telemetry import (
 )
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.hud import signed
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen, driven_again, saving
 from retroracer.laptime.limit import known_limit
 from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import Colour, shade
@@ -50,44 +47,28 @@ CHARTS: tuple[Chart, ...] = (
 
 def open_telemetry(app: AppServices, track: Track, tapes: Sequence[Tape]) -> None:
     """Go to the page of some laps' car 0; what cannot be driven again is told."""
-    laps = []
-    try:
-        for tape in tapes[:MOST]:
-            laps.append(telemetry_of(tape, track))
-    except TapeError as error:
-        app.tell(f"this lap cannot be driven again: {error}", bad=True)
-        return
-    if not laps:
+    if not tapes:
         app.tell("no lap to look into yet: finish one")
         return
-    limit = known_limit(track, tapes[0].cars[0])
-    app.show(TelemetryScreen(app, track, laps, limit), over=True)
+    with driven_again(app):
+        laps = [telemetry_of(tape, track) for tape in tapes[:MOST]]
+        limit = known_limit(track, tapes[0].cars[0])
+        app.show(TelemetryScreen(app, track, laps, limit), over=True)
 
 
-class TelemetryScreen:
-    """Charts along the lap with a cursor.
-
-    Args:
-        app: the app.
-        track: the laps were driven on.
-        laps: at least one.
-        limit: of track and car, None while unknown.
-    """
-
-    foot = 18.0
+class TelemetryScreen(Screen):
+    """Charts along one or more laps of a track with a cursor; ``limit``: None while unknown."""
 
     def __init__(
         self, app: AppServices, track: Track, laps: Sequence[Telemetry], limit: Limit | None
     ) -> None:
-        self.app, self.track, self.laps, self.limit = app, track, list(laps), limit
+        super().__init__(app)
+        self.track, self.laps, self.limit = track, list(laps), limit
         self.ideal = telemetry_of_limit(limit) if limit is not None else None
         self.basis = self.ideal or self.laps[-1]
         self.at = 0
         self.step = 0
         self._plot = (0.0, 1.0)
-
-    def close(self) -> None:
-        """There is nothing to stop."""
 
     @property
     def last(self) -> int:
@@ -117,16 +98,10 @@ class TelemetryScreen:
         """Write the laps beside the records: a page if one can be written, else numbers."""
         from importlib.util import find_spec
 
-        folder = data_dir() / "telemetry"
         ending = "html" if find_spec("plotly") is not None else "csv"
-        path = folder / f"{self.track.name}-{time.strftime('%Y%m%d-%H%M%S')}.{ending}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with claimed(path) as name:
-                write_telemetry(name, self.track, self.laps, self.limit)
-            self.app.tell(f"saved {name}")
-        except (UserError, OSError) as error:
-            self.app.tell(f"nothing saved: {error}", bad=True)
+        name = f"{self.track.name}-{time.strftime('%Y%m%d-%H%M%S')}.{ending}"
+        with saving(self.app, "telemetry", name, "nothing saved") as path:
+            write_telemetry(path, self.track, self.laps, self.limit)
 
     def advance(self, elapsed: float) -> None:
         """A held arrow runs along the lap."""
@@ -155,14 +130,10 @@ class TelemetryScreen:
         self._chart(c, "TIME LOST s", lost, (left, y, wide, unit * 1.5 - 5), signed)
         x = left + wide * self.at / self.last
         c.rect(x, top, 1, y + unit * 1.5 - 5 - top, p.text)
-        where = f"{self.laps[0].distance[self.at]:.0f} m  {self._place()}"
+        distance = float(self.laps[0].distance[self.at])
+        where = f"{distance:.0f} m  {place(self.track, distance)}"
         c.text(where, c.w - 10, c.h - 14, p.text, anchor=1.0)
         c.hints([("← →", "along the lap"), ("ENTER", "save"), ("ESC", "back")], 10, c.h - 14)
-
-    def _place(self) -> str:
-        from retroracer.game.race.coach import place
-
-        return place(self.track, float(self.laps[0].distance[self.at]))
 
     def _shown(self, chart: str = "") -> list[tuple[Telemetry, Colour]]:
         shown = list(zip(self.laps, INKS, strict=False))
@@ -187,9 +158,9 @@ class TelemetryScreen:
         high = max(max(float(v.max()) for v, _ in lines), low + 1e-3)
         high, low = high + 0.06 * (high - low), low - 0.06 * (high - low)
         for values, ink in lines:
-            place = (values - low) / (high - low)
+            share = (values - low) / (high - low)
             along = np.linspace(0.0, 1.0, len(values))
-            points = np.stack([x + w * along, y + h * (1.0 - place)], axis=1) * c.k
+            points = np.stack([x + w * along, y + h * (1.0 - share)], axis=1) * c.k
             pygame.draw.lines(c.surface, ink, False, points.tolist(), max(1, c.k))
         c.text(name, 6, y + 2, p.text_dim, width=x - 8)
         for k, (values, ink) in enumerate(lines[-3:]):

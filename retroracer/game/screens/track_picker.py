@@ -9,14 +9,13 @@ import pygame
 from retroracer.errors import UserError
 from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.race.track_times import TrackTimes
-from retroracer.game.screens.backdrop import backdrop
+from retroracer.game.screens.backdrop import page
 from retroracer.game.screens.canvas import Canvas
 from retroracer.game.screens.results import MEDAL_COLOURS, medal_for
-from retroracer.game.screens.screen import AppServices
+from retroracer.game.screens.screen import AppServices, Screen
 from retroracer.game.screens.track_card import track_map
 from retroracer.laptime.limit import known_time
 from retroracer.physics.car import Car
-from retroracer.render.palette import DEFAULT as COLOURS
 from retroracer.render.palette import shade
 from retroracer.render.text import lap_text
 from retroracer.track.files import load_track
@@ -34,19 +33,12 @@ def track_named(name: str) -> Track | str:
         return str(error)
 
 
-class TrackPicker:
-    """Tracks to choose from.
-
-    Args:
-        app: the app.
-        names: of the tracks.
-        car: whose times are shown.
-    """
-
-    foot = 18.0
+class TrackPicker(Screen):
+    """Tracks to choose from, by their names, with the times of a car."""
 
     def __init__(self, app: AppServices, names: list[str], car: Car) -> None:
-        self.app, self.names, self.car = app, names, car
+        super().__init__(app)
+        self.names, self.car = names, car
         chosen = app.settings.now.track
         self.at = names.index(chosen) if chosen in names else 0
         self.times = TrackTimes(app.records, solve=False)
@@ -90,8 +82,8 @@ class TrackPicker:
 
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the page."""
-        c, p = Canvas(surface, COLOURS), COLOURS
-        surface.blit(backdrop(surface.get_size(), c.k), (0, 0))
+        c = page(surface)
+        p = c.palette
         c.panel(6, 6, c.w - 12, c.h - 28, alpha=236)
         c.text("TRACKS", 14, 12, p.accent, 2)
         c.stripes(8, 30, c.w - 16, 2)
