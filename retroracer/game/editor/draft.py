@@ -9,7 +9,8 @@ import re
 import tempfile
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,26 +29,20 @@ MOST_UNDO = 200
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What is known of the points as they are.
+    """What is known of the points as they are."""
 
-    Attributes:
-        track: built, None if it cannot be raced.
-        told: what is wrong or odd, a line each.
-        bad: points where it is.
-    """
-
-    track: Track | None = None
-    told: tuple[str, ...] = ()
-    bad: tuple[int, ...] = ()
+    track: Track | None = None  # built; None if it cannot be raced
+    told: tuple[str, ...] = ()  # what is wrong or odd, a line each
+    bad: tuple[int, ...] = ()  # points where it is
 
 
 def judged(page: EditPage, text: str) -> Verdict:
     """Build a page's text and say what is wrong with it, and at which points."""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / page.path.name
-            copy.write_text(text, encoding="utf-8", newline="")
-            found = open_track(copy)
+            written = Path(folder) / page.path.name
+            written.write_text(text, encoding="utf-8", newline="")
+            found = open_track(written)
     except (UserError, OSError) as error:
         rows = [r for r in str(error).splitlines() if not r.startswith("    ")]
         bad = [page.point_at_line(int(n)) for n in re.findall(r":(\d+): ", "\n".join(rows))]
@@ -58,22 +53,12 @@ def judged(page: EditPage, text: str) -> Verdict:
 
 
 class Draft:
-    """The page and its points.
-
-    Args:
-        path: of the page; a new one is begun where there is none.
-
-    Attributes:
-        page: as it is now.
-        line: the road it lays, None where the points make none.
-        selected: number of the point chosen, or None.
-        verdict: what is known of it, as of the last look.
-    """
+    """The page and its points, as they are now; a new page is begun where there is none."""
 
     def __init__(self, path: Path) -> None:
         self.page = EditPage(path)
-        self.selected: int | None = None
-        self.verdict = Verdict()
+        self.selected: int | None = None  # number of the point chosen
+        self.verdict = Verdict()  # as of the last look
         self._saved = "" if self.page.is_new else self.page.text()
         self._history: list[tuple[Point, ...]] = [self.page.points]
         self._now = 0
@@ -81,11 +66,6 @@ class Draft:
         self._result: tuple[str, Verdict] | None = None
         self._judged = ""
         self._lay()
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The page's points."""
-        return self.page.points
 
     def _lay(self) -> None:
         """Work out the road as it is drawn, as far as there is one."""
@@ -99,7 +79,7 @@ class Draft:
         self._lay()
         if done and self._history[self._now] != self.page.points:
             del self._history[self._now + 1 :]
-            self._history.append(self.points)
+            self._history.append(self.page.points)
             del self._history[:-MOST_UNDO]
             self._now = len(self._history) - 1
 
@@ -121,7 +101,7 @@ class Draft:
         nearest = float(s[int(np.argmin(np.hypot(*(xy - at).T)))])
         stations = [span.start for span in self.line.spans]
         place = int(np.searchsorted(stations, nearest, side="right"))
-        points = list(self.points)
+        points = list(self.page.points)
         points.insert(place, Point(round(float(at[0]), 1), round(float(at[1]), 1)))
         self.selected = place
         self.change(points, done=False)
@@ -130,13 +110,13 @@ class Draft:
         """Take the selected point out; why not, or ""."""
         if self.selected is None:
             return ""
-        if len(self.points) <= LEAST_POINTS:
+        if len(self.page.points) <= LEAST_POINTS:
             return f"a loop needs at least {LEAST_POINTS} points"
-        points = list(self.points)
+        points = list(self.page.points)
         gone = points.pop(self.selected)
         if gone.lead and self.selected < len(points):  # comments before it stay in the page
             after = points[self.selected]
-            points[self.selected] = Point(**{**vars(after), "lead": gone.lead + after.lead})
+            points[self.selected] = replace(after, lead=gone.lead + after.lead)
         self.selected = None
         self.change(points)
         return ""
@@ -144,28 +124,28 @@ class Draft:
     def select_next(self) -> None:
         """Choose the point after the chosen one, or the first."""
         at = -1 if self.selected is None else self.selected
-        self.selected = (at + 1) % len(self.points)
+        self.selected = (at + 1) % len(self.page.points)
 
     def move(self, x: float, y: float, done: bool = True) -> None:
         """Move the chosen point to (x, y) [m]; ``done`` as in ``change``."""
         if self.selected is not None:
-            self._replace(self.points[self.selected].moved(x, y), done)
+            self._replace(self.page.points[self.selected].moved(x, y), done)
 
     def nudge(self, x: float, y: float) -> None:
         """Move the chosen point by (x, y) [m]."""
         if self.selected is not None:
-            point = self.points[self.selected]
+            point = self.page.points[self.selected]
             self.move(point.x + x, point.y + y)
 
     def widen(self, by: float) -> None:
         """Make the road wider by some metres at the chosen point."""
         if self.selected is not None:
             wide = sum(self.page.half_widths(self.selected))
-            self._replace(self.points[self.selected].as_wide(wide + by), True)
+            self._replace(self.page.points[self.selected].as_wide(wide + by), True)
 
     def _replace(self, point: Point, done: bool) -> None:
         assert self.selected is not None
-        points = list(self.points)
+        points = list(self.page.points)
         points[self.selected] = point
         self.change(points, done)
 
@@ -197,8 +177,7 @@ class Draft:
                 self._judged, self.verdict = self._result
         text = self.page.text()
         if self._thread is None and text != self._judged:
-            frozen = EditPage.__new__(EditPage)
-            frozen.__dict__.update(self.page.__dict__)
+            frozen = copy(self.page)
 
             def judge() -> None:
                 self._result = (text, judged(frozen, text))

@@ -7,7 +7,7 @@ point that was not touched keeps its line, one that was keeps its comment. Knows
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +45,17 @@ layout:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the centreline as it stands in the page.
+    """A point of the centreline as it stands in the page."""
 
-    Attributes:
-        x: east [m].
-        y: north [m].
-        width: of the road [m], None = the layout's.
-        left: half-width [m], None = half of the width; ``right`` likewise.
-        right: half-width [m].
-        name: what starts here, "" for nothing.
-        lead: lines before it, such as comments.
-        line: its own line as it was written, "" for a new point or a changed one.
-        tail: what follows it on its line, such as a comment.
-    """
-
-    x: float
-    y: float
-    width: float | None = None
-    left: float | None = None
-    right: float | None = None
-    name: str = ""
-    lead: tuple[str, ...] = ()
-    line: str = ""
-    tail: str = ""
+    x: float  # east [m]
+    y: float  # north [m]
+    width: float | None = None  # of the road [m]; None = the layout's
+    left: float | None = None  # half-width [m]; None = half of the width
+    right: float | None = None  # likewise
+    name: str = ""  # what starts here
+    lead: tuple[str, ...] = ()  # lines before it, such as comments
+    line: str = ""  # its own as it was written, "" for a new point or a changed one
+    tail: str = ""  # what follows it on its line, such as a comment
 
     def moved(self, x: float, y: float) -> Point:
         """The point elsewhere, to a tenth of a metre."""
@@ -99,14 +87,7 @@ class Point:
 
 
 class EditPage:
-    """A page and its points.
-
-    Args:
-        path: of the page; one that does not exist begins as an oval.
-
-    Attributes:
-        points: as they are now.
-        width: of the layout [m], None if it gives none.
+    """A page and its points; one that does not exist begins as an oval.
 
     Raises:
         UserError: if the page cannot be read, or is not laid through points.
@@ -143,14 +124,14 @@ class EditPage:
         if len(items) < LEAST_POINTS:
             raise UserError(f"cannot edit {where}: a loop needs at least {LEAST_POINTS} points")
         width = layout.child("width")
-        self.width = _number(width) if width is not None else None
+        self.width = _number(width) if width is not None else None  # [m]
         newline = "\r\n" if "\r\n" in text else "\n"
         lines = text.split(newline)
         if node.flow or any(a.place.line == b.place.line for a, b in pairwise(items)):
             self._take_flow(lines, node, items, newline)
             return
-        first = items[0].place.line - 1
         self._newline = newline
+        first = items[0].place.line - 1
         self._before = lines[:first]
         last = items[-1]
         # A mapping spread over lines ends where the next thing begins.
@@ -182,31 +163,19 @@ class EditPage:
         self._newline = newline
         self._before = [*lines[: start.line - 1], head]
         rest = lines[end.line - 1][end.column - 1 :].strip()
-        self._after = ([f"{rest}"] if rest else []) + lines[end.line :]
+        self._after = ([rest] if rest else []) + lines[end.line :]
         self._indent = " " * (len(head) - len(head.lstrip()) + 2)
         self.points = tuple(_point(item) for item in items)
 
-    def text(self, points: tuple[Point, ...] | None = None) -> str:
-        """The page with these points, or those it has."""
-        rows = []
-        for point in self.points if points is None else points:
-            rows += [*point.lead, point.written(self._indent)]
+    def text(self) -> str:
+        """The page with the points it has now."""
+        rows = [row for p in self.points for row in (*p.lead, p.written(self._indent))]
         return self._newline.join([*self._before, *rows, *self._after])
 
-    def line_of(self, index: int) -> int:
-        """Line of a point in ``text``, from 1."""
-        return (
-            len(self._before)
-            + sum(len(p.lead) + 1 for p in self.points[:index])
-            + (len(self.points[index].lead) + 1)
-        )
-
     def point_at_line(self, line: int) -> int | None:
-        """The point on a line of ``text``, None if there is none."""
-        for k in range(len(self.points)):
-            if self.line_of(k) == line:
-                return k
-        return None
+        """The point on a line of ``text``, from 1; None if there is none."""
+        ends = accumulate(len(p.lead) + 1 for p in self.points)
+        return next((k for k, end in enumerate(ends) if len(self._before) + end == line), None)
 
     def half_widths(self, index: int) -> tuple[float, float]:
         """Half-widths to the left and right at a point [m]."""

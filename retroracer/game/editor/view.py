@@ -25,7 +25,7 @@ def draw_editor(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
     if draft.line is not None:
         _road(surface, camera, draft)
     else:  # no valid road: show at least the order of the points
-        loop = camera.to_screen(np.array([(p.x, p.y) for p in draft.points])).tolist()
+        loop = camera.to_screen(np.array([(p.x, p.y) for p in draft.page.points])).tolist()
         pygame.draw.lines(surface, COLOURS.bad, True, loop, max(1, c.k))
     _points(c, camera, draft)
     if c.w >= 320 and c.h >= 180:
@@ -39,10 +39,11 @@ def _grid(c: Canvas, camera: Camera) -> None:
     low, high = corners.min(axis=0), corners.max(axis=0)
     colour = mix(COLOURS.grass, COLOURS.line, 0.14)
     w, h = camera.size
-    for x in np.arange(np.floor(low[0] / side), np.ceil(high[0] / side) + 1) * side:
+    first, end = np.floor(low / side), np.ceil(high / side) + 1
+    for x in np.arange(first[0], end[0]) * side:
         at = camera.to_screen(np.array([x, 0.0]))[0]
         pygame.draw.line(c.surface, colour, (at, 0), (at, h))
-    for y in np.arange(np.floor(low[1] / side), np.ceil(high[1] / side) + 1) * side:
+    for y in np.arange(first[1], end[1]) * side:
         at = camera.to_screen(np.array([0.0, y]))[1]
         pygame.draw.line(c.surface, colour, (0, at), (w, at))
     long = side * camera.pixels_per_metre / c.k
@@ -61,10 +62,9 @@ def _road(surface: pygame.Surface, camera: Camera, draft: Draft) -> None:
     a = camera.to_screen(xy + normal * left[:, None])
     b = camera.to_screen(xy - normal * right[:, None])
     middle = camera.to_screen(xy)
-    for tone, quads in ((COLOURS.road, (a, b)),):
-        one, two = np.roll(quads[0], -1, axis=0), np.roll(quads[1], -1, axis=0)
-        for quad in np.stack([quads[0], one, two, quads[1]], axis=1).tolist():
-            pygame.draw.polygon(surface, tone, quad)
+    corners = np.stack([a, np.roll(a, -1, axis=0), np.roll(b, -1, axis=0), b], axis=1)
+    for quad in corners.tolist():
+        pygame.draw.polygon(surface, COLOURS.road, quad)
     pygame.draw.lines(surface, COLOURS.line, True, a.tolist(), 2)
     pygame.draw.lines(surface, COLOURS.line, True, b.tolist(), 2)
     for i in range(0, PIECES, 4):
@@ -88,7 +88,7 @@ def _arrow(surface: pygame.Surface, at: Array, ahead: Array) -> None:
 
 def _points(c: Canvas, camera: Camera, draft: Draft) -> None:
     k = c.k
-    points = np.array([(p.x, p.y) for p in draft.points])
+    points = np.array([(p.x, p.y) for p in draft.page.points])
     for i, (x, y) in enumerate(camera.to_screen(points).tolist()):
         bad, chosen = i in draft.verdict.bad, i == draft.selected
         tone = COLOURS.bad if bad else COLOURS.accent if chosen else COLOURS.text
@@ -96,10 +96,8 @@ def _points(c: Canvas, camera: Camera, draft: Draft) -> None:
             pygame.draw.circle(c.surface, COLOURS.bad, (x, y), 11 * k, max(2, k))
         pygame.draw.rect(c.surface, COLOURS.panel, (x - 4 * k, y - 4 * k, 8 * k, 8 * k))
         pygame.draw.rect(c.surface, tone, (x - 3 * k, y - 3 * k, 6 * k, 6 * k))
-        if i == 0:
-            c.text("START", x / k, y / k + 8, COLOURS.text, anchor=0.5, shadow=True)
-        elif draft.points[i].name:
-            name = draft.points[i].name
+        name = draft.page.points[i].name if i else "START"
+        if name:
             c.text(name, x / k, y / k + 8, COLOURS.text, anchor=0.5, shadow=True)
 
 
