@@ -22,7 +22,8 @@ def inputs(
     hands: Sequence[Human], assists: Assists, session: Session, controls: Controls
 ) -> list[tuple[float, float]]:
     """Steer and throttle of each player for the next physics step."""
-    race, given = session.race, []
+    race = session.race
+    given: list[tuple[float, float]] = []
     for row, human in enumerate(hands):
         if session.finish[row] is not None:
             given.append(roll_out(session, row))

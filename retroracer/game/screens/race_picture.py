@@ -82,14 +82,8 @@ class RacePicture:
     ) -> None:
         """Draw the road, what is on it, and over it, if ``writing``, what is written.
 
-        Args:
-            surface: drawn on.
-            share: see ``RaceView.draw``, as for ``elapsed`` and ``ghosts``.
-            elapsed: real time since the last picture [s].
-            laps: what laps are compared with.
-            ghosts: cars of other laps.
-            now: the player's choices.
-            writing: False leaves the writing out.
+        ``laps`` are those compared with, ``now`` the player's choices; all else is as in
+        ``RaceView.draw``.
         """
         limit, k = laps.limit(), ui_scale(surface.get_size())
 

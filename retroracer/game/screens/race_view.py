@@ -159,11 +159,11 @@ class RaceView:
         road: Layer,
         ghosts: Sequence[CarView],
     ) -> Camera:
-        """Draw the present, ``share`` of the way from the last but one physics step to the last.
+        """Draw the present, between the last two physics steps.
 
         Args:
             surface: drawn on.
-            share: see above.
+            share: how far the present is from the step before the last to the last.
             elapsed: real time since the last picture [s].
             road: paints on the road below the cars.
             ghosts: cars of other laps.

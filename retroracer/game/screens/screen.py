@@ -22,11 +22,7 @@ from retroracer.game.sound import Sound
 
 
 class Screen:
-    """A page of the game: takes events, lets time pass, draws itself.
-
-    Args:
-        app: what it may ask.
-    """
+    """A page of the game: takes events, lets time pass, draws itself."""
 
     def __init__(self, app: AppServices) -> None:
         self.app = app
