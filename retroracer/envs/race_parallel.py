@@ -5,14 +5,14 @@ PettingZoo is an extra (``pip install retroracer[race]``); nothing else imports 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from pettingzoo import ParallelEnv
 
 from retroracer.envs.arguments import Where, one_of, whole_number
 from retroracer.envs.race_batch import Floats, RaceBatch
@@ -24,6 +24,19 @@ from retroracer.envs.task import Ending, Reward
 from retroracer.envs.variety import Variety
 from retroracer.envs.viewed import Viewed
 from retroracer.physics.car import Car
+
+if TYPE_CHECKING:
+    from pettingzoo import ParallelEnv
+else:
+    # Imported, PettingZoo sets a sound driver that few machines have: a game in the same program
+    # would be silent.
+    _sound = os.environ.get("SDL_AUDIODRIVER")
+    from pettingzoo import ParallelEnv
+
+    if _sound is None:
+        os.environ.pop("SDL_AUDIODRIVER", None)
+    else:
+        os.environ["SDL_AUDIODRIVER"] = _sound
 
 Actions = npt.NDArray[np.float32]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 import warnings
 
 import gymnasium
@@ -45,6 +48,19 @@ def test_pettingzoos_checkers_pass():
     make = lambda: RaceParallelEnv(3, TRACK, page=RacePage(laps=1, time=5.0))  # noqa: E731
     parallel_api_test(make(), num_cycles=200)
     parallel_seed_test(make, num_cycles=50)
+
+
+def test_importing_it_leaves_the_sound_driver_alone() -> None:
+    program = (
+        "import os; import retroracer.envs.race_parallel; print(os.environ.get('SDL_AUDIODRIVER'))"
+    )
+    for chosen in (None, "dummy"):
+        env = {k: v for k, v in os.environ.items() if k != "SDL_AUDIODRIVER"}
+        env |= {"SDL_AUDIODRIVER": chosen} if chosen else {}
+        told = subprocess.run(
+            [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+        )
+        assert told.stdout.split()[-1] == str(chosen)
 
 
 def test_agents_leave_one_by_one_and_the_dicts_name_those_alive_before_the_step():
