@@ -97,8 +97,8 @@ class Policy:
         self._alone: FloatArray | None = None
         if self.n_observations == N_RACE_OBS:
             self._alone = np.ascontiguousarray(self._layers[0][0][:N_OBS])
-        self._activate = ACTIVATIONS[facts.activation]
-        self._output = OUTPUTS[facts.output]
+        self.activate = ACTIVATIONS[facts.activation]
+        self.squash = OUTPUTS[facts.output]
 
     def act(self, obs: FloatArray) -> FloatArray:
         """Choose actions.
@@ -157,11 +157,11 @@ class Policy:
         for weight, bias in layers[:-1]:
             rows = np.matmul(rows, weight)
             rows += bias
-            self._activate(rows)
+            self.activate(rows)
         weight, bias = layers[-1]
         means: FloatArray = np.matmul(rows, weight)
         means += bias
-        self._output(means)
+        self.squash(means)
         return means[:, 0]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from retroracer.agents.lookahead import racer_of
 from retroracer.agents.policy import load_policy
 from retroracer.agents.rough_drivers import ROUGH
 from retroracer.envs.arguments import Where, tracks_of
@@ -32,7 +33,8 @@ def make_race_env(
     Args:
         drivers: of the other cars: model files, names of shipped models, ``"line"`` (on given
             tracks), ``"follower"`` and ``"braker"`` (``rough_drivers``), objects as ``RaceEnv``
-            takes them, or ``Ghost`` of any of these.
+            takes them, or ``Ghost`` of any of these. A model whose zip says so looks ahead
+            (``lookahead``).
         track: as in ``RaceEnv``.
         car: as in ``RaceEnv``.
         **kwargs: other arguments of ``RaceEnv``.
@@ -58,5 +60,5 @@ def driver_of(driver: Any, tracks: Sequence[Track] | None, car: Car | str) -> An
     if isinstance(driver, str) and driver in ROUGH:
         return ROUGH[driver]()
     if isinstance(driver, str | Path):
-        return load_policy(driver)
+        return racer_of(load_policy(driver))
     return driver

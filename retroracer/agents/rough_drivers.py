@@ -70,7 +70,9 @@ class Braker:
         self.pace: Policy = load_policy(PACE)
         self.action_repeat = self.pace.action_repeat
 
-    def drive(self, obs: Floats, race: Race, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    def drive(
+        self, obs: Floats, race: Race, rows: npt.NDArray[np.int64], last: Array
+    ) -> npt.NDArray[Any]:
         """Actions (M, 2) of some rows, which see ``obs`` (M, n_observations)."""
         actions = self.pace.act(obs)
         time: Array = race.time[rows]

@@ -66,6 +66,18 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument("--car", default="gt", metavar="CAR", help="it drove (default: gt)")
     add_json(one)
     one = add_subcommand(
+        commands,
+        "lookahead",
+        _lookahead,
+        "write a driver anew that looks ahead among other cars",
+        "models lookahead base --out models/mine-racer.zip",
+        "Among others it tries manoeuvres in a copy of the race before it decides; alone it\n"
+        "drives as before. Train it alone first: train_base.py.",
+    )
+    one.add_argument("model", metavar="MODEL", help="a driver of the road, as base")
+    one.add_argument("--out", type=file_to_write(".zip"), metavar="FILE.zip", required=True)
+    add_json(one)
+    one = add_subcommand(
         commands, "list", _list, "name every model that comes with it", "models list"
     )
     add_json(one)
@@ -111,6 +123,21 @@ def _adopt(args: argparse.Namespace) -> int:
     return 0
 
 
+def _lookahead(args: argparse.Namespace) -> int:
+    from retroracer.agents.lookahead import write_racer
+
+    out: Path = args.out
+    if out.is_file():
+        raise UserError(
+            f"{shown_path(out)} is there already and is not written over; choose another --out"
+        )
+    facts = write_racer(args.model, out)
+    print(f"wrote {shown_path(out)}: {facts.parent}, looking ahead among others")
+    print(f"judge it: retroracer evaluate --race {shown_path(out)} base base base --grid last")
+    write_json(args, {"model": str(out)} | _figures(facts))
+    return 0
+
+
 def _list(args: argparse.Namespace) -> int:
     from retroracer.agents.model_file import read_facts
     from retroracer.resources import models_dir
@@ -147,6 +174,7 @@ def _show(args: argparse.Namespace) -> int:
         ("tracks", ", ".join(facts.tracks) or "not told"),
         ("parent", facts.parent or "none"),
         ("steps, updates", f"{facts.steps:,}, {facts.updates:,}"),
+        ("among others", "looks ahead" if facts.notes.get("lookahead") else "as its network says"),
     ]
     if facts.algorithm == "SAC":
         found = wholeness(args.model)

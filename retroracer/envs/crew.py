@@ -26,7 +26,8 @@ class Driver(Protocol):
     """A driver that acts on observations, like ``agents.policy.Policy``.
 
     One with ``action_repeat`` decides every so many control steps of 50 ms; without, every one.
-    One that needs to know more than it sees has ``drive(obs, race, rows)`` in place of ``act``.
+    One that needs to know more than it sees has ``drive(obs, race, rows, last)`` in
+    place of ``act``; ``last`` (N, 2) is what the drivers of all cars chose last.
     """
 
     n_observations: int
@@ -84,7 +85,7 @@ class Crew:
                 continue
             if hasattr(driver, "drive"):
                 seen = batch.obs[rows, : driver.n_observations]
-                self.held[rows] = driver.drive(seen, batch.race, rows)
+                self.held[rows] = driver.drive(seen, batch.race, rows, batch.last)
             elif hasattr(driver, "act"):
                 self.held[rows] = driver.act(batch.obs[rows, : driver.n_observations])
             else:

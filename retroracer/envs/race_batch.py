@@ -8,7 +8,7 @@ its race is over and begins anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,18 @@ from retroracer.envs.race_task import N_RACE_OBS, RACE_REWARD_NAMES, RaceReward
 from retroracer.envs.variety import DRAW_GRIP, DRAW_LATENCY, N_DRAWS, Variety
 from retroracer.physics import state
 from retroracer.physics.car import Car, load_car
-from retroracer.physics.company import AT_FAULT, CONTACTS, LOSS, N_MARKS, NEVER, STEP_BUMP, TOW
+from retroracer.physics.company import (
+    AT_FAULT,
+    CONTACTS,
+    LOSS,
+    N_MARKS,
+    NEVER,
+    STEP_BUMP,
+    TOW,
+    Company,
+)
 from retroracer.physics.race import threads_pay
+from retroracer.track.bank import TrackBank
 from retroracer.track.geometry import Array, Bools, Ints
 from retroracer.track.track import Track
 
@@ -39,6 +49,22 @@ Floats = npt.NDArray[np.float32]
 
 REWARDS = task.REWARD_NAMES + RACE_REWARD_NAMES
 """Names of all terms of the reward."""
+
+
+class Scene(NamedTuple):
+    """Cars of M races as they are at a moment, K of each, to go on from in a copy.
+
+    Attributes:
+        bank: the packed tracks.
+        cars: their state, (M * K, ...) each; race by race.
+        company: of them, as M races of K.
+        actions: (M * K, 2) what they chose last.
+    """
+
+    bank: TrackBank
+    cars: state.Cars
+    company: Company
+    actions: Array
 
 
 class RaceBatch(CarRows):
@@ -115,6 +141,11 @@ class RaceBatch(CarRows):
     def alive(self) -> Bools:
         """(N,) rows whose cars are in their race."""
         return self._standing.alive
+
+    @property
+    def last(self) -> Array:
+        """(N, 2) what the drivers chose last."""
+        return self._loop.last
 
     @property
     def places(self) -> Ints:
@@ -287,6 +318,31 @@ class RaceBatch(CarRows):
         """
         self.reward, self.racing = other.reward, other.racing
         self._copy_rows(other, other.rows_of(which))
+
+    def take_scene(self, scene: Scene, which: Ints) -> None:
+        """Put every race where one of a scene is, to go on from there.
+
+        The scene's tracks are used with it, by reference. Who is not solid is out of the race, and
+        nobody's controls are late.
+
+        Args:
+            scene: of as many cars a race; not changed.
+            which: (R,) the race of the scene whose state each takes.
+        """
+        k = self.n_cars
+        rows = (np.asarray(which)[:, None] * k + np.arange(k)).ravel()
+        self.race.bank = scene.bank
+        for mine, theirs in zip(self.race.cars, scene.cars, strict=True):
+            mine[:] = theirs[rows]
+        for name in ("solid", "air", "marks", "blame", "bump", "touched"):
+            getattr(self.company, name)[:] = getattr(scene.company, name)[rows]
+        controls, standing = self._loop.controls, self._standing
+        controls.latency[:] = 0
+        controls.chosen[:] = scene.actions[rows]
+        stand(self.race.cars, standing, scene.bank, self._rows)
+        standing.contacts[:] = self.company.marks[:, CONTACTS]
+        standing.alive[:] = self.company.solid
+        self.look()
 
     def state_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the state by name, one entry a car; views of the live ones."""
