@@ -51,6 +51,7 @@ HOMES = {
 GAME_MAY_USE = (
     "retroracer.agents.policy",
     "retroracer.agents.facts",
+    "retroracer.agents.lookahead",
     "retroracer.agents.model_file",
     "retroracer.agents.pixels.inference",
 )
@@ -245,6 +246,7 @@ def test_each_rule_finds_a_module_that_breaks_it(
         ("import retroracer.envs.racing", "pygame torch ray stable_baselines3"),
         ("import retroracer.physics.race", "pygame torch gymnasium"),
         ("import retroracer.agents.policy", "torch pygame"),
+        ("import retroracer.agents.lookahead", "torch pygame"),
         ("import retroracer.agents.pixels.inference", "torch pygame Box2D"),
         ("from retroracer.scale.work import OwnActor", "torch ray pygame numba scipy"),
         ("import retroracer.cli.scale", "torch ray pygame"),

@@ -6,12 +6,15 @@ broken or reads other observations is left out of lists, and told when asked for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
+import numpy as np
+
 from retroracer.agents.facts import Facts
+from retroracer.agents.lookahead import LookaheadPolicy, racer_of
 from retroracer.agents.model_file import car_of, read_facts
 from retroracer.agents.policy import Policy, demand_layout, load_policy
 from retroracer.errors import UserError
@@ -19,6 +22,7 @@ from retroracer.game.race.daily import DAILY, daily_track, today
 from retroracer.game.settings import Assists
 from retroracer.physics.car import Car, load_car
 from retroracer.physics.company import MOST_CARS
+from retroracer.physics.race import Race
 from retroracer.render.palette import RIVALS, Colour
 from retroracer.resources import models_dir
 from retroracer.track.files import find_track, load_track, shipped_tracks
@@ -120,7 +124,7 @@ def why_no_driver(name: str) -> str:
     if not path.is_file():
         return f"there is no models/{name}.zip; train one with 'python train_base.py'"
     try:
-        load_policy(path)
+        racer_of(load_policy(path))
     except UserError as error:
         return str(error).splitlines()[0]
     return ""
@@ -177,16 +181,40 @@ def put_together(
                 f"{name} drives CarRacing, no track here: "
                 f"watch it with --env carracing --model {name}"
             )
-        loaded[name] = load_policy(name)
+        loaded[name] = racer_of(load_policy(name))
     policies = tuple(loaded[n] for n in names)
     cars = [car_of(p.facts, p.name) for p in policies]
     yours = load_car(car) if car else (cars[0] if cars else load_car())
     cars = [yours] * people + cars
+    solid = not ghosts and len(cars) > 1
+    if solid:
+        make_ready(policies, cars[people:], built)
     shown = [Path(n).stem for n in names]
     twins = [f"{n} {shown[:i].count(n) + 1}" if shown.count(n) > 1 else n for i, n in
              enumerate(shown)]  # fmt: skip
     return Setup(
         built, path, policies, tuple(cars), people, laps, assists or Assists(), tuple(twins),
         tuple(RIVALS[k % len(RIVALS)] for k in range(len(policies))),
-        solid=not ghosts and len(cars) > 1,
+        solid=solid,
     )  # fmt: skip
+
+
+def make_ready(policies: Sequence[Policy], cars: Sequence[Car], track: Track) -> None:
+    """Let drivers that look ahead do so once, so that no picture of a race waits for it.
+
+    Each begins to plan for 1, 2, 4, ... of its cars, close together in a race of their own.
+
+    Args:
+        policies: N drivers,
+        cars: and their N cars.
+        track: of the race to be.
+    """
+    for driver in dict.fromkeys(p for p in policies if isinstance(p, LookaheadPolicy)):
+        count = sum(policy is driver for policy in policies)
+        car = cars[list(policies).index(driver)]
+        for size in sorted({min(2**k, count) for k in range(count.bit_length() + 1)}):
+            race = Race([track], car, size + 1, company=size + 1)
+            race.place(s=8.0 * np.arange(size + 1), speed=20.0)
+            seen = np.zeros((size, driver.n_observations), np.float32)
+            driver.drive(seen, race, np.arange(size), np.zeros((size + 1, 2)))
+            driver.work(race, 0.01)

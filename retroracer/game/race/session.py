@@ -1,7 +1,8 @@
 """A race in the game: one Race of you and the agents, stepped physics step by physics step.
 
 Owns who is in it, laps, gaps, deltas and the tape. Knows no window. Agents drive by the same
-control loop as in evaluation, deciding every fifth physics step. Cars are solid and race by the
+control loop as in evaluation, deciding every fifth physics step; those that look ahead do so among
+solid cars, and plan a bit in every physics step. Cars are solid and race by the
 stewards' rules (``race_control``), or nobody touches anybody.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from retroracer.agents.lookahead import LookaheadPolicy
 from retroracer.agents.policy import Policy
 from retroracer.envs.control import ControlLoop
 from retroracer.envs.race_steps import observe_races
@@ -30,6 +32,10 @@ from retroracer.track.track import Track
 
 TAPES_KEPT = 8
 """Finished laps of yours that are kept to be watched again."""
+
+HASTE = 1.3
+"""``LookaheadPolicy.work`` plans so much faster than asked, for who asks late. Physics steps never
+are: asked for so much less it just ends in time, and no picture has more to do than others."""
 
 LOST = 2.0
 """A car heading this far from the track's direction is going the wrong way [rad]."""
@@ -195,6 +201,8 @@ class Session:
         race = self.race
         if self.ticks % N_SUBSTEPS == 0:
             self._decide()
+        for racer in self.racers:  # plan on; what is left the next decision waits for
+            racer.work(race, 1.0 / (HASTE * N_SUBSTEPS * racer.action_repeat))
         for row, (wheel, pedals) in enumerate(((steer, throttle), second)[: self.human]):
             # Rounded to what the tape keeps, so that it drives the same lap again.
             self.loop.steer_now(row, (float(np.float32(wheel)), float(np.float32(pedals))))
@@ -244,10 +252,31 @@ class Session:
         for row, policy in enumerate(self.policies, start=self.human):
             if self.is_out(row):
                 chosen[row] = 0.0
-            elif self.loop.step % policy.action_repeat == 0:
+            elif self.loop.step % policy.action_repeat == 0 and not self._looks_ahead(row):
                 # By its own layout: of the road alone, or of the cars on it too.
                 chosen[row] = policy.act(self.seen[row : row + 1, : policy.n_observations])[0]
+        for racer in self.racers:
+            mine = [r for r in self._rows_of(racer) if self._looks_ahead(r) and not self.is_out(r)]
+            if mine and self.loop.step % racer.action_repeat == 0:
+                rows = np.array(mine)  # at once: their plans are tried together
+                seen = self.seen[rows, : racer.n_observations]
+                chosen[rows] = racer.drive(seen, self.race, rows, self.loop.last)
         self.loop.choose(chosen)
+
+    @property
+    def racers(self) -> list[LookaheadPolicy]:
+        """The different drivers that look ahead, if anybody can be touched."""
+        looking = [p for p in self.policies if isinstance(p, LookaheadPolicy)]
+        return list(dict.fromkeys(looking)) if self.race.company is not None else []
+
+    def _rows_of(self, policy: Policy) -> list[int]:
+        return [k for k, p in enumerate(self.policies, start=self.human) if p is policy]
+
+    def _looks_ahead(self, row: int) -> bool:
+        """True if an agent looks ahead now: it can, and others can touch it."""
+        company = self.race.company
+        looks = isinstance(self.policies[row - self.human], LookaheadPolicy)
+        return looks and company is not None and bool(company.solid[row])
 
     def _lapped(self, i: int) -> None:
         race = self.race
