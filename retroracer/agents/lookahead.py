@@ -322,7 +322,7 @@ class LookaheadPolicy(Policy):
         memory = self._memories.get(race)
         if memory is not None:
             trials = len(memory.waiting) + (memory.trial is not None)
-            memory.pace = max(memory.pace, math.ceil(1.3 * share * trials * (STEPS + 1)))
+            memory.pace = max(memory.pace, math.ceil(share * trials * (STEPS + 1)))
             for _ in range(memory.pace):
                 if not self._advance(memory):
                     memory.pace = 0

@@ -33,10 +33,6 @@ from retroracer.track.track import Track
 TAPES_KEPT = 8
 """Finished laps of yours that are kept to be watched again."""
 
-HASTE = 1.3
-"""``LookaheadPolicy.work`` plans so much faster than asked, for who asks late. Physics steps never
-are: asked for so much less it just ends in time, and no picture has more to do than others."""
-
 LOST = 2.0
 """A car heading this far from the track's direction is going the wrong way [rad]."""
 
@@ -202,7 +198,7 @@ class Session:
         if self.ticks % N_SUBSTEPS == 0:
             self._decide()
         for racer in self.racers:  # plan on; what is left the next decision waits for
-            racer.work(race, 1.0 / (HASTE * N_SUBSTEPS * racer.action_repeat))
+            racer.work(race, 1.0 / (N_SUBSTEPS * racer.action_repeat))
         for row, (wheel, pedals) in enumerate(((steer, throttle), second)[: self.human]):
             # Rounded to what the tape keeps, so that it drives the same lap again.
             self.loop.steer_now(row, (float(np.float32(wheel)), float(np.float32(pedals))))
