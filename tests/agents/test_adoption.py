@@ -139,6 +139,7 @@ def test_only_a_clipped_driver_needs_the_newer_format(plain: Path, tmp_path: Pat
     assert taken(plain).facts.format == 1
 
 
+@pytest.mark.slow
 def test_what_the_zip_tells_of_activations_can_be_overruled(tmp_path: Path) -> None:
     model = stock("PPO", tmp_path / "m.zip")
     assert taken(tmp_path / "m.zip").facts.activation == "tanh"

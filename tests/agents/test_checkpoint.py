@@ -70,6 +70,7 @@ def test_numpy_inference_matches_sb3_within_1e_5(trained, path):
     np.testing.assert_allclose(load_policy(path, LAYOUT).act(obs), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("tanh", torch.nn.Tanh), ("elu", torch.nn.ELU)])
 def test_other_activations_match_sb3_too(name, kind, chase, tmp_path):
     model = SAC(

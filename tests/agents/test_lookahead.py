@@ -107,6 +107,7 @@ def test_stuck_is_who_is_off_the_road_and_slow_or_turned() -> None:
     assert stuck(race.floats).tolist() == [False, True, False, True]
 
 
+@pytest.mark.slow
 def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
     driver, base = looking(), load_policy("base")
     batch, crew = races(driver, base)
@@ -132,6 +133,7 @@ def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
     assert found > 40
 
 
+@pytest.mark.slow
 def test_planning_bit_by_bit_comes_to_the_same() -> None:
     ends = []
     for often in (False, True):
@@ -157,6 +159,7 @@ def test_alone_it_drives_exactly_as_its_policy() -> None:
     np.testing.assert_array_equal(driver.drive(obs, race, np.arange(50), last), base.act(obs))
 
 
+@pytest.mark.slow
 def test_a_plan_is_forgotten_when_a_race_begins_anew() -> None:
     driver = looking()
     batch, crew = races(driver, load_policy("base"))
@@ -215,6 +218,7 @@ def test_it_comes_back_from_where_its_policy_stays() -> None:
     assert ahead >= 50 and ahead > blind + 3, back
 
 
+@pytest.mark.slow
 def test_the_zip_says_it_and_plain_sb3_opens_it(tmp_path: Path) -> None:
     out = tmp_path / "racer.zip"
     facts = write_racer("base", out)

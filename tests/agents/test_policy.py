@@ -224,6 +224,7 @@ def test_one_file_holds_one_driver(tmp_path):
         load_policy(model_zip(tmp_path / "two.zip", **bent))
 
 
+@pytest.mark.slow
 def test_facts_of_strangers_are_short_printable_and_finite(tmp_path):
     facts = json.loads(Facts(LAYOUT, 5).to_json())
 

@@ -57,6 +57,7 @@ def test_state_reward_and_ending_are_the_stock_envs_to_the_last_bit(drive):
     assert drive.__name__ != "away" or theirs[1]  # it left the field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"lap_complete_percent": 0.5}, {"domain_randomize": True}, {"continuous": False}]
 )

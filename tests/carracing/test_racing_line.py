@@ -55,6 +55,7 @@ def test_before_a_bend_the_speed_is_that_of_steady_braking_across_the_lines_end_
     assert found[bend] == pytest.approx(slow) and found[bend + 1] > slow
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(20.0, 400.0), st.floats(20.0, 400.0))
 def test_no_speed_asks_for_more_grip_or_braking_than_there_is(seed, grip, braking):
     rng = np.random.default_rng(seed)

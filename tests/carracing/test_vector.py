@@ -48,6 +48,7 @@ def test_any_number_of_processes_gives_the_same_rows(closing):
             assert a[4].keys() == b[4].keys()
 
 
+@pytest.mark.slow
 def test_a_row_is_the_single_env_with_that_seed_through_its_resets(closing):
     envs = closing(2, workers=1, pipeline=SMALL, max_episode_steps=24)
     assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
@@ -109,6 +110,7 @@ def test_every_autoreset_mode_is_that_of_gymnasiums_own_vector_env(closing, mode
     assert ends >= 5
 
 
+@pytest.mark.slow
 def test_masks_and_actions_that_are_none_are_refused_and_harm_nothing(closing):
     envs = closing(2, workers=2)
     with pytest.raises(ResetNeeded, match="all rows"):
@@ -140,6 +142,7 @@ def test_observations_are_the_callers_own_unless_asked_otherwise(closing):
         assert np.array_equal(first, kept) == copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"pipeline": Pipeline(actions="discrete")}])
 def test_make_vec_makes_it(options):
     envs = gymnasium.make_vec(

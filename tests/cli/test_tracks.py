@@ -108,6 +108,7 @@ def test_generate_writes_the_same_valid_tracks_for_the_same_seed(tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_generated_pages_load_as_the_tracks_they_were(tmp_path):
     args = ["tracks", "generate", "--seed", "9", "--count", "4", "--out", str(tmp_path)]
     assert main(args) == 0

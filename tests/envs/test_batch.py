@@ -102,6 +102,7 @@ def test_a_lap_that_ends_while_an_action_is_held_is_told():
     assert told == 3
 
 
+@pytest.mark.slow
 def test_threads_change_no_bit_of_a_step(monkeypatch):
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("this machine has one thread")
@@ -412,6 +413,7 @@ def test_width_varies_the_road():
     assert_fills(ratios, 0.8, 1.2)
 
 
+@pytest.mark.slow
 def test_uneven_is_a_share_of_the_random_tracks_and_a_state_remembers_which():
     batch = RacingBatch(200, variety=Variety(uneven=0.5), seed=4)
     batch.reset(seed=4)

@@ -50,6 +50,7 @@ def test_pettingzoos_checkers_pass():
     parallel_seed_test(make, num_cycles=50)
 
 
+@pytest.mark.slow
 def test_importing_it_leaves_the_sound_driver_alone() -> None:
     program = (
         "import os; import retroracer.envs.race_parallel; print(os.environ.get('SDL_AUDIODRIVER'))"

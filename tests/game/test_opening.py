@@ -59,6 +59,7 @@ def test_the_window_can_be_closed_while_it_loads() -> None:
     assert wait_for(load) is None
 
 
+@pytest.mark.slow
 def test_the_first_picture_needs_neither_simulator_nor_compiler() -> None:
     words = (
         "import sys; from retroracer.game import opening, window;"

@@ -101,6 +101,7 @@ def test_a_race_accelerates_and_brakes_as_the_envelope_says(name):
             assert measured == pytest.approx(allowed, rel=0.015, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARS)
 def test_cornering_under_power_and_brakes_stays_inside(name):
     """Ramps of steering at fixed pedals, the kernel's forces read while the yaw rate is steady."""

@@ -277,6 +277,7 @@ def test_awkward_tracks_have_limits_too(track, gt):
     assert inside_the_road(track, found) > -0.15
 
 
+@pytest.mark.slow
 def test_a_limit_is_solved_once_and_then_read(tmp_path, monkeypatch, gt):
     monkeypatch.setenv("RETRORACER_HOME", str(tmp_path))
     track = oval()

@@ -69,6 +69,7 @@ def test_it_drives_the_other_cars_too(name, dare):
     assert (times < 1.3 * limits).all()
 
 
+@pytest.mark.slow
 def test_on_a_circle_it_keeps_to_its_line():
     car, track = load_car("gt"), circle(radius=70.0, half_width=8.0)
     _, _, race = drive([track], [line_to_follow(track, car, 0.7, margin=1.0)], car, most=60.0)

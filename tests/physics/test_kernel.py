@@ -76,6 +76,7 @@ def whole_state(race):
     return b"".join(a.tobytes() for a in (race.floats, race.ints, race.splits, race.last_sectors))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 61])
 def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(tracks, n):
     race = scattered(tracks, n)

@@ -54,6 +54,7 @@ def test_rgb_array_shows_the_car_and_changes_nothing_of_the_race() -> None:
     seen.close()
 
 
+@pytest.mark.slow
 def test_human_mode_opens_a_window_and_keeps_to_real_time() -> None:
     import time
 

@@ -44,6 +44,7 @@ def test_distance_is_to_the_nearest_point_of_a_line_however_many_are_asked_for()
     assert distance_to(line, np.array([[103.0, -4.0]])).tolist() == [5.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["monza", "copper_bowl", "spa"])
 def test_no_tree_grows_through_a_grandstand(name: str) -> None:
     scene = TrackScene(load_track(name))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from retroracer.agents.rows import Contract, Weights
 from retroracer.scale.hub import ENDED, JOIN_AGAIN, Hub
 from retroracer.scale.table import learner_line, table_of
@@ -129,6 +131,7 @@ def test_an_actor_that_has_waited_for_the_learner_drives_by_the_newest_weights()
     run(story())
 
 
+@pytest.mark.slow
 def test_the_rate_of_an_actor_that_waits_for_the_learner_counts_the_wait() -> None:
     async def story() -> None:
         hub = Hub("r")

@@ -127,6 +127,7 @@ sys.exit(int(sys.argv[3]))
 """
 
 
+@pytest.mark.slow
 def test_a_trials_rows_are_told_once_each_with_their_iteration(tmp_path: Path) -> None:
     told: list[tuple[float, float]] = []
     command = [sys.executable, "-c", TRIAL, str(tmp_path / "t"), "4", "3"]
@@ -146,6 +147,7 @@ def test_a_trial_that_fails_is_told_by_the_last_line_of_its_log(tmp_path: Path) 
     assert last_line(tmp_path / "other.log") == "its command was not started"
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_stopped_may_save_itself(tmp_path: Path) -> None:
     command = [sys.executable, "-c", TRIAL, str(tmp_path / "t"), "600", "3"]
     assert drive_trial(command, tmp_path / "t", "score", 50, lambda i, v: v < 3) == 0

@@ -125,6 +125,7 @@ def test_random_layouts_give_a_valid_track_or_a_message(tmp_path, segments, clos
     outcome(path)
 
 
+@pytest.mark.slow
 @CALM
 @given(st.binary(max_size=300) | st.text("0123456789.,;-+enaif \n#xym_", max_size=300))
 def test_random_csv_gives_points_or_a_message(tmp_path, data):

@@ -62,6 +62,7 @@ def driven(race: Session, seconds: float = SECONDS) -> np.ndarray:
     return np.array(race.race.floats)
 
 
+@pytest.mark.slow
 def test_among_solid_cars_they_look_ahead_all_at_once_and_as_ghosts_they_do_not() -> None:
     driver = Looking()
     driven(session(driver), 1.0)
@@ -82,6 +83,7 @@ def test_who_has_left_the_race_no_longer_looks_ahead() -> None:
     assert [rows for _, rows in driver.driven] == [[1, 3]] * 3
 
 
+@pytest.mark.slow
 def test_plans_made_bit_by_bit_are_those_made_at_once() -> None:
     bits, lazy = Looking(), Lazy()
     np.testing.assert_array_equal(driven(session(bits)), driven(session(lazy)))
@@ -89,6 +91,7 @@ def test_plans_made_bit_by_bit_are_those_made_at_once() -> None:
     assert max(bits.planned) == 0, "no decision had to wait for a plan"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [1.0, 1.03, 0.07])
 def test_after_a_restart_the_race_is_the_same_again(stopped: float) -> None:
     race = session(Looking())
@@ -97,6 +100,7 @@ def test_after_a_restart_the_race_is_the_same_again(stopped: float) -> None:
     np.testing.assert_array_equal(driven(race, 3.0), driven(session(Looking()), 3.0))
 
 
+@pytest.mark.slow
 def test_a_race_with_cars_put_back_is_driven_again_from_its_tape() -> None:
     driver = Looking()
     race = session(driver)
@@ -118,6 +122,7 @@ def racer(tmp_path: Path) -> Path:
     return tmp_path / "looker.zip"
 
 
+@pytest.mark.slow
 def test_the_garage_makes_them_and_has_them_ready(racer: Path) -> None:
     made = put_together("monza", str(racer), rivals=1)
     (driver,) = made.policies
@@ -136,6 +141,7 @@ def test_without_the_driver_that_others_are_taken_for_it_cannot_race(
     assert "nobody_at_all" in why_no_driver("looker")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("players", [0, 1, 2])
 def test_pictures_with_all_overlays_watching_and_for_two(
     racer: Path, own_home: None, players: int

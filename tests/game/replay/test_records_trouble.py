@@ -273,6 +273,7 @@ def test_a_folder_in_its_place_and_a_stale_journal_are_moved_aside(tmp_path: Pat
     assert [p.read_text() for p in tmp_path.glob("*.aside/theirs")] == ["kept"]
 
 
+@pytest.mark.slow
 def test_a_file_lost_in_the_middle_of_a_game_is_made_anew(tmp_path: Path) -> None:
     path = kept(tmp_path / "home", 40.0)
     records = Records(path.parent)
@@ -289,6 +290,7 @@ def test_a_file_lost_in_the_middle_of_a_game_is_made_anew(tmp_path: Path) -> Non
     assert times(path) == [42.0]
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_laps_stay_and_are_told_as_lost_only_if_they_are(tmp_path: Path) -> None:
     path = kept(tmp_path, 40.0)
     records = Records(tmp_path)
@@ -353,6 +355,7 @@ def test_a_clock_set_back_and_a_driver_with_an_odd_name_are_fine(tmp_path: Path)
     records.close()
 
 
+@pytest.mark.slow
 def test_the_game_tells_that_its_records_are_locked_and_lists_laps_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -200,6 +200,7 @@ def test_the_command_refuses_a_damaged_tape_in_one_line_and_writes_nothing(
             assert "your best lap cannot be driven again" in line or "no lap of yours" in line
 
 
+@pytest.mark.slow
 def test_a_lap_with_its_own_tape_is_driven_to_its_time(tape: Tape, tmp_path: Path) -> None:
     records = Records(_records(tmp_path, tape, tape.pack()))
     best = records.best(kind_of(TRACK, load_car("gt"), "no assists"))

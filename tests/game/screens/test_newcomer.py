@@ -45,6 +45,7 @@ def test_the_line_is_on_for_the_first_lap_and_said_so_then_off_and_never_again()
     assert not game(menu=True).newcomer
 
 
+@pytest.mark.slow
 def test_a_cue_comes_before_corners_and_goes_when_one_brakes() -> None:
     app, screen = first_race()
     hold(pygame.K_UP)

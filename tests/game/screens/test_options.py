@@ -78,6 +78,7 @@ def test_high_contrast_holds_on_every_track() -> None:
     assert contrast(STRONG.road, STRONG.grass) > 6.0 and contrast(STRONG.line, STRONG.road) > 15.0
 
 
+@pytest.mark.slow
 def test_options_over_a_race_come_back_to_it_and_leave_its_records_kind_alone() -> None:
     app = game()
     frames(app, 30)

@@ -102,6 +102,7 @@ def test_noise_that_actors_do_not_add_is_refused(tmp_path: Path, noise: str) -> 
         made(tmp_path, noise)
 
 
+@pytest.mark.slow
 def test_no_more_rows_are_taken_in_than_may_be_owed_for(tmp_path: Path) -> None:
     feed, _, learner = made(tmp_path)
     learner.round(Clock(0.0, 0.0))
@@ -156,6 +157,7 @@ def test_a_learner_goes_on_where_it_was_saved(tmp_path: Path) -> None:
         assert (one == two).all()
 
 
+@pytest.mark.slow
 def test_a_round_leaves_a_zip_that_sb3_opens_and_one_can_go_on_from(tmp_path: Path) -> None:
     feed, _, learner = made(tmp_path)
     feed.contract = Contract("own-1", 3, 1, (0.1, 0.2, 0.3), ((-2.0, 2.0),))

@@ -51,6 +51,7 @@ def test_no_number_that_is_not_finite_is_taken(run: Small, state: dict[str, Any]
                 run.restore(state | {name: bent})
 
 
+@pytest.mark.slow
 def test_no_array_of_another_kind_or_shape_is_taken(run: Small, state: dict[str, Any]) -> None:
     for name, array in state.items():
         if name in ("task.facts", "learner.facts", "task.torch_rng"):

@@ -34,6 +34,7 @@ def test_a_stop_is_raised_at_once_and_handlers_are_put_back(name: str) -> None:
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
 
 
+@pytest.mark.slow
 def test_a_save_is_never_interrupted_and_more_stops_change_nothing() -> None:
     done = False
     with pytest.raises(Stopped), stoppable():
@@ -56,6 +57,7 @@ def test_a_round_gets_patience_and_no_more() -> None:
     assert 0.2 <= time.monotonic() - began < 1.5
 
 
+@pytest.mark.slow
 def test_a_stop_that_a_library_swallows_is_raised_again() -> None:
     with pytest.raises(Stopped), stoppable():
         with contextlib.suppress(BaseException):
@@ -78,6 +80,7 @@ def test_a_stop_is_not_raised_where_it_would_be_lost(capsys: pytest.CaptureFixtu
     assert whole and not capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_nothing_is_raised_while_processes_are_started() -> None:
     """A worker that was told half of its work would complain at length."""
     started = 0
@@ -117,6 +120,7 @@ def test_what_a_library_makes_of_a_stop_ends_the_command_as_a_stop_does() -> Non
         raise UserError("the disk is full")
 
 
+@pytest.mark.slow
 def test_nothing_is_raised_once_a_stop_is_settled() -> None:
     with stoppable() as stop:
         with pytest.raises(Stopped):
@@ -169,6 +173,7 @@ with stoppable(lambda: ("nothing was learned yet", 0)):
     assert time.monotonic() - began < stopping.LIMIT + 1.5
 
 
+@pytest.mark.slow
 def test_a_process_stuck_in_a_stop_is_ended_with_its_last_words() -> None:
     code = """
 import time
