@@ -120,12 +120,11 @@ class CarRows:
         f = self.race.floats[rows]
         # Indexing columns by an array copies them, so no view of the live state is returned.
         shown: dict[str, Array] = dict(zip(_SHOWN, f[:, _COLUMNS].T, strict=True))
-        offset = shown["lateral_offset"]
         return shown | {
             "speed": np.hypot(f[:, st.VX], f[:, st.VY]),
             "lap": self.race.ints[rows, st.LAP].copy(),
             "lap_time": shown["time"] - f[:, st.LAP_START],
-            "off_track": (offset > f[:, st.HALF_LEFT]) | (-offset > f[:, st.HALF_RIGHT]),
+            "off_track": self.race.off_track[rows],
         }
 
     def state_facts(self) -> dict[str, Any]:
