@@ -14,7 +14,6 @@ Reinforcement Learning.
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections import deque
 from dataclasses import replace
@@ -24,7 +23,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from retroracer.agents.facts import Facts
-from retroracer.agents.manoeuvres import EACH, HOLD, NARROW, TRIED, carried_out, narrowed
+from retroracer.agents.manoeuvres import NARROW, carried_out, narrowed
 from retroracer.agents.model_file import (
     FACTS_ENTRY,
     MAX_ENTRIES,
@@ -32,18 +31,15 @@ from retroracer.agents.model_file import (
     find_model,
 )
 from retroracer.agents.policy import Policy, load_policy
+from retroracer.agents.trial import CARS, COST, STAGES, Trial, copies, stuck
 from retroracer.archive import Archive
 from retroracer.atomic import replacing
-from retroracer.envs import task
 from retroracer.envs.observation import LAYOUT, N_OBS, Floats
 from retroracer.envs.race_batch import RaceBatch, Scene
-from retroracer.envs.race_rules import RacePage
-from retroracer.envs.race_task import RaceReward
 from retroracer.physics import state as st
-from retroracer.physics.company import AT_FAULT, STEP_CONTACT, Company
+from retroracer.physics.company import STEP_CONTACT, Company
 from retroracer.physics.race import CONTROL_DT, Race
 from retroracer.track.bank import LENGTH
-from retroracer.track.files import load_track
 from retroracer.track.geometry import Array, Bools, Ints
 
 NOTE = "lookahead"
@@ -52,63 +48,12 @@ NOTE = "lookahead"
 OTHERS = "base"
 """The driver that all others are supposed to be."""
 
-CARS = 4
-"""Cars in a copy: the driver's own and the nearest others, as many as an observation tells of."""
-
-STEPS = 25
-"""Decisions for which a manoeuvre is tried: 2.5 s."""
-
-MARGIN = 0.2
-"""By how much a manoeuvre must beat driving on as if alone, in rewards."""
-
-AHEAD = 1.0
-"""Seconds for which the speed at the end of a trial counts as progress."""
-
-FAULT = 15.0
-"""Cost of each contact that is the driver's own fault, in rewards. One that is another's costs what
-it delays, and little more: whoever yields to all who might touch it passes nobody."""
-
-DRIVING = task.Reward(off_track=-20.0, leaving=-20.0, crash=-20.0)
-RACING = RaceReward(passing=0.3, place=4.0, contact=-1.0, fault=-2.0, rubbing=-2.0)
-"""What a trial is valued by."""
-
-BEYOND, SLOW = 0.5, 8.0
-"""Cost of each metre beyond the edge of the road at the end of a trial, in rewards, and the speed
-[m/s] below which a car out there looks for a way back."""
-
-PARKED, GRACE, STAY = 1.0, 1.0, (0.0, 0.0)
-"""A car slower than this [m/s] without throttle stays, so long [s] after its start; and how."""
-
-TURNED = 3.0
-"""Cost of being turned across the road out there, of facing backwards twice that."""
-
 AT_ONCE = 16
 """Most states whose manoeuvres are tried together: their activations stay in the cache."""
 
 BEHIND, LEAST, MOST, NOTICE = 10.0, 15.0, 60.0, 2.5
 """A car is near from so far behind [m] to ``LEAST`` ahead, further the faster it is approached: by
 ``NOTICE`` seconds of the difference, up to ``MOST``."""
-
-
-ANY = "monza"
-"""A track to make copies with; they then take over that of the race."""
-
-
-def beyond(floats: Array) -> Array:
-    """How far cars (N, N_FLOATS) are beyond the edge of the road [m], 0 on it."""
-    offset, left, right = (
-        floats[:, st.OFFSET],
-        floats[:, st.HALF_LEFT],
-        floats[:, st.HALF_RIGHT],
-    )
-    return np.maximum(np.maximum(offset - left, -offset - right), 0.0)
-
-
-def stuck(floats: Array) -> Bools:
-    """(N,) whether cars are off the road and slow, or turned around."""
-    turned = np.cos(floats[:, st.HEADING] - floats[:, st.TRACK_HEADING]) < 0.5
-    found: Bools = (beyond(floats) > 0.0) & (turned | (floats[:, st.VX] < SLOW))
-    return found
 
 
 def near(race: Race, rows: Ints) -> Bools:
@@ -174,88 +119,6 @@ def scene(race: Race, rows: Ints, last: Array) -> Scene:
     )
 
 
-class Trial:
-    """Manoeuvres tried in the copies of a scene, a decision of all of them at a time.
-
-    Args:
-        scene: M races of ``CARS`` cars; the first of each tries them.
-        actions: (M, 2) what it does in the decision that is being driven; then they begin.
-        copy: races of as many cars, at least M * EACH of them; used until the trial is over.
-        own: its driver.
-        others: how the others are supposed to drive.
-    """
-
-    def __init__(
-        self, scene: Scene, actions: Floats, copy: RaceBatch, own: Policy, others: Policy
-    ) -> None:
-        self.copy, self.own, self.others, self.step = copy, own, others, 0
-        self.count, size = len(actions), copy.n_races // EACH
-        filled = np.concatenate((np.arange(self.count), np.zeros(size - self.count, np.int64)))
-        which = np.repeat(filled, EACH)
-        copy.take_scene(scene, which)
-        self.tried = TRIED[stuck(scene.cars.floats[::CARS]).astype(int)][filled]
-        self.mine = np.arange(0, copy.n, CARS)
-        # Others are blind to what is tried: in all copies of a race they act as in the first.
-        self.others_of_first = np.arange(copy.n).reshape(size, EACH, CARS)[:, 0, 1:].ravel()
-        self.chosen = np.zeros((size, EACH, CARS, 2))
-        self.chosen[:, :, 0] = actions[which].reshape(size, EACH, 2)
-        # A car that stands with no throttle is supposed to stay where it is.
-        floats, throttle = scene.cars.floats, scene.actions[:, 1]
-        self.parked = (
-            (np.hypot(floats[:, st.VX], floats[:, st.VY]) < PARKED)
-            & (throttle <= 0.0)
-            & (floats[:, st.TIME] > GRACE)
-        ).reshape(-1, 1, CARS)[filled][:, :, 1:]
-        self.worth = np.zeros(len(self.mine))
-        self.faults = copy.company.marks[self.mine, AT_FAULT]
-
-    def advance(self) -> bool:
-        """Drive a decision; False if that was the last."""
-        copy, chosen = self.copy, self.chosen
-        seen = copy.obs[:, :N_OBS]
-        if self.step:
-            tried = self.tried.ravel()
-            on = np.where(self.step <= HOLD[tried], tried, 0)
-            acts = carried_out(all_at_once(self.own, narrowed(seen[self.mine], NARROW[on])), on)
-            chosen[:, :, 0] = acts.reshape(-1, EACH, 2)
-        acts = all_at_once(self.others, seen[self.others_of_first])
-        acts = acts.reshape(-1, 1, CARS - 1, 2)
-        chosen[:, :, 1:] = np.where(self.parked[..., None], STAY, acts)
-        for _ in range(self.own.action_repeat):
-            self.worth += copy.step(chosen.reshape(-1, 2), autoreset=False)[1][self.mine]
-        self.step += 1
-        return self.step <= STEPS
-
-    def best(self) -> Ints:
-        """(M,) the manoeuvres that paid best, once the trial is over."""
-        copy = self.copy
-        floats = copy.race.floats[self.mine]
-        along = np.cos(floats[:, st.HEADING] - floats[:, st.TRACK_HEADING])
-        speed = np.where(copy.alive[self.mine], floats[:, st.VX] * along, 0.0)
-        out = beyond(floats)
-        worth = self.worth + DRIVING.progress * AHEAD * speed
-        worth -= BEYOND * out + np.where(out > 0.0, TURNED * (1.0 - along), 0.0)
-        worth -= FAULT * (copy.company.marks[self.mine, AT_FAULT] - self.faults)
-        table = worth.reshape(-1, EACH)
-        table[:, 0] += MARGIN
-        best: Ints = self.tried[np.arange(len(table)), table.argmax(axis=1)][: self.count]
-        return best
-
-
-def all_at_once(policy: Policy, obs: Floats) -> Floats:
-    """As ``policy.act``, many rows in one product: not to the same bit for any number of them."""
-    *hidden, (last, bias) = policy.layers
-    x = obs
-    for weight, shift in hidden:
-        x = x @ weight
-        x += shift
-        policy.activate(x)
-    x = x @ last
-    x += bias
-    policy.squash(x)
-    return x
-
-
 class Memory:
     """What is planned for the N cars of a race, and the trials that are not over.
 
@@ -264,14 +127,14 @@ class Memory:
         made: (N,) race time at which each was asked for [s].
         waiting: rows, scenes and actions of trials to come.
         trial: the rows of the one under way, and the trial.
-        pace: decisions of trials that ``LookaheadPolicy.work`` drives at a time.
+        pace: decisions that ``LookaheadPolicy.work`` drives at a time, in all copies of a state.
     """
 
     def __init__(self, n: int) -> None:
         self.plans, self.made = np.zeros(n, np.int64), np.full(n, -np.inf)
         self.waiting: deque[tuple[Ints, Scene, Floats]] = deque()
         self.trial: tuple[Ints, Trial] | None = None
-        self.pace = 0
+        self.pace = 0.0
 
 
 class LookaheadPolicy(Policy):
@@ -321,34 +184,34 @@ class LookaheadPolicy(Policy):
         """Plan on, for a share of the time between two decisions."""
         memory = self._memories.get(race)
         if memory is not None:
-            trials = len(memory.waiting) + (memory.trial is not None)
-            memory.pace = max(memory.pace, math.ceil(share * trials * (STEPS + 1)))
-            for _ in range(memory.pace):
-                if not self._advance(memory):
-                    memory.pace = 0
+            trials, done = len(memory.waiting) + (memory.trial is not None), 0
+            memory.pace = max(memory.pace, share * trials * COST)
+            while done < memory.pace:
+                driven = self._advance(memory)
+                if not driven:
+                    memory.pace = 0.0
                     break
+                done += driven
 
-    def _advance(self, memory: Memory) -> bool:
-        """Drive a decision of a trial; False if there is none to do."""
+    def _advance(self, memory: Memory) -> int:
+        """Drive a decision of a trial; returns in how many copies, 0 if there is none to do."""
         if memory.trial is None:
             if not memory.waiting:
-                return False
+                return 0
             rows, found, actions = memory.waiting.popleft()
-            copy = self._copy(next(n for n in (1, 2, 4, 8, AT_ONCE) if n >= len(rows)))
-            memory.trial = rows, Trial(found, actions, copy, self, self.others)
+            size = next(n for n in (1, 2, 4, 8, AT_ONCE) if n >= len(rows))
+            races = [self._copy(size * each) for each, _ in STAGES]
+            memory.trial = rows, Trial(found, actions, races, self, self.others)
         rows, trial = memory.trial
-        if not trial.advance():
+        driven = trial.advance()
+        if trial.over:
             memory.plans[rows], memory.trial = trial.best(), None
-        return True
+        return driven
 
-    def _copy(self, size: int) -> RaceBatch:
-        if size not in self._copies:
-            self._copies[size] = RaceBatch(
-                size * EACH, CARS, tracks=[load_track(ANY)], page=RacePage(1000, time=1e9),
-                reward=DRIVING, racing=RACING, ending=task.Ending(off_track=5.0), seed=0,
-            )  # fmt: skip
-            self._copies[size].reset(0)
-        return self._copies[size]
+    def _copy(self, races: int) -> RaceBatch:
+        if races not in self._copies:
+            self._copies[races] = copies(races)
+        return self._copies[races]
 
 
 def racer_of(policy: Policy) -> Policy:

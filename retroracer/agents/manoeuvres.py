@@ -63,6 +63,7 @@ EACH = 1 + len(STUCK)
 """Manoeuvres tried in a state."""
 
 NARROW, STEER, LEAST, MOST, HOLD = np.array(MANOEUVRES, np.float64).T
+LIFTS = MOST < 1.0
 TRIED = np.array([np.arange(EACH), np.r_[0, len(AMONG_OTHERS) + np.arange(len(STUCK))]])
 _EDGES = {
     1: [OBS_NAMES.index(name) for name in ("edge_left", "edge_left_near")],

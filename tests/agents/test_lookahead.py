@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,18 @@ import pytest
 import stable_baselines3
 
 from retroracer.agents import lookahead
-from retroracer.agents.lookahead import LookaheadPolicy, near, racer_of, stuck, write_racer
-from retroracer.agents.manoeuvres import EACH, MANOEUVRES, TRIED, carried_out, narrowed
+from retroracer.agents.lookahead import LookaheadPolicy, near, racer_of, write_racer
+from retroracer.agents.manoeuvres import (
+    EACH,
+    LIFTS,
+    MANOEUVRES,
+    TRIED,
+    carried_out,
+    narrowed,
+)
 from retroracer.agents.policy import load_policy
 from retroracer.agents.race_drivers import driver_of
+from retroracer.agents.trial import CARS, COST, STAGES, STEPS, Trial, stuck
 from retroracer.envs.crew import NOBODY, Crew
 from retroracer.envs.observation import N_OBS, OBS_NAMES
 from retroracer.envs.race_batch import RaceBatch
@@ -99,12 +108,12 @@ def test_near_is_who_is_beside_or_soon_reached_and_a_ghost_never_is() -> None:
 
 
 def test_stuck_is_who_is_off_the_road_and_slow_or_turned() -> None:
-    race = Race([load_track("monza")], load_car(), 4)
+    race = Race([load_track("monza")], load_car(), 5)
     race.place(
-        s=50.0, lateral_offset=[0.0, 20.0, 20.0, 20.0], speed=[0.0, 0.0, 30.0, 30.0],
-        heading_error=[0.0, 0.0, 0.0, 2.0],
+        s=50.0, lateral_offset=[0.0, 20.0, 20.0, 20.0, 0.0], speed=[0.0, 0.0, 30.0, 30.0, 5.0],
+        heading_error=[0.0, 0.0, 0.0, 2.0, 2.0],
     )  # fmt: skip
-    assert stuck(race.floats).tolist() == [False, True, False, True]
+    assert stuck(race.floats).tolist() == [False, True, False, True, True]
 
 
 @pytest.mark.slow
@@ -120,7 +129,7 @@ def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
             driver._advance(memory)
             assert memory.trial is not None
             rows, trial = memory.trial
-            ahead = trial.copy.race.floats.reshape(-1, EACH, lookahead.CARS, st.N_FLOATS)
+            ahead = trial.copies[0].race.floats.reshape(-1, EACH, CARS, st.N_FLOATS)
             for k, row in enumerate(rows.tolist()):
                 cars = [row, *lookahead._others(batch.race, row, 3).tolist()]
                 seen[row] = cars, ahead[k, :, : len(cars)][:, :, columns].copy()
@@ -131,6 +140,48 @@ def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
                 np.testing.assert_allclose(tried, batch.race.floats[cars][:, columns], atol=1e-3)
             found += 1
     assert found > 40
+
+
+@pytest.mark.slow
+def test_a_trial_goes_on_with_fewer_and_costs_what_it_says() -> None:
+    driver = looking()
+    batch, crew = races(driver, load_policy("base"), 1)
+    batch.race.place(s=200.0 + 12.0 * np.arange(4), speed=30.0)
+    batch.look()
+    crew.act()
+    _, found, actions = driver._memories[batch.race].waiting[0]
+    copies = [driver._copy(each) for each, _ in STAGES]
+    trial = Trial(found, actions, copies, driver, driver.others)
+    spent, kept = 0, []
+    while not trial.over:
+        kept.append(trial.tried[0].tolist())
+        spent += trial.advance()
+    assert spent == COST and len(kept) == STEPS + 1
+    for (each, until), (fewer, _) in pairwise(STAGES):
+        before, after = kept[until], kept[until + 1]
+        assert len(before) == each and len(after) == fewer and set(after) < set(before)
+        assert after == sorted(after) and LIFTS[after].any(), "one that lifts or brakes goes on"
+    assert trial.best()[0] in kept[-1]
+
+
+@pytest.mark.slow
+def test_others_who_were_touched_act_on_what_they_see() -> None:
+    """In each copy they drive as they would there: not as in the one where nothing is tried."""
+    driver = looking()
+    batch, crew = races(driver, load_policy("base"), 1, 2)
+    batch.race.place(s=[200.0, 215.0], speed=[40.0, 25.0])  # about to run into it
+    batch.look()
+    crew.act()
+    _, found, actions = driver._memories[batch.race].waiting[0]
+    trial = Trial(found, actions, [driver._copy(n) for n, _ in STAGES], driver, driver.others)
+    differ = 0
+    for _ in range(STAGES[0][1]):
+        seen = trial.copies[0].obs.reshape(EACH, CARS, -1)[:, 1, :N_OBS]
+        trial.advance()
+        wanted = driver.others.act(np.ascontiguousarray(seen))
+        np.testing.assert_allclose(trial.chosen[0, :, 1], wanted, atol=0.02)
+        differ += int((np.abs(wanted - wanted[0]) > 0.1).any())
+    assert differ
 
 
 @pytest.mark.slow
