@@ -127,7 +127,7 @@ class Memory:
         made: (N,) race time at which each was asked for [s].
         waiting: rows, scenes and actions of trials to come.
         trial: the rows of the one under way, and the trial.
-        pace: decisions that ``LookaheadPolicy.work`` drives at a time, in all copies of a state.
+        pace: what ``LookaheadPolicy.work`` spends at a time, see ``trial.COST``.
     """
 
     def __init__(self, n: int) -> None:
@@ -187,14 +187,14 @@ class LookaheadPolicy(Policy):
             trials, done = len(memory.waiting) + (memory.trial is not None), 0
             memory.pace = max(memory.pace, share * trials * COST)
             while done < memory.pace:
-                driven = self._advance(memory)
-                if not driven:
+                cost = self._advance(memory)
+                if not cost:
                     memory.pace = 0.0
                     break
-                done += driven
+                done += cost
 
     def _advance(self, memory: Memory) -> int:
-        """Drive a decision of a trial; returns in how many copies, 0 if there is none to do."""
+        """Drive a decision of a trial; returns what it cost, 0 if there is none to do."""
         if memory.trial is None:
             if not memory.waiting:
                 return 0
@@ -203,10 +203,10 @@ class LookaheadPolicy(Policy):
             races = [self._copy(size * each) for each, _ in STAGES]
             memory.trial = rows, Trial(found, actions, races, self, self.others)
         rows, trial = memory.trial
-        driven = trial.advance()
+        cost = trial.advance()
         if trial.over:
             memory.plans[rows], memory.trial = trial.best(), None
-        return driven
+        return cost
 
     def _copy(self, races: int) -> RaceBatch:
         if races not in self._copies:

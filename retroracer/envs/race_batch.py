@@ -256,14 +256,19 @@ class RaceBatch(CarRows):
         else:
             step_races(*everything, 0, self.n_races)
         self.obs = out.obs
-        over = np.flatnonzero(~(self.alive & self.keep).reshape(-1, self.n_cars).any(axis=1))
         self.ended = {}
-        if autoreset and over.size:
+        if autoreset:
+            self._begin_those_over()
+        self.pool.age(self.n, self.rng)
+        return out.obs, out.reward, out.terminated, out.truncated
+
+    def _begin_those_over(self) -> None:
+        """Begin races anew in which no row of ``keep`` is alive, and tell how they ended."""
+        over = np.flatnonzero(~(self.alive & self.keep).reshape(-1, self.n_cars).any(axis=1))
+        if over.size:
             rows = self.rows_of(over)
             self.ended = {"rows": rows, "final_obs": self.obs[rows], **self.snapshot(rows)}
             self._begin(over)
-        self.pool.age(self.n, self.rng)
-        return out.obs, out.reward, out.terminated, out.truncated
 
     def look(self) -> Floats:
         """Observe all cars anew, after a change to who is solid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from retroracer.agents.manoeuvres import (
     carried_out,
     narrowed,
 )
-from retroracer.agents.policy import load_policy
+from retroracer.agents.policy import Policy, load_policy
 from retroracer.agents.race_drivers import driver_of
 from retroracer.agents.trial import CARS, COST, STAGES, STEPS, Trial, stuck
 from retroracer.envs.crew import NOBODY, Crew
 from retroracer.envs.observation import N_OBS, OBS_NAMES
 from retroracer.envs.race_batch import RaceBatch
 from retroracer.envs.race_rules import RacePage
-from retroracer.envs.race_task import N_RACE_OBS
+from retroracer.envs.race_task import N_RACE_OBS, RACE_LAYOUT
 from retroracer.envs.task import Ending
 from retroracer.envs.variety import Variety
 from retroracer.errors import UserError
@@ -282,10 +283,17 @@ def test_the_zip_says_it_and_plain_sb3_opens_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         plain.predict(obs, deterministic=True)[0], driver.act(obs), atol=1e-5
     )
-    assert not isinstance(racer_of(load_policy("racer")), LookaheadPolicy)  # it sees others itself
+    wide = replace(driver.facts, observation_layout=RACE_LAYOUT)
+    sees_itself = Policy(driver.layers, wide, "racer")
+    assert racer_of(sees_itself) is sees_itself
     again = tmp_path / "again.zip"
     write_racer(out, again)
     assert load_policy(again).facts.parent == "racer"
+
+
+def test_the_shipped_racer_looks_ahead_and_others_do_not() -> None:
+    assert isinstance(racer_of(load_policy("racer")), LookaheadPolicy)
+    assert not isinstance(racer_of(load_policy("base")), LookaheadPolicy)
 
 
 def test_a_driver_of_races_is_refused(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def drivers() -> dict[str, Facts]:
 
 
 def rivals_for(name: str, count: int, track: str = "") -> list[str]:
-    """The names of ``count`` rivals, ``name`` first, then other drivers, then all again.
+    """The names of ``count`` rivals, ``name`` first, then the other drivers again and again.
 
     Drivers trained on other tracks only than ``track`` are left out.
     """
@@ -99,9 +99,10 @@ def rivals_for(name: str, count: int, track: str = "") -> list[str]:
         for n, facts in known.items()
         if n != name and (track in facts.tracks or not circuits.intersection(facts.tracks))
     ]
-    # The fastest of the ladder first; where there are more places than drivers, all come again.
+    # The fastest of the ladder first. The one that was asked for comes once, where there are
+    # others: looking ahead costs a frame more than driving.
     others.sort(key=lambda n: -LADDER.index(n) if n in LADDER else 1)
-    return list(islice(cycle([name, *others]), count))
+    return [name, *islice(cycle(others or [name]), count - 1)]
 
 
 def default_driver(known: Mapping[str, Facts], track: str = "", solid: bool = True) -> str:

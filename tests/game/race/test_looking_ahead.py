@@ -39,9 +39,9 @@ class Looking(LookaheadPolicy):
         return actions
 
     def _advance(self, memory: lookahead.Memory) -> int:
-        driven = super()._advance(memory)
-        self.trials += driven
-        return driven
+        cost = super()._advance(memory)
+        self.trials += cost
+        return cost
 
 
 class Lazy(Looking):
