@@ -2,8 +2,9 @@
 
 A driver that laps alone can be led past others through what it sees: told that a part of the road
 on one side is gone, it drives on the other side as fast as that allows. Where other cars are near,
-every manoeuvre (``manoeuvres``) is driven for some seconds in a copy of the race, in which the
-others drive as the shipped ``base`` does; the one that pays best is carried out. While one decision
+every manoeuvre (``manoeuvres``) is driven for some seconds in a copy of the race, in which each of
+the others drives like the known driver it resembles (``opponents``); the one that pays best is
+carried out. While one decision
 (0.1 s) is driven the next is planned, so that a game can spread the work over its frames. It uses
 no more than a person sees: where the cars are, how they move, their wheels and brake lights.
 
@@ -16,8 +17,10 @@ from __future__ import annotations
 
 import zipfile
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -30,6 +33,7 @@ from retroracer.agents.model_file import (
     MAX_WEIGHTS_BYTES,
     find_model,
 )
+from retroracer.agents.opponents import Opponents
 from retroracer.agents.policy import Policy, load_policy
 from retroracer.agents.trial import CARS, COST, STAGES, Trial, copies, stuck
 from retroracer.archive import Archive
@@ -45,8 +49,8 @@ from retroracer.track.geometry import Array, Bools, Ints
 NOTE = "lookahead"
 """The note of a model file whose driver looks ahead."""
 
-OTHERS = "base"
-"""The driver that all others are supposed to be."""
+OTHERS = ("base", "pro", "club", "rookie")
+"""The drivers that others are supposed to drive like: the first, until they show another way."""
 
 AT_ONCE = 16
 """Most states whose manoeuvres are tried together: their activations stay in the cache."""
@@ -80,8 +84,8 @@ def _others(race: Race, row: int, most: int) -> Ints:
     return found
 
 
-def scene(race: Race, rows: Ints, last: Array) -> Scene:
-    """The cars of some rows, each with the nearest others, as a copy takes them.
+def scene(race: Race, rows: Ints, last: Array) -> tuple[Scene, Ints]:
+    """The cars of some rows, each with the nearest others, as a copy takes them; and their rows.
 
     Args:
         race: all cars.
@@ -103,7 +107,7 @@ def scene(race: Race, rows: Ints, last: Array) -> Scene:
     nothing = np.zeros((len(taken), CARS))
     marks = company.marks[taken].copy()
     marks[:, STEP_CONTACT] = 0.0
-    return Scene(
+    found = Scene(
         race.bank,
         st.Cars._make(values[taken] for values in race.cars),
         Company(
@@ -117,6 +121,25 @@ def scene(race: Race, rows: Ints, last: Array) -> Scene:
         ),
         last[taken],
     )
+    return found, taken.reshape(-1, CARS)
+
+
+class Waiting(NamedTuple):
+    """A trial to come.
+
+    Attributes:
+        rows: (M,) the drivers that ask for it.
+        scene: of them.
+        cars: (M, CARS) the rows of its cars.
+        actions: (M, 2) what they do first.
+        like: (M, CARS - 1) the known drivers that the others drive like.
+    """
+
+    rows: Ints
+    scene: Scene
+    cars: Ints
+    actions: Floats
+    like: Ints
 
 
 class Memory:
@@ -125,15 +148,17 @@ class Memory:
     Attributes:
         plans: (N,) manoeuvres.
         made: (N,) race time at which each was asked for [s].
-        waiting: rows, scenes and actions of trials to come.
-        trial: the rows of the one under way, and the trial.
+        opponents: how they drive.
+        waiting: trials to come.
+        trial: the one under way, and what it was made of.
         pace: what ``LookaheadPolicy.work`` spends at a time, see ``trial.COST``.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, known: int) -> None:
         self.plans, self.made = np.zeros(n, np.int64), np.full(n, -np.inf)
-        self.waiting: deque[tuple[Ints, Scene, Floats]] = deque()
-        self.trial: tuple[Ints, Trial] | None = None
+        self.opponents = Opponents(n, known)
+        self.waiting: deque[Waiting] = deque()
+        self.trial: tuple[Waiting, Trial] | None = None
         self.pace = 0.0
 
 
@@ -146,12 +171,12 @@ class LookaheadPolicy(Policy):
 
     Args:
         policy: it drives, alone and in every manoeuvre.
-        others: how others are supposed to drive.
+        others: known drivers that others may drive like.
     """
 
-    def __init__(self, policy: Policy, others: Policy) -> None:
+    def __init__(self, policy: Policy, others: Sequence[Policy]) -> None:
         super().__init__(policy.layers, policy.facts, policy.name)
-        self.others = others
+        self.others = tuple(others)
         self._copies: dict[int, RaceBatch] = {}
         self._memories: WeakKeyDictionary[Race, Memory] = WeakKeyDictionary()
 
@@ -165,10 +190,12 @@ class LookaheadPolicy(Policy):
             last: (N, 2) what the drivers of all cars chose last.
         """
         seen, now = np.ascontiguousarray(obs[:, :N_OBS]), race.time[rows]
-        memory = self._memories.setdefault(race, Memory(race.n))
+        memory = self._memories.setdefault(race, Memory(race.n, len(self.others)))
         while self._advance(memory):
             pass
-        ago = now - memory.made[rows] - CONTROL_DT * self.action_repeat
+        lasts = CONTROL_DT * self.action_repeat
+        memory.opponents.compare(race.time, last, lasts)
+        ago = now - memory.made[rows] - lasts
         plans = np.where(np.abs(ago) < 0.5 * CONTROL_DT, memory.plans[rows], 0)
         actions = carried_out(self.act(narrowed(seen, NARROW[plans])), plans)
         memory.plans[rows], memory.made[rows] = 0, now
@@ -176,8 +203,9 @@ class LookaheadPolicy(Policy):
             busy = np.flatnonzero(near(race, rows) | stuck(race.floats[rows]))
             for begin in range(0, len(busy), AT_ONCE):
                 some = busy[begin : begin + AT_ONCE]
-                found = scene(race, rows[some], last)
-                memory.waiting.append((rows[some], found, actions[some]))
+                found, cars = scene(race, rows[some], last)
+                like = memory.opponents.like(cars[:, 1:])
+                memory.waiting.append(Waiting(rows[some], found, cars, actions[some], like))
         return actions
 
     def work(self, race: Race, share: float) -> None:
@@ -198,14 +226,17 @@ class LookaheadPolicy(Policy):
         if memory.trial is None:
             if not memory.waiting:
                 return 0
-            rows, found, actions = memory.waiting.popleft()
-            size = next(n for n in (1, 2, 4, 8, AT_ONCE) if n >= len(rows))
+            of = memory.waiting.popleft()
+            size = next(n for n in (1, 2, 4, 8, AT_ONCE) if n >= len(of.rows))
             races = [self._copy(size * each) for each, _ in STAGES]
-            memory.trial = rows, Trial(found, actions, races, self, self.others)
-        rows, trial = memory.trial
+            memory.trial = of, Trial(of.scene, of.actions, races, self, self.others, of.like)
+        of, trial = memory.trial
         cost = trial.advance()
         if trial.over:
-            memory.plans[rows], memory.trial = trial.best(), None
+            memory.plans[of.rows], memory.trial = trial.best(), None
+            time = of.scene.cars.floats.reshape(len(of.rows), CARS, -1)[:, 1:, st.TIME]
+            solid = of.scene.company.solid.reshape(-1, CARS)[:, 1:]
+            memory.opponents.foretell(of.cars[:, 1:][solid], time[solid], trial.foretold[solid])
         return cost
 
     def _copy(self, races: int) -> RaceBatch:
@@ -218,7 +249,7 @@ def racer_of(policy: Policy) -> Policy:
     """The driver that a loaded policy is among others: one that looks ahead if its zip says so."""
     facts = policy.facts
     looks = facts.observation_layout == LAYOUT and facts.notes.get(NOTE) is True
-    return LookaheadPolicy(policy, load_policy(OTHERS)) if looks else policy
+    return LookaheadPolicy(policy, [load_policy(name) for name in OTHERS]) if looks else policy
 
 
 def write_racer(model: str | Path, out: Path) -> Facts:

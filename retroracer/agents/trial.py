@@ -115,7 +115,12 @@ class Trial:
         copies: of each of ``STAGES``, races of as many cars, as many manoeuvres for each of at
             least M; used until the trial is over.
         own: its driver.
-        others: how the others are supposed to drive.
+        others: known drivers.
+        like: (M, CARS - 1) which of them each of the others drives like.
+
+    Attributes:
+        foretold: (M, CARS - 1, len(others), 2) what each known driver would do in the others'
+            places in the decision that is being driven, once that is driven here too.
     """
 
     def __init__(
@@ -124,7 +129,8 @@ class Trial:
         actions: Floats,
         copies: Sequence[RaceBatch],
         own: Policy,
-        others: Policy,
+        others: Sequence[Policy],
+        like: Ints,
     ) -> None:
         self.copies, self.own, self.others, self.step, self.stage = copies, own, others, 0, 0
         copy, self.count = copies[0], len(actions)
@@ -142,6 +148,7 @@ class Trial:
             & (throttle <= 0.0)
             & (floats[:, st.TIME] > GRACE)
         ).reshape(-1, 1, CARS)[filled][:, :, 1:]
+        self.like, self.foretold = like[filled], np.zeros((*like.shape, len(others), 2))
         self.paid = np.zeros((size, EACH))
         self.faults = copy.company.marks[::CARS, AT_FAULT].reshape(size, EACH).copy()
 
@@ -172,13 +179,22 @@ class Trial:
 
     def _of_others(self, seen: Floats) -> Floats:
         """Actions (M, each, CARS - 1, 2) of the others: mostly they see the same in all copies."""
-        size, each, cars, _ = seen.shape
-        first = all_at_once(self.others, seen[:, 0].reshape(-1, N_OBS)).reshape(size, 1, cars, 2)
-        acts = np.repeat(first, each, axis=1)
+        first = np.empty((*self.like.shape, 2))
         differ = (np.abs(seen - seen[:, :1]) > ALIKE).any(axis=3)
-        if differ.any():
-            acts[differ] = all_at_once(self.others, seen[differ])
-        return acts
+        for kind, policy in enumerate(self.others):
+            mine = self.like == kind
+            if self.step == 0:
+                acts = all_at_once(policy, seen[:, 0].reshape(-1, N_OBS)).reshape(first.shape)
+                self.foretold[:, :, kind] = acts[: self.count]
+                first[mine] = acts[mine]
+            elif mine.any():
+                first[mine] = all_at_once(policy, seen[:, 0][mine])
+        chosen = np.repeat(first[:, None], seen.shape[1], axis=1)
+        for kind in np.unique(self.like) if differ.any() else ():
+            where = differ & (self.like == kind)[:, None]
+            if where.any():
+                chosen[where] = all_at_once(self.others[kind], seen[where])
+        return chosen
 
     def _worth(self) -> Array:
         """(M, each) what each manoeuvre has paid so far, and what its end is worth."""

@@ -51,7 +51,7 @@ class Standing:
 
 
 def looking() -> LookaheadPolicy:
-    return LookaheadPolicy(load_policy("base"), load_policy("base"))
+    return LookaheadPolicy(load_policy("base"), [load_policy(name) for name in lookahead.OTHERS])
 
 
 def races(driver: Any, others: Any, n: int = 8, cars: int = 4) -> tuple[RaceBatch, Crew]:
@@ -63,6 +63,13 @@ def races(driver: Any, others: Any, n: int = 8, cars: int = 4) -> tuple[RaceBatc
     )  # fmt: skip
     batch.reset(4)
     return batch, Crew(batch, [driver, others], np.tile([0] + [1] * (cars - 1), n))
+
+
+def first_trial(driver: LookaheadPolicy, batch: RaceBatch) -> Trial:
+    """Of one race, as ``drive`` has just asked for it."""
+    of = driver._memories[batch.race].waiting[0]
+    races = [driver._copy(each) for each, _ in STAGES]
+    return Trial(of.scene, of.actions, races, driver, driver.others, of.like)
 
 
 def test_a_narrowed_road_is_narrower_on_one_side_and_its_middle_moves_by_half() -> None:
@@ -129,9 +136,9 @@ def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
         if memory.waiting:
             driver._advance(memory)
             assert memory.trial is not None
-            rows, trial = memory.trial
+            of, trial = memory.trial
             ahead = trial.copies[0].race.floats.reshape(-1, EACH, CARS, st.N_FLOATS)
-            for k, row in enumerate(rows.tolist()):
+            for k, row in enumerate(of.rows.tolist()):
                 cars = [row, *lookahead._others(batch.race, row, 3).tolist()]
                 seen[row] = cars, ahead[k, :, : len(cars)][:, :, columns].copy()
         batch.step(actions, autoreset=False)
@@ -150,9 +157,7 @@ def test_a_trial_goes_on_with_fewer_and_costs_what_it_says() -> None:
     batch.race.place(s=200.0 + 12.0 * np.arange(4), speed=30.0)
     batch.look()
     crew.act()
-    _, found, actions = driver._memories[batch.race].waiting[0]
-    copies = [driver._copy(each) for each, _ in STAGES]
-    trial = Trial(found, actions, copies, driver, driver.others)
+    trial = first_trial(driver, batch)
     spent, kept = 0, []
     while not trial.over:
         kept.append(trial.tried[0].tolist())
@@ -173,16 +178,34 @@ def test_others_who_were_touched_act_on_what_they_see() -> None:
     batch.race.place(s=[200.0, 215.0], speed=[40.0, 25.0])  # about to run into it
     batch.look()
     crew.act()
-    _, found, actions = driver._memories[batch.race].waiting[0]
-    trial = Trial(found, actions, [driver._copy(n) for n, _ in STAGES], driver, driver.others)
+    trial = first_trial(driver, batch)
     differ = 0
     for _ in range(STAGES[0][1]):
         seen = trial.copies[0].obs.reshape(EACH, CARS, -1)[:, 1, :N_OBS]
         trial.advance()
-        wanted = driver.others.act(np.ascontiguousarray(seen))
+        wanted = driver.others[0].act(np.ascontiguousarray(seen))
         np.testing.assert_allclose(trial.chosen[0, :, 1], wanted, atol=0.02)
         differ += int((np.abs(wanted - wanted[0]) > 0.1).any())
     assert differ
+
+
+@pytest.mark.slow
+def test_others_are_foreseen_as_the_known_driver_they_resemble() -> None:
+    driver = looking()
+    batch = RaceBatch(4, 4, tracks=random_tracks(3, 4), page=RacePage(1000, time=1e9), seed=4)
+    batch.reset(4)
+    rivals = [load_policy(name) for name in ("rookie", "base", "club")]
+    crew = Crew(batch, [driver, *rivals], np.tile([0, 1, 2, 3], 4))
+    for _ in range(400):  # 20 s from the grid
+        batch.step(crew.act(), autoreset=False)
+    opponents = driver._memories[batch.race].opponents
+    found = opponents.like(np.arange(16)).reshape(4, 4)[:, 1:]
+    wanted = [lookahead.OTHERS.index(name) for name in ("rookie", "base", "club")]
+    assert (found == wanted).mean() > 0.8, found
+    crew.begin()
+    batch.reset(4)
+    crew.act()
+    assert (opponents.like(np.arange(16)) == 0).all(), "a new race: nothing is known"
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ class Looking(LookaheadPolicy):
     """Base, looking ahead; keeps account of how it is asked."""
 
     def __init__(self) -> None:
-        super().__init__(load_policy("base"), load_policy("base"))
+        super().__init__(load_policy("base"), [load_policy("base")])
         self.driven: list[tuple[tuple[int, ...], list[int]]] = []
         self.planned: list[int] = []
         self.trials = 0
@@ -138,7 +138,7 @@ def test_without_the_driver_that_others_are_taken_for_it_cannot_race(
 ) -> None:
     monkeypatch.setattr("retroracer.game.race.garage.models_dir", lambda: racer.parent)
     assert why_no_driver("looker") == ""
-    monkeypatch.setattr(lookahead, "OTHERS", "nobody_at_all")
+    monkeypatch.setattr(lookahead, "OTHERS", ("base", "nobody_at_all"))
     assert "nobody_at_all" in why_no_driver("looker")
 
 
