@@ -133,6 +133,7 @@ class Waiting(NamedTuple):
         cars: (M, CARS) the rows of its cars.
         actions: (M, 2) what they do first.
         like: (M, CARS - 1) the known drivers that the others drive like.
+        differs: (M, CARS - 1, 2) by how much they did otherwise.
     """
 
     rows: Ints
@@ -140,6 +141,7 @@ class Waiting(NamedTuple):
     cars: Ints
     actions: Floats
     like: Ints
+    differs: Array
 
 
 class Memory:
@@ -204,8 +206,11 @@ class LookaheadPolicy(Policy):
             for begin in range(0, len(busy), AT_ONCE):
                 some = busy[begin : begin + AT_ONCE]
                 found, cars = scene(race, rows[some], last)
-                like = memory.opponents.like(cars[:, 1:])
-                memory.waiting.append(Waiting(rows[some], found, cars, actions[some], like))
+                others, known = cars[:, 1:], memory.opponents
+                like, differs = known.like(others), known.differs[others]
+                memory.waiting.append(
+                    Waiting(rows[some], found, cars, actions[some], like, differs)
+                )
         return actions
 
     def work(self, race: Race, share: float) -> None:
@@ -229,7 +234,7 @@ class LookaheadPolicy(Policy):
             of = memory.waiting.popleft()
             size = next(n for n in (1, 2, 4, 8, AT_ONCE) if n >= len(of.rows))
             races = [self._copy(size * each) for each, _ in STAGES]
-            memory.trial = of, Trial(of.scene, of.actions, races, self, self.others, of.like)
+            memory.trial = of, self._trial(of, races)
         of, trial = memory.trial
         cost = trial.advance()
         if trial.over:
@@ -238,6 +243,9 @@ class LookaheadPolicy(Policy):
             solid = of.scene.company.solid.reshape(-1, CARS)[:, 1:]
             memory.opponents.foretell(of.cars[:, 1:][solid], time[solid], trial.foretold[solid])
         return cost
+
+    def _trial(self, of: Waiting, races: Sequence[RaceBatch]) -> Trial:
+        return Trial(of.scene, of.actions, races, self, self.others, of.like, of.differs)
 
     def _copy(self, races: int) -> RaceBatch:
         if races not in self._copies:

@@ -18,6 +18,9 @@ DOUBT = 0.01
 """What the known drivers but the first have against them before anything is seen: about one action
 of the first that is off by 0.1."""
 
+SAME = 1e-3
+"""An action that is foretold so well is foretold exactly."""
+
 
 class Opponents:
     """What is known of how the N cars of a race are driven.
@@ -30,11 +33,13 @@ class Opponents:
         errors: (N, known) faded sums of squared errors of foretold actions.
         foretold: (N, known, 2) what each known driver would do in the decision that began at
             ``since`` (N,) [s].
+        differs: (N, 2) what each did last, less what the driver it is most like would have done; 0
+            if that was not foretold.
     """
 
     def __init__(self, n: int, known: int) -> None:
         self.errors = np.full((n, known), DOUBT)
-        self.foretold = np.zeros((n, known, 2))
+        self.foretold, self.differs = np.zeros((n, known, 2)), np.zeros((n, 2))
         self.since, self._time = np.full(n, -np.inf), np.full(n, -np.inf)
         self.forget(np.ones(n, np.bool_))
 
@@ -54,8 +59,11 @@ class Opponents:
         self.forget(time < self._time)
         self._time = np.array(time)
         due = np.abs(time - self.since - lasts) < 0.5 * CONTROL_DT
-        wrong = ((self.foretold[due] - last[due, None]) ** 2).sum(axis=2)
-        self.errors[due] = FADE * self.errors[due] + wrong
+        wrong = last[due, None] - self.foretold[due]
+        self.errors[due] = FADE * self.errors[due] + (wrong**2).sum(axis=2)
+        least = wrong[np.arange(len(wrong)), self.errors[due].argmin(axis=1)]
+        self.differs[:] = 0.0
+        self.differs[due] = np.where(np.abs(least) > SAME, least, 0.0)
 
     def like(self, rows: Ints) -> Ints:
         """Which known driver each of some cars drives like; of any shape."""

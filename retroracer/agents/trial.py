@@ -45,6 +45,9 @@ COST = (
 )
 """What a trial costs, in copies driven for a decision."""
 
+LASTING = 0.9
+"""What is left, a decision later, of the way in which another did otherwise than foretold."""
+
 ALIKE = 1e-3
 """Others see what they see where the driver goes on as if alone, if no observation differs more."""
 
@@ -117,6 +120,8 @@ class Trial:
         own: its driver.
         others: known drivers.
         like: (M, CARS - 1) which of them each of the others drives like.
+        differs: (M, CARS - 1, 2) by how much its last action was another; it goes on to be, less
+            and less (``LASTING``).
 
     Attributes:
         foretold: (M, CARS - 1, len(others), 2) what each known driver would do in the others'
@@ -131,6 +136,7 @@ class Trial:
         own: Policy,
         others: Sequence[Policy],
         like: Ints,
+        differs: Array,
     ) -> None:
         self.copies, self.own, self.others, self.step, self.stage = copies, own, others, 0, 0
         copy, self.count = copies[0], len(actions)
@@ -148,6 +154,7 @@ class Trial:
             & (throttle <= 0.0)
             & (floats[:, st.TIME] > GRACE)
         ).reshape(-1, 1, CARS)[filled][:, :, 1:]
+        self.differs = differs[filled][:, None]
         self.like, self.foretold = like[filled], np.zeros((*like.shape, len(others), 2))
         self.paid = np.zeros((size, EACH))
         self.faults = copy.company.marks[::CARS, AT_FAULT].reshape(size, EACH).copy()
@@ -194,7 +201,7 @@ class Trial:
             where = differ & (self.like == kind)[:, None]
             if where.any():
                 chosen[where] = all_at_once(self.others[kind], seen[where])
-        return chosen
+        return np.clip(chosen + LASTING**self.step * self.differs, -1.0, 1.0)
 
     def _worth(self) -> Array:
         """(M, each) what each manoeuvre has paid so far, and what its end is worth."""

@@ -69,7 +69,7 @@ def first_trial(driver: LookaheadPolicy, batch: RaceBatch) -> Trial:
     """Of one race, as ``drive`` has just asked for it."""
     of = driver._memories[batch.race].waiting[0]
     races = [driver._copy(each) for each, _ in STAGES]
-    return Trial(of.scene, of.actions, races, driver, driver.others, of.like)
+    return driver._trial(of, races)
 
 
 def test_a_narrowed_road_is_narrower_on_one_side_and_its_middle_moves_by_half() -> None:
@@ -206,6 +206,27 @@ def test_others_are_foreseen_as_the_known_driver_they_resemble() -> None:
     batch.reset(4)
     crew.act()
     assert (opponents.like(np.arange(16)) == 0).all(), "a new race: nothing is known"
+
+
+@pytest.mark.slow
+def test_who_did_otherwise_than_foretold_is_foreseen_to_go_on_for_a_while() -> None:
+    driver = looking()
+    batch, crew = races(driver, load_policy("base"), 1, 2)
+    batch.race.place(s=[200.0, 212.0], speed=30.0)
+    batch.look()
+    crew.act()
+    acts = {}
+    for steering in (0.0, 0.2):
+        driver._memories[batch.race].waiting[0].differs[0, 0] = steering, 0.0
+        trial = first_trial(driver, batch)
+        foreseen = []
+        for _ in range(3):
+            trial.advance()
+            foreseen.append(trial.chosen[0, 0, 1, 0])
+        acts[steering] = np.array(foreseen)
+    change = acts[0.2] - acts[0.0]
+    # Later it also sees where that has led it.
+    assert change[0] == pytest.approx(0.2) and 0.0 < change[2] < 0.2
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def test_it_is_the_one_whose_actions_were_done(which: int, seed: int) -> None:
     for k in range(5):
         foretold = rng.uniform(-1.0, 1.0, (4, 3, 2))
         decide(known, k * LASTS, foretold, foretold[:, which])
-    assert (known.like(np.arange(4)) == which).all()
+    assert (known.like(np.arange(4)) == which).all() and (known.differs == 0.0).all()
     assert known.like(np.array([[0, 1], [2, 3]])).shape == (2, 2)
 
 
@@ -51,3 +51,12 @@ def test_what_was_foretold_for_another_time_is_not_compared_and_a_new_race_is_ne
     assert known.like(np.arange(2)).tolist() == [1, 1]
     known.compare(np.array([5.2, 0.1]), np.zeros((2, 2)), LASTS)
     assert known.like(np.arange(2)).tolist() == [1, 0]
+
+
+def test_by_how_much_it_did_otherwise_is_told_and_only_of_the_last_decision() -> None:
+    known, foretold = Opponents(2, 2), np.zeros((2, 2, 2))
+    foretold[:, 1] = 1.0
+    decide(known, 0.0, foretold, np.array([[0.1, -0.2], [1.0, 0.7]]))
+    np.testing.assert_allclose(known.differs, [[0.1, -0.2], [0.0, -0.3]])
+    known.compare(np.full(2, 0.5), np.zeros((2, 2)), LASTS)
+    assert (known.differs == 0.0).all()
