@@ -156,6 +156,9 @@ class Trial:
         ).reshape(-1, 1, CARS)[filled][:, :, 1:]
         self.differs = differs[filled][:, None]
         self.like, self.foretold = like[filled], np.zeros((*like.shape, len(others), 2))
+        # Most scenes have neither, and one kind of others.
+        self.standing, self.otherwise = bool(self.parked.any()), bool(self.differs.any())
+        self.kinds = np.unique(self.like).tolist()
         self.paid = np.zeros((size, EACH))
         self.faults = copy.company.marks[::CARS, AT_FAULT].reshape(size, EACH).copy()
 
@@ -177,7 +180,7 @@ class Trial:
             mine = seen[:, :, 0].reshape(-1, N_OBS)
             acts = carried_out(all_at_once(self.own, narrowed(mine, NARROW[on])), on)
             chosen[:, :, 0] = acts.reshape(size, each, 2)
-        chosen[:, :, 1:] = np.where(self.parked[..., None], STAY, self._of_others(seen[:, :, 1:]))
+        chosen[:, :, 1:] = self._of_others(seen[:, :, 1:])
         for _ in range(self.own.action_repeat):
             reward = copy.step(chosen.reshape(-1, 2), autoreset=False)[1]
             self.paid += reward[::CARS].reshape(size, each)
@@ -186,22 +189,25 @@ class Trial:
 
     def _of_others(self, seen: Floats) -> Floats:
         """Actions (M, each, CARS - 1, 2) of the others: mostly they see the same in all copies."""
-        first = np.empty((*self.like.shape, 2))
         differ = (np.abs(seen - seen[:, :1]) > ALIKE).any(axis=3)
-        for kind, policy in enumerate(self.others):
+        if self.step == 0:
+            for kind, policy in enumerate(self.others):
+                acts = all_at_once(policy, seen[:, 0].reshape(-1, N_OBS))
+                self.foretold[:, :, kind] = acts.reshape(*self.like.shape, 2)[: self.count]
+        first = np.empty((*self.like.shape, 2))
+        for kind in self.kinds:
             mine = self.like == kind
-            if self.step == 0:
-                acts = all_at_once(policy, seen[:, 0].reshape(-1, N_OBS)).reshape(first.shape)
-                self.foretold[:, :, kind] = acts[: self.count]
-                first[mine] = acts[mine]
-            elif mine.any():
-                first[mine] = all_at_once(policy, seen[:, 0][mine])
+            first[mine] = all_at_once(self.others[kind], seen[:, 0][mine])
         chosen = np.repeat(first[:, None], seen.shape[1], axis=1)
-        for kind in np.unique(self.like) if differ.any() else ():
+        for kind in self.kinds if differ.any() else ():
             where = differ & (self.like == kind)[:, None]
             if where.any():
                 chosen[where] = all_at_once(self.others[kind], seen[where])
-        return np.clip(chosen + LASTING**self.step * self.differs, -1.0, 1.0)
+        if self.otherwise:
+            chosen = np.clip(chosen + LASTING**self.step * self.differs, -1.0, 1.0)
+        if self.standing:
+            chosen = np.where(self.parked[..., None], STAY, chosen)
+        return chosen
 
     def _worth(self) -> Array:
         """(M, each) what each manoeuvre has paid so far, and what its end is worth."""
