@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -51,6 +52,9 @@ NOTE = "lookahead"
 
 OTHERS = ("base", "pro", "club", "rookie")
 """The drivers that others are supposed to drive like: the first, until they show another way."""
+
+LATE = 0.2
+"""Share of the time between two decisions in which planning may wait for spare time."""
 
 AT_ONCE = 16
 """Most states whose manoeuvres are tried together: their activations stay in the cache."""
@@ -153,7 +157,8 @@ class Memory:
         opponents: how they drive.
         waiting: trials to come.
         trial: the one under way, and what it was made of.
-        pace: what ``LookaheadPolicy.work`` spends at a time, see ``trial.COST``.
+        whole, spent: what planning costs this time, and what of it is done (see ``trial.COST``).
+        gone: share of the time between two decisions that has gone by.
     """
 
     def __init__(self, n: int, known: int) -> None:
@@ -161,15 +166,16 @@ class Memory:
         self.opponents = Opponents(n, known)
         self.waiting: deque[Waiting] = deque()
         self.trial: tuple[Waiting, Trial] | None = None
-        self.pace = 0.0
+        self.whole = self.spent = 0
+        self.gone = 0.0
 
 
 class LookaheadPolicy(Policy):
     """A policy of the road that races by looking ahead: ``drive`` in place of ``act``.
 
     ``act`` is the policy alone: it drives as if nobody else were there. While a decision is driven
-    the next is planned; who has the time for it bit by bit calls ``work`` meanwhile, otherwise the
-    next ``drive`` does it all. The result is the same.
+    the next is planned; who has the time for it bit by bit calls ``work`` or ``plan`` meanwhile,
+    otherwise the next ``drive`` does it all. The result is the same.
 
     Args:
         policy: it drives, alone and in every manoeuvre.
@@ -211,20 +217,28 @@ class LookaheadPolicy(Policy):
                 memory.waiting.append(
                     Waiting(rows[some], found, cars, actions[some], like, differs)
                 )
+        memory.whole, memory.spent, memory.gone = len(memory.waiting) * COST, 0, 0.0
         return actions
 
     def work(self, race: Race, share: float) -> None:
-        """Plan on, for a share of the time between two decisions."""
+        """Plan on when a share of the time between two decisions has gone by.
+
+        At first nothing need be done, so that ``plan`` may do it where there is time; from
+        ``LATE`` on what is left is done evenly.
+        """
         memory = self._memories.get(race)
         if memory is not None:
-            trials, done = len(memory.waiting) + (memory.trial is not None), 0
-            memory.pace = max(memory.pace, share * trials * COST)
-            while done < memory.pace:
-                cost = self._advance(memory)
-                if not cost:
-                    memory.pace = 0.0
-                    break
-                done += cost
+            memory.gone += share
+            due = (memory.gone - LATE) / (1.0 - LATE) * memory.whole
+            while memory.spent < due and self._advance(memory):
+                pass
+
+    def plan(self, race: Race, until: float) -> None:
+        """Plan on until a time of ``perf_counter`` [s]; what is decided does not depend on it."""
+        memory = self._memories.get(race)
+        if memory is not None:
+            while perf_counter() < until and self._advance(memory):
+                pass
 
     def _advance(self, memory: Memory) -> int:
         """Drive a decision of a trial; returns what it cost, 0 if there is none to do."""
@@ -237,6 +251,7 @@ class LookaheadPolicy(Policy):
             memory.trial = of, self._trial(of, races)
         of, trial = memory.trial
         cost = trial.advance()
+        memory.spent += cost
         if trial.over:
             memory.plans[of.rows], memory.trial = trial.best(), None
             time = of.scene.cars.floats.reshape(len(of.rows), CARS, -1)[:, 1:, st.TIME]

@@ -31,6 +31,8 @@ from retroracer.render.picture import save_surface
 FPS = 60
 SIZE = (1280, 720)
 SMALLEST = (160, 90)
+SPARE = 0.01
+"""Seconds of a frame after which nothing more is begun in it that can wait."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class App:
     def step(self, elapsed: float) -> None:
         """One frame: events, ``elapsed`` seconds of time, a picture."""
         self.clock += elapsed
+        begun = time.perf_counter()
         self.events()
         self.screen.advance(elapsed)
         self._news()
@@ -182,6 +185,7 @@ class App:
             self.screen.draw(surface, elapsed)
             self._toasts.draw(surface, self.clock, self.screen.foot)
         pygame.display.flip()
+        self.screen.spare(begun + SPARE)
         self.frame += 1
 
     def events(self) -> None:

@@ -232,17 +232,38 @@ def test_who_did_otherwise_than_foretold_is_foreseen_to_go_on_for_a_while() -> N
 @pytest.mark.slow
 def test_planning_bit_by_bit_comes_to_the_same() -> None:
     ends = []
-    for often in (False, True):
+    for how in ("at once", "bit by bit", "in spare time"):
         driver = looking()
         batch, crew = races(driver, load_policy("club"))
         for _ in range(60):
             batch.step(crew.act(), autoreset=False)
-            for _ in range(10 if often else 0):
+            memory = driver._memories[batch.race]
+            for _ in range(10 if how == "bit by bit" else 0):
                 driver.work(batch.race, 0.05)
-            if often:
-                assert not driver._memories[batch.race].waiting or crew.clock[0] % 2
+            if how == "in spare time":
+                driver.plan(batch.race, np.inf)
+            if how != "at once":
+                done = memory.trial is None and not memory.waiting
+                assert done or (how == "bit by bit" and crew.clock[0] % 2)
         ends.append(batch.race.floats.copy())
     np.testing.assert_array_equal(ends[0], ends[1])
+    np.testing.assert_array_equal(ends[0], ends[2])
+
+
+@pytest.mark.slow
+def test_planning_waits_for_spare_time_at_first_and_is_done_in_time() -> None:
+    driver = looking()
+    batch, crew = races(driver, load_policy("base"), 1)
+    batch.race.place(s=200.0 + 12.0 * np.arange(4), speed=30.0)
+    batch.look()
+    crew.act()
+    memory, spent = driver._memories[batch.race], []
+    for _ in range(10):
+        driver.work(batch.race, 0.1)
+        spent.append(memory.spent)
+    assert spent[:2] == [0, 0] and spent[-1] == memory.whole == COST
+    steps = np.diff(spent[1:])
+    assert (steps > 0).all() and steps.max() < 0.25 * COST, "evenly"
 
 
 def test_alone_it_drives_exactly_as_its_policy() -> None:

@@ -218,4 +218,4 @@ def make_ready(policies: Sequence[Policy], cars: Sequence[Car], track: Track) ->
             race.place(s=8.0 * np.arange(size + 1), speed=20.0)
             seen = np.zeros((size, driver.n_observations), np.float32)
             driver.drive(seen, race, np.arange(size), np.zeros((size + 1, 2)))
-            driver.work(race, 0.01)
+            driver.plan(race, np.inf)

@@ -197,7 +197,7 @@ class Session:
         race = self.race
         if self.ticks % N_SUBSTEPS == 0:
             self._decide()
-        for racer in self.racers:  # plan on; what is left the next decision waits for
+        for racer in self.racers:  # plan on, in time for the next decision
             racer.work(race, 1.0 / (N_SUBSTEPS * racer.action_repeat))
         for row, (wheel, pedals) in enumerate(((steer, throttle), second)[: self.human]):
             # Rounded to what the tape keeps, so that it drives the same lap again.
@@ -218,6 +218,11 @@ class Session:
             for i, into in enumerate(self.distance_into_lap().tolist()):
                 self.traces[i].add(driven[i], now)
                 self._laps[i].add(into, float(race.lap_time[i]))
+
+    def plan(self, until: float) -> None:
+        """Let who looks ahead plan on until a time of ``perf_counter`` [s]."""
+        for racer in self.racers:
+            racer.plan(self.race, until)
 
     def _recorders(self) -> list[Recorder]:
         return [self.recorder] if self.whole is None else [self.recorder, self.whole]

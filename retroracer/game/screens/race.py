@@ -337,9 +337,8 @@ class RaceScreen(Screen):
         if session.ticks % N_SUBSTEPS == 0:
             self.picture.note()
         self.overlays.note(self.view.row)
-        if session.done:
-            for done in session.take_done():
-                self._lapped(done)
+        for done in session.take_done() if session.done else ():
+            self._lapped(done)
 
     def _inputs(self) -> list[tuple[float, float]]:
         return inputs(self.hands, self.setup.assists, self.session, self.app.controls)
@@ -358,8 +357,7 @@ class RaceScreen(Screen):
                 self.app.settings.change(newcomer=False)
 
     def _sound(self) -> None:
-        race, row = self.session.race, self.view.row
-        control = self.session.control
+        race, row, control = self.session.race, self.view.row, self.session.control
         if control is not None:
             shown = {view.row for view in self.picture.views}
             new = [b for b in control.bumps if b.time > self.heard and shown.intersection(b.rows)]
@@ -374,7 +372,11 @@ class RaceScreen(Screen):
             bool(race.off_track[row]),
         )
 
-    # Picture.
+    def spare(self, until: float) -> None:
+        """Let rivals that look ahead plan on."""
+        if not self.paused:
+            self.session.plan(until)
+
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the present."""
         laps, now = self.references, self.app.settings.now
@@ -389,10 +391,9 @@ class RaceScreen(Screen):
             self.results.target = laps.target(*self.results.to_compare())
             self.results.draw(canvas, laps.limit_time(), laps.author())
             return
-        just_off = self.since_go < 0.9 and self.had_lights
         top = 44.0 if self.setup.human < 2 else 126.0  # below what each half has at its top
         lit = int((COUNTDOWN - self.lights) / LAMP_EVERY)
-        draw_start(canvas, self.lights, lit, just_off, top)
+        draw_start(canvas, self.lights, lit, self.since_go < 0.9 and self.had_lights, top)
         if self.errors:
             draw_errors(canvas, self.errors)
         if self.paused:

@@ -41,6 +41,9 @@ class Screen:
     def draw(self, surface: pygame.Surface, elapsed: float) -> None:
         """Draw the present."""
 
+    def spare(self, until: float) -> None:
+        """Use what is left of a frame, until a time of ``perf_counter`` [s]."""
+
     def close(self) -> None:
         """Let go of what runs beside the game."""
 
