@@ -4,9 +4,10 @@ A driver that laps alone can be led past others through what it sees: told that 
 on one side is gone, it drives on the other side as fast as that allows. Where other cars are near,
 every manoeuvre (``manoeuvres``) is driven for some seconds in a copy of the race, in which each of
 the others drives like the known driver it resembles (``opponents``); the one that pays best is
-carried out. While one decision
-(0.1 s) is driven the next is planned, so that a game can spread the work over its frames. It uses
-no more than a person sees: where the cars are, how they move, their wheels and brake lights.
+carried out. While one decision (0.1 s) is driven the next is planned, so that a game can spread the
+work over its frames. It uses what a person sees: where the cars are, how they move, their wheels
+and brake lights; and what a person can only feel for: the mass, power and grip that a day gives
+the others.
 
 Sources: rollouts as a step of policy improvement, Tesauro and Galperin 1997, On-line Policy
 Improvement using Monte-Carlo Search; Bertsekas 2020, Rollout, Policy Iteration, and Distributed
