@@ -1,6 +1,6 @@
 """Manoeuvres of a driver that looks ahead, tried in copies of its race.
 
-All are driven for a second, the best then on; in copies the others drive as a given driver does.
+All are driven for a second, the best go on; each of the others drives like a known driver there.
 Owns what a trial is worth; ``manoeuvres`` owns what is tried, ``lookahead`` when.
 """
 

@@ -72,6 +72,16 @@ def first_trial(driver: LookaheadPolicy, batch: RaceBatch) -> Trial:
     return driver._trial(of, races)
 
 
+def asked(gap: float, speed: Any, cars: int = 4) -> tuple[LookaheadPolicy, RaceBatch]:
+    """A driver behind a queue of ``base``, in one race, that has just been asked to drive."""
+    driver = looking()
+    batch, crew = races(driver, load_policy("base"), 1, cars)
+    batch.race.place(s=200.0 + gap * np.arange(cars), speed=speed)
+    batch.look()
+    crew.act()
+    return driver, batch
+
+
 def test_a_narrowed_road_is_narrower_on_one_side_and_its_middle_moves_by_half() -> None:
     obs = np.random.default_rng(0).uniform(0.2, 1.0, (3, N_RACE_OBS)).astype(np.float32)
     seen = narrowed(obs, np.array([0.0, 0.4, -0.4]))
@@ -152,11 +162,7 @@ def test_a_trial_foresees_the_decision_that_is_being_driven() -> None:
 
 @pytest.mark.slow
 def test_a_trial_goes_on_with_fewer_and_costs_what_it_says() -> None:
-    driver = looking()
-    batch, crew = races(driver, load_policy("base"), 1)
-    batch.race.place(s=200.0 + 12.0 * np.arange(4), speed=30.0)
-    batch.look()
-    crew.act()
+    driver, batch = asked(12.0, 30.0)
     trial = first_trial(driver, batch)
     spent, kept = 0, []
     while not trial.over:
@@ -173,11 +179,7 @@ def test_a_trial_goes_on_with_fewer_and_costs_what_it_says() -> None:
 @pytest.mark.slow
 def test_others_who_were_touched_act_on_what_they_see() -> None:
     """In each copy they drive as they would there: not as in the one where nothing is tried."""
-    driver = looking()
-    batch, crew = races(driver, load_policy("base"), 1, 2)
-    batch.race.place(s=[200.0, 215.0], speed=[40.0, 25.0])  # about to run into it
-    batch.look()
-    crew.act()
+    driver, batch = asked(15.0, [40.0, 25.0], 2)  # about to run into it
     trial = first_trial(driver, batch)
     differ = 0
     for _ in range(STAGES[0][1]):
@@ -210,11 +212,7 @@ def test_others_are_foreseen_as_the_known_driver_they_resemble() -> None:
 
 @pytest.mark.slow
 def test_who_did_otherwise_than_foretold_is_foreseen_to_go_on_for_a_while() -> None:
-    driver = looking()
-    batch, crew = races(driver, load_policy("base"), 1, 2)
-    batch.race.place(s=[200.0, 212.0], speed=30.0)
-    batch.look()
-    crew.act()
+    driver, batch = asked(12.0, 30.0, 2)
     acts = {}
     for steering in (0.0, 0.2):
         driver._memories[batch.race].waiting[0].differs[0, 0] = steering, 0.0
@@ -252,11 +250,7 @@ def test_planning_bit_by_bit_comes_to_the_same() -> None:
 
 @pytest.mark.slow
 def test_planning_waits_for_spare_time_at_first_and_is_done_in_time() -> None:
-    driver = looking()
-    batch, crew = races(driver, load_policy("base"), 1)
-    batch.race.place(s=200.0 + 12.0 * np.arange(4), speed=30.0)
-    batch.look()
-    crew.act()
+    driver, batch = asked(12.0, 30.0)
     memory, spent = driver._memories[batch.race], []
     for _ in range(10):
         driver.work(batch.race, 0.1)
