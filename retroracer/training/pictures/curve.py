@@ -82,7 +82,7 @@ def _draw_laps(figure: Any, rows: list[Row]) -> None:
     for axes in (upper, lower):
         axes.axvline(minutes[_best(rows)], color=ROAD, lw=4, zorder=0)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="lower right" if axes is upper else "upper right")
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))  # over no line
     upper.set(ylabel="of the tracks [%]", ylim=(0, 102))
     lower.set(ylabel="lap time / limit", xlabel="minutes of training")
     lower.set_ylim(1.0, min(lower.get_ylim()[1], 2.5))
